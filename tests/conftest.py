@@ -136,31 +136,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return LongestFirst(config, log)
 
 
-#: How many objects were kept from collections when last somebody here did so.
-FROZEN = [0]
-
-
-def settle() -> None:
-    """Collect garbage, and keep what is left out of the collections to come."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    FROZEN[:] = [gc.get_freeze_count()]
-
-
 def pytest_collection_finish() -> None:
     """Look for garbage as seldom as the command itself does."""
     # Otherwise a quarter of the processor time goes into looking through pandas, matplotlib and the tests, again and again.
-    settle()
+    gc.collect()
+    gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """After each file that forked: a fork keeps all there is from being collected, also what was to be thrown away."""
-    if nextitem is None:
-        gc.unfreeze()
-    elif nextitem.path != item.path and gc.get_freeze_count() > FROZEN[0]:
-        settle()
 
 
 @pytest.fixture(scope="session", autouse=True)

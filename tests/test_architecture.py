@@ -37,7 +37,6 @@ FLOORS = {
     "io": 4,
     "access": 4,
     "siting": 5,
-    "doubts": 5,
     "ledger": 5,
     "maps": 6,
     "renewal": 6,

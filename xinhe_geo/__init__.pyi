@@ -4,10 +4,12 @@ from .access import compare as compare
 from .access import completeness as completeness
 from .access import coverage as coverage
 from .access import curve as curve
+from .access import flips as flips
 from .access import gaps as gaps
 from .access import headlines as headlines
 from .access import isochrones as isochrones
 from .access import presence as presence
+from .access import robustness as robustness
 from .access import route as route
 from .access import summary as summary
 from .access import within as within
@@ -24,8 +26,6 @@ from .core import XinheError as XinheError
 from .district import District as District
 from .district import Scenario as Scenario
 from .district import check as check
-from .doubts import flips as flips
-from .doubts import robustness as robustness
 from .ledger import explain as explain
 from .ledger import ledger as ledger
 from .maps import draw as draw

@@ -21,13 +21,23 @@ from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
 from xinhe_geo.core.i18n import english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
-from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, HOLDERS, PEOPLE_KINDS, STATE_LABELS, TOPICS
+from xinhe_geo.core.schema import (
+    BASIS_LABELS,
+    BUDGETS,
+    CLAIM_LABELS,
+    DIRECTIONS,
+    HOLDERS,
+    PEOPLE_KINDS,
+    STATE_LABELS,
+    TOPICS,
+)
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
 from xinhe_geo.maps.live import LIVE_SCRIPTS
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
+from xinhe_geo.renewal.money import ORIGINS
 from xinhe_geo.renewal.parcels import STATUSES
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
@@ -83,7 +93,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         PEOPLE_KINDS.values(),
     ]
     tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
-    tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values()]
+    tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values(), BUDGETS.values(), ORIGINS.values()]
     known = {text for row in tables for text in row} | {
         *lg.VERDICTS,
         *lg.ROLES.values(),

@@ -178,6 +178,33 @@ def test_many_pairs_of_a_kind_are_one_line(tmp_path: Path) -> None:
         assert ("6 对" in found["problem"].iloc[0]) is (stops == 6)
 
 
+@pytest.mark.parametrize(
+    ("column", "cells", "said"),
+    [
+        ("people_year", (2020, 2023), ["warning", "2020 年 1 处、2023 年"]),
+        ("people_year", (2023, 2023), []),
+        ("people_year", (2023, None), []),
+        ("people_kind", ("resident", "registered"), ["error", "不能相加"]),
+        ("people_kind", ("registered", None), ["error", "不能相加"]),
+        ("people_kind", ("registered", "registered"), []),
+    ],
+)
+def test_people_are_of_one_sort_and_year(
+    tmp_path: Path, column: str, cells: tuple[object, ...], said: list[str]
+) -> None:
+    """What was counted in two ways is never added; in two years, the total is said to be true of none."""
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    file = folder / "homes" / "homes.geojson"
+    whole = json.loads(file.read_text("utf-8"))
+    for feature, cell in zip(whole["features"], [cells[0]] + [cells[1]] * len(whole["features"]), strict=False):
+        feature["properties"][column] = cell
+    file.write_text(json.dumps(whole, ensure_ascii=False), "utf-8")
+    found = check(folder)
+    found = found[found["field"] == column]
+    assert found["severity"].tolist() == said[:1] and all(said[1] in problem for problem in found["problem"])
+
+
 def test_names() -> None:
     assert alike("新河街道社区卫生服务中心", "新河街道 社区卫生服务中心") and alike("Main Clinic", "main clinic")
     for one, other in (("一站", "二站"), ("东门", "西门"), ("A座", "B座"), ("3号楼", "13号楼"), ("", ""), (None, None)):

@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,16 +19,29 @@ from pathlib import Path
 from typing import Any
 
 import pyogrio
+import pyproj
 import pytest
 from clock import trials
 from hostile.reaching import REACHING, SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.core import LAYERS, ScenarioError, SourceError, XinheError, layers_in, read_layer, strangers
+from xinhe_geo.core import (
+    LAYERS,
+    ScenarioError,
+    SourceError,
+    XinheError,
+    apart,
+    crs_of,
+    layers_in,
+    read_layer,
+    said,
+    strangers,
+)
 from xinhe_geo.core.files import write_bytes
 from xinhe_geo.district import Scenario, check, commit, locked, recover, secrecy_of, undo
 from xinhe_geo.district.journal import HISTORY
+from xinhe_geo.district.seal import broken, is_own, seal
 from xinhe_geo.io.new_district import read_said
 
 TESTS = Path(__file__).parents[1]
@@ -249,6 +264,77 @@ def test_check_of_any_folder_opens_no_socket_and_no_file_outside(tmp_path: Path)
         secret.read_bytes()
         assert eye.since(), "the watch does watch"
         eye.close()
+
+
+def crs_of_a_file(place: str) -> dict[str, str]:
+    """Texts of a CRS that send whoever reads them to a file: settings, grids, models; in every way that they are written."""
+    wkt = pyproj.CRS("EPSG:32650").to_wkt("WKT1_GDAL").removesuffix("]")
+    return {
+        "init": f"+init={place}/a:1",
+        "grids": f"+proj=utm +zone=50 +nadgrids={place}/a +type=crs",
+        "grids in wkt": f'{wkt},EXTENSION["PROJ4","+proj=utm +zone=50 +nadgrids={place}/a +units=m"]]',
+        "heights": f"+proj=utm +zone=50 +datum=WGS84 +geoidgrids={place}/a +type=crs",
+        "a model": f"+proj=defmodel +model={place}/a +type=crs",
+        "triangles": f"+proj=tinshift +file={place}/a +type=crs",
+        "a path": f"{place}/a",
+        "an address": f"file:{place}/a",
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+@pytest.mark.parametrize("way", crs_of_a_file(""))
+def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) -> None:
+    """Whether the manifest names it, for the district or a layer, or a layer says it of itself: an error, and nothing is opened."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a").write_text("<1> +proj=utm +zone=50 +datum=WGS84 <>\n", "utf-8")
+    said = crs_of_a_file(str(outside))[way]
+    manifest = (toy / "district.toml").read_text("utf-8")
+    district = re.sub(r'(?m)^crs = ".*"$', lambda _: f"crs = {json.dumps(said)}", manifest, count=1)
+    layer = re.sub(r'(\[layers\.homes\]\n[^\[]*?)crs = ".*"', lambda m: f"{m[1]}crs = {json.dumps(said)}", manifest)
+    assert manifest not in (district, layer)
+    eye = Opened(outside)
+    for text in (district, layer):
+        (toy / "district.toml").write_text(text, "utf-8")
+        problems = check(toy)
+        wrong = problems[problems["severity"] == "error"]
+        assert "crs" in "".join(wrong["field"]) and wrong["problem"].str.contains("不认识的坐标系").any()
+        assert not eye.since()
+    with pytest.raises(pyproj.exceptions.CRSError):
+        crs_of(said)
+    with contextlib.suppress(pyproj.exceptions.CRSError):  # a layer holds what PROJ takes for a CRS
+        own = sound(toy / "own.gpkg")
+        with contextlib.closing(sqlite3.connect(own)) as base:
+            base.execute(
+                "UPDATE gpkg_spatial_ref_sys SET definition = ?, organization = 'x' WHERE srs_id = 4326", [said]
+            )
+            base.commit()
+        eye.since()
+        with contextlib.suppress(SourceError):
+            frame = read_layer(own)
+            assert frame.crs is None or "outside" not in frame.crs.to_wkt()
+        assert not eye.since()
+    eye.close()
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
+def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> None:
+    """Of another planet, of a building site, with heights, or none: said of the district or of a layer."""
+    manifest = (toy / "district.toml").read_text("utf-8")
+    for at in ("", r"\[layers\.homes\]\n[^\[]*?"):
+        text = re.sub(f'(?m)({at})^crs = ".*"$', lambda m: f"{m[1]}crs = {json.dumps(crs)}", manifest, count=1)
+        (toy / "district.toml").write_text(text, "utf-8")
+        assert text != manifest and (check(toy)["severity"] == "error").any()
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 5000, "homes/" + "y/" * 3000 + "a.csv", "a\\u0000b", "/etc/hostname", "C:a.csv"]
+)
+def test_odd_names_of_files_are_rows_of_the_check(toy: Path, name: str) -> None:
+    manifest = toy / "district.toml"
+    text = manifest.read_text("utf-8")
+    manifest.write_text(text.replace('"homes/homes.geojson"', f'"{name}"'), "utf-8")
+    assert (check(toy)["severity"] == "error").any()
 
 
 SAID = {
@@ -475,6 +561,47 @@ def test_check_shows_a_journal_that_is_not_ours(toy: Path) -> None:
     with pytest.raises(SourceError, match="--trust"):
         recover(toy)
     assert contents(toy) == before
+
+
+def test_only_what_this_user_wrote_is_parsed_here(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journals, records and seals of a folder that was received are parsed where its layers are; our own are not."""
+    changed(toy)
+    seal(toy)
+    asked: list[str] = []
+
+    def noted(function: Any, path: Path, *args: Any, **more: Any) -> Any:
+        asked.append(path.name)
+        return apart(function, path, *args, **more)
+
+    monkeypatch.setattr(said, "apart", noted)
+    assert not broken(toy) and is_own(toy) and not asked
+    other = shutil.copytree(toy, tmp_path / "copy")
+    assert not broken(other) and not is_own(other) and asked == ["seal.json"]
+    (other / "seal.json").unlink()
+    undo(other, trust=True)
+    assert asked[1:3] == ["record.json"] * 2 and not set(asked) & {"homes.geojson"}
+
+
+DEEP = {"lists": b"[" * 400_000, "closed lists": b"[" * 400_000 + b"]" * 400_000, "records": b'{"a":' * 150_000}
+
+
+@pytest.mark.parametrize(
+    "content", [*DEEP.values(), b"\xff", b"1" * 100_000, b"null", b"[1]"], ids=lambda content: repr(content[:8])
+)
+def test_records_that_nobody_wrote_are_told_in_one_sentence(toy: Path, content: bytes) -> None:
+    """Whatever lies where a journal, a version's record or a seal should: nothing is moved, and `check` names it."""
+    changed(toy)
+    for name in (f"{HISTORY}/journal.json", f"{HISTORY}/001/record.json", "seal.json"):
+        place = toy / name
+        kept = place.read_bytes() if place.is_file() else None
+        place.write_bytes(content)
+        before = contents(toy)
+        with pytest.raises(XinheError) as caught:
+            undo(toy, trust=True)
+        assert len(str(caught.value)) < 500 and contents(toy) == before
+        place.unlink()
+        if kept is not None:
+            place.write_bytes(kept)
 
 
 def test_a_history_that_does_not_fit_is_not_used_even_when_trusted(toy: Path) -> None:

@@ -257,6 +257,7 @@ def test_the_outline_is_derived_and_holds_everything(taken: tuple[pd.DataFrame, 
 def test_every_layer_credits_osm(taken: tuple[pd.DataFrame, District]) -> None:
     _, d = taken
     assert d.manifest["credit"] == "© OpenStreetMap contributors, ODbL 1.0"
+    assert "made_by" not in d.manifest  # who makes the map is a name that people write
     for name in set(d.layers) - {"district"}:
         entry = d.manifest["layers"][name]
         assert (entry["basis"], entry["licence"], entry["date"]) == ("osm", "ODbL 1.0", "2021-05-06"), name

@@ -10,15 +10,20 @@ import io
 import json
 import re
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import geopandas as gpd
+import numpy as np
 import openpyxl
 import pyproj
 import pytest
+import shapely
 
 import xinhe_geo as xh
 from xinhe_geo.app.batch import Task, versions, work
@@ -172,7 +177,11 @@ def markers(folder: Path) -> list[bytes]:
     numbers = [str(v) for x, y in corners for v in (x, y)]
     numbers += [f"{v:.5f}" for x, y in corners for v in degrees.transform(x, y)]
     texts = [NAME, str(PEOPLE), f"{PEOPLE:,}", "123457", "123,457", *numbers]
-    return [t.encode() for t in texts] + [json.dumps(NAME)[1:-1].encode(), NAME.encode("utf-16-le")]
+    binary = [
+        struct.pack(order + "d", v) for x, y in corners for v in (x, y, *degrees.transform(x, y)) for order in "<>"
+    ]
+    binary += [struct.pack(order + "d", PEOPLE) for order in "<>"]
+    return [t.encode() for t in texts] + [json.dumps(NAME)[1:-1].encode(), NAME.encode("utf-16-le"), *binary]
 
 
 def unpacked(content: bytes, depth: int = 0) -> Iterator[bytes]:
@@ -345,6 +354,44 @@ def test_the_live_map_and_what_a_notebook_shows(tmp_path: Path) -> None:
         xh.live(district)
     shown = xh.draw(district)._repr_html_()
     assert "不能在笔记本里显示" in shown and not betrayed(shown.encode(), folder)
+
+
+#: How a layer may be handed over: whatever can be written, with what it was read.
+CONTAINERS: dict[str, Callable[[Path, Any], object]] = {
+    "a.gpkg": lambda path, homes: homes.to_file(path),
+    "a.shp": lambda path, homes: homes[["geometry"]].to_file(path),
+    "a.fgb": lambda path, homes: homes.to_file(path),
+    "a.geojson": lambda path, homes: homes.to_crs(4326).to_file(path),
+    "a.kml": lambda path, homes: path.write_text(homes.to_crs(4326).to_wkt()["geometry"].iloc[0], "utf-8"),
+    "a.xlsx": lambda path, homes: homes[["people"]].to_excel(path),
+    "a.zip": lambda path, homes: homes[["name"]].to_excel(path.with_suffix(".xlsx")) or packed(path),
+    "a.csv.gz": lambda path, homes: homes[["name"]].to_csv(path),
+    "a.html": lambda path, homes: path.write_bytes(
+        b"<script>f('" + base64.b64encode(homes.geometry.to_wkb().iloc[0]) + b"')"
+    ),
+    "b.html": lambda path, homes: path.write_bytes(
+        b'<img src="' + base64.b64encode(gzip.compress(homes.to_csv().encode() * 3)) + b'">'
+    ),
+    "a.pdf": lambda path, homes: path.write_bytes(
+        b"%PDF-1.7\nstream\n" + zlib.compress(homes.to_csv().encode()) + b"endstream"
+    ),
+    "a.npz": lambda path, homes: np.savez_compressed(path, xy=shapely.get_coordinates(homes.geometry)),
+}
+
+
+def packed(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.write(path.with_suffix(".xlsx"), "tables/a.xlsx")
+    path.with_suffix(".xlsx").unlink()
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_the_search_looks_into_whatever_can_be_handed_over(tmp_path: Path, name: str) -> None:
+    """Each of them with one thing that betrays the home: its name, its people or its place, packed as that format packs it."""
+    folder = marked(tmp_path, 'secrecy = "公开"')
+    homes = gpd.read_file(folder / "homes" / "homes.geojson").iloc[:1]
+    CONTAINERS[name](tmp_path / name, homes.set_crs(4548, allow_override=True))
+    assert betrayed((tmp_path / name).read_bytes(), folder)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.district.scenario_text import conflicts, steps
-from xinhe_geo.renewal.balance import COUNTS, SINCE, YEARLY, balance
+from xinhe_geo.renewal.balance import COUNTS, GROUPS, SINCE, YEARLY, accounts, balance
 from xinhe_geo.report.story.change import people_line
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -110,7 +110,7 @@ BY_HAND = {
 
 
 def test_the_plan_worked_out_by_hand(ground: xh.District) -> None:
-    table = balance(ground, WORKED)
+    table = accounts(ground, WORKED)
     assert sorted(set(table.index.get_level_values("year"))) == [2026, 2027, 2028, 2029]
     outside = ground.rows["homes"].drop(index=["A", "B", "C"])["people"].sum()
     for key, text in BY_HAND.items():
@@ -142,7 +142,7 @@ def test_what_ends_is_undone(ground: xh.District) -> None:
         (2026, "close_street", {"street": "bridge", "until": 2026}),
         year=2026,
     )
-    table = balance(ground, plan)
+    table = accounts(ground, plan)
     assert table.loc[("jia", "people", "", 2026)].tolist() == [920, 300, 0, 0, 0, 620, 300, 300, 0, 0, 0, 0]
     assert table.loc[("jia", "people", "", 2028)].tolist() == [620, 0, 300, 0, 0, 920, 300, 0, 300, 0, 0, 0]
     assert table.loc[("yi", "people", "", slice(None)), "closing"].tolist() == [800, 800, 500]
@@ -199,9 +199,9 @@ def test_what_contradicts_is_named_with_its_step(
     found = conflicts(plan, ground)
     assert found.index.tolist() == [step] and words in found["problem"].iloc[0]
     with pytest.raises(xh.ScenarioError, match="第"):
-        balance(ground, plan)
+        accounts(ground, plan)
     if found["kind"].eq("conflict").all():
-        identities(balance(ground, plan, with_conflicts=True), ground, plan)
+        identities(accounts(ground, plan, with_conflicts=True), ground, plan)
 
 
 def identities(table: pd.DataFrame, district: xh.District, plan: Scenario) -> None:
@@ -214,6 +214,60 @@ def identities(table: pd.DataFrame, district: xh.District, plan: Scenario) -> No
         own = table.xs(("people", "", year), level=("count", "holder", "year"))
         assert own["closing"].sum() == pytest.approx(homes["people"].sum())
     assert (table[["waiting", "unsaid", "elsewhere", "cash"]].fillna(0) >= -1e-9).all().all()
+
+
+#: group of jia in 2029: people, opening, moved_out, returned, newcomers, other | moved_total, waiting, returned_total, elsewhere, cash, unsaid
+GROUPS_BY_HAND = {
+    # 700 owners left and 600 are back: 100 wait
+    ("jia", 2029, "owner"): "600 0 0 600 0 0 | 700 100 600 0 0 0",
+    ("jia", 2029, "tenant"): "0 0 0 0 0 0 | 220 0 0 0 220 0",
+    ("jia", 2029, "residents"): "0 0 0 0 0 0 | 0 0 0 0 0 0",
+    ("jia", 2029, "newcomers"): "1900 0 0 0 1900 0 | 0 0 0 0 0 0",
+    ("jia", 2026, "owner"): "0 700 700 0 0 0 | 700 700 0 0 0 0",
+    ("yi", 2026, "residents"): "300 500 200 0 0 0 | 200 0 0 200 0 0",
+}
+
+
+def test_everybody_is_in_one_line_of_a_year(ground: xh.District) -> None:
+    """Index parcel, year, group: the column sums to the district, newcomers stand apart, a plan knows whose it is."""
+    table = balance(ground, WORKED)
+    assert table.index.names == ["parcel", "year", "group"] and table.columns[0] == "people"
+    for key, text in GROUPS_BY_HAND.items():
+        assert table.loc[key].tolist() == [float(n) for n in text.replace("|", "").split()], key
+    add_up(table, ground, WORKED)
+    of_plan = balance(ground.scenario(WORKED))
+    pd.testing.assert_frame_equal(of_plan, table)
+    households = balance(ground.scenario(WORKED), count="households")
+    # 700 new households, 240 that are back; nobody has told the households of one 口径
+    assert households["households"].loc["jia", 2029].to_dict() == {"residents": 240, "newcomers": 700}
+    with pytest.raises(xh.ScenarioError, match="哪个街道"):
+        balance(WORKED)
+    with pytest.raises(xh.UnknownNameError):
+        balance(ground, WORKED, count="heads")
+
+
+def test_newcomers_who_leave_are_no_residents(ground: xh.District) -> None:
+    """400 come to the free parcel in 2027, 150 of them leave in 2029: who lived there before is nobody."""
+    plan = dated(
+        (2027, "build_homes", {"parcel": "free", "home": "n", "people": 400}),
+        (2029, "move_households", {"homes": ["n"], "people": 150, "fate": "cash"}),
+    )
+    table = balance(ground, plan)
+    assert table.loc[("free", 2029, "newcomers"), ["people", "moved_out", "cash"]].tolist() == [250, 150, 150]
+    assert (table.loc[("free", slice(None), "residents"), :] == 0).all(axis=None)
+    add_up(table, ground, plan)
+
+
+def add_up(table: pd.DataFrame, district: xh.District, plan: Scenario) -> None:
+    """Stock and flow of every line, whereabouts, and all lines of a year together are the people of the district."""
+    flow = table["opening"] - table["moved_out"] + table["returned"] + table["newcomers"] + table["other"]
+    np.testing.assert_allclose(flow, table["people"], atol=1e-6)
+    np.testing.assert_allclose(table[list(SINCE[1:])].sum(axis=1, skipna=False), table["moved_total"], atol=1e-6)
+    assert set(table.index.get_level_values("group")) <= set(GROUPS) and table.index.is_unique
+    assert (table.fillna(0).drop(columns="other") >= -1e-6).all(axis=None)
+    for year, people in table["people"].groupby(level="year").sum().items():
+        homes = plan.at(int(year)).on(district, with_conflicts=True).homes
+        assert people == pytest.approx(homes["people"].sum())
 
 
 def any_plan() -> st.SearchStrategy[Scenario]:
@@ -255,7 +309,8 @@ def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) 
         if not gone:
             break
     before = {name: pd.DataFrame(frame).copy() for name, frame in ground.rows.items()}
-    identities(balance(ground, plan, with_conflicts=True), ground, plan)
+    identities(accounts(ground, plan, with_conflicts=True), ground, plan)
+    add_up(balance(ground, plan, with_conflicts=True), ground, plan)
     for name, frame in before.items():
         pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
 
@@ -271,11 +326,11 @@ def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None
         )
     )
     second = dated((2026, "move_households", {"homes": ["B"], "people": 200, "fate": "elsewhere"}))
-    both, alone = balance(ground, first.then(second)), balance(ground, first)
+    both, alone = accounts(ground, first.then(second)), accounts(ground, first)
     own = [key for key in alone.index if key[0] == "jia"]
     pd.testing.assert_frame_equal(both.loc[own], alone.loc[own])
     assert both.loc[("yi", "people", "", 2026), "moved_out"] == 200
-    pd.testing.assert_frame_equal(balance(ground, first, [2028]), alone[alone.index.get_level_values("year") == 2028])
+    pd.testing.assert_frame_equal(accounts(ground, first, [2028]), alone[alone.index.get_level_values("year") == 2028])
 
 
 def test_a_comparison_tells_residents_who_return_from_newcomers(ground: xh.District) -> None:
@@ -286,7 +341,11 @@ def test_a_comparison_tells_residents_who_return_from_newcomers(ground: xh.Distr
         "build_homes", {"parcel": "free", "home": "old", "people": 50}
     )  # without a year: it was there already
     line = people_line(ground.at(2029), Scenario("p", edits=(before, *WORKED.edits)).on(ground))
-    assert "导入 1,900 人" in line and "其他变动 +50 人" in line
+    # whom only the plan puts there is told as such, and is no change that nobody explains
+    assert "导入 1,900 人" in line and "另有 50 人原来就住着" in line and "其他变动" not in line
+    later = people_line(ground.at(2027), WORKED.at(2029).on(ground))
+    # C comes with 60 and D's 80 go after 2027, by years of their own: the toy says so, not the plan
+    assert "其他变动 −20 人" in later.replace("-", "−") and "按自己的起止年" in later
     torn = dated((2026, "demolish_homes", {"homes": ["B"]}))
     assert "迁出 500 人（不计入受影响居民；去向待填）" in people_line(ground.at(2026), torn.on(ground))
 
@@ -295,7 +354,7 @@ def test_unknown_people_stay_unknown(ground: xh.District) -> None:
     homes = ground.rows["homes"].copy()
     homes.loc["A", "people"] = np.nan
     unknown = ground.with_rows({**ground.rows, "homes": homes})
-    table = balance(unknown, dated((2026, "move_households", {"homes": ["A"], "fate": "waiting"})))
+    table = accounts(unknown, dated((2026, "move_households", {"homes": ["A"], "fate": "waiting"})))
     line = table.loc[("jia", "people", "", 2026)]
     assert line[["opening", "moved_out", "waiting"]].isna().all() and line["cash"] == 0
     assert set(table.columns) == {*YEARLY, *SINCE} and set(table.index.get_level_values("count")) <= set(COUNTS)

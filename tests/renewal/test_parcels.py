@@ -314,7 +314,7 @@ def test_the_table_of_parcels_and_what_comes_without_a_plan() -> None:
         own = said[[parcel in listed for listed in said["parcels"]]]
         assert sum(row[status] for status in STATUSES) == len(own)
     assert xh.parcels(district, 2024)["people"].sum() == xh.parcels(district.at(2024))["people"].sum()
-    still = xh.balance(district)["closing"].xs("people", level="count").xs("", level="holder")
-    lived = still.droplevel("year").reindex(table.index, fill_value=0.0)
+    still = xh.balance(district)["people"]
+    lived = still.groupby(level="parcel").sum(min_count=1).reindex(table.index, fill_value=0.0)
     assert (lived.isna() == table["people"].isna()).all() and (lived - table["people"]).abs().max() == 0
     assert set(still.index.get_level_values("year")) == {district.year}

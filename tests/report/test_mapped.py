@@ -21,6 +21,8 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import main
 from xinhe_geo.report.paper import write_brief, write_slides
 
+pytestmark = pytest.mark.slow  # each writes whole reports
+
 #: A number of people, homes or communities that lack something, or a list of them.
 LACKING = re.compile(
     r"\d[\d,.]*\s*(?:人|位|个小区)?\s*(?:（[^）]*）)?(?:不可达|够不着|还?在服务范围外)|(?:还?在服务范围外|不可达)\s*\d|缺：|缺口：\s*\d"
@@ -59,7 +61,6 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "out"
 
 
-@pytest.mark.slow
 def test_nothing_says_how_many_people_have_none(out: Path) -> None:
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
     assert len(files) > 8
@@ -70,7 +71,6 @@ def test_nothing_says_how_many_people_have_none(out: Path) -> None:
     assert "覆盖_plan_clinic_15" in gpkg and "缺口_" not in gpkg
 
 
-@pytest.mark.slow
 def test_the_same_search_finds_them_where_somebody_has_counted(tmp_path: Path) -> None:
     """The search above would not be one if it found nothing in the district as it is."""
     assert main(["report", str(TOY), "--out", str(tmp_path)]) == 0
@@ -96,7 +96,6 @@ def test_the_meeting_map_knows_which_rules_rest_on_a_map(out: Path) -> None:
         assert rule.get("mapped", False) == (not set(KINDS).isdisjoint(rule["kinds"])), rule["id"]
 
 
-@pytest.mark.slow
 def test_documents_count_such_promises_as_unknown(out: Path) -> None:
     words = "\n".join(p.text for p in Document(str(out / "b.docx")).paragraphs)
     assert re.search(r"：0 项没有缺口，0 项还有缺口，\d+ 项数据不足", words)
@@ -104,7 +103,6 @@ def test_documents_count_such_promises_as_unknown(out: Path) -> None:
     assert not [t for t in titles if "受益最多" in t or "至少在一项规划目标的服务范围外" in t]
 
 
-@pytest.mark.slow
 def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
     """The text that the bundled plan's promises stand in is named in no output; standards that hold everywhere are."""
     bundled, here = xh.District.load(), xh.District.load(TOY)

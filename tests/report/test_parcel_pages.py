@@ -18,7 +18,7 @@ from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.core.numbers import amount
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
 from xinhe_geo.report.parcel_book import BALANCE, GROUND, GROUPS, MONEY, PROMISED
-from xinhe_geo.report.story.parcels import CRITERIA, Option, Parcels, beaten_by, concluded, topic_name
+from xinhe_geo.report.story.parcels import CRITERIA, Option, Parcels, beaten_by, budget_name, concluded, topic_name
 
 # --- a small spreadsheet: what the formulas of the book come to, worked out from nothing but its inputs ------------------
 
@@ -125,8 +125,9 @@ def check_book(story: Parcels, folder: Path) -> None:
     for j, year in enumerate(own.bars):
         assert [own_texts[j] for own_texts in groups.values()] == list(year.texts.values())
     for total in own.money:
-        ends = [tuple(r[3:5]) for r in book.rows(MONEY) if r[2] == "合计" and r[1] == topic_name(total.topic)]
-        assert ends == [(total.low, total.high)] * bool(total.lines) and (total.lines or math.isnan(total.low))
+        about = ["合计", budget_name(total.budget), topic_name(total.topic)]
+        ends = [tuple(r[4:6]) for r in book.rows(MONEY) if [r[3], r[1], r[2]] == about]
+        assert ends == [("", "") if math.isnan(total.low) else (total.low, total.high)]
         assert total.text in page
     tallied = {row[1]: row[3] for row in book.rows(PROMISED) if str(row[1]).endswith("（条）")}
     assert sum(tallied.values()) == len(own.promised) == sum(own.tally.values())

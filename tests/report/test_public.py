@@ -49,6 +49,7 @@ def test_a_surveyed_district_comes_out_as_pictures_only(written: list[Path]) -> 
     assert {f.name for f in written} | {".xinhe.json"} == {f.name for f in written[0].parent.iterdir()}
 
 
+@pytest.mark.slow
 def test_the_page_holds_no_coordinates_counts_or_scripts(toy: xh.District, written: list[Path]) -> None:
     page = written[0].read_text("utf-8")
     assert "<script" not in page and "<svg" not in page and "default-src 'none'" in page
@@ -75,6 +76,7 @@ def test_the_page_holds_no_coordinates_counts_or_scripts(toy: xh.District, writt
         assert word in plain, word
 
 
+@pytest.mark.slow
 def test_the_sheets_are_marked_and_show_no_boundary(written: list[Path]) -> None:
     for file in written:
         if file.suffix != ".pdf":
@@ -95,6 +97,7 @@ def test_schematic_boundaries_are_refused(tmp_path: Path, toy: xh.District) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_no_parcel_and_no_plan_is_shown(toy: xh.District, tmp_path: Path) -> None:
     """Neither as a map of its own, nor as a line, a name or a key on another; nor a district with a plan carried out on it."""
     scene = scene_for(xh.District.load(), "plan_clinic_15")

@@ -209,6 +209,7 @@ def test_a_comparison(tmp_path: Path, readd: Any) -> None:
         assert set(compared(row)) <= set(readd(xh.receipt(district, rule, after=after)))
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["receipt", "plan_fitness_15", str(TOY), "--out", str(tmp_path / "r.json")]) == 0
     said = capsys.readouterr().out

@@ -11,6 +11,7 @@ import shapely
 from mapped import toy_folder
 
 import xinhe_geo as xh
+from xinhe_geo.access.effects import effects
 from xinhe_geo.core.errors import ScenarioError, UnknownNameError
 from xinhe_geo.core.models import Edit
 from xinhe_geo.district.scenario import Scenario
@@ -138,6 +139,33 @@ def test_what_the_plan_opens_itself_counts_first(toy: xh.District) -> None:
     found = provision(toy, with_own, norms="places").loc["places"]
     assert found["own"] == pytest.approx(0.4)
     assert found["missing"] == 0 and found["verdict"] == "够用"
+
+
+def test_who_returns_is_no_new_person(toy: xh.District) -> None:
+    """Of 700 in the new homes 300 lived there before: 400 are new, and the 300 stay users of what there is."""
+    homes = toy.rows["homes"].copy()
+    homes.loc["A", ["people", "people_60plus", "households"]] = 500.0, 100.0, 200
+    ground = toy.with_rows({**toy.rows, "homes": homes})
+    edits = (
+        Edit("build_homes", {"parcel": "plot", "home": "OLD", "people": 90}),  # without a year: it was there before
+        Edit("move_households", {"homes": ["A"], "fate": "waiting", "year": 2026}),
+        Edit("demolish_homes", {"homes": ["A", "OLD"], "year": 2027}),
+        Edit("build_homes", {"parcel": "plot", "home": "NEW", "people": 400.0, "households": 150, "year": 2029}),
+        Edit("return_households", {"parcel": "plot", "home": "NEW", "people": 300, "year": 2029}),
+    )
+    both, new = Scenario("p", edits=edits), Scenario("p", edits=edits[:-1])
+    after, fewer = both.on(ground, with_conflicts=True), new.on(ground, with_conflicts=True)
+    assert after.homes["people"]["NEW"] == 700 and after.arrived["NEW"]["people"] == 400
+    told, alone = (provision(ground, p, norms="toy", after=a) for p, a in ((both, after), (new, fewer)))
+    assert told.loc["places", "base_amount"] == 400 and told.loc["rooms", "base_amount"] == 150
+    # 300 residents more have F1 as their nearest, and come first
+    others = fewer.homes["people"].drop("NEW")
+    nearest = xh.coverage(fewer).xs("plan_clinic_15", level="rule")["facility"].reindex(others.index)
+    users = float(others[(nearest == "F1").to_numpy()].sum())
+    assert alone.loc["places", "absorbed"] == pytest.approx(min(0.4, max(0.0, 1 - users / 1000)))
+    assert told.loc["places", "absorbed"] == pytest.approx(min(0.4, max(0.0, 1 - (users + 300) / 1000)))
+    effect = effects(ground.at(2029), after).loc["plan_clinic_15"]
+    assert effect["people_new_served"] + effect["people_new_unserved"] == pytest.approx(400)
 
 
 def test_refusals(toy: xh.District) -> None:

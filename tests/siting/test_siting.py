@@ -33,6 +33,7 @@ from scipy.sparse.csgraph import dijkstra
 import xinhe_geo as xh
 from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_points, same_compound
 from xinhe_geo.core.errors import SitingError
+from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.report.pages.siting import write_choice, write_links
 from xinhe_geo.siting.candidates import candidate_sites
 from xinhe_geo.siting.links import links
@@ -606,6 +607,35 @@ def test_sites_have_names_and_letters(toy: xh.District) -> None:
         assert site not in row["name"] and site not in row["reason"]
         assert any(name in row["name"] for name in names) and row["name"] in row["reason"]
     assert chosen["name"].is_unique
+
+
+def test_rooms_come_first_and_only_those_that_can_be_used(toy: xh.District) -> None:
+    """Three rooms: one for anything, one for canteens, one that is gone; the plan uses them, and keeps its promise."""
+    spots = candidate_sites(toy)
+    at = spots.geometry[(spots["origin"] == "street").to_numpy()].iloc[:3]
+    columns = [c for c in LAYERS["rooms"].names if c != "room"]
+    rooms = gpd.GeoDataFrame(
+        {c: [None] * 3 for c in columns},
+        geometry=at.array,
+        crs=toy.crs,
+        index=pd.Index(["r1", "r2", "r3"], name="room"),
+    ).assign(
+        address=["某路 1 号", "某路 2 号", "某路 3 号"],
+        usable_for=[None, "canteen", None],
+        until=[np.nan, np.nan, 2000.0],
+    )
+    rooms["since"] = np.nan
+    with_rooms = toy.with_rows({**toy.rows, "rooms": rooms})
+    found = candidate_sites(with_rooms, kind="clinic_station")
+    assert list(found.index[:2]) == ["room-r1", spots.index[0]] and len(found) == len(spots) + 1
+    assert list(candidate_sites(with_rooms).index[:3]) == ["room-r1", "room-r2", spots.index[0]]
+    chosen = sites(with_rooms, "clinic_station", 1, candidates="rooms", siting=Siting(limit=3.0))
+    assert list(chosen.index) == ["room-r1"] and chosen["name"].iloc[0] == "某路 1 号（存量用房）"
+    plan = sites_plan(chosen)
+    assert [e.do for e in plan.edits] == ["use_rooms"]
+    assert plan.on(with_rooms).facilities.loc["room-r1", "kind"] == "clinic_station"
+    with pytest.raises(SitingError, match="存量用房"):
+        sites(toy, "clinic_station", 1, candidates="rooms")
 
 
 def test_default_candidates(toy: xh.District) -> None:

@@ -21,7 +21,17 @@ SAMPLES = ("sample-a", "sample-b")
 NOT_A_LINE = "示意位置，非征收范围、非权属界线"
 FICTION = "虚构的示例，不对应任何真实地块、小区和居民"
 #: What is asked of every parcel, and blank until somebody fills it in.
-ASKED = ("ownership", "use_now", "use_planned", "far_limit", "floor_old_m2", "households", "people", "registered")
+ASKED = (
+    "ownership",
+    "renewal_unit",
+    "use_now",
+    "use_planned",
+    "far_limit",
+    "floor_old_m2",
+    "households",
+    "people",
+    "registered",
+)
 
 
 def sample_rows(lots: Sequence[Lot]) -> list[Row]:
@@ -45,6 +55,7 @@ def sample_rows(lots: Sequence[Lot]) -> list[Row]:
 #: Figures of the fictional parcels: parcel, year, quantity, 口径, value, upper end.
 FIGURES: tuple[tuple[str, int | str, str, str, str, str], ...] = (
     ("sample-a", "", "ownership", "", "国有", ""),
+    ("sample-a", "", "renewal_unit", "", "示例更新单元", ""),
     ("sample-a", "", "use_now", "", "居住", ""),
     ("sample-a", "", "use_planned", "", "居住、社区配套", ""),
     ("sample-a", "", "far_limit", "", "1.8", ""),
@@ -61,20 +72,26 @@ FIGURES: tuple[tuple[str, int | str, str, str, str, str], ...] = (
     ("sample-a", 2025, "people", "tenant", "220", ""),
     ("sample-a", 2025, "registered", "", "650", ""),
     ("sample-a", 2029, "dwellings_returned", "", "300", ""),
+    ("sample-a", 2029, "households_to_rehouse", "", "280", ""),
+    ("sample-a", 2029, "households_rehoused_near", "", "240", ""),
     ("sample-a", 2027, "cost_acquisition", "", "14000", "18000"),
     ("sample-a", 2027, "cost_resettlement", "", "900", "1600"),
     ("sample-a", 2029, "cost_services", "", "1200", "2000"),
     ("sample-a", 2029, "cost_building", "", "26000", "34000"),
     ("sample-a", 2028, "receipt_land", "", "", ""),
     ("sample-b", "", "ownership", "", "国有", ""),
+    ("sample-b", "", "renewal_unit", "", "示例更新单元", ""),
     ("sample-b", "", "use_now", "", "居住", ""),
     ("sample-b", "", "use_planned", "", "居住", ""),
     ("sample-b", 2025, "floor_old_m2", "", "16000", ""),
     ("sample-b", 2025, "floor_kept_m2", "", "16000", ""),
     ("sample-b", 2025, "floor_demolished_m2", "", "0", ""),
+    ("sample-b", 2028, "floor_homes_m2", "", "0", ""),
     ("sample-b", 2025, "households", "", "200", ""),
     ("sample-b", 2025, "people", "", "500", ""),
     ("sample-b", 2028, "cost_renovation", "", "500", "720"),
+    ("sample-b", 2028, "households_to_rehouse", "", "80", ""),
+    ("sample-b", 2028, "households_rehoused_near", "", "0", ""),
 )
 #: Stages of the fictional parcels: parcel, stage, date, share.
 STAGES: tuple[tuple[str, str, str, str], ...] = (

@@ -1,4 +1,4 @@
-"""Who can walk to what: entrances, the origin-destination table, isochrones, coverage, gaps, headlines, capacity."""
+"""Who can walk to what: entrances, the origin-destination table, isochrones, coverage, gaps, headlines, capacity, how firm they are."""
 
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
@@ -17,7 +17,9 @@ from .coverage import (
     summary,
 )
 from .curves import curve, within
+from .doubts import LOSSES, facts_in_doubt, flips, robustness, stress
 from .effects import (
+    FULLER,
     crowding,
     effects,
     effects_of,
@@ -25,6 +27,7 @@ from .effects import (
     home_changes,
     home_changes_of,
     known_sum,
+    newcomers,
     sharing,
     sharing_of,
 )
@@ -66,6 +69,8 @@ __all__ = [
     "AT_LEAST",
     "COUNT",
     "EXACT",
+    "FULLER",
+    "LOSSES",
     "PLAN",
     "SEVERITIES",
     "SHARE_TOLERANCE",
@@ -90,6 +95,8 @@ __all__ = [
     "facility_changes",
     "facility_entrances",
     "facility_names",
+    "facts_in_doubt",
+    "flips",
     "gaps",
     "grounds_text",
     "headlines",
@@ -107,6 +114,7 @@ __all__ = [
     "median_by_home",
     "most_common",
     "nearest_of_any",
+    "newcomers",
     "od_table",
     "od_tables",
     "only_known",
@@ -116,6 +124,7 @@ __all__ = [
     "presence",
     "presence_grounds",
     "rests_on",
+    "robustness",
     "route",
     "rule_in",
     "rule_meant",
@@ -125,6 +134,7 @@ __all__ = [
     "sharing",
     "sharing_of",
     "sizes",
+    "stress",
     "summary",
     "unchecked_of",
     "usable_denominator",

@@ -28,21 +28,19 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
         counts: people, people_60plus, area_m2, or community where it asks whether each has one), `net` (how many of these more
         are served, those who lose taken off); `people_gain`, `people_lose`
         (people of homes that exist in both, newly served or no longer), `people_60plus_gain`, `people_60plus_lose`,
-        `people_new_served`, `people_new_unserved` (in homes that only exist after), `people_crowded`, `people_relieved` (people of
-        homes in both that are served in both, and now share their facility with a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
+        `people_new_served`, `people_new_unserved` (who came to homes that only exist after; who returns to them is not among
+        these), `people_crowded`, `people_relieved` (people of homes in both that are served in both, and now share their facility with
+        a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
         first ten); `bound` ("at_least": a kind was only seen on a map; who gains or loses may be served by one that no map
         shows, so that these are at most, and `net` is missing). Numbers of people are missing where of those concerned none is known,
         or of nobody at all.
     """
-    return effects_of(
-        coverage(before, rules=rules),
-        coverage(after, rules=rules),
-        None if after.communities is None else len(after.communities),
-    )
+    return effects_of(coverage(before, rules=rules), coverage(after, rules=rules), after)
 
 
-def effects_of(a: pd.DataFrame, b: pd.DataFrame, communities: int | None) -> pd.DataFrame:
-    """Return `effects`, given the coverages of both states and how many communities the later one has."""
+def effects_of(a: pd.DataFrame, b: pd.DataFrame, after: District) -> pd.DataFrame:
+    """Return `effects`, given the coverages of both states, and the later state."""
+    communities = None if after.communities is None else len(after.communities)
     old, new = summary(a), summary(b)
     table = old[["label"]].copy()
     table["before"], table["after"] = old["share"], new["share"].reindex(old.index)
@@ -59,8 +57,9 @@ def effects_of(a: pd.DataFrame, b: pd.DataFrame, communities: int | None) -> pd.
     table["net_of"] = a["denominator"].groupby(level="rule").first().reindex(rules_there)
     table["net"] = [_net(communities, row, both.xs(row.Index, level="rule"), change) for row in table.itertuples()]
     fresh = b[~b.index.isin(a.index)]
-    table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), fresh["people"], rules_there)
-    table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), fresh["people"], rules_there)
+    came = newcomers(fresh, after)
+    table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), came, rules_there)
+    table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), came, rules_there)
     shared = crowding(a, b)
     for column in ("people_crowded", "people_relieved"):
         table[column] = _known_sum(shared[column], shared["people"], rules_there)
@@ -69,6 +68,14 @@ def effects_of(a: pd.DataFrame, b: pd.DataFrame, communities: int | None) -> pd.
         table[column] = names[mask].groupby(level="rule").apply(_some)
     table[["homes_gain", "homes_lose"]] = table[["homes_gain", "homes_lose"]].astype("object").fillna("")
     return table
+
+
+def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
+    """Return who of the people in homes that only exist after (rows of a coverage) came in: not who returned, nor who lived there before."""
+    homes = fresh.index.get_level_values("home").to_series(index=fresh.index)
+    came = homes.map({home: float(who["people"]) for home, who in after.arrived.items()})
+    people: pd.Series = fresh["people"].where(came.isna(), came)
+    return people
 
 
 def known_sum(parts: pd.Series, amounts: pd.Series) -> float:

@@ -44,23 +44,23 @@ class Trips:
         self.tree = district.network.way_tree(self.targets, profile=walker)
         self._door_rows = self.doors.groupby("place").indices
         self._same_rows = self.same.groupby("place").indices
+        # columns as arrays: each point of each home looks into them
+        self._place, self._target = (f.to_numpy(object) for f in (self.targets["place"], self.same["target"]))
+        self._metres = self.same["metres"].to_numpy(float)
         self._outs = tuple(self.doors[column].to_numpy() for column in ("edge", "at_m", "access_m"))
         self._unit = 1.0 if walker is None else 1.0 / walker.speed_m_s / 60.0
 
     def of(self, point: int) -> Trip | None:
         """Return the walk of a point: of those that cost the same the one to the facility that is first by id."""
-        place, target = self.targets["place"], self.same["target"].to_numpy()
         edge, at, access = self._outs
         found = []
         for row in self._door_rows.get(point, ()):
             way = self.tree.way(int(edge[row]), float(at[row]), float(access[row]))
             if way is not None:
-                found.append(Trip(way.cost, way.metres, str(place.iloc[way.door]), int(row), way))
-        metres = self.same["metres"].to_numpy(float)
-        found += [
-            Trip(metres[row] * self._unit, metres[row], str(target[row]), -1, None)
-            for row in self._same_rows.get(point, ())
-        ]
+                found.append(Trip(way.cost, way.metres, str(self._place[way.door]), int(row), way))
+        for row in self._same_rows.get(point, ()):
+            metres = float(self._metres[row])
+            found.append(Trip(metres * self._unit, metres, str(self._target[row]), -1, None))
         return min(found, key=lambda trip: (trip.cost, trip.facility), default=None)
 
     def legs(self, point: int, trip: Trip) -> list[Leg]:

@@ -57,6 +57,7 @@ from ..report import (
     analyse,
     facts,
     put_in_place,
+    read_json,
     refuse_foreign,
     side_by_side,
     write_report,
@@ -326,11 +327,7 @@ def _record_file(out: Path, key: str) -> Path:
 
 
 def _read_record(out: Path, key: str) -> dict[str, Any] | None:
-    try:
-        record: dict[str, Any] = json.loads(_record_file(out, key).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record
+    return read_json(_record_file(out, key)) or None
 
 
 def _is_done(out: Path, task: Task, inputs: str) -> bool:

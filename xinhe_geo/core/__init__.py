@@ -65,13 +65,14 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed
-from .plane import crs_label, crs_text, plane_of
+from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
-from .said import read_toml
+from .said import read_json, read_toml
 from .schema import (
     ABSENT,
     BASES,
     BASIS_LABELS,
+    BUDGETS,
     CLAIM_LABELS,
     DEMONSTRATION,
     DIRECTIONS,
@@ -118,6 +119,7 @@ __all__ = [
     "ABSENT",
     "BASES",
     "BASIS_LABELS",
+    "BUDGETS",
     "CLAIM_LABELS",
     "DATUMS",
     "DATUM_LABELS",
@@ -180,6 +182,7 @@ __all__ = [
     "checked_count",
     "counted",
     "crs_label",
+    "crs_of",
     "crs_text",
     "datum_name",
     "describe",
@@ -218,6 +221,7 @@ __all__ = [
     "place_file",
     "plane_of",
     "problems_table",
+    "read_json",
     "read_layer",
     "read_toml",
     "reading",

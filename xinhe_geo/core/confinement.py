@@ -16,7 +16,7 @@ import struct
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, _KILL, 0, 0, 0)
 
 
-def give_up(places: Iterable[Path], room: Path) -> None:
+def give_up(places: Iterable[Path], rooms: Sequence[Path]) -> None:
     """
     Give up, for good, whatever reading files of some folders does not take.
 
@@ -59,17 +59,16 @@ def give_up(places: Iterable[Path], room: Path) -> None:
     ----------
     places
         Folders that may be read, besides those of Python and of this library.
-    room
-        The one folder that may be written: for what readers unpack.
+    rooms
+        The folders that may be written: the first for what readers unpack.
     """
-    tempfile.tempdir = str(room)
-    os.environ["TMPDIR"] = str(room)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(rooms[0])
     sys.addaudithook(_refuse)
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             libc = ctypes.CDLL(None, use_errno=True)
             libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-            _only_folders(libc, [*places, *_of_python()], room)
+            _only_folders(libc, [*places, *_of_python()], rooms)
             _no_calls(libc)
 
 
@@ -95,8 +94,8 @@ def _of_python() -> list[Path]:
     return [Path(p) for p in dict.fromkeys([*map(str, named), *data, *system]) if p]
 
 
-def _only_folders(libc: ctypes.CDLL, places: Iterable[Path], room: Path) -> None:
-    """Let nothing be read but what lies in some folders, and nothing be written but in one (Landlock)."""
+def _only_folders(libc: ctypes.CDLL, places: Iterable[Path], rooms: Iterable[Path]) -> None:
+    """Let nothing be read but what lies in some folders, and nothing be written but in others (Landlock)."""
     version = libc.syscall(_CREATE, None, 0, 1)
     if version < 1:
         return
@@ -106,7 +105,7 @@ def _only_folders(libc: ctypes.CDLL, places: Iterable[Path], room: Path) -> None
     if rules < 0:
         return
     try:
-        for place, granted in [*((p, _READ) for p in places), (room, rights)]:
+        for place, granted in [*((p, _READ) for p in places), *((p, rights) for p in rooms)]:
             with suppress(OSError):
                 handle = os.open(place, os.O_PATH | os.O_CLOEXEC)
                 try:

@@ -22,9 +22,11 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import pyogrio
+import pyproj
 from pyogrio.util import vsi_path
 
 from .errors import SourceError
+from .plane import crs_of
 from .strangers import apart
 
 #: A layer larger than this was not made for one district; brackets count what a JSON becomes in memory.
@@ -115,6 +117,11 @@ def _read_layer(
             )
         except UnicodeDecodeError as error:
             raise _refused(path, "里面的文字不是 UTF-8", "在 QGIS 里打开，编码选对后重新导出") from error
+        if isinstance(found, gpd.GeoDataFrame) and found.crs is not None:
+            try:
+                crs_of(found.crs)
+            except pyproj.exceptions.CRSError as error:
+                raise _refused(path, "坐标系要用另一个文件", "在 QGIS 里换成有 EPSG 代码的坐标系后重新导出") from error
     return found
 
 

@@ -20,6 +20,8 @@ import pandas as pd
 import pyproj
 import shapely
 
+from .plane import crs_of
+
 _PLAIN = (type(None), bool, int, float, str, bytes, tuple, list, dict)
 #: Kinds of numpy's numbers, times and texts: nothing that holds objects, or has fields.
 _NUMBERS = re.compile(r"[<>|=]?[biufcmMSU]\d+(\[\d*\w+\])?")
@@ -156,7 +158,7 @@ _KINDS: Mapping[str, _Parts] = {
     "array": (np.ndarray, _array, _as_array),
     "number": (np.generic, lambda v: (v.dtype.str, v.tobytes()), lambda k, b: np.frombuffer(b, dtype=_number(k))[0]),
     "shape": (shapely.Geometry, lambda v: (_wkb(v),), shapely.from_wkb),
-    "crs": (pyproj.CRS, _crs, pyproj.CRS),
+    "crs": (pyproj.CRS, _crs, crs_of),
     "stamp": (pd.Timestamp, lambda v: (v.isoformat(), v.unit), lambda text, unit: pd.Timestamp(text).as_unit(unit)),
     "moment": (datetime, lambda v: (v.isoformat(),), datetime.fromisoformat),
     "day": (date, lambda v: (v.isoformat(),), date.fromisoformat),

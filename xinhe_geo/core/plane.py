@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyproj
 from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import TransverseMercatorConversion
@@ -56,6 +58,27 @@ def _local(lon: float, lat: float) -> pyproj.CRS:
     return pyproj.CRS.from_wkt(found.to_wkt())
 
 
+#: How the text of a CRS sends its reader to a file: for grids, for models, for settings by name.
+_OF_FILES = re.compile(r"(?<![a-z0-9_])(init|\w*grids|file|model|catalog)\s*=|parameter_?file", re.IGNORECASE)
+
+
+def crs_of(said: object) -> pyproj.CRS:
+    """
+    Return the CRS that a manifest or a file names: by code, WKT or parameters.
+
+    Raises
+    ------
+    pyproj.exceptions.CRSError
+        None that is known, or one that would be looked up in a file: whoever wrote it does not say what is opened here.
+    """
+    if _OF_FILES.search(str(said)):
+        raise pyproj.exceptions.CRSError(str(said))
+    found = pyproj.CRS.from_user_input(said)
+    if _OF_FILES.search(found.to_wkt()):
+        raise pyproj.exceptions.CRSError(str(said))
+    return found
+
+
 def crs_text(crs: pyproj.CRS) -> str:
     """Return a CRS as a file holds it: its code, or, of one that has none, WKT."""
     code = crs.to_authority()
@@ -64,7 +87,7 @@ def crs_text(crs: pyproj.CRS) -> str:
 
 def crs_label(text: str, *, named: bool = False) -> str:
     """Return what people read of a CRS as a file holds it: as it is (`named`: after its name), but of WKT the name alone."""
-    name = str(pyproj.CRS.from_user_input(text).name)
+    name = str(crs_of(text).name)
     if "[" in text or "{" in text:
         return name
     return f"{name} ({text})" if named else text

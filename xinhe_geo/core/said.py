@@ -1,7 +1,8 @@
-"""Files that say something (TOML), as people and other programs write them: bounded, and read where strangers' files are read."""
+"""Files that say something (TOML, JSON), as people and other programs write them: bounded, and read where strangers' files are read."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from .strangers import apart
 
 #: A longer one was not written by hand.
 _MOST_BYTES = 2_000_000
+#: A longer one was not written by this library.
+_MOST_JSON = 20_000_000
 #: A shorter one cannot take long whatever it says (a key of 8,000 parts: 0.6 s), and its parser is Python: nothing takes it over.
 _HARMLESS_BYTES = 16_384
 
@@ -49,3 +52,36 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ValueError("括号套得太深") from error
     except ValueError as error:
         raise ValueError(text_words(error)) from error
+
+
+def read_json(path: Path, folder: Path | None = None, content: bytes | None = None) -> Any:
+    """
+    Return what a JSON file of somebody else says.
+
+    Parameters
+    ----------
+    folder
+        What the file came with: links must not lead out of it.
+    content
+        Its bytes, where they have been read: what is parsed is what was looked at.
+
+    Raises
+    ------
+    SourceError
+        No ordinary file, or it took too much time or memory.
+    ValueError
+        No JSON, not UTF-8, too long, or brackets within brackets.
+    OSError
+        It cannot be opened.
+    """
+    ordinary(path, folder)
+    try:
+        return apart(_read_json, path, content, folder=folder)
+    except RuntimeError as error:  # of recursion, there or on the way
+        raise ValueError("括号套得太深") from error
+
+
+def _read_json(path: Path, content: bytes | None) -> Any:
+    if content is None and path.stat().st_size > _MOST_JSON:
+        raise ValueError("太长，不像本程序写的记录")
+    return json.loads((path.read_bytes() if content is None else content).decode("utf-8"))

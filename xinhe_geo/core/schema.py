@@ -211,6 +211,8 @@ TOPICS = {
     "cost": "支出",
     "receipt": "收入",
 }
+#: Two tables of money, never netted against each other: what public budgets pay, and what a project pays and takes in.
+BUDGETS = {"public": "财政支出", "project": "项目收支"}
 SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
 LINEAR = ("named_roads", "water", "barriers")
 RELATIONS = ("inside", "north_of", "covered", "overlap", "tiles", "straddle", "facilities", "length", "spacing")
@@ -402,6 +404,30 @@ _LAYERS = (
         "自有设施名录",
         "facility",
         _FACILITY,
+        POINT + POLYGON,
+        "pois",
+        dated=True,
+    ),
+    Layer(
+        "rooms",
+        "存量用房",
+        "room",
+        (
+            _id("room"),
+            _NAME,
+            Column("address", "地址"),
+            Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0, help="不知道就留空"),
+            Column("floor", "楼层", help="1、B1、2—3 …"),
+            Column("ownership", "权属", help="国有、集体、混合 …；不知道就留空"),
+            Column(
+                "usable_for",
+                "能用作",
+                parent=("kinds", "kind"),
+                several=True,
+                help="设施类别，多个用 ; 隔开；留空为都可以",
+            ),
+            *SINCE_UNTIL,
+        ),
         POINT + POLYGON,
         "pois",
         dated=True,
@@ -756,6 +782,9 @@ _LAYERS = (
             Column("label", "中文名", required=True),
             Column("label_en", "英文名"),
             Column("topic", "哪一类", required=True, values=tuple(TOPICS)),
+            Column(
+                "budget", "哪张资金表", values=tuple(BUDGETS), help="public 财政支出，project 项目收支；两张表不相抵"
+            ),
             Column("unit", "单位"),
             Column(
                 "type", "写成", required=True, values=("number", "text"), help="number：数，可以写成一段（value—high）"
@@ -765,6 +794,52 @@ _LAYERS = (
             Column("asked", "要问", "bool", help="没有填也列出来，印待填"),
             Column("who", "谁能填"),
             Column("who_en", "谁能填（英文）"),
+            Column("note", "备注"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "costs",
+        "单价参考表",
+        "cost",
+        (
+            _id("cost"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("item", "估哪一项资金", parent=("quantities", "quantity"), help="留空：只供参考，不自动算"),
+            Column("of", "乘哪一项数量", parent=("quantities", "quantity")),
+            Column("price_unit", "价格单位", required=True, values=("元", "万元")),
+            Column("per_unit", "每什么", required=True),
+            Column("low", "下限", "float", minimum=0, help="没有读到就留空：不算"),
+            Column("high", "上限", "float", minimum=0),
+            Column("price_year", "哪年的价", help="价格年份不同不自动换算"),
+            Column("place", "哪里的价"),
+            Column("source", "来源", required=True),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("note", "备注"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "unit_lines",
+        "更新单元参考线",
+        "line",
+        (
+            _id("line"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("above", "分子", required=True, parent=("quantities", "quantity"), several=True, help="几项相加"),
+            Column("below", "分母", parent=("quantities", "quantity"), help="留空：分子就是填报的数"),
+            Column("times", "乘", "float", required=True, help="写成百分数的填 100"),
+            Column("operator", "比较", required=True, values=(">=", "<=")),
+            Column("limit", "参考线", "float", required=True),
+            Column("unit", "单位"),
+            Column("standard", "标准"),
+            Column("clause", "条款"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("source", "来源"),
             Column("note", "备注"),
         ),
         folder="standards",

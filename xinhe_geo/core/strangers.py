@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
@@ -41,6 +41,10 @@ Result = TypeVar("Result")
 _SECONDS, _SECONDS_PER_MB, _MEGABYTES, _MEGABYTES_PER_MB, _MOST_MEGABYTES = 8.0, 0.25, 280.0, 60.0, 3_000.0
 #: Files that are packed hold about so many times what they are long.
 _PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10}
+#: Others hold little more than they are long, but take a while to unpack and go through.
+_WORK = {".gz": 10, ".bz2": 10, ".pbf": 20}
+#: What takes a file apart into many has them all open: so much memory more.
+_MEGABYTES_WRITING = 400.0
 #: A machine that is busy takes so many times the processor time.
 _WAIT = 12
 #: An answer that is longer is none.
@@ -58,7 +62,7 @@ class _Child(NamedTuple):
     work: IO[bytes]
     answers: IO[bytes]
     places: Mapping[str, int]  # held open: what takes the place of a folder is another one, which it may not read
-    room: str
+    rooms: Sequence[str]  # the first is its own, and goes with it
     process: subprocess.Popen[bytes] | None  # None: a fork
 
     def may_read(self, place: str) -> bool:
@@ -103,7 +107,13 @@ def reading(*ours: Path) -> Iterator[None]:
 
 
 def apart(
-    function: Callable[P, Result], path: Path, /, *args: Any, folder: Path | None = None, **kwargs: Any
+    function: Callable[P, Result],
+    path: Path,
+    /,
+    *args: Any,
+    folder: Path | None = None,
+    into: Path | None = None,
+    **kwargs: Any,
 ) -> Result:
     """
     Return what a function of this library makes of a file, called in the other process unless the file is ours.
@@ -114,6 +124,8 @@ def apart(
         Its first argument is the path; it returns plain values (`plain`).
     folder
         What the file came with, and may be read with it; by default the folder it lies in.
+    into
+        A folder in which the function may write; by default it has none.
 
     Raises
     ------
@@ -125,7 +137,8 @@ def apart(
         if _STATE.confined or _is_ours(path):
             return function(path, *args, **kwargs)  # type: ignore[arg-type]
         with reading():
-            return _ask(function, path, args, kwargs, path.parent if folder is None else folder)
+            child = _child(os.path.abspath(path.parent if folder is None else folder), into and os.path.abspath(into))
+            return _ask(child, function, path, args, kwargs)
 
 
 def _after_fork() -> None:
@@ -140,9 +153,9 @@ def _is_ours(path: Path) -> bool:
     return any(place == own or place.startswith(os.path.join(own, "")) for own in ours)
 
 
-def _ask(function: Callable[..., Any], path: Path, args: tuple[Any, ...], kwargs: dict[str, Any], place: Path) -> Any:
-    child = _child(os.path.abspath(place))
+def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     seconds, megabytes = _allowance(path)
+    megabytes += _MEGABYTES_WRITING * (len(child.rooms) > 1)
     late = threading.Event()
 
     def stop() -> None:
@@ -185,7 +198,8 @@ def _allowance(path: Path) -> tuple[float, float]:
     """Return seconds and megabytes that reading a file, or the files of a folder, may take."""
     parts = path.iterdir() if path.is_dir() else path.parent.glob(f"{_plain_stem(path)}.*") if path.exists() else ()
     size = sum(p.stat().st_size for p in parts if p.is_file()) / 1e6 * _PACKED.get(path.suffix.lower(), 1)
-    return _SECONDS + _SECONDS_PER_MB * size, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
+    work = _SECONDS_PER_MB * size * _WORK.get(path.suffix.lower(), 1)
+    return _SECONDS + work, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
 
 
 def _plain_stem(path: Path) -> str:
@@ -244,18 +258,19 @@ def _raise(kind: str, said: Any) -> NoReturn:
 # --- the other process -------------------------------------------------------------------------------------------------
 
 
-def _child(place: str) -> _Child:
-    """Return the process that may read a folder; another one where the one at hand may not."""
+def _child(place: str, into: str | None) -> _Child:
+    """Return the process that may read a folder, and write into one; another one where the one at hand may not."""
     child = _STATE.child
-    if child is not None and child.may_read(place):
+    if child is not None and child.may_read(place) and (into is None or into in child.rooms):
         return child
     known = () if child is None else [own for own in child.places if os.path.isdir(own)]
     if child is not None:
         _end(child)
-    places = {own: _held(own) for own in sorted({place, *known})}
-    room = tempfile.mkdtemp(prefix="xinhe-")
+    made = [] if into is None else [into]
+    places = {own: _held(own) for own in sorted({place, *known, *made})}
+    rooms = [tempfile.mkdtemp(prefix="xinhe-"), *made]
     start = _forked if sys.platform == "linux" and alone() else _started
-    _STATE.child = start(places, room)
+    _STATE.child = start(places, rooms)
     return _STATE.child
 
 
@@ -274,7 +289,7 @@ def _is_still(place: str, handle: int) -> bool:
     return False
 
 
-def _forked(places: Mapping[str, int], room: str) -> _Child:
+def _forked(places: Mapping[str, int], rooms: Sequence[str]) -> _Child:
     (work_out, work_in), (answers_out, answers_in) = os.pipe(), os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -283,13 +298,13 @@ def _forked(places: Mapping[str, int], room: str) -> _Child:
         if pid == 0:
             os.close(work_in)
             os.close(answers_out)
-            _serve_and_end(work_out, answers_in, places, room)
+            _serve_and_end(work_out, answers_in, places, rooms)
     os.close(work_out)
     os.close(answers_in)
-    return _Child(pid, open(work_in, "wb"), open(answers_out, "rb"), places, room, None)
+    return _Child(pid, open(work_in, "wb"), open(answers_out, "rb"), places, rooms, None)
 
 
-def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str], room: str) -> NoReturn:
+def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str], rooms: Sequence[str]) -> NoReturn:
     """Serve in a fork, which ends here whatever comes: nothing of what it was copied from runs in it again."""
     try:
         die_with_parent()
@@ -300,25 +315,25 @@ def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str], room: 
         for standard in (1, 2):
             os.dup2(silent, standard)
         with open(work_out, "rb") as work, open(answers_in, "wb") as answers:
-            _serve(work, answers, places, room)
+            _serve(work, answers, places, rooms)
     finally:
         os._exit(0)
 
 
-def _started(places: Mapping[str, int], room: str) -> _Child:
+def _started(places: Mapping[str, int], rooms: Sequence[str]) -> _Child:
     known = sorted(
         name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0] and "__main__" not in name
     )
     code = (
         f"import sys, importlib; sys.path[:] = {sys.path!r}; [importlib.import_module(name) for name in {known!r}]; "
-        f"from {__name__} import serve; serve({list(places)!r}, {room!r})"
+        f"from {__name__} import serve; serve({list(places)!r}, {list(rooms)!r})"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    return _Child(process.pid, process.stdin, process.stdout, places, room, process)
+    return _Child(process.pid, process.stdin, process.stdout, places, rooms, process)
 
 
 def _end(child: _Child) -> int:
@@ -340,21 +355,21 @@ def _end(child: _Child) -> int:
     for handle in child.places.values():
         if handle >= 0:
             os.close(handle)
-    shutil.rmtree(child.room, ignore_errors=True)
+    shutil.rmtree(child.rooms[0], ignore_errors=True)
     return code
 
 
-def serve(places: list[str], room: str) -> None:
+def serve(places: list[str], rooms: list[str]) -> None:
     """Read what comes in on standard input, and answer on standard output."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
-    _serve(sys.stdin.buffer, answers, places, room)
+    _serve(sys.stdin.buffer, answers, places, rooms)
 
 
-def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], room: str) -> None:
+def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], rooms: Sequence[str]) -> None:
     _STATE.confined = True
     mimetypes.init()  # what libraries look up in folders that are closed from here on
-    give_up([Path(p) for p in places], Path(room))
+    give_up([Path(p) for p in places], [Path(p) for p in rooms])
     while True:
         try:
             function, path, args, kwargs, seconds, megabytes = pickle.load(work)

@@ -134,8 +134,11 @@ def _typed(
             said = problem.replace("{}", str(cell) if isinstance(cell, str) else "")
             problems.append(Problem("error", layer.name, file, keys[i], column.name, said, remedy))
 
+    blank = text.isna().to_numpy()
     if column.required:
-        wrong(text.isna().to_numpy(), f"没有填（{column.label}）", "填上这一格")
+        wrong(blank, f"没有填（{column.label}）", "填上这一格")
+    if blank.all():
+        return _absent(column, len(values))
     if column.type in ("int", "float", "year"):
         return _numbers(column, text, wrong)
     if column.type == "bool":
@@ -226,7 +229,7 @@ def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
     for name, column in layer.names.items():
         if name not in rows.columns or column.type != "text" or column.values:
             continue
-        for i, text in enumerate(rows[name]):
+        for i, text in enumerate(rows[name].to_numpy(object)):
             hidden = [] if not isinstance(text, str) or text.isprintable() else [c for c in text if _is_hidden(c)]
             if hidden:
                 said = "、".join(dict.fromkeys(f"U+{ord(c):04X}" for c in hidden[:5]))

@@ -95,6 +95,10 @@ class Worker:
         return None
 
 
+#: One for each `forking` that we are in.
+_COPYING: list[bool] = []
+
+
 @contextmanager
 def forking() -> Iterator[None]:
     """
@@ -102,14 +106,16 @@ def forking() -> Iterator[None]:
 
     A copy does not look through what is there by now for garbage, which would copy it page by page.
     """
-    frozen = gc.get_freeze_count()
+    within = bool(_COPYING)  # asking the collector whether it froze anything takes as long as looking through it all
+    _COPYING.append(True)
     gc.freeze()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
-        if not frozen:
+        _COPYING.pop()
+        if not within:
             gc.unfreeze()
 
 

@@ -8,7 +8,7 @@ from .edits import SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
 from .labels import cell, column_name, kind_name, layer_name, place_title, rule_name, state_name, walker_name
-from .parcel_facts import Fact, completion, fact, home_parcels
+from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
 from .resolve import Named, meant
@@ -63,6 +63,7 @@ __all__ = [
     "must_be_district",
     "new_files",
     "number",
+    "parcel_number",
     "place_title",
     "plain_name",
     "played",

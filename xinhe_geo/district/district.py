@@ -94,6 +94,7 @@ class _Shared(Mapping[str, pd.DataFrame]):
 
 _NOTHING_BUILT: Mapping[str, bool] = MappingProxyType({})
 _NOBODY_MOVED: Mapping[str, float] = MappingProxyType({})
+_NOBODY_CAME: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,10 @@ class District:
     ground
         This district before any plan, None where it is that: what stands there keeps its ways to the street.
     moved
-        How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
+        How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left. "there": whom only the plan
+        tells of, living there before; "there_stay": of these, who stayed.
+    arrived
+        For each home that a plan builds, who came in from elsewhere: people, people_60plus, households. The others there are residents.
     """
 
     manifest: Mapping[str, Any]
@@ -138,8 +142,8 @@ class District:
     ground: District | None = field(repr=False, default=None)
     #: Homes that a plan builds, and whether with gates.
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
-    #: How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
     moved: Mapping[str, float] = field(repr=False, default_factory=dict)
+    arrived: Mapping[str, Mapping[str, float]] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
@@ -154,7 +158,7 @@ class District:
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
         plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
-        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved")}
+        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved", "arrived")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -358,6 +362,7 @@ class District:
         scenario: str = "",
         built: Mapping[str, bool] = _NOTHING_BUILT,
         moved: Mapping[str, float] = _NOBODY_MOVED,
+        arrived: Mapping[str, Mapping[str, float]] = _NOBODY_CAME,
     ) -> District:
         """
         Return this district with other rows, as a scenario makes them.
@@ -372,8 +377,8 @@ class District:
             without a name the rows correct the data, and everything is attached to them.
         built
             Homes that the plan builds, and whether with gates.
-        moved
-            How many people left ("out"), returned ("back") and came ("new") by the plan.
+        moved, arrived
+            How many people left ("out"), returned ("back") and came ("new") by the plan; who came to which home.
 
         Returns
         -------
@@ -386,7 +391,8 @@ class District:
         whole = {name: frame for name, frame in {**self._rows, **rows}.items() if frame is not None}
         made = replace(self, _rows=MappingProxyType(whole), manifest=manifest, _mapped_before=before, ground=ground)
         people = {what: self.moved.get(what, 0.0) + moved.get(what, 0.0) for what in {*self.moved, *moved}}
-        return replace(made, _built={**self._built, **built}, moved=people).akin_to(self)
+        came = {**self.arrived, **arrived}
+        return replace(made, _built={**self._built, **built}, moved=people, arrived=came).akin_to(self)
 
     def replace(self, **layers: pd.DataFrame | None) -> District:
         """
@@ -484,12 +490,12 @@ class District:
         Parameters
         ----------
         name
-            The name of its file (`scenarios/NAME.toml`), its label, or a TOML file anywhere; a `Scenario` is returned as it is.
+            The name of its file (`scenarios/NAME.toml`), its label, or a TOML file anywhere; a `Scenario` stays the same plan.
 
         Returns
         -------
         Scenario
-            `.on(district)` carries it out.
+            `.on(district)` carries it out; it knows whose it is (`xh.balance`).
 
         Raises
         ------
@@ -499,13 +505,13 @@ class District:
             The file cannot be read as a scenario.
         """
         if isinstance(name, Scenario):
-            return name
+            return replace(name, district=self)
         if isinstance(name, Path) or (isinstance(name, str) and name.endswith(".toml")):
-            return Scenario.read(name)
+            return replace(Scenario.read(name), district=self)
         files = {path.stem: path for path in sorted((self.folder / "scenarios").glob("*.toml"))}
         labels = [] if name in files else [label_of(path) for path in files.values()]
         known = pd.DataFrame({"label": pd.Series(labels or list(files), index=list(files), dtype="str")})
-        return Scenario.read(files[meant("方案", name, known)[1]])
+        return replace(Scenario.read(files[meant("方案", name, known)[1]]), district=self)
 
     # --- what is in it
 

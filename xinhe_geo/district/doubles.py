@@ -207,6 +207,7 @@ def doubled(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Mapping[str
     if "homes" in rows and len(rows["homes"]) > 1:
         yield from _doubled_homes(rows["homes"], str(declared["homes"]["file"]))
         yield from _mixed_people(rows["homes"], str(declared["homes"]["file"]))
+        yield from _people_of_several_years(rows["homes"], str(declared["homes"]["file"]))
     for layer in ("facilities", "own_facilities"):
         if layer in rows and len(rows[layer]) > 1:
             yield from _doubled_facilities(rows[layer], layer, str(declared[layer]["file"]))
@@ -265,6 +266,24 @@ def _mixed_people(homes: pd.DataFrame, file: str) -> Iterator[Problem]:
                 "只留一种口径的数；没有这一种的留空（数据不足），或换成这一种再填。口径留空的是常住",
             )
             return
+
+
+def _people_of_several_years(homes: pd.DataFrame, file: str) -> Iterator[Problem]:
+    """Yield a warning where the people of homes were counted in different years: their total is true of none."""
+    counted = homes[homes["people"].notna()]
+    years = counted["people_year"].value_counts().sort_index()
+    if len(years) < 2:
+        return
+    told = "、".join(f"{year} 年 {count:,} 处" for year, count in years.items())
+    yield Problem(
+        "warning",
+        "homes",
+        file,
+        "",
+        "people_year",
+        f"人口统计年份不一：{told}，合计不是任何一年的人数",
+        "换成同一年的人数；换不了的，在文件里写明合计跨哪几年",
+    )
 
 
 def _doubled_facilities(facilities: gpd.GeoDataFrame, layer: str, file: str) -> Iterator[Problem]:

@@ -29,6 +29,9 @@ LAYER_OF = {
     "parcel": "parcels",
 }
 
+#: What is told of who comes in from elsewhere.
+ARRIVED = ("people", "people_60plus", "households")
+
 
 # --- carrying out ----------------------------------------------------------------------------------------------------
 
@@ -38,7 +41,7 @@ class Flow(NamedTuple):
     People who move by one step of a plan.
 
     `what`: "out" they leave their homes on `parcel` ("" on none), "back" they return to it, "new" they come from elsewhere, "in" homes
-    there take in who left others. Numbers are missing where nobody knows.
+    there take in who left others. `home`: the one they come to, where it is one. Numbers are missing where nobody knows.
     """
 
     step: int
@@ -50,6 +53,7 @@ class Flow(NamedTuple):
     registered: float = math.nan
     holder: str = ""
     fate: str = ""
+    home: str = ""
 
 
 @dataclass
@@ -122,16 +126,40 @@ class EditedRows:
         own = [f for f in self.flows if f.parcel == parcel and f.what == what and holder in ("", f.holder)]
         return [f for f in own if not fates or f.fate in fates]
 
-    def flow(self, what: str, parcel: str, counts: Mapping[str, float]) -> Flow:
-        """Return who moves by the step at hand: `counts` has people, people_60plus and households."""
-        return Flow(self.step, what, parcel, counts["people"], counts["people_60plus"], counts["households"])
+    def flow(self, what: str, parcel: str, counts: Mapping[str, float], home: str = "") -> Flow:
+        """Return who moves by the step at hand, and to which home: `counts` has people, people_60plus and households."""
+        return Flow(self.step, what, parcel, counts["people"], counts["people_60plus"], counts["households"], home=home)
 
     def moved_in_all(self) -> dict[str, float]:
-        """Return how many people left, returned and came in all, by `what`; nothing where nobody moves or returns."""
+        """
+        Return how many people left, returned and came in all, by `what`; nothing where nobody moves or returns.
+
+        "there": who lived there before, as only the plan says; "there_stay": who of them has not left.
+        """
         own = [f for f in self.flows if f.step not in self.assumed]
         if not any(f.what in ("out", "back") for f in own):
             return {}
-        return {what: sum((f.people for f in own if f.what == what), 0.0) for what in ("out", "back", "new")}
+        before = [f for f in self.flows if f.step in self.assumed and f.what == "new"]
+        people = self.standing("homes")["people"]
+        stay = sum((min(f.people, float(people[f.home])) for f in before if f.home in people.index), 0.0)
+        told = {what: sum((f.people for f in own if f.what == what), 0.0) for what in ("out", "back", "new")}
+        return {**told, "there": sum((f.people for f in before), 0.0), "there_stay": stay}
+
+    def arrived(self) -> dict[str, dict[str, float]]:
+        """
+        Return who came in from elsewhere, by the home that the plan builds for them: people, people_60plus, households.
+
+        Who returns to such a home lived there before, and so did whoever lives in one that was there before the plan (none came). Of a
+        home that people leave, those leave first who returned to it.
+        """
+        found: dict[str, dict[str, float]] = {}
+        homes = self.standing("homes")
+        for flow in self.flows:
+            if flow.what == "new" and flow.home in homes.index:
+                there = homes.loc[flow.home, list(ARRIVED)].astype("float64")
+                counts = {c: 0.0 if flow.step in self.assumed else float(getattr(flow, c)) for c in ARRIVED}
+                found[flow.home] = {c: n if there[c] != there[c] else min(n, there[c]) for c, n in counts.items()}
+        return found
 
     def frame(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer; empty, with its columns, where the district has none."""

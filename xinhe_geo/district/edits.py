@@ -218,7 +218,7 @@ def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     new = new_home(work, e)
     work.add("homes", e["home"], new, work.frame("parcels").geometry[e["parcel"]])
     counts = {c: math.nan if new[c] is None else float(new[c]) for c in ("people", "people_60plus", "households")}
-    work.flows.append(work.flow("new", work.parcel_of(e["home"]), counts))
+    work.flows.append(work.flow("new", work.parcel_of(e["home"]), counts, str(e["home"])))
     work.built[e["home"]] = work.step
     if e.get("gates"):
         work.walled.add(e["home"])

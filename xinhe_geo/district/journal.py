@@ -30,6 +30,7 @@ from ..core import (
     hold,
     let_go,
     os_words,
+    read_json,
     read_toml,
     reading,
     write_bytes,
@@ -136,15 +137,21 @@ def _numbered(name: str) -> bool:
     return len(name) < 10 and name.isascii() and name.isdigit()
 
 
-def _json(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
-    """Return what a small file of the history says, and its bytes."""
+def _bytes(folder: Path, name: str) -> bytes:
+    """Return the content of a small file of the history."""
     place = within(folder, name)
+    if not place.is_file() or place.stat().st_size > _MOST_BYTES:
+        raise _not_ours(folder, "读不懂")
+    return place.read_bytes()
+
+
+def _json(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
+    """Return what a small file of the history says, and its bytes; what this user did not write here is parsed elsewhere."""
+    text = _bytes(folder, name)
     try:
-        if not place.is_file() or place.stat().st_size > _MOST_BYTES:
-            raise ValueError(name)
-        text = place.read_bytes()
-        said = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        own = own_journals.entered(folder, text)
+        said = json.loads(text) if own else read_json(within(folder, name), folder, text)
+    except ValueError as error:
         raise _not_ours(folder, "读不懂") from error
     if not isinstance(said, dict):
         raise _not_ours(folder, "读不懂")
@@ -233,7 +240,7 @@ def is_last_change_own(folder: Path) -> bool:
     with suppress(OSError, SourceError):
         versions = _versions(_history(folder))
         return bool(versions) and own_journals.entered(
-            folder, _json(folder, f"{HISTORY}/{versions[-1].name}/record.json")[1]
+            folder, _bytes(folder, f"{HISTORY}/{versions[-1].name}/record.json")
         )
     return False
 

@@ -68,13 +68,14 @@ def fact(facts: pd.DataFrame | None, parcel: str, quantity: str, year: int, hold
     if own.empty:
         return blank
     row = own.iloc[int(np.argmax(dated[dated <= year].to_numpy()))]
-    low = _number(row["value"])
+    low = parcel_number(row["value"])
     high = low if pd.isna(row["high"]) else float(row["high"])
     text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("basis", "source", "filled_by")}
     return Fact(str(row["value"]), low, high, math.nan if pd.isna(row["year"]) else float(row["year"]), **text)
 
 
-def _number(cell: object) -> float:
+def parcel_number(cell: object) -> float:
+    """Return a cell of the ledger as a number; missing where it is none."""
     number = pd.to_numeric(str(cell).replace(",", "").strip(), errors="coerce")
     return float(number) if np.isfinite(number) else math.nan
 
@@ -188,7 +189,7 @@ def _wrong_with(row: pd.Series, about: pd.Series) -> Iterator[tuple[str, str, st
             yield "high", "写了上限，没有写下限", "在 value 写下限；只有一个数就写在 value"
         return
     if about["type"] == "number":
-        low = _number(value)
+        low = parcel_number(value)
         if not low >= 0:
             yield "value", f"“{value}”不是不小于 0 的数", "只写数，单位另写；一段写成 value 和 high；不知道就留空"
         elif high < low:
@@ -204,7 +205,7 @@ def _wrong_with(row: pd.Series, about: pd.Series) -> Iterator[tuple[str, str, st
 def _parts_that_do_not_add_up(own: pd.DataFrame, parcel: str, file: str) -> Iterator[Problem]:
     whole, parts = FLOOR_PARTS
     single = own[own["high"].isna().to_numpy()]
-    table = single.assign(year=single["year"].astype("float64").fillna(-1), value=single["value"].map(_number))
+    table = single.assign(year=single["year"].astype("float64").fillna(-1), value=single["value"].map(parcel_number))
     wide = table.pivot_table(index="year", columns="quantity", values="value", aggfunc="first")
     if not {whole, *parts} <= set(wide.columns):
         return

@@ -26,6 +26,7 @@ from ..core import (
     apart,
     bundled_folder,
     check_rows,
+    crs_of,
     did_you_mean,
     guarded_problems,
     listed,
@@ -124,7 +125,12 @@ def _read_folder(
             path = folder if (folder / entry["file"]).is_file() else bundled_folder()
         if entry is None or (path == folder and PurePosixPath(str(entry["file"])).as_posix() in unsealed):
             continue
-        frame = _read_layer(path, layer, entry, target, problems)
+        if path == folder:
+            frame = _read_layer(path, layer, entry, target, problems)
+        else:
+            kept, found = _of_the_program(name, (path / entry["file"]).stat().st_mtime_ns)
+            frame = None if kept is None else kept.copy(deep=False)
+            problems += found
         if frame is None:
             continue
         rows[name] = frame
@@ -274,6 +280,18 @@ def mapped_kinds(manifest: Mapping[str, Any], basis: pd.Series) -> frozenset[str
     )
 
 
+#: Metres from the middle of the earth to its equator, as any ellipsoid has it.
+_EQUATOR_M = (6_370_000.0, 6_390_000.0)
+
+
+def _on_earth(said: object) -> pyproj.CRS:
+    """Return the CRS that a manifest names; nothing leads from one of another planet to those of this one."""
+    found = crs_of(said)
+    if found.ellipsoid is None or not _EQUATOR_M[0] < found.ellipsoid.semi_major_metre < _EQUATOR_M[1]:
+        raise pyproj.exceptions.CRSError(str(said))
+    return found
+
+
 def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS | None:
     """Return the CRS everything is computed in, or None (reported) where it cannot serve."""
 
@@ -286,7 +304,7 @@ def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS
             wrong("没有写计算用的坐标系", '写投影坐标系，如 crs = "EPSG:……"（单位为米）')
         return None
     try:
-        crs = pyproj.CRS.from_user_input(text)
+        crs = _on_earth(text)
     except pyproj.exceptions.CRSError:
         wrong(f"不认识的坐标系 {text}", "写 EPSG 代码")
         return None
@@ -294,6 +312,13 @@ def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS
         wrong(f"{text} 不是以米为单位的投影坐标系", "换成当地的投影坐标系，长度和面积才可信")
         return None
     return crs
+
+
+@cache
+def _of_the_program(name: str, _changed: int) -> tuple[pd.DataFrame | None, list[Problem]]:
+    """Return a table that comes with the program, read and judged once for all districts that have none of their own."""
+    problems: list[Problem] = []
+    return _read_layer(bundled_folder(), LAYERS[name], _usual_entry(name), None, problems), problems
 
 
 def _usual_entry(name: str) -> dict[str, str]:
@@ -311,10 +336,10 @@ def _read_layer(
     def wrong(field: str, problem: str, remedy: str) -> None:
         problems.append(Problem("error", layer.name, file, "", field, problem, remedy))
 
-    if Path(file).is_absolute() or ".." in Path(file).parts:
+    if Path(file).anchor or ".." in Path(file).parts:
         wrong("file", "文件必须在街道目录里面", "写相对路径，不用 ..")
         return None
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where no system knows such a name
         wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
         return None
     try:
@@ -363,7 +388,7 @@ def judged(
     rows, problems
         The frames in their declared types and the district's CRS; everything that is wrong with them.
     """
-    target = pyproj.CRS.from_user_input(manifest["crs"])
+    target = crs_of(manifest["crs"])
     fresh: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
     for name, frame in given.items():
@@ -435,7 +460,7 @@ def _layer_crs(
         wrong(field, "没有声明坐标系", '在 district.toml 里写 crs = "EPSG:4326" 或实际的坐标系；不能猜')
         return None
     try:
-        crs = pyproj.CRS.from_user_input(text)
+        crs = _on_earth(text)
     except pyproj.exceptions.CRSError:
         wrong(field, f"不认识的坐标系 {text}", "写 EPSG 代码，如 EPSG:4326")
         return None

@@ -182,7 +182,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     for count, number in numbers.items():
         _put(work, e["home"], count, lived[count] + number)
     registered = float(e["registered"]) if "registered" in e else math.nan
-    work.flows.append(work.flow("back", parcel, numbers)._replace(registered=registered, holder=holder))
+    work.flows.append(work.flow("back", parcel, numbers, str(e["home"]))._replace(registered=registered, holder=holder))
 
 
 def _away(work: EditedRows, parcel: str, holder: str, count: str) -> float:

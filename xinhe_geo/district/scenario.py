@@ -9,7 +9,7 @@ district's own CRS, as the live map exports them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
@@ -60,8 +60,9 @@ class Plannable(Protocol):
         scenario: str = "",
         built: Mapping[str, bool] = ...,
         moved: Mapping[str, float] = ...,
+        arrived: Mapping[str, Mapping[str, float]] = ...,
     ) -> Self:
-        """Return it with other rows; `built`: the homes that the plan builds, and whether with gates; `moved`: who moved."""
+        """Return it with other rows; `built`: homes that the plan builds, and whether with gates; `moved`, `arrived`: who moved and came."""
         ...
 
 
@@ -90,6 +91,8 @@ class Scenario:
         What it assumes, for the record.
     shown
         The year in which it is looked at (`at`); it is not part of its file.
+    district
+        Whose folder it is of, where `District.scenario` opened it; it is no part of the plan.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Scenario:
     planned: bool = False
     note: str = ""
     shown: int | None = None
+    district: Plannable | None = field(default=None, compare=False, repr=False)
 
     def at(self, year: int) -> Scenario:
         """
@@ -291,7 +295,8 @@ class Scenario:
             raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
         built = {home: home in work.walled for home in work.built}
-        return base.with_rows(work.rows, scenario=said_name, built=built, moved=work.moved_in_all())
+        moved, arrived = work.moved_in_all(), work.arrived()
+        return base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
 
 
 def label_of(path: Path) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ..core import EnvironmentProblem, SourceError, os_words, write_text
+from ..core import EnvironmentProblem, SourceError, os_words, read_json, write_text
 from . import own_journals
 from .journal import HISTORY, MANIFEST, SEAL, finish, is_last_change_own, locked
 
@@ -74,9 +74,10 @@ def broken(folder: Path) -> dict[str, str]:
         return {}
     try:
         text = place.read_bytes() if place.is_file() and place.stat().st_size < _MOST_BYTES else b""
-        said = json.loads(text.decode("utf-8"))["files"]
+        own = own_journals.entered(folder, text)
+        said = (json.loads(text) if own else read_json(place, folder, text))["files"]
         sound = isinstance(said, dict) and _text({str(k): str(v) for k, v in said.items()}).encode() == text
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         sound = False
     if not sound:
         return {SEAL: "封条本身改过或读不懂"}

@@ -25,7 +25,9 @@ from ..core import (
     Layer,
     Problem,
     SourceError,
+    apart,
     between,
+    crs_of,
     layers_in,
     problems_table,
     read_layer,
@@ -101,8 +103,8 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
     if writer is None:
         raise SourceError(f"{file}：这种格式只能读，不能改。在 QGIS 里另存为 GeoPackage，并改 {MANIFEST}")
     if layer.geometry is not None:
-        metric = pyproj.CRS.from_user_input(manifest["crs"])
-        _bring(changes.edits, metric, pyproj.CRS.from_user_input(entry["crs"]))
+        metric = crs_of(manifest["crs"])
+        _bring(changes.edits, metric, crs_of(entry["crs"]))
     return {file: writer(path, layer, changes.edits, changes.gone, entry), **files}
 
 
@@ -210,11 +212,13 @@ def _geopackage_bytes(
         return copy.read_bytes()
 
 
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+
+
 def _csv_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Mapping[str, Any]) -> bytes:
-    if path.is_file():
-        raw = pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
-    else:
-        raw = pd.DataFrame({c.name: [] for c in layer.columns if c.name != layer.key or c.required}, dtype="object")
+    columns = [c.name for c in layer.columns if c.name != layer.key or c.required]
+    raw = apart(_read_csv, path) if path.is_file() else pd.DataFrame(columns=columns, dtype="object")
     plain = [Edit(e.at, {k: None if is_missing(v) else str(_json_value(v)) for k, v in e.cells.items()}) for e in edits]
     table = _with_edits(raw, plain, gone, list(layer.names))
     return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")

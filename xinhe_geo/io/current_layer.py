@@ -11,7 +11,15 @@ import geopandas as gpd
 import pandas as pd
 import pyproj
 
-from ..core import DataError, Layer, Problem, SourceError, guarded_problems, problems_table
+from ..core import (
+    DataError,
+    Layer,
+    Problem,
+    SourceError,
+    crs_of,
+    guarded_problems,
+    problems_table,
+)
 from ..district import MANIFEST, read_folder
 
 
@@ -56,7 +64,7 @@ def read_current(folder: Path, layer: Layer) -> CurrentLayer:
     if stops:
         raise DataError(problems_table(guarded_problems(stops, manifest)), folder.name)
     try:
-        metric = pyproj.CRS.from_user_input(manifest["crs"])
+        metric = crs_of(manifest["crs"])
     except (KeyError, pyproj.exceptions.CRSError) as error:
         raise SourceError(f'{folder.name} 的 {MANIFEST} 没有写能用的坐标系。写 crs = "EPSG:…"') from error
     rows = tables[layer.name] if layer.name in tables else _no_rows(layer, metric)

@@ -17,7 +17,14 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import SourceError, layers_in, read_layer, size_of, write_bytes
+from ..core import (
+    SourceError,
+    crs_of,
+    layers_in,
+    read_layer,
+    size_of,
+    write_bytes,
+)
 from .cells import printable
 from .incoming import (
     LONLAT,
@@ -55,7 +62,7 @@ def read_geojson(path: Path) -> Incoming:
     crs: pyproj.CRS | None = None
     if found.get("crs"):
         try:
-            crs = pyproj.CRS.from_user_input(found["crs"]["properties"]["name"])
+            crs = crs_of(found["crs"]["properties"]["name"])
         except (KeyError, TypeError, pyproj.exceptions.CRSError) as error:
             raise cannot_take(path.name, "里面写的坐标系读不懂", "在 QGIS 里重新导出为 GeoJSON") from error
     rows = [[p.get(h) for h in heads] for p in properties]

@@ -5,20 +5,30 @@ from __future__ import annotations
 import bz2
 import gzip
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
+import geopandas as gpd
 import osmium
+import pandas as pd
 import shapely
 from osmium.osm import Area, Node, Relation, Way
 
-from ..core import SourceError, say
-from ..network import Extract, in_order, own_id
-from .import_log import ImportLog
+from ..core import SourceError, apart, say
+from ..network import (
+    Extract,
+    WalkFilter,
+    WalkRules,
+    excluded_ways,
+    in_order,
+    own_id,
+    processor,
+    read_osm_streets,
+    walk_rules,
+)
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .tag_rules import TagRule, Tags, layer_rules, read_tag_rules
 
@@ -28,8 +38,20 @@ _SUBJECTS = ("amenity", "shop", "healthcare", "leisure", "craft", "office", "soc
 _LIFECYCLE = ("disused", "abandoned", "demolished", "razed", "removed")
 
 
+#: By form (point, line, area): the layers, and what puts an object into each.
+Forms: TypeAlias = Mapping[str, Sequence[tuple[str, TagRule]]]
 #: What an extract holds; areas are put together from closed ways and relations.
 Entity = Node | Way | Relation | Area
+
+
+class OfMap(NamedTuple):
+    """What an extract gives: its streets and the ways that are none, the day it stands for and how that was found, the rest."""
+
+    streets: gpd.GeoDataFrame
+    excluded: pd.DataFrame
+    day: str
+    by: str  # "": the file says it; "newest": of its objects; "file": when the file was changed
+    found: Found
 
 
 @dataclass
@@ -41,7 +63,7 @@ class Found:
     several: list[str] = field(default_factory=list)
     closed_down: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    unmatched: Counter[str] = field(default_factory=Counter)
+    unmatched: dict[str, int] = field(default_factory=dict)
     broken_lines: list[str] = field(default_factory=list)
 
     def add(self, layer: str, row: tuple[Any, ...]) -> None:
@@ -60,20 +82,39 @@ def check_extract(path: Path) -> None:
         raise SourceError(f"{path.name} 不是 OSM 数据或街道文件：文件名应以 {known} 结尾")
 
 
-def read_extract(extract: Extract, rules: Sequence[TagRule]) -> Found:
+def read_map(path: Path, rules: Sequence[TagRule], walk_filter: WalkFilter | None) -> OfMap:
+    """
+    Read what an import takes from an extract: streets by a walk filter, everything else by rules for tags.
+
+    Raises
+    ------
+    SourceError
+        It, or the walk filter, cannot be read.
+    """
+    *parts, found = apart(_read_map, path, rules, layer_rules(), walk_rules(walk_filter))
+    return OfMap(*parts, Found(*found))
+
+
+def _read_map(path: Path, rules: Sequence[TagRule], forms: Forms, walks: WalkRules) -> tuple[Any, ...]:
+    with in_order(path) as extract:
+        streets = read_osm_streets(extract, walk_filter=walks)
+        excluded = excluded_ways(extract, walk_filter=walks)
+        return streets, excluded, *_day_of(path, extract), tuple(vars(_read_extract(extract, rules, forms)).values())
+
+
+def _read_extract(extract: Extract, rules: Sequence[TagRule], forms: Forms) -> Found:
     """Read nodes, ways and multipolygons once, and sort each into the layers it belongs to."""
     found = Found()
-    forms = layer_rules()
     every = [*rules, *rules_of(forms)]
     wanted = osmium.filter.KeyFilter(*_keys_of(every))
     sorter = _Sorter(rules, forms, found)
-    for thing in osmium.FileProcessor(extract.file).with_areas(wanted).with_filter(wanted):
+    for thing in processor(extract.file).with_areas(wanted).with_filter(wanted):
         if isinstance(thing, Entity):
             sorter.take(thing)
     return found
 
 
-def rules_of(forms: Mapping[str, Sequence[tuple[str, TagRule]]]) -> list[TagRule]:
+def rules_of(forms: Forms) -> list[TagRule]:
     """Return the rules of every form in one list."""
     return [rule for of_form in forms.values() for _, rule in of_form]
 
@@ -91,9 +132,7 @@ def keys_of_interest() -> list[str]:
 class _Sorter:
     """Puts each object of an extract into the layers it belongs to."""
 
-    def __init__(
-        self, rules: Sequence[TagRule], forms: Mapping[str, Sequence[tuple[str, TagRule]]], found: Found
-    ) -> None:
+    def __init__(self, rules: Sequence[TagRule], forms: Forms, found: Found) -> None:
         self.rules = rules
         self.forms = forms
         self.found = found
@@ -195,7 +234,8 @@ class _Sorter:
         """Count what looks like a facility and has no rule, so that the report can name it."""
         key = next((k for k in _SUBJECTS if k in tags), None)
         if key is not None:
-            self.found.unmatched[f"{key}={tags[key]}"] += 1
+            tag = f"{key}={tags[key]}"
+            self.found.unmatched[tag] = self.found.unmatched.get(tag, 0) + 1
 
 
 def _pieces(way: Way) -> list[shapely.LineString]:
@@ -233,30 +273,27 @@ def _house_name(tags: Tags) -> str | None:
 
 def date_of(path: str | Path) -> str:
     """Return the day (YYYY-MM-DD) an extract stands for, as an import finds it."""
+    return apart(_date_of, Path(path))
+
+
+def _date_of(path: Path) -> str:
     with in_order(path) as extract:
-        return day_of(Path(path), extract, ImportLog())
+        return _day_of(path, extract)[0]
 
 
-def day_of(path: Path, extract: Extract, log: ImportLog) -> str:
-    """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own."""
-    header = osmium.io.Reader(extract.file).header()
+def _day_of(path: Path, extract: Extract) -> tuple[str, str]:
+    """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own; and which."""
+    header = processor(extract.file).header
     for key in ("osmosis_replication_timestamp", "timestamp"):
         if re.match(r"\d{4}-\d\d-\d\d", header.get(key)):
-            return str(header.get(key))[:10]
+            return str(header.get(key))[:10], ""
     if stamp := re.search(rb'osm_base="(\d{4}-\d\d-\d\d)', _first_bytes(path)):
-        return stamp.group(1).decode()
-    things: Iterable[Any] = osmium.FileProcessor(extract.file)
+        return stamp.group(1).decode(), ""
+    things: Iterable[Any] = processor(extract.file)
     newest = max((thing.timestamp for thing in things), default=datetime(1970, 1, 1, tzinfo=UTC))
     if newest.year > 1970:
-        log.note("district", say("数据日期"), say("文件没有写日期，取其中最新的对象：{0:%Y-%m-%d}", newest))
-        return f"{newest:%Y-%m-%d}"
-    day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    log.note(
-        "district",
-        say("数据日期"),
-        say("文件里没有任何日期，暂取文件自己的修改日期 {0:%Y-%m-%d}；请在 district.toml 里核对", day),
-    )
-    return f"{day:%Y-%m-%d}"
+        return f"{newest:%Y-%m-%d}", "newest"
+    return f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d}", "file"
 
 
 def _first_bytes(path: Path, n: int = 4096) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
@@ -39,23 +40,22 @@ from ..core import (
     word,
 )
 from ..district import District, layer_name
-from ..network import Extract, excluded_ways, in_order, read_osm_streets
+from ..network import excluded_ways
 from . import overpass as _overpass
 from .homes_table import COUNTS, homes_from_table
 from .import_log import ImportLog
 from .incoming import LONLAT
 from .new_folder import NewFolder, may_write, write_folder
-from .osm_extract import OSM_SUFFIXES, Found, area_of, check_extract, day_of, read_extract
+from .osm_extract import OSM_SUFFIXES, Found, OfMap, area_of, check_extract, read_map
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .street_files import is_street_file, read_street_file
-from .tag_rules import labels_of, read_tag_rules
+from .tag_rules import TagRule, labels_of, read_tag_rules
 
 Progress = Callable[[str], object]
 #: A coordinate system as callers write it: an EPSG code, a text, or the thing itself.
 Crs = pyproj.CRS | str | int
 
 #: Written into manifests. Where `import_osm` stood at first: the same extract gives the same folder, byte for byte.
-MADE_BY = "xinhe_geo.sources.import_osm"
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
 SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
@@ -172,12 +172,22 @@ def _report_unbuilt(name: str, found: Found, log: ImportLog) -> None:
     log.left(name, say("面"), len(refs), say("轮廓不完整（文件裁剪时缺了部分），或外圈不闭合"), refs)
 
 
-def _streets(extract: Extract, walk_filter: str | Path | None, log: ImportLog) -> gpd.GeoDataFrame:
-    """Return the walkable ways of the extract, and report those that are not."""
+def _from_map(source: Path, rules: Sequence[TagRule], walk_filter: str | Path | None, log: ImportLog) -> OfMap:
+    """Read an extract; report the ways that are not walkable, and how its day was found where it does not say it."""
     if walk_filter is not None and not Path(walk_filter).is_file():
         raise SourceError(f"文件不存在：{Path(walk_filter).name}。这是步行规则（walk_filter.toml），不写就用自带的")
-    streets = read_osm_streets(extract, walk_filter=walk_filter)
-    return _reported(streets, excluded_ways(extract, walk_filter=walk_filter), extract.name, log)
+    read = read_map(source, rules, walk_filter)
+    streets = _reported(read.streets, read.excluded, source.name, log)
+    day = date.fromisoformat(read.day)
+    if read.by == "newest":
+        log.note("district", say("数据日期"), say("文件没有写日期，取其中最新的对象：{0:%Y-%m-%d}", day))
+    elif read.by == "file":
+        log.note(
+            "district",
+            say("数据日期"),
+            say("文件里没有任何日期，暂取文件自己的修改日期 {0:%Y-%m-%d}；请在 district.toml 里核对", day),
+        )
+    return read._replace(streets=streets)
 
 
 def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -> tuple[gpd.GeoDataFrame, _Origin]:
@@ -406,12 +416,11 @@ def import_osm(
         metric = _metric(streets, crs)
         found, layers = Found(), {}
     else:
-        with in_order(source) as extract:
-            streets = _streets(extract, walk_filter, log)
-            metric = _metric(streets, crs)
-            origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, extract, log))
-            tell(say("读设施、用地、水系"))
-            found = read_extract(extract, rules)
+        read = _from_map(source, rules, walk_filter, log)
+        streets, found = read.streets, read.found
+        metric = _metric(streets, crs)
+        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", read.day)
+        tell(say("读设施、用地、水系"))
         layers = _map_layers(found, labels, log)
     if homes is None:
         people = _homes_from_map(found if map_homes else Found(), log)
@@ -466,7 +475,6 @@ def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public
         "survey_note": SURVEY_NOTE,
         "credit": origin.credit,
         "secrecy": origin.secrecy if public else "internal",
-        "made_by": MADE_BY,
     }
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import osmium
 
-from ..core import EnvironmentProblem, SourceError, growing, write_bytes
+from ..core import EnvironmentProblem, SourceError, apart, growing, write_bytes
 
 HOSTS = (
     "https://overpass-api.de/api/interpreter",
@@ -190,9 +190,14 @@ def _why(error: BaseException) -> str:
 
 def _merge(files: Sequence[Path], out: Path) -> Path:
     """Merge answers into one extract: every object once, nodes before ways before relations."""
+    with growing(out) as fresh:
+        apart(_merged, files[0], files, fresh, into=fresh.parent)
+    return out
+
+
+def _merged(_: Path, files: Sequence[Path], out: Path) -> None:
     reader = osmium.MergeInputReader()
     for file in files:
         reader.add_file(str(file))
-    with growing(out) as fresh, osmium.SimpleWriter(str(fresh)) as writer:
+    with osmium.SimpleWriter(str(out), thread_pool=osmium.io.ThreadPool(2)) as writer:
         reader.apply(writer)
-    return out

@@ -16,6 +16,7 @@ import numpy as np
 import pyproj
 import shapely
 
+from ..core import crs_of
 from .incoming import Incoming, cannot_take
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def read_parquet(path: Path) -> Incoming:
         raise cannot_take(path.name, found["wrong"], _REMEDY)
     try:
         shapes = shapely.from_wkb(found["shapes"])
-        crs = None if found["crs"] is None else pyproj.CRS.from_user_input(found["crs"])
+        crs = None if found["crs"] is None else crs_of(found["crs"])
     except (ValueError, TypeError, shapely.errors.GEOSException, pyproj.exceptions.CRSError) as error:
         raise cannot_take(path.name, "图形或坐标系读不懂", _REMEDY) from error
     rows = found["rows"]

@@ -35,6 +35,7 @@ from ..core import (
     SourceError,
     UnknownNameError,
     XinheError,
+    apart,
     cannot_write,
     growing,
     place_file,
@@ -42,7 +43,7 @@ from ..core import (
     write_text,
 )
 from ..district import beside
-from ..network import explained
+from ..network import explained, processor
 from .homes_table import home_columns
 from .incoming import LONLAT
 from .osm_extract import OSM_SUFFIXES, check_extract, date_of, keys_of_interest
@@ -278,11 +279,11 @@ class _Plan(NamedTuple):
 
 
 def _things(path: Path, what: osmium.osm.osm_entity_bits) -> Iterable[Any]:
-    return osmium.FileProcessor(str(path), what)
+    return processor(osmium.io.File(str(path)), what)
 
 
 def _wanted(path: Path, keys: Sequence[str]) -> Iterable[Any]:
-    return osmium.FileProcessor(str(path), osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter(*keys))
+    return processor(osmium.io.File(str(path)), osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter(*keys))
 
 
 def _in_order(ids: Ids, last: int, path: Path) -> int:
@@ -453,7 +454,8 @@ def _divide(path: Path, folder: Path, city: _City, rows: NDArray[np.int64], part
     head = osmium.io.Header()
     # The date of the whole city: a district's data year does not depend on when its last shop was edited.
     head.set("osmosis_replication_timestamp", city.stamp)
-    writers = [osmium.SimpleWriter(str(file), bufsz=_BUFFER, header=head, overwrite=True) for file in files]
+    threads = osmium.io.ThreadPool(2)
+    writers = [osmium.SimpleWriter(str(f), _BUFFER, head, overwrite=True, thread_pool=threads) for f in files]
     targets: dict[int, list[Any]] = {}
 
     def write(things: Iterable[Any], tables: Iterable[NDArray[Any]]) -> None:
@@ -487,7 +489,7 @@ def _extracts(path: Path, work: Path, city: _City, rows: NDArray[np.int64]) -> I
     for folder in folders:
         folder.mkdir()
     files = [folder / city.name for folder in folders]
-    _divide(path, inner / "joins", city, rows, part, files)
+    apart(_divide, path, inner / "joins", city, rows, part, files, into=inner)
     for group, file in zip(groups, files, strict=True):
         if len(group) == 1:
             yield int(group[0]), file
@@ -643,7 +645,7 @@ def split(
         tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
         if homes is not None:
             say("按街道分人口表")
-            counts, _ = _split_homes(Path(homes), frame, tables, work / LEFT_OUT, division.crs)
+            counts, _ = apart(_split_homes, Path(homes), frame, tables, work / LEFT_OUT, division.crs, into=work)
             if (work / LEFT_OUT).exists():
                 place_file(work / LEFT_OUT, target / LEFT_OUT)
         say("读 OSM 数据的日期")

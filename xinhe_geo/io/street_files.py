@@ -124,7 +124,7 @@ def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SourceError(f"{path.name} 的图层 {name} 没有坐标系。在 QGIS 里指定坐标系后另存为 GeoPackage")
-    return frame, _day_of_geopackage(path, name) if path.suffix.lower() == ".gpkg" else ""
+    return frame, apart(_day_of_geopackage, path, name) if path.suffix.lower() == ".gpkg" else ""
 
 
 def _layer_of_lines(path: Path, layers: Iterable[tuple[str, str | None]]) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, SourceError, bundled_folder, language
+from ..core import LAYERS, SourceError, apart, bundled_folder, language
 from .incoming import decoded_csv
 
 Tags = Mapping[str, str]
@@ -128,6 +128,10 @@ def labels_of(rules: Sequence[TagRule]) -> dict[str, str]:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV as text, as Excel writes them: UTF-8 with or without BOM or GB18030; comma, semicolon or tab."""
+    return apart(_read_csv, path)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
     text, separator = decoded_csv(path)
     try:
         table = pd.read_csv(

@@ -16,6 +16,7 @@ from ..core import (
     Column,
     Layer,
     SourceError,
+    apart,
     bundled_folder,
     refuse_uncleared,
     write_bytes,
@@ -38,11 +39,15 @@ def _typed_layers() -> list[Layer]:
     ]
 
 
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="str", encoding="utf-8-sig")
+
+
 def _kinds(folder: Path | None) -> dict[str, str]:
     """Return kind and Chinese label from a folder's own table of kinds, else from the bundled one."""
     own = None if folder is None else folder / LAYERS["kinds"].folder / "kinds.csv"
     path = own if own is not None and own.is_file() else bundled_folder() / LAYERS["kinds"].folder / "kinds.csv"
-    table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
+    table = apart(_read_csv, path)
     return dict(zip(table["kind"], table["label"], strict=True))
 
 

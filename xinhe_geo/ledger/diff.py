@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..access import facility_changes
-from ..core import LAYERS, SourceError, amount, language, per_cent, say, speaking, word
+from ..core import LAYERS, SourceError, amount, language, per_cent, read_json, say, speaking, word
 from ..district import District, layer_name
 from .ledger import UNMEASURED, beyond, canonical
 from .metrics.base import measure_rows, number_text
@@ -85,11 +84,11 @@ def read_record(path: str | Path) -> Record:
         where = f"文件夹 {asked.name} 里没有 {found.name}" if asked.is_dir() else f"文件不存在：{asked.name}"
         raise SourceError(f"没有上次的运行记录（{where}）；--since 后面写上次输出里的 run.json")
     try:
-        record = json.loads(found.read_text("utf-8"))
+        record = read_json(found)
         sound = isinstance(record, dict) and all(
             isinstance(record[k], dict) for k in ("district", "parameters", "inputs")
         )
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OSError):
         sound = False
     if not sound:
         raise SourceError(f"{found.name} 不是本工具的运行记录；--since 后面写上次输出里的 run.json")

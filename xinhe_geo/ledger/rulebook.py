@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 #: The tables of a rule book, in the order of its sheets.
-TABLES = ("kinds", "rules", "norms", "measures", "claims", "profiles", "decays")
+TABLES = ("kinds", "rules", "norms", "costs", "measures", "claims", "profiles", "decays")
 #: Tables that belong to a plan: they are there where the folder has its own.
 _OF_PLAN = ("measures", "claims")
 #: What a rule's claim rests on: change one of these, and the text has to be read again.

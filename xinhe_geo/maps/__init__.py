@@ -2,7 +2,20 @@
 
 from .basemap import Label, Layer
 from .changes import Comparison
-from .charts import MARKS_STYLE, Bar, Line, Stack, bars, curves, diverging_bar, slope, stacks, tone_style, tones
+from .charts import (
+    MARKS_STYLE,
+    Bar,
+    Line,
+    Stack,
+    bars,
+    curves,
+    diverging_bar,
+    slope,
+    span_bar,
+    stacks,
+    tone_style,
+    tones,
+)
 from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
@@ -97,6 +110,7 @@ __all__ = [
     "shown_count",
     "shown_mode",
     "slope",
+    "span_bar",
     "stacks",
     "swipe",
     "themes",

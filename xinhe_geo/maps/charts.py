@@ -209,6 +209,7 @@ def tone_style() -> str:
 #: What the marks of a table need beside the style of the brief. What is lost is hatched too: it is told apart in grey.
 MARKS_STYLE = (
     ".diverging{width:150px;min-width:90px} .diverging svg{display:block;width:100%;height:16px}"
+    " .span{width:170px;min-width:110px} .span svg{display:block;width:100%;height:16px}"
     " .gain{background:#d5e9e8} .lose{background:#f7c9cf;font-weight:600} td.same,td.others{color:var(--quiet)}"
     " td.gain,td.lose,td.same,td.others,td.unknown{text-align:right;white-space:nowrap!important;min-width:5em!important}"
     " @media print{.gain,.lose{-webkit-print-color-adjust:exact;print-color-adjust:exact}}"
@@ -243,3 +244,24 @@ def diverging_bar(value: float, most: float, *, hollow: bool = False) -> str:
             bar += f'<rect x="{left:.1f}" y="6.5" width="{size:.1f}" height="3" fill="#fff"/>'
     size_ = f"0 0 {2 * _HALF:g} {_HIGH:g}"
     return f'<svg viewBox="{size_}" preserveAspectRatio="none" aria-hidden="true">{bar}{line}</svg>'
+
+
+def span_bar(value: float, low: float, high: float) -> str:
+    """
+    Return a share (0-1) on a line from 0 to 1 within what it may be: a bar between its ends, an upright where it is recorded.
+
+    An upper end that nobody knows is open: the bar goes to 1 in outline. Nothing but the line where the share is unknown.
+    """
+    if not math.isfinite(value):
+        low, high, upright = 0.0, 0.0, ""
+    else:
+        upright = f'<path d="M{120 * value:.1f} 0V{_HIGH:g}" stroke="{role("ink")}" stroke-width="2.5" vector-effect="non-scaling-stroke"/>'
+    known = high if math.isfinite(high) else value
+    bar = f'<rect x="{120 * low:.1f}" y="4" width="{120 * max(known - low, 0.0):.1f}" height="{_HIGH - 8:g}" fill="{role("unknown")}"/>'
+    if not math.isfinite(high):
+        bar += (
+            f'<rect x="{120 * known:.1f}" y="4" width="{120 * (1 - known):.1f}" height="{_HIGH - 8:g}" fill="none" '
+            f'stroke="{role("unknown")}" stroke-dasharray="2 2" vector-effect="non-scaling-stroke"/>'
+        )
+    line = f'<path d="M0 {_HIGH / 2:g}H120" stroke="#8a949c" vector-effect="non-scaling-stroke"/>'
+    return f'<svg viewBox="0 0 120 {_HIGH:g}" preserveAspectRatio="none" aria-hidden="true">{line}{bar}{upright}</svg>'

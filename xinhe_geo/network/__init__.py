@@ -2,8 +2,8 @@
 
 from .buffers import frontage
 from .nearest import SearchState
-from .osm import excluded_ways, read_osm_streets, walkable
-from .osm_file import Extract, explained, in_order, own_id
+from .osm import WalkFilter, WalkRules, excluded_ways, read_osm_streets, walk_rules, walkable
+from .osm_file import Extract, explained, in_order, own_id, processor
 from .osmnx_graphs import Graph, graph_edges
 from .routes import Leg, Way, WayTree, straight, walked
 from .walk_network import WalkNetwork, network_of
@@ -13,7 +13,9 @@ __all__ = [
     "Graph",
     "Leg",
     "SearchState",
+    "WalkFilter",
     "WalkNetwork",
+    "WalkRules",
     "Way",
     "WayTree",
     "excluded_ways",
@@ -23,8 +25,10 @@ __all__ = [
     "in_order",
     "network_of",
     "own_id",
+    "processor",
     "read_osm_streets",
     "straight",
+    "walk_rules",
     "walkable",
     "walked",
 ]

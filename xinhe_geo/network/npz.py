@@ -15,7 +15,7 @@ import pandas as pd
 import pyproj
 from numpy.typing import NDArray
 
-from ..core import NetworkError, growing
+from ..core import NetworkError, apart, growing
 from .arrays import StrPath
 from .build import table_from
 from .streets import Streets
@@ -40,12 +40,16 @@ def save(streets: Streets, path: StrPath) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), content.getbuffer())
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        return {key: content[key] for key in content.files}
+
+
 def load(path: StrPath) -> Streets:
     """Read what `save` wrote: see `WalkNetwork.load`."""
     name = Path(path).name
     try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = {key: content[key] for key in content.files}
+        arrays = apart(_arrays, Path(path))
         meta = json.loads(arrays["meta"].tobytes().decode())
         stored = arrays.pop("hash").tobytes()
         head, table = meta["head"], meta["table"]

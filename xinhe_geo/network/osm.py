@@ -14,16 +14,15 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import NetworkError, SourceError, bundled_folder, plane_of, read_toml
+from ..core import NetworkError, SourceError, apart, bundled_folder, plane_of, read_toml
 from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from
-from .osm_file import Extract, in_order, own_id
+from .osm_file import Extract, in_order, own_id, processor
 from .streets import Streets
 
 if TYPE_CHECKING:
     from osmium.osm import Way
 
-WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 
 WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
 
@@ -70,7 +69,12 @@ def read_osm_streets(path: StrPath | Extract, *, walk_filter: WalkFilter | None 
 
 def excluded_ways(path: StrPath | Extract, *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
     """Return every way with a highway tag that is left out: `way`, `name`, `class`, `reason`."""
-    rules = _walk_filter(walk_filter)
+    rules = walk_rules(walk_filter)
+    rows = _excluded(path, rules) if isinstance(path, Extract) else apart(_excluded, Path(path), rules)
+    return pd.DataFrame(rows, columns=["way", "name", "class", "reason"], dtype=object)
+
+
+def _excluded(path: StrPath | Extract, rules: WalkRules) -> list[tuple[str, str | None, str, str]]:
     rows = []
     with in_order(path) as extract:
         for way in _highways(extract):
@@ -78,7 +82,7 @@ def excluded_ways(path: StrPath | Extract, *, walk_filter: WalkFilter | None = N
             walk, reason = rules.decide(tags)
             if not walk:
                 rows.append((f"w{own_id(way.id)}", tags.get("name"), tags["highway"], reason))
-    return pd.DataFrame(rows, columns=["way", "name", "class", "reason"], dtype=object)
+    return rows
 
 
 def walkable(lines: Iterable[Sequence[Mapping[str, str]]], *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
@@ -97,7 +101,7 @@ def walkable(lines: Iterable[Sequence[Mapping[str, str]]], *, walk_filter: WalkF
     DataFrame
         One row per line: `walk`, `reason` (why not), `wait_s`, `steps`.
     """
-    rules = _walk_filter(walk_filter)
+    rules = walk_rules(walk_filter)
     rows = []
     for sets in lines:
         verdicts = [rules.decide(tags) for tags in sets]
@@ -135,22 +139,39 @@ class _Match:
 
 
 @dataclass(frozen=True)
-class _Filter:
+class WalkRules:
+    """A walk filter as it was read: which ways people walk on, where they wait, what counts as steps."""
+
     rules: tuple[_Match, ...]
     waits: tuple[_Match, ...]
     steps: _Match | None
 
     def decide(self, tags: Mapping[str, str]) -> tuple[bool, str]:
+        """Return whether people walk there, and why not."""
         for rule in self.rules:
             if rule.fits(tags):
                 return rule.walk, rule.reason
         return False, "没有规则允许步行"
 
     def wait(self, tags: Mapping[str, str]) -> float:
+        """Return the seconds that people wait there."""
         return next((rule.seconds for rule in self.waits if rule.fits(tags)), 0.0)
 
 
-def _walk_filter(given: WalkFilter | None) -> _Filter:
+WalkFilter: TypeAlias = StrPath | Mapping[str, Any] | WalkRules
+
+
+def walk_rules(given: WalkFilter | None) -> WalkRules:
+    """
+    Read a walk filter, by default the bundled one.
+
+    Raises
+    ------
+    SourceError
+        It cannot be read, or one of its rules is not whole.
+    """
+    if isinstance(given, WalkRules):
+        return given
     source: Any = bundled_folder() / "network" / "walk_filter.toml" if given is None else given
     name = "walk_filter"
     if not isinstance(source, Mapping):
@@ -164,7 +185,7 @@ def _walk_filter(given: WalkFilter | None) -> _Filter:
         except ValueError as error:
             raise SourceError(f"步行规则文件 {name} 写法有误：{error}") from error
     try:
-        return _Filter(
+        return WalkRules(
             tuple(_rule(rule) for rule in source["rule"]),
             tuple(_wait(rule) for rule in source.get("wait", ())),
             _match(source["steps"]) if "steps" in source else None,
@@ -202,7 +223,7 @@ def _highways(extract: Extract, *, located: bool = False) -> Iterator[Any]:
     import osmium
 
     kinds = osmium.osm.NODE | osmium.osm.WAY if located else osmium.osm.WAY
-    file = osmium.FileProcessor(extract.file, kinds).with_filter(osmium.filter.KeyFilter("highway"))
+    file = processor(extract.file, kinds).with_filter(osmium.filter.KeyFilter("highway"))
     if located:
         file = file.with_locations().with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
     yield from file
@@ -210,7 +231,15 @@ def _highways(extract: Extract, *, located: bool = False) -> Iterator[Any]:
 
 def read_ways(path: StrPath | Extract, walk_filter: WalkFilter | None) -> Ways:
     """Read walkable ways; a way that misses nodes falls into the runs between them."""
-    rules = _walk_filter(walk_filter)
+    rules = walk_rules(walk_filter)
+    return _read_ways(path, rules) if isinstance(path, Extract) else Ways(*apart(_ways_apart, Path(path), rules))
+
+
+def _ways_apart(path: Path, rules: WalkRules) -> tuple[Any, ...]:
+    return tuple(_read_ways(path, rules))
+
+
+def _read_ways(path: StrPath | Extract, rules: WalkRules) -> Ways:
     columns: dict[str, list[Any]] = {name: [] for name in TABLE_COLUMNS}
     refs: list[int] = []
     lines = _Lines()

@@ -16,9 +16,9 @@ from ..core import SourceError, XinheError
 from .arrays import Ints, StrPath
 
 if TYPE_CHECKING:
-    from osmium import SimpleWriter
+    from osmium import FileProcessor, SimpleWriter
     from osmium.io import File
-    from osmium.osm import Node, Relation, Way
+    from osmium.osm import Node, Relation, Way, osm_entity_bits
 
 #: Objects that an editor has drawn and nobody has uploaded have negative ids. Readers of areas and places know only positive
 #: ones: in a copy put in order, -7 is this number and 7 more. OpenStreetMap itself is far below.
@@ -134,12 +134,14 @@ _DAMAGED = re.compile(
     re.IGNORECASE,
 )
 _AT = re.compile(r"XML parsing error at line (\d+), column (\d+): (.*)")
+#: What a reader says may quote the file.
+_MOST_SAID = 200
 _BROKEN_OFF = ("no element found", "unclosed token", "unclosed CDATA section", "partial character")
 
 
 def _cause(error: Exception) -> str:
     """Return what is wrong with a file, and what to do, from what its reader said."""
-    said = (str(error).splitlines() or [type(error).__name__])[0]
+    said = (str(error).splitlines() or [type(error).__name__])[0][:_MOST_SAID]
     if isinstance(error, UnicodeDecodeError):
         return "里有文字不是 UTF-8 编码。用 JOSM 打开，另存一次"
     if (at := _AT.search(said)) is not None:
@@ -163,13 +165,20 @@ def _cause(error: Exception) -> str:
     return f"读不下去：{said}。用 JOSM 打开看看，另存一次"
 
 
+def processor(file: File, kinds: osm_entity_bits | None = None) -> FileProcessor:
+    """Return what reads the objects of a file; with two threads whatever the machine has, for their room counts as memory."""
+    import osmium
+
+    return osmium.FileProcessor(file, osmium.osm.ALL if kinds is None else kinds, osmium.io.ThreadPool(2))
+
+
 def _objects(file: File, *, nodes: bool = True) -> Iterator[Node | Way | Relation]:
     """Yield the nodes, ways and relations of a file as they come; or without the nodes."""
     import osmium
     from osmium.osm import Node, Relation, Way
 
     kinds = osmium.osm.WAY | osmium.osm.RELATION
-    for thing in osmium.FileProcessor(file, kinds | osmium.osm.NODE if nodes else kinds):
+    for thing in processor(file, kinds | osmium.osm.NODE if nodes else kinds):
         if isinstance(thing, (Node, Way, Relation)):
             yield thing
 
@@ -185,13 +194,10 @@ def _refers_to(thing: Node | Way | Relation) -> list[int]:
 
 def _is_in_order(file: File) -> bool:
     """Return whether the objects come as nodes, ways, relations, by id, each once, with positive ids and none deleted."""
-    import osmium
-
-    with osmium.io.Reader(file, osmium.osm.NOTHING) as reader:
-        header = reader.header()
-        if header.has_multiple_object_versions:
-            return False
-        promised = header.get("sorting") == "Type_then_ID"
+    header = processor(file).header
+    if header.has_multiple_object_versions:
+        return False
+    promised = header.get("sorting") == "Type_then_ID"
     last, kind = 0, "n"
     # Nodes are millions, and stand where a header says so; the order of ways and relations, and what they refer to, is seen here.
     for thing in _objects(file, nodes=not promised):

@@ -53,15 +53,15 @@ class Piece(NamedTuple):
 
 class Way(NamedTuple):
     """
-    A walk from a door to another: its cost and metres (the access of both counts), the target's row, what is walked of edges.
+    A walk from a door to another: its cost and metres (the access of both counts), the target's row, what is walked first.
 
-    `node`: where it leaves the edge of its beginning (the first piece, of 0 m perhaps); -1 where it ends on that edge.
+    `node`: where it leaves the edge of its beginning (after 0 m perhaps), to go on as `WayTree.pieces` says; -1 where it ends there.
     """
 
     cost: float
     metres: float
     door: int
-    pieces: tuple[Piece, ...]
+    first: Piece
     node: int
 
 
@@ -147,6 +147,8 @@ class WayTree:
         self.metres: Floats = found.metres if self.weights.waits else found.cost / self.weights.unit
         self.last, self.begin = self._last()
         self.arc = self._arcs()
+        self.end = self._ends()
+        self._street = streets.table["street"].to_numpy(object)
         self._on: dict[int, list[int]] = {}
         for door in np.flatnonzero(self.doors.edge >= 0).tolist():
             self._on.setdefault(int(self.doors.edge[door]), []).append(door)
@@ -187,6 +189,13 @@ class WayTree:
         onward[tail[chosen]] = chosen
         return onward
 
+    def _ends(self) -> Ints:
+        """Return, per node, the row of the door that its way ends at; -1 where there is none."""
+        there = np.where(self.arc >= 0, self.weights.arcs.adj[self.arc], np.arange(len(self.cost)))
+        while not np.array_equal(further := there[there], there):  # each round goes twice as far
+            there = further
+        return self.last[there]
+
     def way(self, edge: int, at: float, access: float) -> Way | None:
         """Return the least way from a door, of several that cost the same the one with the fewest metres; None: there is none."""
         if edge < 0:
@@ -207,11 +216,8 @@ class WayTree:
         # as in the search: of ways that cost the same the first place counts, then the fewest metres
         tied = [one for one in found if one[0] <= least + self.weights.same]
         price, part, _, door, first = min(tied, key=lambda one: (self._rank(one[2]), one[1]))
-        pieces, node = [first], max(~door, -1)
-        if door < 0:
-            pieces += self.pieces_from(node)
-            door = self.door_of(node)
-        return Way(access * unit + price, access + part, door, tuple(pieces), node)
+        node = max(~door, -1)
+        return Way(access * unit + price, access + part, int(self.end[node]) if door < 0 else door, first, node)
 
     def _rank(self, place: int) -> int:
         return place if place >= 0 else len(self.doors.place)
@@ -227,17 +233,13 @@ class WayTree:
         length = float(edges.metres[edge])
         return there, Piece(edge, 0.0, length) if edges.v[edge] == there else Piece(edge, length, 0.0)
 
-    def pieces_from(self, node: int) -> Iterator[Piece]:
-        """Return what is walked from a node on."""
+    def pieces(self, way: Way) -> Iterator[Piece]:
+        """Return what is walked of edges, from its beginning on."""
+        yield way.first
+        node = way.node
         while node >= 0:
             node, piece = self.next_of(node)
             yield piece
-
-    def door_of(self, node: int) -> int:
-        """Return the row of the door that a node's way ends at."""
-        while self.last[node] < 0:
-            node = self.next_of(node)[0]
-        return int(self.last[node])
 
     def spot(self, edge: int, at: float) -> shapely.Point:
         """Return where something on an edge is."""
@@ -246,14 +248,14 @@ class WayTree:
     def told(self, piece: Piece) -> tuple[str, float, float]:
         """Return the street of a piece, its metres, and the minutes somebody waits on it."""
         return (
-            _street_of(self.streets, piece),
+            str(self._street[self.streets.row[piece.edge]]),
             abs(piece.to_m - piece.from_m),
             waited(self.streets, piece, self.profile),
         )
 
     def legs(self, way: Way) -> list[Leg]:
         """Return the legs of a way between its two doors."""
-        return list(street_legs(self.streets, way.pieces, self.profile))
+        return list(street_legs(self.streets, self.pieces(way), self.profile))
 
 
 # --- out of a home ---------------------------------------------------------------------------------------------------

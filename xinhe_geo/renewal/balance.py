@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import HOLDERS, LAYERS, at_year
+from ..core import HOLDERS, LAYERS, ScenarioError, UnknownNameError, at_year
 from ..district import MAY_RETURN, District, EditedRows, Flow, Scenario, home_parcels, played
 
 #: What is counted: 常住人口, 户籍人口, 户. They stand beside each other and are never added.
@@ -17,9 +17,99 @@ COUNTS = ("people", "registered", "households")
 #: Stock and flow of one year, then where those are who ever left.
 YEARLY = ("opening", "moved_out", "returned", "newcomers", "other", "closing")
 SINCE = ("moved_total", "waiting", "returned_total", "elsewhere", "cash", "unsaid")
+#: Who somebody is: of one 口径, of the residents without one, or of those who came in by the plan. Everybody is of one group.
+RESIDENTS, NEWCOMERS = "residents", "newcomers"
+GROUPS = (*HOLDERS, RESIDENTS, NEWCOMERS)
+#: Less than this is nobody: a trace of rounding.
+ROUNDING = 1e-6
 
 
 def balance(
+    of: District | Scenario,
+    plan: Scenario | None = None,
+    years: Iterable[int] | None = None,
+    *,
+    count: str = "people",
+    with_conflicts: bool = False,
+) -> pd.DataFrame:
+    """
+    Balance the people of a plan, parcel by parcel, year by year and group by group; everybody is in exactly one line of a year.
+
+    Parameters
+    ----------
+    of
+        A plan that `District.scenario` gave, played on that district; or a district, as it is.
+    plan
+        Where `of` is a district: the plan to be played on it. None: what comes and goes by its own dates.
+    years
+        Which years to tell; by default from the first to the last in which the plan does something.
+    count
+        What is counted: people (常住人口), households (户), registered (户籍人口).
+    with_conflicts
+        Go on although the plan contradicts itself or the district.
+
+    Returns
+    -------
+    balance
+        Index parcel ("" for homes on none), year, group: the 口径 that ledger or plan tell apart (`owner`, `public_tenant`, `tenant`),
+        `residents` (all others who lived there before), `newcomers` (导入). First column named as `count`: who lives there at the end of the
+        year; over all lines of a year it sums to the district. It equals `opening` − `moved_out` + `returned` + `newcomers` + `other`;
+        `moved_total` = `waiting` + `returned_total` + `elsewhere` + `cash` + `unsaid`. Missing numbers: 数据不足.
+
+    Raises
+    ------
+    ScenarioError
+        A plan that does not know its district, an edit that cannot be carried out, or every conflict: which step, and why.
+    UnknownNameError
+        Not one of `COUNTS`.
+    """
+    if count not in COUNTS:
+        raise UnknownNameError("计数口径", count, list(COUNTS))
+    district, told = (of, plan) if isinstance(of, District) else (of.district, of)
+    if not isinstance(district, District):
+        raise ScenarioError("这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)")
+    table = accounts(district, told, years, with_conflicts=with_conflicts)
+    table = table[(table.index.get_level_values("count") == count)].droplevel("count")
+    lines: dict[tuple[str, int, str], pd.Series] = {}
+    for parcel, own in table.groupby(level="parcel", sort=False):
+        groups = _groups(own.droplevel("parcel"))
+        for group, rows in groups.items():
+            lines |= {(str(parcel), year, group): row for year, row in rows.iterrows()}
+    made = pd.DataFrame.from_dict(lines, orient="index", columns=[*YEARLY, *SINCE])
+    made.index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "year", "group"])
+    made.insert(0, count, made.pop("closing"))
+    return made.sort_index()
+
+
+def _groups(own: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Split the lines of a parcel, index (holder, year), into groups of which nobody is in two."""
+    told = {str(holder): rows.droplevel("holder") for holder, rows in own.groupby(level="holder", sort=False)}
+    everybody = told.pop("")
+    came = _newcomers(everybody)
+    split = {holder: rows for holder, rows in told.items() if not rows.isna().any(axis=None)}
+    rest = everybody - came - sum(split.values())
+    if (rest < -ROUNDING).any(axis=None):  # more of a 口径 than live there: the ledger tells of others than the homes
+        split, rest = {}, everybody - came
+    rest = rest.mask(rest.abs() <= ROUNDING, 0.0)
+    return {**split, RESIDENTS: rest, **({NEWCOMERS: came} if came.to_numpy().any() else {})}
+
+
+def _newcomers(everybody: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines of those who came in by the plan: whoever leaves was a resident as long as there are any."""
+    lines, there, gone = {}, 0.0, 0.0
+    for year, row in everybody.iterrows():
+        arrived = there + row["newcomers"]
+        stay = min(arrived, row["closing"]) if math.isfinite(row["closing"]) else arrived
+        out = min(arrived - stay, row["moved_out"])
+        gone += out
+        line = {"opening": there, "moved_out": out, "newcomers": row["newcomers"], "other": stay - arrived + out}
+        share = gone / row["moved_total"] if gone else 0.0
+        lines[year] = {"returned": 0.0, **line, "closing": stay, **{c: row[c] * share for c in SINCE}}
+        there = stay
+    return pd.DataFrame.from_dict(lines, orient="index", columns=everybody.columns)
+
+
+def accounts(
     district: District,
     plan: Scenario | None = None,
     years: Iterable[int] | None = None,
@@ -27,7 +117,7 @@ def balance(
     with_conflicts: bool = False,
 ) -> pd.DataFrame:
     """
-    Balance the people of a plan, parcel by parcel and year by year.
+    Keep an account of every parcel and year for whatever is counted: all together, and each 口径 beside it.
 
     Parameters
     ----------
@@ -42,7 +132,7 @@ def balance(
 
     Returns
     -------
-    balance
+    accounts
         Index parcel ("" for homes on none), count (people 常住人口, registered 户籍人口, households 户), holder (口径; "" for all
         together), year. Each year `closing` = `opening` − `moved_out` + `returned` + `newcomers` + `other` (homes that come or go
         by their own dates, people taken in from elsewhere). Since the beginning `moved_total` = `waiting` + `returned_total` +

@@ -20,11 +20,11 @@ from .pages.plans import (
 )
 from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
-from .record import RECORD
+from .record import RECORD, read_json
 from .report import brief, documents, write_ledger, write_report
 from .states import Asked, Sides, State, sides_of, state_of
 from .story.change import Change, by_residents, people_line, with_net
-from .story.parcels import Account, Parcel, Parcels, PromiseLine, topic_name
+from .story.parcels import Parcel, Parcels, PromiseLine, budget_name, topic_name
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story
@@ -36,7 +36,6 @@ __all__ = [
     "NO_STAGES",
     "PARCELS_PAGE",
     "RECORD",
-    "Account",
     "Analysis",
     "Asked",
     "Change",
@@ -52,6 +51,7 @@ __all__ = [
     "added_to",
     "analyse",
     "brief",
+    "budget_name",
     "by_heading",
     "by_residents",
     "csv_text",
@@ -64,6 +64,7 @@ __all__ = [
     "provision_sheet",
     "put_in_place",
     "ranges_sheet",
+    "read_json",
     "read_shapes",
     "receipt",
     "refuse_foreign",

@@ -165,8 +165,7 @@ class Comparison:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """What changes for whom (`access.effects`); index rule."""
-        there = self.after.district.communities
-        return effects_of(self.before.cover, self.after.cover, None if there is None else len(there))
+        return effects_of(self.before.cover, self.after.cover, self.after.district)
 
     @cached_property
     def home_changes(self) -> pd.DataFrame:

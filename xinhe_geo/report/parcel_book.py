@@ -15,14 +15,22 @@ from typing import TYPE_CHECKING
 
 from ..core import growing, say, title
 from ..district import District, place_title
-from .story.parcels import GROUP_LABELS, Account, Parcel, Total, topic_name
+from .story.parcels import CAPACITY_LABELS, GROUP_LABELS, Account, Parcel, Total, budget_name, topic_name
 from .workbook import foot
 
 if TYPE_CHECKING:
     import xlsxwriter
 
 #: Sheets by what is on them.
-LEDGER, BALANCE, MONEY, GROUND, PROMISED, GROUPS = "台账", "居民收支", "支出与收入", "用地与小区", "承诺", "各年末的人"
+LEDGER, BALANCE, MONEY, GROUND, PROMISED, GROUPS = (
+    "台账",
+    "居民收支",
+    "财政支出与项目收支",
+    "用地与小区",
+    "承诺",
+    "各年末的人",
+)
+CAPACITY = "逐年够不够"
 #: Of the lines of a balance, those that are put in; the others follow from them.
 _PUT_IN = ("moved_out", "returned", "newcomers", "other", "elsewhere", "cash", "unsaid")
 _FIRST = 3
@@ -48,6 +56,7 @@ def parcel_book(path: Path, district: District, shown: Sequence[Parcel]) -> None
         _ledger(book, shown)
         _promised(book, shown)
         _money(book, shown)
+        _capacities(book, shown)
         _balances(book, shown)
 
 
@@ -153,24 +162,36 @@ def _promised(book: _Book, shown: Sequence[Parcel]) -> None:
 
 
 def _money(book: _Book, shown: Sequence[Parcel]) -> None:
-    heads = [say(n) for n in ("地块", "类别", "指标", "下限", "上限", "单位", "年份", "谁能填")]
-    sheet = book.sheet(MONEY, say("支出与收入分列，不相抵"), heads, (20, 12, 22, 12, 12, 8, 8, 40))
+    heads = [say(n) for n in ("地块", "资金表", "类别", "指标", "下限", "上限", "单位", "年份", "出自")]
+    sheet = book.sheet(MONEY, say("两张表不相抵，收支也不相抵"), heads, (20, 12, 10, 22, 12, 12, 8, 8, 40))
     for own in shown:
         for total in own.money:
             _total(sheet, own, total)
 
 
 def _total(sheet: _Sheet, own: Parcel, total: Total) -> None:
-    first = sheet.row + 1
+    first, about = sheet.row + 1, (own.name, budget_name(total.budget), topic_name(total.topic))
     for line in total.lines:
-        sheet.line(own.name, topic_name(total.topic), line.label, line.low, line.high, line.unit, line.year, line.who)
+        sheet.line(*about, line.label, line.low, line.high, line.unit, line.year, line.origin)
     last = sheet.row
-    if total.lines:
-        ends = [
-            (f'IF(COUNT({c}{first}:{c}{last})=0,"",SUM({c}{first}:{c}{last}))', value)
-            for c, value in (("D", total.low), ("E", total.high))
-        ]
-        sheet.line(own.name, topic_name(total.topic), say("合计"), *ends, total.lines[0].unit)
+    ends = [
+        (f'IF(COUNT({c}{first}:{c}{last})=0,"",SUM({c}{first}:{c}{last}))', value)
+        for c, value in (("E", total.low), ("F", total.high))
+    ]
+    sheet.line(*about, say("合计"), *ends, total.lines[0].unit)
+
+
+def _capacities(book: _Book, shown: Sequence[Parcel]) -> None:
+    """Write what each norm asks in each year: worked out from the walks, so put in here."""
+    years = sorted({year for own in shown for year in own.years})
+    if not any(own.capacity for own in shown):
+        return
+    heads = [say(n) for n in ("地块", "配什么", "单位", "项")] + list(map(str, years))
+    sheet = book.sheet(CAPACITY, say("由步行可达算出，作为输入"), heads, (20, 24, 8, 16, *(10 for _ in years)))
+    for own in shown:
+        for line in own.capacity:
+            for key, label in CAPACITY_LABELS.items():
+                sheet.line(own.name, line.label, line.unit, say(label), *line.values[key])
 
 
 def _balances(book: _Book, shown: Sequence[Parcel]) -> None:

@@ -316,6 +316,7 @@ def _ways(district: District, rule: Rule, walker: Profile | None) -> _Ways:
     """Return each point's way, by least minutes of a walker or by least metres."""
     trips = Trips(district, _open(district, rule).index, walker)
     gates, access = trips.doors["gate"].to_numpy(object), trips.doors["access_m"].to_numpy(float)
+    place, entering = trips.targets["place"].to_numpy(object), trips.targets["access_m"].to_numpy(float)
     rows: dict[int, Sequence[object]] = {}
     steps: dict[str, list[object]] = {}
     doors: dict[str, list[object]] = {}
@@ -328,11 +329,10 @@ def _ways(district: District, rule: Rule, walker: Profile | None) -> _Ways:
             rows[point] = (None, round(trip.metres, DECIMALS), None, 0.0, 0.0, f"in {trip.facility}")
             continue
         node, row, way = trip.way.node, trip.way_out, []
-        walked = trips.tree.told(trip.way.pieces[0])
+        walked = trips.tree.told(trip.way.first)
         onward = f"d{trip.way.door}" if node < 0 else f"n{node}"
         rows[point] = (_text(gates[row]), float(access[row]), *_rounded(walked), onward)
-        door = trips.targets.iloc[trip.way.door]
-        doors[f"d{trip.way.door}"] = [str(door["place"]), float(door["access_m"])]
+        doors[f"d{trip.way.door}"] = [str(place[trip.way.door]), float(entering[trip.way.door])]
         while node >= 0 and f"n{node}" not in steps:
             there, piece = trips.tree.next_of(node)
             after = f"n{there}" if there >= 0 else f"d{trip.way.door}"
@@ -406,8 +406,7 @@ def _of_part(district: District, figure: str) -> Receipt:
 def _of_change(before: District, after: District, rule: Rule) -> Receipt:
     """Return what the comparison of two states says of a rule: both shares, and who gains and loses in homes that stand in both."""
     a, b = (coverage(state, rules=[rule]) for state in (before, after))
-    communities = None if after.communities is None else len(after.communities)
-    row = with_net(effects_of(a, b, communities)).loc[rule.name]
+    row = with_net(effects_of(a, b, after)).loc[rule.name]
     label = rule_name(before, rule)
     if not np.isfinite([row["before"], row["after"]]).all():
         return _stated(label, say("数据不足"))
@@ -426,7 +425,7 @@ def _of_change(before: District, after: District, rule: Rule) -> Receipt:
         "after": _side(after, rule, b),
         "printed": printed,
         "also": moved(
-            a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b).droplevel("rule"), row
+            a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b).droplevel("rule"), row, after
         ),
     }
 

@@ -25,6 +25,8 @@ from .analysis import Analysis
 RECORD = "run.json"
 #: What the commands that add to a folder have written into it: file and hash.
 NOTED = ".xinhe.json"
+#: What is longer is no record of ours.
+_MOST_BYTES = 20_000_000
 #: Packages whose versions are put on record.
 PACKAGES = (
     "xinhe-geo",
@@ -109,9 +111,10 @@ def run_files(folder: Path) -> dict[str, str]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what a small record of ours says; empty where there is none, or it cannot be read."""
+    """Return what a small record of ours says; empty where there is none, or it cannot be read, or is none of ours."""
     try:
-        found = json.loads(path.read_text("utf-8")) if not path.is_symlink() else {}
+        ours = path.is_file() and not path.is_symlink() and path.stat().st_size <= _MOST_BYTES
+        found = json.loads(path.read_text("utf-8")) if ours else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

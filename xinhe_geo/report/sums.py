@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, presence, unchecked_of
+from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, newcomers, presence, unchecked_of
 from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, title, word
 from ..district import District, Scenario, kind_name, rule_name
 from ..ledger import (
@@ -450,7 +450,7 @@ def of_change(change: Change) -> Sums:
                 for state, own, what, c in sides
                 if np.isfinite(row[c])
             ),
-            *moved(old, new, crowd, row),
+            *moved(old, new, crowd, row, pair.after.district),
         ]
     for row in change.users.itertuples():
         own = (cover.xs(row.rule, level="rule") for cover in (a, b))
@@ -474,19 +474,20 @@ def _side(district: District, name: str, own: pd.DataFrame, what: str, value: fl
     return _served(own, weights(own, denominator)).of(title(what), printed)
 
 
-def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series) -> list[Sum]:
+def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
     both = old.join(new["served"].rename("then"), how="inner")
     change = (both["then"] - both["served"]).fillna(0.0)
     fresh = new[~new.index.isin(old.index)]
+    came = newcomers(fresh, after)
     parts = {
         "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),
         "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
         "people_lose": ("受影响居民（人）", -change.clip(upper=0), both["people"]),
         "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
         "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
-        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), came),
+        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), came),
     }
     names = pd.concat([both["name"], fresh["name"]])
     found = [

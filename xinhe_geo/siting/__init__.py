@@ -4,7 +4,7 @@ from .assumed import assumption
 from .links import Openings, fixes, links, links_plan
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
-from .provision import BASE_LABELS, on_parcel, provision
+from .provision import BASE_LABELS, chosen_norms, on_parcel, places_near, provision, shortage_in_words, whole_units
 from .sites import LETTERS, judged_by, sites, sites_plan
 from .task import MODEL_LABELS, Siting
 
@@ -16,6 +16,7 @@ __all__ = [
     "Openings",
     "Siting",
     "assumption",
+    "chosen_norms",
     "fixes",
     "judged_by",
     "link_pairs",
@@ -23,7 +24,10 @@ __all__ = [
     "links_plan",
     "on_parcel",
     "pairs_plan",
+    "places_near",
     "provision",
+    "shortage_in_words",
     "sites",
     "sites_plan",
+    "whole_units",
 ]

@@ -1,6 +1,6 @@
 """
-Where something could be built: along public streets, on parcels and vacant land, in houses that can take it in; and, for
-whoever none of these reaches, beside the gate or inside the wall.
+Where something could be built: in rooms that are there, along public streets, on parcels and vacant land, in houses that can take it
+in; and, for whoever none of these reaches, beside the gate or inside the wall.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import home_entrances, home_points
-from ..core import SitingError
+from ..core import LAYERS, SitingError, at_year, listed
 from ..district import District
 
 #: One candidate per cell of this size: the point of a public street nearest to its middle.
@@ -26,6 +26,7 @@ DOOR_APART_M = 30.0
 VACANT_USES = ("vacant", "brownfield", "greenfield")
 #: Where a candidate comes from. The last two are drawn for those whom nothing else reaches: less certain sorts of places.
 ORIGIN_LABELS = {
+    "room": "存量用房",
     "street": "街边点",
     "parcel": "更新地块",
     "vacant": "空地",
@@ -38,14 +39,20 @@ ORIGIN_LABELS = {
 
 
 def candidate_sites(
-    district: District, *, spacing_m: float = GRID_M, extra: gpd.GeoDataFrame | gpd.GeoSeries | None = None
+    district: District,
+    *,
+    spacing_m: float = GRID_M,
+    extra: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    kind: str | None = None,
 ) -> gpd.GeoDataFrame:
     """
-    Propose where something could be built: evenly along the public streets, in every parcel, on vacant land, in facilities
-    that can take in others, and where asked.
+    Propose where something could be built: first in rooms that are there, then evenly along the public streets, in every parcel, on
+    vacant land, in facilities that can take in others, and where asked.
 
     Parameters
     ----------
+    kind
+        Only rooms that can be used for it; None: all rooms.
     spacing_m
         One candidate per cell of this size that a public street runs through: the street point nearest to its middle.
     extra
@@ -54,7 +61,7 @@ def candidate_sites(
     Returns
     -------
     spots
-        Index `site`; columns `name` (of the street, parcel, land or facility, or its own; may be missing), `origin` (street;
+        Index `site`; columns `name` (of the room, street, parcel, land or facility, or its own; may be missing), `origin` (room; street;
         parcel; vacant: a piece of `bare_ground` or of `landuse` on which nothing stands; host: an open facility of a kind
         that `kinds.csv` says can take in others; given); geometry in the district's CRS. Streets, land and hosts inside the
         district's outline where it has one.
@@ -64,7 +71,7 @@ def candidate_sites(
     SitingError
         A spacing that is none, places without CRS, or an id twice.
     """
-    parts = [_street_grid(district, spacing_m)]
+    parts = [room_spots(district, kind), _street_grid(district, spacing_m)]
     parcels = district.parcels
     if parcels is not None and not parcels.empty:
         inside = shapely.point_on_surface(parcels.geometry.array)
@@ -72,11 +79,26 @@ def candidate_sites(
     parts += [_vacant_land(district), _hosts(district)]
     if extra is not None:
         parts.append(given_spots(district, extra))
-    spots = pd.concat([part for part in parts if len(part)] or parts[:1])
+    spots = pd.concat([part for part in parts if len(part)] or parts[1:2])
     twice = spots.index[spots.index.duplicated()]
     if len(twice):
         raise SitingError(f"候选点编号重复：{'、'.join(map(str, twice[:8]))}；换一个编号")
     return gpd.GeoDataFrame(spots, geometry="geometry", crs=district.crs)
+
+
+def room_spots(district: District, kind: str | None) -> gpd.GeoDataFrame:
+    """Return the available rooms of the district's year that a kind can use (None: all), as candidates."""
+    frame = district.rows.get("rooms")
+    if frame is None or frame.empty:
+        return spots_of([], [], "room", np.empty(0, dtype=object), district.crs)
+    own = at_year(LAYERS["rooms"], frame, district.year)
+    uses = own["usable_for"].fillna("").astype(str).map(listed)
+    own = own[[kind is None or not listing or kind in listing for listing in uses]]
+    points = shapely.point_on_surface(np.asarray(own.geometry.array))
+    here = _inside(district, shapely.get_coordinates(points))
+    own, points = own[here], points[here]
+    names = own["name"].astype(object).where(own["name"].notna(), own["address"])
+    return spots_of([f"room-{i}" for i in own.index], names.to_numpy(dtype=object), "room", points, district.crs)
 
 
 def spots_of(

@@ -1,9 +1,9 @@
 """
 What a plan must provide (配建清单): from its new people and the norms, less what the neighbourhood can still absorb.
 
-A norm (`norms.csv`) says how much so many people need. What stands already serves those who live there first: everybody
-who was there before goes to the nearest place, and only what a place has left over is counted for the newcomers, and only
-where they can walk to it.
+A norm (`norms.csv`) says how much so many people need. What stands already serves residents first: everybody
+who was there before, and who returns, goes to the nearest place, and only what a place has left over is counted for the newcomers, and
+only where they can walk to it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from ..core import (
     UnknownNameError,
     amount,
     problems_table,
+    say,
     standing,
+    word,
 )
 from ..district import District, Scenario
 
@@ -90,7 +92,7 @@ def provision(
         counts); `own` (left over in what the plan itself opens within that walk), `absorbed` (left over in what was there
         already), at most what is required; `missing` (what remains; `bound` "at_least" where a kind was only seen on a map: there
         may be more than it shows, so that this is at most), `to_build` (`missing` in whole pieces, m² as it is);
-        `facilities` (who takes how much), `verdict` (Chinese), `standard_text` (clause, or how far the number can be
+        `facilities` (who takes how much), `verdict` (in words), `standard_text` (clause, or how far the number can be
         trusted), `confidence`, `note`, `basis` (weakest input), `mark` (演示值（不作结论） or empty). Missing numbers:
         数据不足, the verdict says of what.
 
@@ -105,17 +107,17 @@ def provision(
 
     Notes
     -----
-    Left over in a place: its size (each place 1 for norms in places) less ``amount / per`` times those who live in homes
-    that stood before and have it as their nearest. The walk is that of the kind's headline rule: its minutes and walker.
+    New people are those who come in by the plan (`District.arrived`); who returns lived there before and needs what there is. Left
+    over in a place: its size (each place 1 for norms in places) less ``amount / per`` times the residents who have it as their
+    nearest. The walk is that of the kind's headline rule: its minutes and walker.
     """
     after = plan.on(district) if after is None else after
     before = district.at(plan.year_on(district), planned=plan.planned or district.with_planned)
-    old = pd.Index([]) if before.homes is None else before.homes.index
-    homes = after.homes
-    new = None if homes is None else homes[~homes.index.isin(old)]
-    if new is None or new.empty:
+    new = pd.DataFrame({home: dict(who) for home, who in after.arrived.items() if home not in before.arrived}).T
+    new = new if new.empty else new[new["people"] != 0]
+    if new.empty:
         raise ScenarioError(f"方案 {plan.label or plan.name} 没有新建住房（build_homes），列不出配建清单")
-    table = _chosen(after, norms)
+    table = chosen_norms(after, norms)
     open_before = before.open_facilities
     already = pd.Index([]) if open_before is None else open_before.index
     rows = {str(name): _line(after, norm, new, already) for name, norm in table.iterrows()}
@@ -141,7 +143,17 @@ def on_parcel(
     return Scenario(f"{parcel}-new", f"{parcel} 新建住房", (Edit("build_homes", what),))
 
 
-def _chosen(district: District, norms: str | Sequence[str] | None) -> pd.DataFrame:
+def chosen_norms(district: District, norms: str | Sequence[str] | None) -> pd.DataFrame:
+    """
+    Return the rows of `norms.csv` that are asked for: a set, one norm, a list of either; None: all.
+
+    Raises
+    ------
+    UnknownNameError
+        No such norm.
+    DataError
+        A norm names a kind that does not exist.
+    """
     table = district.rows["norms"]
     kinds = set(district.kinds.index)
     strange = [(str(n), k) for n, text in table["kinds"].items() for k in str(text).split(";") if k not in kinds]
@@ -165,28 +177,25 @@ def _chosen(district: District, norms: str | Sequence[str] | None) -> pd.DataFra
     return table[(table.index.isin(wanted) | table["set"].isin(wanted)).to_numpy()]
 
 
-def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: pd.Index) -> dict[str, Any]:
-    """Return one row of the list."""
+def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.Index) -> dict[str, Any]:
+    """Return one row of the list; `new`: who came in, by home."""
     kinds = tuple(str(norm["kinds"]).split(";"))
     people = new[norm["base"]].astype("float64")
     base = float(people.sum()) if people.notna().all() else np.nan
     required = base / float(norm["per"]) * float(norm["amount"])
-    name = district.kinds.loc[kinds[0], "rule"]
-    rule = district.rule(str(name)) if isinstance(name, str) else None
-    near = _left_over(district, norm, kinds, rule, new.index)
+    rule = norm_rule(district, norm)
+    near = places_near(district, norm, people)
     own = ~near.index.isin(already)
     parts = [np.nan, np.nan] if near["left"].isna().any() else [float(near["left"][m].sum()) for m in (own, ~own)]
     from_own = min(parts[0], required) if np.isfinite(required) else np.nan
     absorbed = min(parts[1], required - from_own) if np.isfinite(from_own) else np.nan
     missing = required - from_own - absorbed
     missing = 0.0 if missing < ROUNDING else missing
-    whole = missing
-    if norm["unit"] not in AREA_UNITS and np.isfinite(missing):
-        whole = float(np.ceil(missing - ROUNDING)) if missing >= LEAST_PLACE - ROUNDING else 0.0
+    whole = whole_units(missing, str(norm["unit"]))
     labels = "、".join(str(district.kinds["label"][k]) for k in kinds)
     text = {c: "" if pd.isna(norm[c]) else str(norm[c]) for c in ("standard", "clause", "source", "note")}
     basis, mark = _basis(district, kinds)
-    bound, said = bound_of(district, kinds), _verdict(norm, base, near, missing, float(whole))
+    bound, said = bound_of(district, kinds), _verdict(norm, base, near, missing)
     return {
         "label": norm["label"],
         "kinds": ";".join(kinds),
@@ -213,33 +222,75 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
     }
 
 
-def _left_over(
-    district: District, norm: pd.Series, kinds: Sequence[str], rule: Rule | None, new: pd.Index
-) -> pd.DataFrame:
-    """
-    Return what places near the new homes have left over for them.
+def norm_rule(district: District, norm: pd.Series) -> Rule | None:
+    """Return the rule whose walk counts for a norm: that of the headline of its first kind; None: the whole district."""
+    name = district.kinds.loc[str(norm["kinds"]).split(";")[0], "rule"]
+    return district.rule(str(name)) if isinstance(name, str) else None
 
-    Index facility; columns `name`, `size`, `users` (of the norm's base, living there before, nearest to it), `left`.
+
+def whole_units(missing: float, unit: str) -> float:
+    """Return what is missing as it would be built: whole units, none below the least that is a place; areas as they are."""
+    if unit in AREA_UNITS or not np.isfinite(missing):
+        return missing
+    return float(np.ceil(missing - ROUNDING)) if missing >= LEAST_PLACE - ROUNDING else 0.0
+
+
+def shortage_in_words(missing: float, unit: str) -> str:
+    """Say what is missing of a norm: one wording wherever a need is told."""
+    if missing == 0:
+        return say("够用")
+    if missing < LEAST_PLACE - ROUNDING and unit not in AREA_UNITS:
+        told = "需求不足一{0}（缺 {1} {0}），拟由周边统筹，余量待主管部门确认"
+        return say(told, word(unit), f"{missing:.2g}")
+    return say("缺 {0} {1}", amount(whole_units(missing, unit)), word(unit))
+
+
+def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.DataFrame:
     """
+    Return the places that serve a norm and that some homes can walk to, and what they have left over for the people there.
+
+    Parameters
+    ----------
+    norm
+        A row of `norms.csv`.
+    people
+        Index home: of whom one asks, in the norm's base; all others come first.
+
+    Returns
+    -------
+    places
+        Index facility; columns `name`, `size` (in the norm's unit), `users` (all others, nearest to it), `own` (those asked about, nearest
+        to it), `left` (size less what the others need, at least 0). Missing where a place does not say how large it is.
+    """
+    kinds, rule = tuple(str(norm["kinds"]).split(";")), norm_rule(district, norm)
     facilities = district.open_facilities
-    none = pd.DataFrame({"name": [], "size": [], "users": [], "left": []}, index=pd.Index([], name="facility"))
+    columns = ("name", "size", "users", "own", "left")
+    none = pd.DataFrame({c: [] for c in columns}, index=pd.Index([], name="facility"))
     if facilities is None:
         return none
     own = facilities[facilities["kind"].isin(kinds).to_numpy()]
     if rule is not None and len(own):
         points = home_points(district)["home"]
         walks = pairs(district, kinds, profile=rule.profile, minutes=rule.minutes)
-        mine = walks.index.get_level_values("point").isin(points.index[points.isin(new)])
+        mine = walks.index.get_level_values("point").isin(points.index[points.isin(people.index)])
         own = own[own.index.isin(walks.index.get_level_values("facility")[mine])]
     if own.empty:
         return none
     size = _sizes(own, str(norm["field"]), str(norm["unit"]))
-    users = _users(district, kinds, rule, str(norm["base"]), new).reindex(own.index).fillna(0.0)
-    left = (size - users * float(norm["amount"]) / float(norm["per"])).clip(lower=0.0)
-    table = pd.DataFrame(
-        {"name": own["name"].fillna(own.index.to_series()), "size": size, "users": users, "left": left}
+    lived = _people_in(district, str(norm["base"]))
+    asked = people.reindex(lived.index, fill_value=0.0)
+    others, those = (
+        _users(district, kinds, rule, part).reindex(own.index).fillna(0.0) for part in (lived - asked, asked)
     )
+    left = (size - others * float(norm["amount"]) / float(norm["per"])).clip(lower=0.0)
+    names = own["name"].fillna(own.index.to_series())
+    table = pd.DataFrame({"name": names, "size": size, "users": others, "own": those, "left": left})
     return table.rename_axis("facility").sort_index()
+
+
+def _people_in(district: District, base: str) -> pd.Series:
+    homes = district.homes
+    return pd.Series(dtype="float64") if homes is None else homes[base].astype("float64")
 
 
 def _sizes(facilities: gpd.GeoDataFrame, field: str, unit: str) -> pd.Series:
@@ -255,18 +306,15 @@ def _sizes(facilities: gpd.GeoDataFrame, field: str, unit: str) -> pd.Series:
     return size
 
 
-def _users(district: District, kinds: Sequence[str], rule: Rule | None, base: str, new: pd.Index) -> pd.Series:
-    """Return how many (of `base`) that lived there before have each place as their nearest, index facility."""
+def _users(district: District, kinds: Sequence[str], rule: Rule | None, people: pd.Series) -> pd.Series:
+    """Return how many of people (index home) have each place as their nearest, index facility."""
     walker = "adult" if rule is None else rule.profile
     walker = walker if walker in district.profiles.index else str(district.profiles.index[0])
     walks = od_table(district, kinds, profile=walker).reset_index()
     best = walks.sort_values(["point", "minutes", "kind"], kind="stable").drop_duplicates("point").set_index("point")
-    points, homes = home_points(district), district.homes
-    if homes is None:
-        return pd.Series(dtype="float64")
-    people = homes[base].astype("float64").reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
-    there = ~points["home"].isin(new).to_numpy()
-    return pd.Series(people[there]).groupby(best["facility_minutes"].reindex(points.index)[there].to_numpy()).sum()
+    points = home_points(district)
+    there = people.reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
+    return pd.Series(there).groupby(best["facility_minutes"].reindex(points.index).to_numpy()).sum()
 
 
 def _who(near: pd.DataFrame, unit: str) -> str:
@@ -278,17 +326,13 @@ def _who(near: pd.DataFrame, unit: str) -> str:
     return "；".join(parts) + (f" 等 {len(near)} 处" if len(near) > 6 else "")
 
 
-def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float, whole: float) -> str:
+def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float) -> str:
     if np.isnan(base):
         return f"数据不足：新建住房没有写{BASE_LABELS[str(norm['base'])].removeprefix('新增')}"
     if near["left"].isna().any():
         silent = near.index[near["left"].isna().to_numpy()]
         return f"数据不足：附近 {len(silent)} 处设施没有写{_FIELDS[str(norm['field'])]}（{'、'.join(silent[:3])}）"
-    if missing == 0:
-        return "够用"
-    if missing < LEAST_PLACE - ROUNDING and norm["unit"] not in AREA_UNITS:
-        return f"需求不足一{norm['unit']}（缺 {missing:.2g} {norm['unit']}），拟由周边统筹，余量待主管部门确认"
-    return f"缺 {amount(whole)} {norm['unit']}"
+    return shortage_in_words(missing, str(norm["unit"]))
 
 
 _FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面积", "area_m2": "用地范围（画成面）"}

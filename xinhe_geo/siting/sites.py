@@ -71,6 +71,7 @@ from .candidates import (
     door_spots,
     given_spots,
     inside_spots,
+    room_spots,
 )
 from .links import fixes, links, links_plan
 from .models import ROUNDING, assign, solve
@@ -204,7 +205,7 @@ def sites(
         Where they may be built, any CRS, index: their ids; optional column `name`. None: `candidate_sites(district)`, and
         for the models in which everybody must be reached ("lscp", "p_median", "p_center") also places for those whom none
         of these reaches: beside their gates, and where that is not near enough, inside the wall. "streets": these too,
-        whatever the model.
+        whatever the model. "rooms": only rooms that are there (layer `rooms`) and can be used for the kind.
     siting
         What is asked for, in the ids of the candidates. Its limit replaces the rule's.
     profile
@@ -319,7 +320,7 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
     Returns
     -------
     Scenario
-        One `open_facility` per site, under the id of the site, in metres of the district's CRS: on the same district
+        One `open_facility` per site (`use_rooms` in a room that is there), under the id of the site, in metres of the district's CRS: on the same district
         `coverage` finds the `share_after` that `sites` promised.
 
     Raises
@@ -335,11 +336,12 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
         own.geometry.array,
         own["kind"],
         own["tag"] + "（" + own["name"] + "）",
+        own["origin"],
         strict=True,
     )
     edits = tuple(
         Edit(
-            "open_facility",
+            "use_rooms" if origin == "room" else "open_facility",
             {
                 "facility": str(site),
                 "kind": str(kind),
@@ -347,7 +349,7 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
                 "xy": [float(spot.x), float(spot.y)],
             },
         )
-        for site, spot, kind, where in spots
+        for site, spot, kind, where, origin in spots
     )
     return Scenario(name, f"选址方案 {plan}", edits, note=f"位置为推算：{'；'.join(map(str, own['reason']))}")
 
@@ -415,10 +417,15 @@ def _case(district: District, wanted: Wanted) -> _Case:
     if cover["served"].isna().all():
         labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
         raise SitingError(f"数据不足：不知道现在哪里有{labels}；先调查并写进 surveyed_kinds")
-    if isinstance(candidates, str) and candidates != "streets":
-        raise UnknownNameError("候选点", candidates, ["streets"])
-    by_itself = candidates is None or isinstance(candidates, str)
-    spots = candidate_sites(district) if by_itself else given_spots(district, candidates)
+    if isinstance(candidates, str) and candidates not in ("streets", "rooms"):
+        raise UnknownNameError("候选点", candidates, ["streets", "rooms"])
+    by_itself = candidates is None or (isinstance(candidates, str) and candidates == "streets")
+    if by_itself:
+        spots = candidate_sites(district, kind=own)
+    else:
+        spots = room_spots(district, own) if isinstance(candidates, str) else given_spots(district, candidates)
+    if spots.empty and isinstance(candidates, str):
+        raise SitingError("没有能用的存量用房：在图层 rooms 里填，能用作（usable_for）留空为都可以")
     if spots.empty:
         raise SitingError("没有候选点")
     clash = spots.index[spots.index.isin(() if district.facilities is None else district.facilities.index)]
@@ -997,6 +1004,7 @@ def _place_text(case: _Case, row: Mapping[str, Any]) -> str:
 
 #: What a site with a name of its own is called, by the origin of the candidate.
 _CALLED = {
+    "room": "{}（存量用房）",
     "parcel": "{}地块",
     "vacant": "{}",
     "host": "{}",

@@ -15,7 +15,6 @@ from ...renewal import parcel_named
 from ...report import (
     NO_STAGES,
     PARCELS_PAGE,
-    Account,
     Parcel,
     Parcels,
     PromiseLine,
@@ -23,6 +22,8 @@ from ...report import (
     write_parcels,
 )
 from .console import OUT, Lang, WithConflicts, grid, message, opened, shown_path, watched
+from .parcel_money import show_left_to_others, show_money, show_unit_lines
+from .parcel_plans import PlanFigures
 
 
 def parcels(
@@ -47,6 +48,9 @@ def parcels(
         shown = told.all if chosen is None else (told.of(chosen),)
         if out is not None:
             write_parcels(told, out, only=chosen, progress=tell)
+        plans = None
+        if told.looked_at is not None:
+            plans = PlanFigures.of(district, told.looked_at, with_conflicts=with_conflicts)
     with speaking(lang):
         title = str(told.shown.manifest.get("scenario", ""))
         for own in shown:
@@ -55,10 +59,15 @@ def parcels(
             _print_figures(own)
             _print_stages(own)
             _print_promises(own.promised, say("任务"))
-            _print_balance((own.years, own.accounts), title)
+            show_money(told.shown, own.id)
+            show_left_to_others(told.shown, own.id)
+            if plans is not None:
+                plans.show_parcel(own.id, title)
         if chosen is None:
             _print_promises(told.elsewhere, say("不在地块上的承诺"))
-            _print_balance(told.outside, say("地块以外"))
+        show_unit_lines(told.shown)
+        if plans is not None:
+            plans.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(DEMONSTRATION_TEXT)
@@ -92,20 +101,4 @@ def _print_promises(own: Sequence[PromiseLine], title: str) -> None:
     shown = grid(*map(say, ("原文", "要什么", "做到没有", "还缺", "由什么回答")), title=title)
     for line in own:
         shown.add_row(*map(escape, (line.quote, line.wants, line.told, line.lacks, line.answers)))
-    OUT.print(shown)
-
-
-def _print_balance(books: tuple[Sequence[int], Sequence[Account]], title: str) -> None:
-    """Print whom a plan moves: years side by side, so that a window of 80 columns holds them without breaking a number."""
-    years, accounts = books
-    if not accounts:
-        return
-    shown = grid(say("口径"), title=escape(say("居民收支：{0}", title)))
-    for year in years:
-        shown.add_column(str(year), justify="right", no_wrap=True)
-    for account in accounts:
-        shown.add_section()
-        shown.add_row(account.label)
-        for line in account.lines:
-            shown.add_row("　" + line.label, *line.texts)
     OUT.print(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import amount, per_cent
+from ...core import SitingError, amount, per_cent
+from ...district import District
 from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
@@ -33,6 +35,7 @@ def sites(
     ] = None,
     layer: Annotated[Path | None, typer.Option("--layer", help="只在这个点图层里选（GeoJSON、GeoPackage）")] = None,
     streets: Annotated[bool, typer.Option("--streets", help="候选点加上小区门口和小区内的点")] = False,
+    rooms: Annotated[bool, typer.Option("--rooms", help="只在存量用房（rooms 图层）里选")] = False,
     lock: Annotated[list[str] | None, typer.Option("--lock", help="一定要选的候选点，可写几个")] = None,
     ban: Annotated[list[str] | None, typer.Option("--ban", help="不许选的候选点，可写几个")] = None,
     spacing: Annotated[float, typer.Option("--spacing", min=0, help="新设的几处两两相距至少多少米")] = 0.0,
@@ -75,7 +78,8 @@ def sites(
             nodes=nodes,
             leave_out=leave_out,
         )
-        given = "streets" if streets else None if layer is None else _labelled(read_shapes(layer))
+        named = "rooms" if rooms else "streets" if streets else None
+        given = named if layer is None or named else _labelled(read_shapes(layer))
         found = find_sites(
             district,
             kind,
@@ -87,12 +91,15 @@ def sites(
             assume_complete=assume_complete,
             progress=tell,
         )
+        roomy = _in_rooms(district, kind, n, asked, profile) if given is None and len(found) else ""
         if out is not None and len(found):
             write_choice(district, found, out, siting=asked, profile=profile, progress=tell)
         table = found.drop(columns=["plan", "may_stand"]).reset_index()  # a zone is no cell of a table
     if table.empty:
         OUT.print("现在已经全部够得着，不需要新增")
         return
+    if roomy:
+        OUT.print(escape(roomy))
     _show_sites(table, lang)
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
@@ -106,6 +113,19 @@ def sites(
         OUT.print(escape(message(lang, "done", shown_path(toml))))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / f"sites-{table['kind'].iloc[0]}.html"))))
+
+
+def _in_rooms(district: District, kind: str, n: int, asked: Siting, profile: str | None) -> str:
+    """Say what rooms that are there would do, before land is looked at; nothing where there are none for the kind."""
+    if "rooms" not in district.rows:
+        return ""
+    try:
+        best = find_sites(district, kind, n, siting=replace(asked, plans=1), candidates="rooms", profile=profile)
+    except SitingError:  # fewer rooms than asked for, or none that reaches anybody
+        return ""
+    people = amount(best["people_cumulative"].iloc[-1] if len(best) else 0.0, unknown="不详")
+    where = "、".join(map(str, best["name"]))
+    return f"先看存量用房：{where}，新增居民 {people} 人；下面是连同街边、空地、地块一起比的结果"
 
 
 def _show_sites(table: pd.DataFrame, lang: str) -> None:

@@ -19,9 +19,11 @@ def concluded(change: Change) -> str:
     told = f'<ul class="verdict">{told}</ul>' if told else f"<p>{say('没有可以评判的目标。')}</p>"
     people = ""
     if who is not None:
-        figures = {"之前常住": who.before, "留下的居民": who.stay, "迁出（去向待填）": who.out}
-        if who.by_plan:  # the plan says where to, and who returns
-            figures = {"之前常住": who.before, "留下的居民": who.stay, "搬出": who.out, "还迁": who.back}
+        figures = {"之前常住": who.before}
+        figures |= {"方案写明原来就住着": who.there} if who.there else {}
+        figures |= {"留下的居民": who.stay}
+        # where the plan says where to, it says who returns too
+        figures |= {"搬出": who.out, "还迁": who.back} if who.by_plan else {"迁出（去向待填）": who.out}
         figures |= {"导入人口": who.came, "其他变动": who.other, "之后常住": who.after}
         cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures.values())
         names = [say(group) for group in figures]

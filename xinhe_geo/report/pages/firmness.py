@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import html
+from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-from ...core import refuse_uncleared, say, write_text
+from ...access import robustness, stress
+from ...core import amount, refuse_uncleared, say, write_text
+from ...core import title as column_title
 from ...district import District, kind_name, rule_name
-from ...doubts import robustness, stress
-from ...maps import promised_rules
+from ...maps import MARKS_STYLE, promised_rules, span_bar
 from ..analysis import Analysis, Progress
 from ..files import added_to
 from ..story.firmness import firmness_of
@@ -18,7 +19,7 @@ from ..story.records import Firmness
 from ..story.story import Story
 from ..workbook import foot, write_workbook
 from .brief import link_pages
-from .shell import page_text, table_html
+from .shell import heads, page_text, scrolled, table_html
 
 #: What can be lost, as it is called.
 LOSS_LABELS = {"passage": "过阻隔的通道", "crossing": "过街", "gate": "出入口", "facility": "设施"}
@@ -50,12 +51,20 @@ def firmness(district: District, *, preset: str = "plan", seed: int = 0, draws: 
 
 def ranges_sheet(goals: tuple[Firmness, ...]) -> pd.DataFrame:
     """Return how firm goals are as a table with Chinese columns."""
-    rows = [
-        {"目标": goal.label, "现状": goal.recorded, "核实后": goal.ends, "怎么说": goal.text, "会不会改判": goal.turns}
+    rows = [(goal.label, goal.recorded, goal.ends, goal.text, goal.verdict) for goal in goals]
+    return pd.DataFrame(rows, columns=["目标", "现状", "核实后", "怎么说", "判定"])
+
+
+def _ranges_table(goals: tuple[Firmness, ...]) -> str:
+    """Return the same for a page, with the ends drawn on a line from 0 to 100 %."""
+    names = [column_title(name) for name in ("目标", "现状", "核实后")]
+    names += [say("0 → 100 %，竖线为现状"), column_title("怎么说"), column_title("判定")]
+    rows = "".join(
+        f"<tr><td>{escape(goal.label)}</td><td>{escape(goal.recorded)}</td><td>{escape(goal.ends)}</td>"
+        f'<td class="span">{span_bar(*goal.shares)}</td><td>{escape(goal.text)}</td><td>{escape(goal.verdict)}</td></tr>'
         for goal in goals
-    ]
-    table = pd.DataFrame(rows, columns=["目标", "现状", "核实后", "怎么说", "会不会改判"])
-    return table.assign(会不会改判=[say("会") if turns else "" for turns in table["会不会改判"]])
+    )
+    return scrolled(heads(names, ()), rows) if rows else ""
 
 
 def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
@@ -106,13 +115,14 @@ def write_robustness(
         A file cannot be written.
     """
     (progress or (lambda _: None))(say("抽样：每件存疑的事可能是什么"))
-    table = ranges_sheet(firmness(district, seed=seed, draws=draws))
+    goals = firmness(district, seed=seed, draws=draws)
     note = [
         say("“核实后”是 95 % 的抽样之间；没有出处的概率不抽，只给上下限，每个小区至少一处出入口开着。"),
         say("步速和等待是约定，不在其中。"),
         *_conventions(district),
     ]
-    _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), table, note)
+    sheet = ranges_sheet(goals)
+    _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), sheet, (_ranges_table(goals), note))
 
 
 def write_stress(district: District, to: str | Path, *, progress: Progress | None = None) -> pd.DataFrame:
@@ -140,8 +150,26 @@ def write_stress(district: District, to: str | Path, *, progress: Progress | Non
         ),
         say("没有列出的，去掉后没有人失去保障。"),
     ]
-    _write(district, Path(to), ("stress", "单点失效", say("单点失效")), table, note)
+    shown = "".join(f"<p><b>{escape(line)}</b></p>" for line in _worst_loss(table)) + table_html(table.head(LISTED))
+    _write(district, Path(to), ("stress", "单点失效", say("单点失效")), table, (shown if len(table) else "", note))
     return table
+
+
+def _worst_loss(table: pd.DataFrame) -> list[str]:
+    """Say what would be missed most, and how much hangs on one thing alone."""
+    if table.empty:
+        return []
+    first, own = table.iloc[0], table[(table["失去什么"] == say(LOSS_LABELS["facility"])).to_numpy()]
+    alone = own[(own["最好的替代"] == "").to_numpy()]
+    told = say(
+        "最离不开的是{0}：没有它，{1} 人失去至少一项保障。",
+        first["名称"] or first["编号"],
+        amount(first["失去保障（人）"]),
+    )
+    count = say(
+        "{0} 处去掉后有人失去保障；其中设施 {1} 处，{2} 处没有替代。", *map(amount, (len(table), len(own), len(alone)))
+    )
+    return [told, count]
 
 
 def _conventions(district: District) -> list[str]:
@@ -153,17 +181,20 @@ def _conventions(district: District) -> list[str]:
     return [say("步速约定的影响：{0}。", say("；").join(parts))] if parts else []
 
 
-def _write(district: District, to: Path, what: tuple[str, str, str], table: pd.DataFrame, note: list[str]) -> None:
-    """Write a page and its workbook beside a report."""
-    name, file, heading = what
+def _write(
+    district: District, to: Path, what: tuple[str, str, str], table: pd.DataFrame, said: tuple[str, list[str]]
+) -> None:
+    """Write a page (its markup, and the notes under it) and its workbook beside a report."""
+    (name, file, heading), (shown, note) = what, said
     refuse_uncleared(district.manifest, say("写出{0}", heading))
     with added_to(to) as folder:
         book = f"tables/{file}.xlsx"
         write_workbook(folder / book, heading, district.year, [(heading, table, " ".join(note))], foot(district))
-        shown = table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
-        lines = "".join(f'<p class="small">{html.escape(line)}</p>' for line in note)
-        nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
+        body = shown or f'<p class="line">{escape(say("没有。"))}</p>'
+        body += "".join(f'<p class="small">{escape(line)}</p>' for line in note)
+        nav = f'<a href="{escape(book)}">{say("表格")}</a>'
         if (to / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
-        write_text(folder / f"{name}.html", page_text(district, heading, nav, f"<section>{lines}{shown}</section>"))
+        page = page_text(district, heading, nav, f"<section>{body}</section>", style=MARKS_STYLE)
+        write_text(folder / f"{name}.html", page)
     link_pages(to)

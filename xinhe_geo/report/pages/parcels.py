@@ -28,12 +28,13 @@ from ..story.parcels import (
     PromiseLine,
     Total,
     beaten_by,
+    budget_name,
     concluded,
     topic_name,
 )
 from .brief import link_pages
 from .change import demonstration_mark
-from .shell import heads, page_text, scrolled, table_html
+from .shell import heads, page_text, scrolled
 
 #: What is written, each by its place in the folder.
 PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS = "parcels.html", "tables/地块台账.xlsx", "gis/地块.gpkg"
@@ -191,19 +192,31 @@ def _account(account: Account, years: Sequence[int]) -> str:
 
 
 def _capacity(own: Parcel) -> str:
-    return f"<h3>{say('逐年够不够')}</h3>{table_html(own.capacity)}" if len(own.capacity) else ""
+    """What falls short, and in which year."""
+    if not own.capacity:
+        return ""
+    names = [say("配什么"), say("单位"), *(say("{0} 年还缺", year) for year in own.years), say("结论")]
+    rows = [(line.label, line.unit, *line.texts["short"], line.told) for line in own.lacking]
+    table = _grid(names, rows, range(2, 2 + len(own.years))) if rows else ""
+    told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
+    told += [own.enough] if own.enough else []
+    return f"<h3>{say('逐年够不够')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
 
 
 def _money(totals: Sequence[Total]) -> str:
     """Two tables side by side, never netted."""
-    return f'<div class="pair">{"".join(map(_total, totals))}</div><p>{say("支出与收入分列，不相抵；区间是台账里的下限和上限")}</p>'
+    budgets = dict.fromkeys(total.budget for total in totals)
+    tables = "".join(_budget(budget, [own for own in totals if own.budget == budget]) for budget in budgets)
+    return f'<div class="pair">{tables}</div><p>{say("两张表不相抵，收支也不相抵；区间是台账或参考值的下限和上限")}</p>'
 
 
-def _total(own: Total) -> str:
-    names = [say(name) for name in ("指标", "数值", "年份", "谁能填")]
-    rows = [(line.label, line.text, line.year, line.who) for line in own.lines]
-    table = _grid(names, [*rows, (say("合计"), own.text, "", "")], (1,))
-    return f"<div><h3>{html.escape(topic_name(own.topic))}</h3>{table}</div>"
+def _budget(budget: str, totals: Sequence[Total]) -> str:
+    names = [say(name) for name in ("类别", "指标", "数值", "年份", "出自")]
+    rows = []
+    for own in totals:
+        rows += [(topic_name(own.topic), line.label, line.text, line.year, line.origin) for line in own.lines]
+        rows.append((say("{0}合计", topic_name(own.topic)), "", own.text, "", ""))
+    return f"<div><h3>{html.escape(budget_name(budget))}</h3>{_grid(names, rows, (2,))}</div>"
 
 
 def _options(options: Sequence[Option]) -> str:

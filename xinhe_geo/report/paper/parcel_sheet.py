@@ -13,7 +13,7 @@ from ...core import amount, say, speaking
 from ...core import title as heading
 from ...district import District, state_name
 from ...maps import Scene, parcel_scene, wording
-from ...report import Parcel, Parcels, Story, topic_name
+from ...report import Parcel, Parcels, Story, budget_name, topic_name
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper
@@ -146,7 +146,7 @@ def _changes(column: Column, story: Story) -> None:
 
 def _figures(column: Column, own: Parcel) -> None:
     told = [[line.label, line.holder, line.text] for line in own.plain]
-    told += [[topic_name(total.topic), "", total.text] for total in own.money]
+    told += [[say("{0}：{1}", budget_name(t.budget), topic_name(t.topic)), "", t.text] for t in own.money]
     told += [[say("承诺"), "", say("；").join(f"{label} {n}" for label, n in own.tallied)]]
     column.text(say("台账"), 14, bold=True)
     head = [say("指标"), say("口径"), say("数值")]

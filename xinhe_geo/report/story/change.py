@@ -234,9 +234,9 @@ class Moves(NamedTuple):
     """
     Who lives in the homes of two states. Residents who stay, who move and who come are three groups, never added into one.
 
-    People of before, less those who move out, plus those who return (`back`) and who come (导入人口, not residents of before), plus
-    what else changed, are the people of after. Where a plan says who moves and returns (`by_plan`), as it says; else homes that are gone
-    and new ones tell.
+    People of before, and whom only the plan says lived there (`there`), less those who move out, plus those who return (`back`) and who
+    come (导入人口, not residents of before), plus what else changed, are the people of after. Where a plan says who moves and returns
+    (`by_plan`), as it says; else homes that are gone and new ones tell.
     """
 
     before: float
@@ -249,6 +249,7 @@ class Moves(NamedTuple):
     homes_new: int
     back: float = 0.0
     by_plan: bool = False
+    there: float = 0.0
 
 
 def moves(before: District, after: District) -> Moves | None:
@@ -258,15 +259,15 @@ def moves(before: District, after: District) -> Moves | None:
         return None
     gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
     was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
-    said = {what: after.moved.get(what, 0.0) - before.moved.get(what, 0.0) for what in ("out", "back", "new")}
-    by_plan = bool(after.moved) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
-    back = 0.0
+    said = {what: number - before.moved.get(what, 0.0) for what, number in after.moved.items()}
+    by_plan = bool(said) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
+    back = there = there_stay = 0.0
     if by_plan:  # who returns is no newcomer, though the home is new; who moved away left a home that may still stand
-        out, back, came = said["out"], said["back"], said["new"]
-    other = now - was + out - back - came
+        out, back, came, there, there_stay = (said[what] for what in ("out", "back", "new", "there", "there_stay"))
+    other = now - was - there + out - back - came
     both = old.index.intersection(new.index)  # not `was - out`: a plan may move people whom it put there itself
     stay = float(np.minimum(old["people"].reindex(both), new["people"].reindex(both)).sum())
-    return Moves(was, stay, out, came, other, now, len(gone), len(fresh), back, by_plan)
+    return Moves(was, stay + there_stay, out, came, other, now, len(gone), len(fresh), back, by_plan, there)
 
 
 def people_line(before: District, after: District) -> str:
@@ -286,8 +287,10 @@ def people_line(before: District, after: District) -> str:
             text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", who.homes_gone, who.out)
         if who.homes_new:
             text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", who.homes_new, who.came)
+    if abs(who.there) >= PEOPLE:
+        text += say("；另有 {0:,.0f} 人原来就住着，图上没有，是方案自己写的", who.there)
     if abs(who.other) >= PEOPLE:
-        text += say("；其他变动 {0:+,.0f} 人", who.other)
+        text += say("；其他变动 {0:+,.0f} 人（小区按自己的起止年出现或消失，或从别处迁来暂住）", who.other)
     homes, places = attached_anew(after)
     lost = [say("{0} 个小区", len(homes))] if len(homes) else []
     lost += [say("{0} 处设施", len(places))] if len(places) else []

@@ -34,9 +34,9 @@ def _firmness(analysis: Analysis, goal: Goal, row: pd.Series) -> Firmness:
     verdict = {"whole": say("达标"), "short": say("未达标")}.get(goal.state, "") if not goal.mark else ""
     turns = bool(verdict) and (high >= 1.0 - SHARE_TOLERANCE if goal.state == "short" else low < 1.0 - SHARE_TOLERANCE)
     text = _told(row, (_ends(value, value, count), ends), verdict, turns=turns)
-    if goal.mark and np.isfinite(value):
-        text = say("{0}（{1}）", text, goal.mark)
-    return Firmness(goal.rule, goal.label, _ends(value, value, count), ends, text, turns)
+    judged = goal.mark or (say("待核") if turns else say("{0}，不改判", verdict) if verdict else "")
+    shares = value, low, high
+    return Firmness(goal.rule, goal.label, _ends(value, value, count), ends, shares, text, judged, turns)
 
 
 def _ends(low: float, high: float, count: int) -> str:

@@ -11,9 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, per_cent, say, word
+from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, amount, per_cent, say, word
 from ...district import District, Scenario, cell, conflicts, home_parcels, kind_name, scenarios, state_name
-from ...renewal import STATUSES, balance, parcel_figures, parcel_stages, promises
+from ...renewal import (
+    ORIGINS,
+    STATUSES,
+    Course,
+    accounts,
+    capacity_by_year,
+    first_short,
+    money,
+    parcel_figures,
+    parcel_stages,
+    promises,
+    totals,
+)
 from ...renewal import parcels as parcels_of
 from ..analysis import Comparison
 from .change import PEOPLE, Change
@@ -42,8 +54,10 @@ GROUP_LABELS = {
     "waiting": "过渡中",
     "left": "已离开或去向待填",
 }
-#: What is money: two tables, which are never netted.
+#: Topics that are money.
 MONEY = ("cost", "receipt")
+#: What is told of a norm in a year.
+CAPACITY_LABELS = {"need": "需要", "there": "走得到的现有", "coming": "方案新增", "short": "本地块还缺"}
 
 
 class FigureLine(NamedTuple):
@@ -110,14 +124,37 @@ class Account(NamedTuple):
         return tuple(line for line in self.lines if line.code == "closing" or any(value != 0 for value in line.values))
 
 
-class Total(NamedTuple):
-    """Money of one kind: its lines, what they come to between which ends, and how many are blank."""
+class MoneyLine(NamedTuple):
+    """An amount: what for, of which year, its text (待填 where blank), its two ends, and whence it is."""
 
-    topic: str
-    lines: tuple[FigureLine, ...]
+    label: str
+    year: str
+    text: str
+    low: float
+    high: float
+    unit: str
+    origin: str
+
+
+class Total(NamedTuple):
+    """What is paid, or comes in, by one budget: its lines, and what they come to between which ends."""
+
+    budget: str  # a key of `BUDGETS`
+    topic: str  # cost or receipt
+    lines: tuple[MoneyLine, ...]
     low: float
     high: float
     text: str
+
+
+class CapacityLine(NamedTuple):
+    """What the people of a parcel need by one norm, what there is, what comes and what lacks, in each year."""
+
+    label: str
+    unit: str
+    values: Mapping[str, tuple[float, ...]]  # by the keys of `CAPACITY_LABELS`, a number for each year
+    texts: Mapping[str, tuple[str, ...]]
+    told: str  # the first year that falls short; "" where none does
 
 
 class Year(NamedTuple):
@@ -170,13 +207,21 @@ class Parcel:
     years: tuple[int, ...] = ()
     accounts: tuple[Account, ...] = ()
     bars: tuple[Year, ...] = ()
-    #: What is needed, there and coming, year by year; a page leaves it out where it is empty.
-    capacity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: What is needed, there and coming, norm by norm; none without a plan.
+    capacity: tuple[CapacityLine, ...] = ()
+    #: What each budget pays and what comes in; never netted.
+    money: tuple[Total, ...] = ()
 
     @property
-    def money(self) -> tuple[Total, ...]:
-        """Expenditure and receipts, each with what it comes to; never netted."""
-        return tuple(_total(topic, [line for line in self.figures if line.topic == topic]) for topic in MONEY)
+    def lacking(self) -> tuple[CapacityLine, ...]:
+        """The norms that fall short in one of the years, or of which nobody knows."""
+        return tuple(line for line in self.capacity if line.told or any(map(math.isnan, line.values["short"])))
+
+    @property
+    def enough(self) -> str:
+        """How many norms are met in all years; "" where none is."""
+        number = len(self.capacity) - len(self.lacking)
+        return say("其余 {0} 项各年都够", number) if number else ""
 
     @property
     def plain(self) -> tuple[FigureLine, ...]:
@@ -230,13 +275,14 @@ class Parcels:
     @property
     def when(self) -> int:
         """The year whose end is told."""
-        plan = self._shown
+        plan = self.looked_at
         return (
             self.year if self.year is not None else self.district.year if plan is None else plan.year_on(self.district)
         )
 
     @property
-    def _shown(self) -> Scenario | None:
+    def looked_at(self) -> Scenario | None:
+        """The plan, in the year whose end is told."""
         return self.plan if self.plan is None or self.year is None else self.plan.at(self.year)
 
     @cached_property
@@ -247,7 +293,7 @@ class Parcels:
     @cached_property
     def after(self) -> District | None:
         """The district under the plan; None without one."""
-        plan = self._shown
+        plan = self.looked_at
         if self.carried_out is not None or plan is None:
             return self.carried_out
         return plan.on(self.district, with_conflicts=self.with_conflicts)
@@ -270,15 +316,27 @@ class Parcels:
     @cached_property
     def promised(self) -> pd.DataFrame:
         """Every promise (`renewal.promises`)."""
-        plan = self._shown if self.carried_out is None else Scenario("")
+        plan = self.looked_at if self.carried_out is None else Scenario("")
         return promises(self.state.at(self.district.year), plan, after=self.after)
 
     @cached_property
     def books(self) -> pd.DataFrame | None:
-        """Who lives where, year by year (`renewal.balance`); None without a plan."""
+        """Who lives where, year by year (`renewal.accounts`); None without a plan."""
         if self.plan is None:
             return None
-        return balance(self.district, self._shown, with_conflicts=self.with_conflicts)
+        return accounts(self.district, self.looked_at, with_conflicts=self.with_conflicts)
+
+    @cached_property
+    def _money(self) -> pd.DataFrame:
+        return money(self.shown)
+
+    @cached_property
+    def _capacity(self) -> pd.DataFrame:
+        """Whether there is enough, year by year (`renewal.capacity_by_year`); empty without a plan."""
+        plan = self.looked_at
+        if plan is None or "norms" not in self.district.rows:
+            return pd.DataFrame()
+        return capacity_by_year(Course(self.district, plan, self.with_conflicts))
 
     @cached_property
     def all(self) -> tuple[Parcel, ...]:
@@ -294,14 +352,14 @@ class Parcels:
     @cached_property
     def outside(self) -> tuple[tuple[int, ...], tuple[Account, ...]]:
         """The balance of everybody who lives on no parcel: years and accounts; none without a plan."""
-        return _accounts(self.books, "")
+        return _accounts_of(self.books, "")
 
     def of(self, parcel: str) -> Parcel:
         """Return one of them by its id."""
         return next(own for own in self.all if own.id == parcel)
 
     def _parcel(self, parcel: str, row: pd.Series) -> Parcel:
-        years, accounts = _accounts(self.books, parcel)
+        years, accounts = _accounts_of(self.books, parcel)
         own = self.promised[[parcel in listed for listed in self.promised["parcels"]]]
         return Parcel(
             id=parcel,
@@ -315,6 +373,8 @@ class Parcels:
             years=years,
             accounts=accounts,
             bars=_bars(self.books, parcel),
+            capacity=_capacity_lines(self._capacity, parcel),
+            money=_totals(self.district, self._money, parcel),
         )
 
     def _homes(self, parcel: str) -> dict[str, float]:
@@ -362,7 +422,7 @@ class Parcels:
         after = change.pair.after.district
         own = promises(self.district, plan, after=after)
         own = own[[parcel in listed for listed in own["parcels"]]]
-        goals, books = change.goals, balance(self.district, plan)
+        goals, books = change.goals, accounts(self.district, plan)
         gone = books.loc[parcel] if parcel in books.index.get_level_values("parcel") else books.iloc[:0]
         gone = gone[(gone.index.get_level_values("count") == "people") & (gone.index.get_level_values("holder") == "")]
         values = {
@@ -491,18 +551,59 @@ def _promise(district: District, row: pd.Series) -> PromiseLine:
     )
 
 
-def _total(topic: str, lines: Sequence[FigureLine]) -> Total:
-    known = [line for line in lines if not math.isnan(line.low)]
-    low, high = (sum(getattr(line, end) for line in known) if known else math.nan for end in ("low", "high"))
-    text = say("待填")
-    if known:
-        text = f"{_ends(low, high)} {word(known[0].unit)}".strip()
-        blank = len(lines) - len(known)
-        text += say("（另有 {0} 项待填，未计入）", blank) if blank else ""
-    return Total(topic, tuple(lines), low, high, text)
+def _totals(district: District, table: pd.DataFrame, parcel: str) -> tuple[Total, ...]:
+    """Return what each budget pays for a parcel and what comes in, budget by budget."""
+    own = table[(table.index.get_level_values("parcel") == parcel)]
+    found, sums = [], totals(own)
+    for (budget, topic), total in sums.iterrows():
+        rows = own[(own.index.get_level_values("budget") == budget) & (own["topic"] == topic).to_numpy()]
+        lines = tuple(_money_line(district, str(item), int(year), row) for (_, _, item, year), row in rows.iterrows())
+        found.append(Total(str(budget), str(topic), lines, float(total["low"]), float(total["high"]), _sum_told(total)))
+    return tuple(sorted(found, key=lambda own: (list(BUDGETS).index(own.budget), MONEY.index(own.topic))))
 
 
-def _accounts(books: pd.DataFrame | None, parcel: str) -> tuple[tuple[int, ...], tuple[Account, ...]]:
+def _money_line(district: District, item: str, year: int, row: pd.Series) -> MoneyLine:
+    about = district.rows["quantities"].loc[item].fillna("")
+    known = not math.isnan(row["low"])
+    text = f"{_ends(row['low'], row['high'])} {word(str(row['unit']))}".strip() if known else say("待填")
+    who = cell(about, "who") if row["origin"] == "blank" else row["source"] if row["origin"] == "reference" else ""
+    origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
+    ends = float(row["low"]), float(row["high"])
+    return MoneyLine(cell(about, "label"), str(year) if year else "", text, *ends, str(row["unit"]), origin)
+
+
+def _sum_told(total: pd.Series) -> str:
+    if not total["items"]:
+        return say("待填")
+    text = f"{_ends(total['low'], total['high'])} {word('万元')}"
+    text += say("，其中 {0} 项为参考值（未核）", int(total["reference"])) if total["reference"] else ""
+    return text + (say("（另有 {0} 项待填，未计入）", int(total["blank"])) if total["blank"] else "")
+
+
+def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...]:
+    """Return what each norm asks of a parcel, year by year."""
+    if table.empty or parcel not in table.index.get_level_values("parcel"):
+        return ()
+    own, found = table.loc[[parcel]], []
+    firsts = first_short(own)
+    years = sorted(set(own.index.get_level_values("year")))
+    for (_, norm), rows in own.groupby(level=["parcel", "norm"], sort=False):
+        by_year = rows.droplevel(["parcel", "norm"]).reindex(years)
+        digits = 2 if rows[["need", "there", "coming"]].max().max() < _FEW else 0
+        values = {key: tuple(map(float, by_year[key])) for key in CAPACITY_LABELS}
+        texts = {k: tuple(amount(n, digits, unknown=say("数据不足")) for n in v) for k, v in values.items()}
+        short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
+        unit = word(str(rows["unit"].iloc[0]))
+        told = say("{0} 年起不够", short) if short else ""
+        found.append(CapacityLine(str(rows["label"].iloc[0]), unit, values, texts, told))
+    return tuple(found)
+
+
+#: Less than this is told with decimals.
+_FEW = 10
+
+
+def _accounts_of(books: pd.DataFrame | None, parcel: str) -> tuple[tuple[int, ...], tuple[Account, ...]]:
     """Return the balance of a parcel: its years, and the lines of each account."""
     if books is None or parcel not in books.index.get_level_values("parcel"):
         return (), ()
@@ -542,6 +643,11 @@ def _bars(books: pd.DataFrame | None, parcel: str) -> tuple[Year, ...]:
     return tuple(
         Year(int(str(year)), dict(row)) for year, row in zip(groups.index, groups.to_dict("records"), strict=True)
     )
+
+
+def budget_name(budget: str) -> str:
+    """Return what a table of money is called."""
+    return say(BUDGETS[budget])
 
 
 def topic_name(topic: str) -> str:

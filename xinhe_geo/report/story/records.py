@@ -294,13 +294,19 @@ class Pace(NamedTuple):
 
 
 class Firmness(NamedTuple):
-    """How firm a goal is: its share as recorded and between its ends, what is said of it, whether a check could turn the verdict."""
+    """
+    How firm a goal is: its share as recorded and between its ends, what is said of it, whether a check could turn the verdict.
+
+    `shares`: the recorded one and both ends as numbers (0-1). `verdict` says what becomes of the verdict, or why there is none.
+    """
 
     rule: str
     label: str
     recorded: str
     ends: str
+    shares: tuple[float, float, float]
     text: str
+    verdict: str
     turns: bool
 
 

@@ -14,9 +14,11 @@ import shapely
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
 
-from ..access import SHARE_TOLERANCE, home_points, is_surveyed, points_of_homes, presence
-from ..core import Rule
-from ..district import District
+from ...core import Rule
+from ...district import District
+from ..coverage import is_surveyed, presence
+from ..entrances import home_points
+from ..home_shares import SHARE_TOLERANCE, points_of_homes
 from .draws import LEVELS
 from .robustness import Case
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo.access.doubts import LOSSES, stress
 from xinhe_geo.core import Edit
-from xinhe_geo.doubts import LOSSES, stress
 
 TOY = Path(__file__).parents[1] / "toy"
 #: What a plan calls the thing it takes away.

@@ -11,9 +11,9 @@ import pytest
 from test_robustness import doubting
 
 import xinhe_geo as xh
-from xinhe_geo.doubts import flips as module_flips
-from xinhe_geo.doubts.flips import Covering, Option, _modelled, _tried
-from xinhe_geo.doubts.robustness import Case
+from xinhe_geo.access.doubts import flips as module_flips
+from xinhe_geo.access.doubts.flips import Covering, Option, _modelled, _tried
+from xinhe_geo.access.doubts.robustness import Case
 
 TOY = Path(__file__).parents[1] / "toy"
 DOUBTS = {

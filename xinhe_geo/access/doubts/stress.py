@@ -11,20 +11,12 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from ..access import (
-    entrances_of_open,
-    home_entrances,
-    home_points,
-    is_surveyed,
-    points_of_homes,
-    presence,
-    rules_of,
-    same_compound,
-    within_limit,
-)
-from ..core import Edit, Profile, Rule, say
-from ..district import District, Scenario
-from ..network import WalkNetwork
+from ...core import Edit, Profile, Rule, say
+from ...district import District, Scenario
+from ...network import WalkNetwork
+from ..coverage import is_surveyed, presence, rules_of
+from ..entrances import entrances_of_open, home_entrances, home_points, same_compound
+from ..home_shares import points_of_homes, within_limit
 
 #: What can be lost: a street across a barrier or water, another one where people wait, a gate, a facility.
 LOSSES = {"passage": "close_street", "crossing": "close_street", "gate": "close_gate", "facility": "close_facility"}

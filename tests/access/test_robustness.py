@@ -13,11 +13,11 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.access import coverage, presence, summary
+from xinhe_geo.access.doubts import facts_in_doubt
+from xinhe_geo.access.doubts.robustness import Case
 from xinhe_geo.core import Edit
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.core.validate import check_rows
-from xinhe_geo.doubts import facts_in_doubt
-from xinhe_geo.doubts.robustness import Case
 
 TOY = Path(__file__).parents[1] / "toy"
 RULES = ("plan_clinic_15", "plan_elderly_canteen_15", "plan_fitness_15", "plan_canteen_community")

@@ -13,20 +13,13 @@ import pandas as pd
 import shapely
 from scipy.special import ndtr
 
-from ..access import (
-    AT_LEAST,
-    SHARE_TOLERANCE,
-    attached_anew,
-    bound_of,
-    coverage,
-    is_surveyed,
-    presence,
-    rules_of,
-    summary,
-    usable_denominator,
-)
-from ..core import Edit, Rule, UnknownNameError
-from ..district import District, Scenario
+from ...core import Edit, Rule, UnknownNameError
+from ...district import District, Scenario
+from ..bounds import AT_LEAST, bound_of
+from ..coverage import coverage, is_surveyed, presence, rules_of, summary
+from ..entrances import attached_anew
+from ..headlines import usable_denominator
+from ..home_shares import SHARE_TOLERANCE
 from .draws import LEVELS, nearest_level, normals
 from .facts import facts_in_doubt
 from .reached import Places, State, Ways, places_of, served, ways_of

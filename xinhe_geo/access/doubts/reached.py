@@ -15,18 +15,10 @@ import pandas as pd
 import shapely
 from scipy.sparse import csr_matrix
 
-from ..access import (
-    TOLERANCE_MIN,
-    entrances_of_open,
-    facility_entrances,
-    home_entrances,
-    home_points,
-    points_of_homes,
-    same_compound,
-    share_within,
-)
-from ..core import TOLERANCE_M, Profile, Rule
-from ..district import District
+from ...core import TOLERANCE_M, Profile, Rule
+from ...district import District
+from ..entrances import entrances_of_open, facility_entrances, home_entrances, home_points, same_compound
+from ..home_shares import TOLERANCE_MIN, points_of_homes, share_within
 from .draws import LEVELS
 
 

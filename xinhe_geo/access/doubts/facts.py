@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ..core import UNCHECKED, listed
-from ..district import District
+from ...core import UNCHECKED, listed
+from ...district import District
 
 FACT_COLUMNS = ("doubt", "layer", "id", "what", "metres", "spread", "probability", "drawn", "shared_by", "share")
 #: How well a source has to be known before a probability out of it is drawn from.

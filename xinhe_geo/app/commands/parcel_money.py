@@ -1,0 +1,107 @@
+"""What the command about parcels prints of money: two tables in ranges, the lines of a renewal unit, and what others decide."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from rich.markup import escape
+
+from ...core import BUDGETS, TOPICS, amount, say, standing, word
+from ...district import District, cell
+from ...renewal import ORIGINS, floor_ratio, money, totals, unit_lines
+from .console import OUT, grid
+
+#: What a line of a renewal unit comes to.
+SIDES = {
+    "within": "在参考线以内",
+    "beyond": "超出参考线，请复核",
+    "across": "区间跨过参考线，请复核",
+    "unknown": "数据不足",
+}
+
+
+def show_money(district: District, parcel: str) -> None:
+    """Print both tables of money of a parcel, never netted; nothing where nobody asks for any."""
+    table = money(district)
+    if parcel not in table.index.get_level_values("parcel"):
+        return
+    own = table.loc[[parcel]]
+    for budget, label in BUDGETS.items():
+        rows = own[(own.index.get_level_values("budget") == budget)]
+        if rows.empty:
+            continue
+        shown = grid(
+            *map(say, ("项目", "年份", "金额", "出自")), title=escape(say("{0}（不与另一张表相抵）", say(label)))
+        )
+        for (_, _, item, year), row in rows.iterrows():
+            about = district.rows["quantities"].loc[item]
+            who = (
+                cell(about, "who")
+                if row["origin"] == "blank"
+                else row["source"]
+                if row["origin"] == "reference"
+                else ""
+            )
+            origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
+            value = say("待填") if math.isnan(row["low"]) else _range(row["low"], row["high"], str(row["unit"]))
+            name = f"{say(TOPICS[row['topic']])}　{cell(about, 'label')}"
+            shown.add_row(escape(name), str(year) if year else "", escape(value), escape(origin))
+        OUT.print(shown)
+        for (_, topic), total in totals(rows).iterrows():
+            OUT.print(escape(_total_in_words(str(topic), total)))
+
+
+def _total_in_words(topic: str, total: pd.Series) -> str:
+    label = say(TOPICS[topic])
+    if not total["items"]:
+        return say("{0}：各项都待填", label)
+    text = say("{0}合计 {1}", label, _range(total["low"], total["high"], "万元"))
+    if total["reference"]:
+        text += say("，其中 {0} 项为参考值（未核）", int(total["reference"]))
+    return text + (say("；另有 {0} 项待填，没有算在内", int(total["blank"])) if total["blank"] else "")
+
+
+def _range(low: float, high: float, unit: str, digits: int = 0) -> str:
+    ends = dict.fromkeys(amount(n, digits) for n in (low, high))
+    return f"{'—'.join(ends)} {word(unit)}".strip()
+
+
+def show_unit_lines(district: District) -> None:
+    """Print each renewal unit against its lines: hints with their confidence, no verdict."""
+    table = unit_lines(district)
+    for unit, rows in table.groupby(level="unit", sort=False):
+        shown = grid(
+            *map(say, ("提示", "数值", "参考线", "怎样", "可信度")),
+            title=escape(say("更新单元：{0}（提示，不作判定）", unit)),
+        )
+        for (_, line), row in rows.iterrows():
+            about = district.rows["unit_lines"].loc[line]
+            unknown = row["side"] == "unknown"
+            value = say("数据不足") if unknown else _range(row["low"], row["high"], row["limit_unit"], 2)
+            sign = "≤" if row["operator"] == "<=" else "≥"
+            lacks = say("、").join(dict.fromkeys(_figure(district, *pair) for pair in row["lacks"]))
+            told = say("缺 {0}", lacks) if lacks else say(SIDES[row["side"]])
+            limit = f"{sign} {amount(row['limit'])} {row['limit_unit']}".strip()
+            standard = f"{row['standard']}：{standing(row['confidence'], row['standard'], '', row['source'])}"
+            shown.add_row(*map(escape, (cell(about, "label"), value, limit, told, standard)))
+        OUT.print(shown)
+
+
+def _figure(district: District, parcel: str, quantity: str) -> str:
+    return say("{0} 的{1}", parcel, cell(district.rows["quantities"].loc[quantity], "label"))
+
+
+def show_left_to_others(district: District, parcel: str) -> None:
+    """Print what this tool does not decide: sunlight, heritage, and whether a parcel keeps to its detailed plan."""
+    ratio = floor_ratio(district, parcel)
+    if math.isnan(ratio.low):
+        return
+    far, limit = _range(ratio.low, ratio.high, "", 2), amount(ratio.limit, 2, unknown=say("待填"))
+    told = [say("控规：按台账折算容积率 {0}，上限 {1}；是否符合由规划和自然资源部门认定", far, limit)]
+    if ratio.homes_built:
+        told.append(say("日照：新建住房须做日照分析（核 GB 50180 4.0.9 与当地规定），由规划部门审定；本工具不算"))
+    told.append(say("文物：是否涉及历史文化遗存由文物部门认定；本工具没有这个图层"))
+    OUT.print(escape(say("须由主管部门决定的：")))
+    for sentence in told:
+        OUT.print(escape(f"· {sentence}"))
