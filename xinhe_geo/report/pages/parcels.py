@@ -49,7 +49,7 @@ _STYLE = """
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 10px; } .maps figure { margin: 0; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
-main .side .wide td:not(.n) { min-width: 5em; }
+main .side .wide td:not(.n) { min-width: 5em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
 @media print {
   @page { size: A4; margin: 10mm 11mm; }
@@ -61,7 +61,7 @@ main .side .wide td:not(.n) { min-width: 5em; }
   [lang=en] .side figure svg { max-height: 78mm; }
   .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
   .maps { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px; }
-  .books { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 2px 12px; }
+  .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
 }
 """
 
@@ -122,8 +122,9 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
         f'<div class="pair"><figure>{picture}</figure><div>{_people(district, own)}{_stages(own)}</div></div>'
-        f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div></section>'
-        f'<section class="side"><h2>{head}</h2>{_promised(own.promised)}{_balance(own)}'
+        f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
+        f"{_promised(own.promised)}</section>"
+        f'<section class="side"><h2>{head}</h2>{_balance(own)}'
         f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
     )
 
@@ -162,7 +163,7 @@ def _stages(own: Parcel) -> str:
     heading = f"<h3>{say('进度')}</h3>"
     if not own.stages:
         return f"{heading}<p>{html.escape(say(NO_STAGES))}</p>"
-    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages)
+    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages, kind="kept")
 
 
 def _promised(lines: Sequence[PromiseLine]) -> str:
@@ -197,7 +198,7 @@ def _capacity(own: Parcel) -> str:
         return ""
     names = [say("配什么"), say("单位"), *(say("{0} 年还缺", year) for year in own.years), say("结论")]
     rows = [(line.label, line.unit, *line.texts["short"], line.told) for line in own.lacking]
-    table = _grid(names, rows, range(2, 2 + len(own.years))) if rows else ""
+    table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)]) if rows else ""
     told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
     told += [own.enough] if own.enough else []
     return f"<h3>{say('逐年够不够')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
@@ -211,12 +212,13 @@ def _money(totals: Sequence[Total]) -> str:
 
 
 def _budget(budget: str, totals: Sequence[Total]) -> str:
-    names = [say(name) for name in ("类别", "指标", "数值", "年份", "出自")]
-    rows = []
+    names = [say(name) for name in ("指标", "数值", "年份", "出自")]
+    parts = [f"<h3>{html.escape(budget_name(budget))}</h3>"]
     for own in totals:
-        rows += [(topic_name(own.topic), line.label, line.text, line.year, line.origin) for line in own.lines]
-        rows.append((say("{0}合计", topic_name(own.topic)), "", own.text, "", ""))
-    return f"<div><h3>{html.escape(budget_name(budget))}</h3>{_grid(names, rows, (2,))}</div>"
+        rows = [(line.label, line.text, line.year, line.origin) for line in own.lines]
+        summed = say("{0}合计", topic_name(own.topic))
+        parts.append(f"{_grid(names, rows, (1,), 'kept')}<p><b>{html.escape(summed)}　{html.escape(own.text)}</b></p>")
+    return f"<div>{''.join(parts)}</div>"
 
 
 def _options(options: Sequence[Option]) -> str:
