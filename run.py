@@ -8,6 +8,7 @@
     python run.py app [文件夹]          打开活地图：不见代码，拖动设施看谁受益（只在本机）
     python run.py notebook 03 -p profile=elderly   跑一个笔记本，另存结果和可以断网打开的 HTML
     python run.py test [--all] [...]   跑测试（约一分钟）；--all 含浏览器和慢测试，--matrix 再加发布前才跑的；其余参数交给 pytest
+    python run.py docs                 把文档做成网站：output/docs/index.html，从磁盘直接打开，能搜索
     python run.py bundle --out 文件夹  做离线包（--platform win_amd64 --python 3.11 给别的电脑）
 
 Launcher, standard library only: makes .venv beside this file, installs the project there with plain pip (your own pip
@@ -134,9 +135,14 @@ ALWAYS = ("office",)
 #: About how much the first start fetches, for whoever waits.
 MEGABYTES, PACKAGES = 300, 60
 #: Commands that need more than that, and the extras they need.
-EXTRAS = {"batch": ("cluster",)}
+EXTRAS = {"batch": ("cluster",), "docs": ("docs",)}
+#: What is read with an option only.
+OPTIONAL = {"--population": ("raster",)}
 #: What the tests need: nothing is left untested for want of a package.
-TESTED = ("cluster", "dev", "lab")
+TESTED = ("cluster", "dev", "docs", "lab", "raster")
+
+#: What pip says where a package has no wheel for this Python: it finds none, or tries to compile.
+NO_WHEEL = r"No matching distribution|Could not find a version|Failed to build|Could not build wheels|metadata-generation-failed"
 
 #: What pip says -> what a planner can do about it. The first that matches is shown.
 HINTS = (
@@ -581,6 +587,12 @@ def show_progress(line: str | None) -> None:
 
 def hint(text: str) -> str:
     """Return what can be done about a failure, from what was said about it; empty if that is not known."""
+    if sys.version_info[:2] > TRIED and re.search(NO_WHEEL, text):
+        newest = "{}.{}".format(*TRIED)
+        return (
+            f"这个 Python（{python_version()}）太新，有的软件包还没有给它做安装包：另装一个 Python {newest}（不必卸掉现在的），用它运行 "
+            f"run.py。 / This Python is too new: install Python {newest} beside it and run run.py with that."
+        )
     return next((advice for pattern, advice in HINTS if re.search(pattern, text)), "")
 
 
@@ -696,6 +708,10 @@ def notebook(arguments: Sequence[str]) -> int:
     return call("-P", "-m", "xinhe_geo", "notebook", *arguments, *own)
 
 
+#: The layers of a district that are about renewal: internal unless somebody says otherwise.
+RENEWAL = ("parcels", "parcel_facts", "stages", "promises")
+
+
 def bundle(arguments: Sequence[str]) -> int:
     """Copy the project and every package it needs into a folder that installs without a network."""
     parser = argparse.ArgumentParser(prog="python run.py bundle", description=bundle.__doc__)
@@ -725,6 +741,13 @@ def bundle(arguments: Sequence[str]) -> int:
             "离线包是拿到别的电脑上用的。把涉密的街道目录移到程序的文件夹之外，按保密规定另行拷贝，再做离线包；核准输出"
             "（secret_outputs）也不解除这一条。 / Move such folders out of the project first."
         )
+        return BAD_DATA
+    unconfirmed = renewal_files(files)
+    if unconfirmed:
+        say(
+            f"没有做离线包：里面会带上更新地块、方案和资金的内部资料 / No bundle: it would carry renewal files:\n{chr(10).join(unconfirmed)}"
+        )
+        say('可以给人，就在那个目录的 district.toml 写 renewal_outputs = "确认人 日期" / Confirm it there first.')
         return BAD_DATA
     ensure()
     part = out.with_name(out.name + ".part")
@@ -767,6 +790,22 @@ def secret_layers(files: Iterable[str]) -> list[str]:
             if mark.secret:
                 unclear = "" if mark.understood else "（读不懂，按绝密）"
                 found.append(f"{name}　{layer}：{mark.text}{unclear}")
+    return found
+
+
+def renewal_files(files: Sequence[str]) -> list[str]:
+    """Return the ledgers and plans of renewal among these files, of districts where nobody has confirmed that they may be handed on."""
+    found = []
+    for name in files:
+        if Path(name).name.casefold() != "district.toml":
+            continue
+        manifest = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
+        if marks_module().renewal_is_confirmed(manifest):
+            continue
+        home = Path(name).parent
+        layers = manifest.get("layers", {})
+        own = {(home / str(layers[x]["file"])).as_posix() for x in RENEWAL if "file" in layers.get(x, {})}
+        found += [f for f in files if f in own or (Path(f).parent == home / "scenarios" and f.endswith(".toml"))]
     return found
 
 
@@ -893,7 +932,9 @@ def main(arguments: Sequence[str]) -> int:
             return report()
         if command in own:
             return own[command](rest)
-        ensure(*EXTRAS.get(command, ()))
+        ensure(
+            *EXTRAS.get(command, ()), *(extra for option in OPTIONAL if option in rest for extra in OPTIONAL[option])
+        )
         return call("-P", "-m", "xinhe_geo", *arguments)
     except Trouble as trouble:
         say(str(trouble))

@@ -49,6 +49,8 @@ NOT_TRIED: dict[Command, str] = {
     ("", "fetch"): "asks the network, then goes on as `import`",
     ("", "parcels"): "needs parcels, which the toy has none of; writes three files into a folder, as `robustness` does",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
+    ("", "docs"): "reads no district; handed over as `atlas` hands over its folder",
+    ("", "notebooks"): "copies what can be copied again; each file is written as `receipt` writes its own",
     ("", "notebook"): "its kernel is another process; the copy is one file, written as `receipt` writes its own",
 }
 #: What is typed for commands that make a district, or work on several (the working folder is the place itself).

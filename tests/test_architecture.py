@@ -53,6 +53,8 @@ BY_NAME = {"app.batch": {"resource"}}
 COMMAND_LINE = {"app.cli", *(f"app.commands.{path.stem}" for path in (PACKAGE / "app" / "commands").glob("[a-z]*.py"))}
 #: Big or peculiar libraries have one importer each, which hides them from the rest.
 ONLY_IMPORTER = {
+    "h3": {"core.hexagons"},
+    "rasterio": {"io.population"},
     "osmnx": {"network.osmnx_graphs"},
     "networkx": {"network.osmnx_graphs"},
     "numba": {"network.kernel"},
@@ -79,10 +81,13 @@ ONLY_IMPORTER = {
 #: Libraries of an extra, and the module that works only with that extra.
 OPTIONAL = {
     "core.progress": {"IPython"},
-    "maps.live": {"anywidget", "traitlets"},
+    "app.site": {"furo", "myst-parser", "sphinx"},
+    "maps.live": {"anywidget", "IPython", "traitlets"},
+    "maps.still": {"pillow", "resvg-py"},
     "app.notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
     "app.batch": {"dask", "distributed"},
     "io.dxf": {"ezdxf"},
+    "io.population": {"rasterio"},
     "io.sheets": {"xlrd"},
     "report.paper.page": {"matplotlib"},
     "report.paper.slides": {"python-pptx"},
@@ -94,7 +99,7 @@ BEHIND = {"osmnx", "openpyxl", "zhplot"}
 #: Words of OpenStreetMap that happen to be kinds too.
 MAP_WORDS = {"io.osm_import": {"park"}}
 #: Import names that differ from the name of the distribution.
-DISTRIBUTIONS = {"xstatic": "xstatic-leaflet", "docx": "python-docx", "pptx": "python-pptx"}
+DISTRIBUTIONS = {"xstatic": "xstatic-leaflet", "docx": "python-docx", "pptx": "python-pptx", "PIL": "pillow"}
 
 PUBLIC = [
     "DataError",
@@ -544,8 +549,9 @@ def test_data_is_declared_and_small() -> None:
         assert (ROOT / "data" / layer["file"]).is_file(), name
         assert {"basis", "source", "licence"} <= set(layer), name
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["sources"] == {"data": "xinhe_geo/data"}
-    assert "data" in wheel["only-include"]
+    # What `shipped_folder` looks for, and what adds receipts up again, come with the library.
+    assert wheel["sources"] == {name: f"xinhe_geo/{name}" for name in ("data", "docs", "notebooks", "tools")}
+    assert {"data", "docs", "notebooks"} <= set(wheel["only-include"])
     ignored = {".git", ".venv", "output", "wheels", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis", "dist"}
     for path in ROOT.rglob("*"):
         if path.is_file() and not ignored & set(path.relative_to(ROOT).parts):
@@ -572,6 +578,7 @@ WRITES_ITSELF = {
     "io.new_folder": {"write_dataframe"},
     "network.osm_file": {"SimpleWriter"},  # a copy to read, in a folder that goes with it
     "report.paper.page": {"savefig"},  # into memory
+    "io.overpass": {"SimpleWriter"},  # in a fresh folder that its caller moves into place
     "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
 }
 

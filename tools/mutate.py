@@ -3,7 +3,7 @@ Small changes to the library that nobody meant, one at a time, and whether the u
 
 `python tools/mutate.py` chooses sixty by a seed from the syntax trees of five packages (an operator, a comparison, `and` for
 `or`, a `not` dropped, a number one too large), puts each into a copy of the project and runs the quick tests of its package
-that call the changed function (`tools/touched.py` finds out which, in a run of its own; `--learnt FILE` keeps that) up to the
+that call the changed function (`tools/touched.py` finds out which, in a run of its own; `--learnt FILE` keeps that, package by package) up to the
 first that fails. It prints a line per change and, at the end, how many die: each of the others is a test that is missing, or a
 change after which every answer is the same. The choice goes by the words of a place, not by its number among all places, so
 that it stays when something else in the file changes. It takes half an hour on an idle machine; `--only 3 17` takes two of them.
@@ -282,6 +282,20 @@ def tests_of(mutant: Mutant, costs: Costs) -> list[str]:
     return sorted([test for test in own if calls(test)] or own, key=rank)
 
 
+def learnt_of(copy: Path, packages: list[str], known: Path) -> Costs:
+    """Return what a file keeps of which test calls what; what it lacks of some packages is found out, and kept there too."""
+    costs: Costs = json.loads(known.read_text("utf-8")) if known.exists() else {}
+    missing = [folder for folder in packages if not any(test.startswith(f"{folder}/") for test in costs)]
+    if missing:
+        fresh = known.with_suffix(".fresh")
+        if failed := first_failure(copy, missing, "--touched", str(fresh)):
+            raise SystemExit(f"without any change: {failed}")  # everything would seem to die of it
+        costs |= json.loads(fresh.read_text("utf-8"))
+        fresh.unlink()
+        known.write_text(json.dumps(costs), "utf-8")
+    return costs
+
+
 def outcomes(asked: list[Mutant], learnt: Path | None) -> Iterator[tuple[Mutant, str, float]]:
     """Plant each mutant in turn in a copy of the project; say which test fails first, and after how many seconds."""
     with tempfile.TemporaryDirectory() as room:
@@ -290,9 +304,7 @@ def outcomes(asked: list[Mutant], learnt: Path | None) -> Iterator[tuple[Mutant,
         shutil.copytree(ROOT, copy, ignore=leftovers)
         packages = sorted({f"tests/{mutant.package}" for mutant in asked})
         known = listed if learnt is None else learnt.resolve()
-        if not known.exists() and (failed := first_failure(copy, packages, "--touched", str(known))):
-            raise SystemExit(f"without any change: {failed}")  # everything would seem to die of it
-        costs: Costs = json.loads(known.read_text("utf-8"))
+        costs = learnt_of(copy, packages, known)
         for mutant in asked:
             file = copy / "xinhe_geo" / mutant.file
             compiled, kept = file.parent / "__pycache__", Path(room) / "kept"

@@ -28,6 +28,7 @@ import shapely
 import xinhe_geo as xh
 from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_points, walk_inside
 from xinhe_geo.access.od_table import od_table
+from xinhe_geo.access.walls import way_inside
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -258,6 +259,24 @@ def test_walk_inside_goes_round_the_corner() -> None:
     assert metres[0] == pytest.approx([80 + 80, np.hypot(100, 20)], abs=2.0)
     cut = shapely.MultiPolygon([shapely.box(0, 0, 10, 10), shapely.box(50, 0, 60, 10)])
     assert np.isinf(walk_inside(cut, [shapely.Point(5, 5)], [shapely.Point(55, 5)])).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_way_drawn_inside_is_as_long_as_what_was_measured(seed: int) -> None:
+    """A comb of random teeth: from tooth to tooth round the corners, from the point to the gate, and nowhere over a wall."""
+    rng = np.random.default_rng(seed)
+    teeth = [shapely.box(x, 0, x + 10, float(rng.uniform(20, 90))) for x in range(0, 100, 20)]
+    area = shapely.union_all([shapely.box(0, 0, 90, 10), *teeth])
+    ends = [shapely.Point(tooth.centroid.x, tooth.bounds[3] - 1) for tooth in teeth]
+    metres = walk_inside(area, ends, ends)
+    bent = 0
+    for i, a in enumerate(ends):
+        for j, b in enumerate(ends):
+            way = way_inside(area, a, b)
+            assert way.length == pytest.approx(metres[i, j], abs=1e-6) and area.buffer(0.7).covers(way)
+            assert (way.coords[0], way.coords[-1]) == (a.coords[0], b.coords[0])
+            bent += len(way.coords) > 2
+    assert bent == 20
 
 
 def test_park_is_entered_along_its_edge(toy: xh.District) -> None:

@@ -16,7 +16,7 @@ from oracle import districts
 from plans import LESS, MORE, Edits, carried_out, random_edit
 
 import xinhe_geo as xh
-from xinhe_geo.access import Trips, attached_anew, home_points, od_tables, pairs
+from xinhe_geo.access import Trips, attached_anew, corners_out, home_entrances, home_points, od_tables, pairs
 from xinhe_geo.core import Edit
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -189,3 +189,23 @@ def test_routes_of_the_bundled_district() -> None:
         own = district.rules[district.rules["profile"] == profile]
         kinds = sorted({kind for kinds in own["kinds"] for kind in str(kinds).split(";")})
         assert same_trips(district, kinds, str(profile), legs_of=41) > 1000
+
+
+@pytest.mark.parametrize("seed", seeds(0, 1, 4))
+def test_the_corners_of_a_way_out_make_it_as_long_as_it_is(tmp_path: Path, seed: int) -> None:
+    """Round walls and along lanes: drawn over its corners, a way out has the metres of its row; one without is straight."""
+    district = xh.District.load(districts.write(tmp_path, seed))
+    points, streets = home_points(district).geometry, district.network.edges.geometry.to_numpy()
+    bends = 0
+    for profile in WALKERS:
+        walker = district.profile(profile)
+        corners = corners_out(district, walker)
+        for row, door in enumerate(home_entrances(district, walker).itertuples()):
+            gated = isinstance(door.gate, str)
+            foot = shapely.line_interpolate_point(streets[door.edge], door.at_m)
+            end = district.gates.geometry[door.gate] if gated else foot
+            way = [points[door.place].coords[0], *map(tuple, corners.get(row, [])), end.coords[0]]
+            metres = door.gate_metres if gated else door.access_m
+            assert shapely.LineString(way).length == pytest.approx(metres, abs=1e-5), (profile, row)
+            bends += row in corners
+    assert bends > 3

@@ -20,16 +20,21 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
-from clock import A_PART_OR_ALL
+from clock import A_PART_OR_ALL, seeds
+from oracle import districts
 
 from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
-from xinhe_geo.core import Edit
+from xinhe_geo.access.routes import route
+from xinhe_geo.core import Edit, NetworkError, UnknownNameError, speaking
 from xinhe_geo.district.district import District
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.io import add
 from xinhe_geo.maps import pack as _pack
-from xinhe_geo.maps.meeting import meeting
+from xinhe_geo.maps.meeting import meeting, with_sites
+from xinhe_geo.report.analysis import Analysis, analyse
+from xinhe_geo.report.story.steps import suggested
+from xinhe_geo.report.story.story import Story
 
 TOY = Path(__file__).parents[1] / "toy"
 MOST_BYTES = 3_000_000
@@ -69,7 +74,7 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Opener]:
     """Return a function that opens a page offline with storage disabled, and checks at the end that nothing was loaded or said."""
     opened = []
 
-    def opener(text: str, width: int = 1366, height: int = 768, **options: Any) -> Any:
+    def opener(text: str, width: int = 1366, height: int = 768, mode: str = "work", **options: Any) -> Any:
         target = tmp_path / f"meeting{len(opened)}.html"
         target.write_text(text, "utf-8")
         context = chromium.new_context(viewport={"width": width, "height": height}, offline=True, **options)
@@ -85,6 +90,8 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Opener]:
         page.on("pageerror", lambda error: messages.append(f"error: {error}"))
         page.goto(target.as_uri())
         page.wait_for_selector("body.xm-ready", timeout=30_000)
+        if mode == "work":
+            page.get_by_role("button", name="推演", exact=True).click()
         opened.append((context, target.as_uri(), requests, messages))
         return page
 
@@ -192,7 +199,7 @@ def test_coordinates_off_the_lattice_and_of_the_south_travel_unrounded() -> None
 
 def test_payloads_stay_text(toy: District) -> None:
     page = meeting(poisoned(toy))
-    assert page.count("<script") == 2 and page.count("</script") == 2
+    assert page.count("<script") == 3 and page.count("</script") == 3
     assert "<img" not in page and "<svg" not in page
     assert PAYLOADS[0] in json.dumps(content_of(page), ensure_ascii=False).replace('\\"', '"')
 
@@ -541,7 +548,7 @@ def test_dragging_moves_the_counter_and_undo_brings_it_back(show: Opener, bundle
 @pytest.mark.browser
 def test_add_name_compare_and_close(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
-    page.get_by_text("添加设施", exact=True).click()
+    page.get_by_text("添加", exact=True).click()
     page.get_by_role("button", name=re.compile("^放在 ")).first.click()
     assert "拟设" in page.inner_text(".xm-chosen")
     page.fill(".xm-chosen input", "五号地站")
@@ -556,9 +563,9 @@ def test_add_name_compare_and_close(show: Opener, bundled_page: str) -> None:
     _, x, y = facility_on_screen(page)
     page.mouse.click(x, y)
     page.get_by_role("button", name="撤除", exact=True).click()
-    assert "撤除" in page.inner_text(".xm-list") and "受影响" in page.inner_text(".xm-effects")
+    assert "撤除" in page.inner_text(".xm-side") and "受影响" in page.inner_text(".xm-effects")
     page.get_by_role("button", name="现状", exact=True).click()
-    assert "与现状相同" in page.inner_text(".xm-main")
+    assert page.inner_text(".xm-delta") == "现状"
     for _ in range(10):
         page.evaluate("xinhe.page.undo()")
     assert page.locator(".xm-seg button", has_text="不建").count() == 0
@@ -574,7 +581,7 @@ def test_the_page_is_as_high_as_the_screen(show: Opener, toy_page: str) -> None:
 @pytest.mark.browser
 def test_clicking_the_map_adds_one(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
-    page.get_by_text("添加设施", exact=True).click()
+    page.get_by_text("添加", exact=True).click()
     page.get_by_role("button", name="在图上点一下").click()
     box = page.locator(".xm-top").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -598,7 +605,7 @@ def test_everything_by_keyboard(show: Opener, toy_page: str) -> None:
         "体检评估",
         "老年人",
         "指标",
-        "添加设施",
+        "添加",
         "现状",
         "方案一",
         "复制为新方案",
@@ -631,10 +638,29 @@ def test_touch_drags_and_pinches(show: Opener, bundled_page: str) -> None:
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
 
     name, x, y = facility_on_screen(page)
-    send("touchStart", (x, y))
-    for k in range(1, 6):
-        send("touchMove", (x - 20 * k, y + 8 * k))
-    send("touchEnd")
+
+    def swipe() -> None:
+        x, y = page.evaluate(
+            """(id) => { const a = xinhe.app, b = a.map.top.getBoundingClientRect(), f = a.result.facilities.find((f) => f.id === id);
+              const p = a.map.screen(f.xy); return [p[0] + b.left, p[1] + b.top]; }""",
+            name,
+        )
+        send("touchStart", (x, y))
+        for k in range(1, 6):
+            send("touchMove", (x - 8 * k, y + 6 * k))
+        send("touchEnd")
+        page.wait_for_timeout(200)
+
+    swipe()
+    assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0, "a swipe moves the map"
+    x, y = page.evaluate(
+        """(id) => { const a = xinhe.app, b = a.map.top.getBoundingClientRect(), f = a.result.facilities.find((f) => f.id === id);
+          const p = a.map.screen(f.xy); return [p[0] + b.left, p[1] + b.top]; }""",
+        name,
+    )
+    page.touchscreen.tap(x, y)
+    until(page, f"xinhe.app.selected === '{name}'")
+    swipe()
     until(page, f"Boolean(xinhe.app.plans[0].edits['{name}'])")
     scale = "xinhe.app.map.view.s"
     before = page.evaluate(scale)
@@ -713,7 +739,7 @@ def test_a_plan_comes_back_from_its_file_and_from_the_address(show: Opener, toy:
           const f = a.result.facilities.find((f) => !f.fresh); P.change((p) => P.moveTo(p, f.id, [o[0] + 70, o[1] - 30]));
           return { toml: P.tomlText(a.plans[0]), share: Array.from(a.result.share) }; }"""
     )
-    until(page, "location.hash.length > 1")
+    until(page, "decodeURIComponent(location.hash).includes('甲')")
     page.reload()
     page.wait_for_selector("body.xm-ready")
     assert page.evaluate("xinhe.page.tomlText(xinhe.app.plans[0])") == made["toml"]
@@ -963,6 +989,26 @@ def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_page_says_what_the_report_says(show: Opener, toy: District, lang: str) -> None:
+    """Rule by rule: the share or how many communities, and who is outside, in the digits of the brief; in both languages."""
+    with speaking(lang):
+        story, page = Story(analyse(toy)), show(meeting(toy))
+        told = 0
+        for goal in story.judged:
+            if not page.evaluate("(id) => xinhe.model.data.rules.some((r) => r.id === id)", goal.rule):
+                continue
+            page.evaluate("(id) => xinhe.page.chooseRule(id)", goal.rule)
+            said, told = page.inner_text(".xm-side .xm-main"), told + 1
+            if goal.metric == "presence":
+                assert goal.big.partition(" / ")[0] in re.findall(r"\d+", said), goal.rule
+            else:
+                assert goal.share.text in said, (goal.rule, said)
+                assert goal.unserved.text in re.findall(r"[\d,.]+\d|\d", said), (goal.rule, said)
+    assert told >= 5
+
+
+@pytest.mark.browser
 def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
     at = page.evaluate(
@@ -1000,3 +1046,330 @@ def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) ->
     assert download.value.suggested_filename == "南片__加一处_.toml"
     plan = Scenario.read(download.value.path())
     assert plan.name == plan.label == '南片/"加一处"'
+
+
+# --- two modes, walks, proposals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None:
+    """Nothing to drag, nothing to type; the figure is in what the goal counts; today and the plans stand side by side."""
+    page = show(toy_page, mode="report")
+    assert page.evaluate("document.body.classList.contains('xm-report')")
+    hidden = page.evaluate(
+        "Array.from(document.querySelectorAll('.xm-when-work')).every((e) => e.offsetParent === null)"
+    )
+    assert hidden
+    rule, whole = page.evaluate("[xinhe.app.result.rule, xinhe.app.result.totals.whole]")
+    counted = whole[rule["denominator"]]
+    assert page.inner_text(".xm-big") == f"{round(100 * counted['served'] / counted['known'])}%"
+    assert [t.split("\n")[0] for t in page.locator(".xm-cards button").all_inner_texts()] == ["现状", "方案一"]
+    assert "不可达" in page.inner_text(".xm-legend")
+    x, y = page.evaluate(
+        """() => { const a = xinhe.app, b = a.map.top.getBoundingClientRect(), p = a.map.screen(a.result.facilities[0].xy);
+            return [p[0] + b.left, p[1] + b.top]; }"""
+    )
+    drag(page, (x, y), (x + 80, y + 40))
+    page.mouse.up()
+    page.keyboard.press("Control+z")
+    assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("mode", ["report", "work"])
+def test_what_matters_is_seen_without_scrolling(show: Opener, bundled_page: str, mode: str) -> None:
+    page = show(with_sites(bundled_page, PROPOSED), mode=mode)
+    page.evaluate(
+        """(mode) => { const P = xinhe.page, a = xinhe.app; P.setMode("work"); P.chooseRule("plan_clinic_15"); a.cost = 200; a.proposed = 1; P.adoptSites();
+            P.close(a.result.facilities.find((f) => f.serves && !f.fresh).id); a.proposed = 1; P.settle(); P.setMode(mode); }""",
+        mode,
+    )
+    shown = [".xm-big", ".xm-delta", ".xm-legend li:last-child"]
+    shown += (
+        [".xm-cards button:last-child"]
+        if mode == "report"
+        else [
+            ".xm-net",
+            ".xm-gain",
+            ".xm-lose",
+            ".xm-who-box",
+            ".xm-others",
+            ".xm-sites",
+            "[aria-label='每处投资（万元）']",
+        ]
+    )
+    below = page.evaluate(
+        """(names) => { const foot = document.querySelector(".xm-side").getBoundingClientRect().bottom + 1;
+            return names.filter((n) => { const b = document.querySelector(n).getBoundingClientRect(); return !b.height || b.bottom > foot; }); }""",
+        shown,
+    )
+    assert below == []
+
+
+@pytest.mark.browser
+def test_the_elderly_are_counted_at_their_own_speed_or_not_at_all(
+    show: Opener, bundled: District, bundled_page: str
+) -> None:
+    page = show(bundled_page)
+    rules = page.evaluate("xinhe.model.data.rules")
+    own = {r["profile"] for r in rules if r["denominator"] == "people_60plus"}
+    asked = [r for r in rules if r["metric"] == "reach" and r["method"] == "walk_min"][:12]
+    told = 0
+    for rule in asked:
+        page.evaluate(
+            "(id) => { xinhe.app.preset = xinhe.model.rules.get(id).presets[0]; xinhe.page.chooseRule(id); }",
+            rule["id"],
+        )
+        text = page.evaluate("document.querySelector('.xm-effects').textContent + xinhe.app.ui.table.flat().join()")
+        assert ("60" in text) == (rule["profile"] in own), rule["id"]
+        told += "60" in text
+    assert 0 < told < len(asked)
+
+
+WALKS = """(every) => {
+  let number = 0;
+  const E = xinhe.engine, m = xinhe.model, a = xinhe.app, P = xinhe.page, out = [];
+  for (const r of m.data.rules) {
+    a.preset = r.presets[0]; P.chooseRule(r.id);
+    for (let h = 0; h < m.homes.count; h++) {
+      if (number++ % every) continue;
+      P.lookAt(h);
+      const w = a.state.walk, strong = document.querySelector(".xm-walk strong"), legs = w && w.legs.map((l) => [l.leg, l.metres, l.minutes]);
+      out.push([r.id, r.profile, m.homes.id[h], strong ? strong.textContent : "", w && [w.point, w.facility.id, w.minutes, w.metres, legs]]);
+    }
+  }
+  return out;
+}"""
+
+
+def assert_walks(district: District, walks: list[Any]) -> None:
+    for rule, profile, home, said, walk in walks:
+        try:
+            legs = route(district, home, rule, profile=profile)
+        except (NetworkError, UnknownNameError):
+            assert walk is None and said == "", (rule, home)
+            continue
+        point, facility, minutes, _, parts = walk
+        assert minutes == pytest.approx(legs["minutes"].sum(), abs=1e-6), (rule, home)
+        assert said.split()[0] == f"{minutes:.1f}", (rule, home)
+        if (point, facility) == (legs["point"].iloc[0], legs["facility"].iloc[0]):  # of equals it may be another
+            told = pd.DataFrame(parts, columns=["leg", "metres", "minutes"]).groupby("leg").sum()
+            own = legs.groupby("leg")[["metres", "minutes"]].sum()
+            np.testing.assert_allclose(told.reindex(own.index), own, rtol=0, atol=1e-6, err_msg=f"{rule} {home}")
+
+
+@pytest.mark.browser
+def test_the_minutes_of_a_home_are_those_of_its_route(show: Opener, toy: District, toy_page: str) -> None:
+    walks = show(toy_page).evaluate(WALKS, 4)
+    assert len(walks) > len(toy.homes) * len(content_of(toy_page)["rules"]) // 5
+    assert_walks(toy, walks)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_minutes_of_a_home_are_those_of_its_route_in_the_bundled_district(
+    show: Opener, bundled: District, bundled_page: str
+) -> None:
+    assert_walks(bundled, show(bundled_page).evaluate(WALKS, 61))
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", seeds(0, 1, 4))
+def test_the_minutes_of_a_home_are_those_of_its_route_in_random_gated_districts(
+    show: Opener, tmp_path: Path, seed: int
+) -> None:
+    """Lanes, waits, stairs, walls of every shape, places inside a home."""
+    district = District.load(districts.write(tmp_path, seed))
+    assert_walks(district, show(meeting(district)).evaluate(WALKS, 5))
+
+
+#: Edits, undo, redo, switching of plan, rule and mode, import and a reload, in any order; what is seen after each is noted.
+THOUGHTS = """async ([seed, n]) => {
+  const E = xinhe.engine, m = xinhe.model, a = xinhe.app, P = xinhe.page, out = [];
+  let state = seed;
+  const random = () => { state = (state * 1664525 + 1013904223) % 4294967296; return state / 4294967296; };
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  const spot = () => { const p = Math.floor(random() * m.homes.weight.length); return E.snap(m, m.homes.xy[2 * p], m.homes.xy[2 * p + 1]); };
+  const own = () => pick(a.result.facilities.filter((f) => !(f.edit && f.edit.closed)));
+  const does = {
+    add: () => P.add(a.result.rule.kindIds[0], spot()),
+    move: () => { const f = own(); if (f) P.change((p) => P.moveTo(p, f.id, spot())); },
+    drag: () => { const f = own(); if (f) { P.on.grab(f.id); for (let k = 0; k < 3; k++) P.on.drag(f.id, spot()); P.on.drop(f.id); } },
+    close: () => { const f = own(); if (f) P.close(f.id); },
+    undo: () => P.undo(), undo2: () => P.undo(), redo: () => P.redo(), copy: () => P.newPlan(), show: () => P.showPlan(Math.floor(random() * a.plans.length)),
+    rule: () => P.chooseRule(pick(m.data.rules.filter((r) => r.presets.includes(a.preset))).id),
+    today: () => { a.today = !a.today; P.settle(); },
+    home: () => P.lookAt(Math.floor(random() * m.homes.count)),
+    take: () => P.open(P.tomlText(Object.assign(E.emptyPlan("丁"), { key: 1,
+      added: [{ id: m.data.prefix + "9", kind: pick(m.data.kinds).id, name: "丁", xy: spot() }] })), "丁.toml"),
+  };
+  for (let k = 0; k < n; k++) {
+    const done = pick(Object.keys(does));
+    does[done]();
+    const strong = document.querySelector(".xm-walk strong"), tip = a.tip && a.tip.full ? m.homes.id[a.tip.home] : null;
+    const e = a.result.effects, shown = a.today ? E.emptyPlan("现状") : a.plans[a.at];
+    out.push({ done, toml: P.tomlText(shown), rule: a.rule, home: tip,
+      tip: tip && strong && !document.querySelector(".xm-walk").hidden ? strong.textContent : "",
+      big: document.querySelector(".xm-big").textContent,
+      share: Array.from(a.result.share, (v) => (Number.isNaN(v) ? null : v)),
+      named: Array.from(document.querySelectorAll(".xm-who tbody tr")).length, moved: e.gain.homes.length + e.lose.homes.length });
+  }
+  return out;
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("seed", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_no_sequence_of_steps_leaves_an_old_figure(
+    show: Opener, toy: District, toy_page: str, tmp_path: Path, seed: int
+) -> None:
+    """What is seen after each step is what Python makes of the plan then shown; and so after the page was loaded again."""
+    page = show(toy_page)
+    seen = page.evaluate(THOUGHTS, [seed, 40])
+    assert len({s["done"] for s in seen}) > 8
+    until(page, "location.hash.length > 1")
+    page.wait_for_timeout(500)
+    page.reload()
+    page.wait_for_selector("body.xm-ready")
+    again = page.evaluate(
+        "[xinhe.page.tomlText(xinhe.app.plans[xinhe.app.at]), xinhe.app.today, document.querySelector('.xm-big').textContent]"
+    )
+    assert again[2] == seen[-1]["big"] and (again[1] or again[0] == seen[-1]["toml"])
+    told = 0
+    for number, step in enumerate(seen):
+        assert step["named"] == step["moved"], number
+        if number % 3:
+            continue
+        (tmp_path / "plan.toml").write_text(step["toml"], "utf-8")
+        after = Scenario.read(tmp_path / "plan.toml").on(toy, with_conflicts=True)
+        cover = coverage(after, rules=[step["rule"]]).droplevel("rule").reindex(after.homes.index)
+        np.testing.assert_allclose(
+            numbers(step["share"]), cover["served"].to_numpy(float), rtol=0, atol=1e-9, equal_nan=True
+        )
+        if step["tip"]:
+            legs = route(after, step["home"], step["rule"], profile=after.rule(step["rule"]).profile)
+            assert step["tip"].split()[0] == f"{legs['minutes'].sum():.1f}", (number, step)
+            told += 1
+    assert told > 2
+
+
+@pytest.mark.browser
+def test_nudges_of_one_facility_are_one_step_of_undo(show: Opener, toy_page: str) -> None:
+    page = show(toy_page)
+    page.focus(".xm-top")
+    page.keyboard.press("]")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("]")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("xinhe.app.past.length") == 2
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
+
+
+@pytest.mark.browser
+def test_a_home_is_found_by_name_and_by_keys(show: Opener, toy_page: str) -> None:
+    page = show(toy_page)
+    name = page.evaluate("xinhe.model.homes.name[2]")
+    page.fill("[aria-label=找小区]", name)
+    page.press("[aria-label=找小区]", "Enter")
+    assert page.inner_text(".xm-walk b") == name
+    page.focus(".xm-top")
+    seen = set()
+    for _ in range(page.evaluate("xinhe.model.homes.count")):
+        page.keyboard.press(".")
+        seen.add(page.evaluate("xinhe.app.tip.home"))
+    assert len(seen) == page.evaluate("xinhe.model.homes.count")
+
+
+@pytest.mark.browser
+def test_a_plan_that_is_loaded_is_shown_and_said(show: Opener, toy_page: str) -> None:
+    """The question changes to one that the plan is about, and what changed is named."""
+    page = show(toy_page)
+    kinds = page.evaluate("[xinhe.app.result.rule.kindIds, xinhe.model.data.rules.map((r) => r.kinds)]")
+    other = next(k[0] for k in kinds[1] if not set(k) & set(kinds[0]))
+    spot = page.evaluate("xinhe.engine.snap(xinhe.model, ...xinhe.app.map.centre())")
+    text = f'[[edit]]\ndo = "open_facility"\nfacility = "z"\nkind = "{other}"\nname = "新点"\nxy = [{spot[0]}, {spot[1]}]\n'
+    page.set_input_files("input[type=file]", {"name": "丙.toml", "mimeType": "text/plain", "buffer": text.encode()})
+    until(page, "document.querySelector('.xm-toast').innerText.includes('新增 新点')")
+    assert other in page.evaluate("xinhe.app.result.rule.kindIds") and page.evaluate("!xinhe.app.today")
+    assert "指标换成" in page.inner_text(".xm-toast")
+
+
+PROPOSED = {
+    "plan_clinic_15": [
+        {
+            "places": [["南", 553500.0, 4320500.0]],
+            "zones": [[[[553400.0, 4320400.0], [553600.0, 4320400.0], [553600.0, 4320600.0]]]],
+            "people": 100.0,
+            "people_60plus": None,
+            "short_of_proof": 0.0,
+        }
+    ]
+}
+
+
+@pytest.mark.browser
+def test_proposed_places_bring_what_sites_says(show: Opener, toy: District, toy_page: str) -> None:
+    rule = "plan_clinic_15"
+    rows = suggested(Analysis.of(toy), [rule], every=True)
+    assert rows[rule] and all(len(row["zones"]) == len(row["places"]) for row in rows[rule])
+    page = show(with_sites(toy_page, rows))
+    page.evaluate("(id) => xinhe.page.chooseRule(id)", rule)
+    for number, row in enumerate(rows[rule], 1):
+        page.evaluate("(n) => { xinhe.app.proposed = n; xinhe.page.adoptSites(); }", number)
+        assert page.evaluate("xinhe.app.result.effects.gain.people") == pytest.approx(row["people"], abs=1e-6)
+        share = page.evaluate(
+            "(() => { const t = xinhe.app.result.totals.whole.people; return t.served / t.known; })()"
+        )
+        assert share == pytest.approx(row["after"], abs=1e-9)
+
+
+@pytest.mark.browser
+def test_names_of_proposed_places_stay_text(show: Opener, toy_page: str) -> None:
+    named = json.loads(json.dumps(PROPOSED))
+    named["plan_clinic_15"][0]["places"][0][0] = PAYLOADS[1] + PAYLOADS[0]
+    page = show(with_sites(toy_page, named))
+    page.evaluate("() => { xinhe.page.chooseRule('plan_clinic_15'); xinhe.app.proposed = 1; xinhe.page.settle(); }")
+    assert PAYLOADS[0] in page.inner_text(".xm-words") and page.evaluate("window.pwned") is None
+
+
+@pytest.mark.browser
+def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) -> None:
+    """200 for a place, in ten thousands; by whom it is newly served, net."""
+    page = show(toy_page)
+    page.evaluate("() => xinhe.page.chooseRule('plan_clinic_15')")
+    missing = page.evaluate("xinhe.app.result.share.findIndex((v) => v < 0.5)")
+    page.evaluate(
+        """(h) => { const m = xinhe.model, p = m.homes.home.indexOf(h);
+          xinhe.page.add(xinhe.app.result.rule.kindIds[0], [m.homes.xy[2 * p], m.homes.xy[2 * p + 1]]); }""",
+        missing,
+    )
+    page.fill("[aria-label='每处投资（万元）']", "200")
+    page.press("[aria-label='每处投资（万元）']", "Enter")
+    net = page.evaluate(
+        "xinhe.app.result.totals.whole.people.served - xinhe.app.result.base.totals.whole.people.served"
+    )
+    assert net > 0 and f"每新增服务一人 {2_000_000 / net:,.0f} 元" in page.inner_text(".xm-side")
+
+
+@pytest.mark.browser
+def test_no_name_lies_over_another(show: Opener, bundled_page: str) -> None:
+    """At every zoom, with new facilities named: the boxes that the map writes into."""
+    page = show(bundled_page)
+    page.evaluate(
+        """() => { const P = xinhe.page, a = xinhe.app, m = xinhe.model;
+            for (let k = 0; k < 6; k++) P.add(a.result.rule.kindIds[0], [m.homes.xy[40 * k], m.homes.xy[40 * k + 1]]); P.select(null); }"""
+    )
+    seen = 0
+    for _ in range(9):
+        written = page.evaluate("xinhe.app.map.written.map((b) => [b.of, ...b])")
+        seen += len(written)
+        for number, (name, west, north, east, south) in enumerate(written):
+            for other, w, n, e, s in written[:number]:
+                assert name == other or east <= w or e <= west or south <= n or s <= north, (name, other)
+        page.evaluate("xinhe.app.map.zoom(1.5)")
+        page.wait_for_timeout(250)
+    assert seen > 60

@@ -14,8 +14,10 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.access.od_table import od_table
+from xinhe_geo.core import WrongValueError
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district.given import must_be_cover
 from xinhe_geo.district.labels import walker_name
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -397,3 +399,17 @@ def test_a_walker_without_an_english_name_has_the_other(english: str | None, sai
     other = district.with_rows({**district.rows, "profiles": table})
     with speaking("en"):
         assert walker_name(other, other.profile("adult")) == said
+
+
+@pytest.mark.parametrize("levels", [["home", "rule"], ["home", "kind"], ["home"]])
+@pytest.mark.parametrize("column", ["served", "share"])
+def test_a_coverage_has_both_its_levels_and_its_column(levels: list[str], column: str) -> None:
+    """A table that has one of the two is refused, and the error names what it lacks."""
+    index = pd.MultiIndex.from_tuples([tuple("ab"[: len(levels)])], names=levels)
+    given = pd.DataFrame({column: [1.0]}, index=index if len(levels) > 1 else pd.Index(["a"], name="home"))
+    lacks = [name for name in ("home", "rule", "served") if name not in (*levels, column)]
+    if not lacks:
+        must_be_cover(given)
+        return
+    with pytest.raises(WrongValueError, match="缺 " + "、".join(lacks)):
+        must_be_cover(given)

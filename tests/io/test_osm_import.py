@@ -108,7 +108,7 @@ def town() -> Town:
     t.square(30, 3, 6, amenity="kindergarten", name="某幼儿园")
     t.way(31, [node_at(3, 8), node_at(4, 9)], leisure="track")
     t.relation(3, [("way", 30, "")], type="site", amenity="school")
-    # homes: flats; a house on residential land; one elsewhere; land without houses; a house cut off by the clip
+    # homes: flats; a house on residential land, which is its compound; one elsewhere; land without houses; a house cut off by the clip
     t.square(40, 3, 3, building="apartments", addr__street="新胡路", addr__housenumber="7")
     t.square(41, 6, 3, landuse="residential")
     t.way(42, [9_001, 9_002, 9_003, 9_001], building="yes")
@@ -173,7 +173,9 @@ def test_every_layer_of_the_town(taken: tuple[pd.DataFrame, District]) -> None:
         "w30": "kindergarten",
     }
     assert d.homes is not None
-    assert set(d.homes.index) == {"w40", "w42", "w44"}
+    # a small residential area that holds a building is one compound; a building whose use nobody has said is lived in
+    assert set(d.homes.index) == {"w40", "w41", "w43", "w44"}
+    assert d.homes["buildings"].dropna().to_dict() == {"w40": 1, "w41": 1, "w43": 1}
     assert d.homes["people"].isna().all()
     assert d.homes["name"].to_dict()["w40"] == "新胡路 7"
     assert d.barriers is not None
@@ -217,7 +219,7 @@ def test_what_is_left_out_is_said(taken: tuple[pd.DataFrame, District]) -> None:
     assert line(report, "facilities", "合几条规则")["examples"] == "n52（取 pharmacy，也合 park）"
     assert line(report, "facilities", "没有对照规则")["examples"] == "amenity=bench×1、amenity=clinic×1"
     assert line(report, "facilities", "（clinic_station）")["reason"] == "其中 1 处须人工确认（见各行备注）"
-    assert line(report, "homes", "用途不明的楼")["left_out"] == 1
+    assert line(report, "homes", "用途没有写明的楼")["taken"] == 2
     assert line(report, "barriers", "河渠、铁路、高速公路")["examples"] == "w14"
     assert report.loc["streets", "left_out"].sum() >= 1
     stored = pd.read_csv(d.folder / "import/report.csv", encoding="utf-8-sig", keep_default_na=False)

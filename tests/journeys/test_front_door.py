@@ -453,6 +453,16 @@ def test_a_python_that_nobody_has_tried_is_said(
     assert "比试过的 3.10 新" in said and "300 MB" in said
 
 
+@pytest.mark.parametrize("said", ["ERROR: No matching distribution found for numba", "ERROR: Failed to build 'numba'"])
+def test_a_python_without_packages_is_named_as_the_reason(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    assert "太新" not in run.hint(said), "a Python that was tried is not the reason"
+    monkeypatch.setattr(run, "TRIED", (3, 10))
+    assert "太新" in run.hint(said) and "Python 3.10" in run.hint(said)
+    assert "磁盘满了" in run.hint("Errno 28")
+
+
 def test_what_the_computer_refuses_is_said_in_chinese_first(
     run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -656,6 +666,25 @@ def test_a_bundle_does_not_write_over_anything(run: ModuleType, tmp_path: Path) 
     with pytest.raises(SystemExit) as stopped:
         run.main(["bundle", "--out", str(tmp_path / "busy")])
     assert stopped.value.code == 2
+
+
+def test_a_bundle_carries_no_renewal_that_nobody_has_confirmed(
+    run: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ledgers of parcels and plans are listed, and nothing is copied, until the district's manifest says who agreed."""
+    (run.ROOT / run.MARKS).parent.mkdir(parents=True)
+    shutil.copy(ROOT / run.MARKS, run.ROOT / run.MARKS)
+    for name in ("renewal/money.csv", "scenarios/方案.toml", "homes.csv"):
+        (run.ROOT / "data/mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.ROOT / "data/mine" / name).touch()
+    manifest, layer = run.ROOT / "data/mine/district.toml", '[layers.parcel_facts]\nfile = "renewal/money.csv"\n'
+    manifest.write_text(layer, "utf-8")
+    assert run.main(["bundle", "--out", str(tmp_path / "away")]) == run.BAD_DATA and not (tmp_path / "away").exists()
+    said = capsys.readouterr().err
+    assert "renewal/money.csv" in said and "方案.toml" in said and "homes.csv" not in said and "renewal_outputs" in said
+    manifest.write_text(f'renewal_outputs = "张三 2026-05-12"\n{layer}', "utf-8")
+    assert run.renewal_files(run.project_files()) == []
+    assert run.renewal_files([n for n in run.project_files() if "mine" not in n]) == []
 
 
 def test_without_git_a_bundle_leaves_leftovers_behind(run: ModuleType) -> None:

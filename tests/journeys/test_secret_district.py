@@ -275,7 +275,16 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("rules", "import"): lambda d, out, made: ["rules", "import", f"{made}/rules.xlsx", "--to", d],
 }
 #: These open no district, or one in processes of their own (`test_batch`, and tests/core/test_secrecy.py of notebooks).
-ELSEWHERE = {("", "new"), ("", "import"), ("", "split"), ("", "ways"), ("", "batch"), ("", "notebook")}
+ELSEWHERE = {
+    ("", "new"),
+    ("", "import"),
+    ("", "split"),
+    ("", "ways"),
+    ("", "batch"),
+    ("", "notebook"),
+    ("", "notebooks"),
+    ("", "docs"),
+}
 #: These look into a folder or put something into it: they go on, and show no row of it.
 SILENT = {("", "check"), ("", "add"), ("", "update"), ("", "seal"), ("", "undo"), ("rules", "import")}
 #: These read it before they refuse it, so as to tell everything at once.

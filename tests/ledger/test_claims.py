@@ -56,6 +56,16 @@ def plain() -> dict[str, pd.DataFrame]:
     }
 
 
+def test_no_clause_of_what_was_done_before_is_lost_either(plain: dict[str, pd.DataFrame]) -> None:
+    """Of the plan's account of the years before: whatever has a number or a place is a fact, a claim or left out with the reason."""
+    past = PLAN[: PLAN.index("(三)2035年远景目标\n")]
+    parts = [part.strip() for line in past.split("\n") for part in re.split("[。；;，,:：]", line)]
+    told = [*plain["commitments"]["quote"], *plain["claims"]["words"]]
+    asked = [part for part in parts if re.search(f"{TARGET}|{PLACE}", part)]
+    assert len(asked) > 25
+    assert [c for c in asked if not any(c in words or (words in c and len(words) > 3) for words in told)] == []
+
+
 def test_no_clause_with_a_target_a_place_or_a_thing_is_lost(plain: dict[str, pd.DataFrame]) -> None:
     told = [*plain["commitments"]["quote"], *plain["claims"]["words"]]
     asked = [c for c in clauses() if re.search(f"{TARGET}|{PLACE}|{THING}", c)]

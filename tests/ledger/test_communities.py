@@ -14,6 +14,8 @@ from xinhe_geo.ledger.communities import (
     community_sheet,
     community_targets,
 )
+from xinhe_geo.ledger.metrics.base import Lacks
+from xinhe_geo.ledger.metrics.homes import mean_by_group
 
 ENOUGH = {"kinds": "clinic_station", "field": "count", "per": 300, "norm": 1, "decay": "walk15", "unit": "%"}
 ROWS = [
@@ -88,6 +90,28 @@ def test_minutes_to_the_nearest_by_hand() -> None:
     assert minutes.loc[("T01", "clinic_station"), "minutes"] == pytest.approx(210 / 66)
     assert minutes.loc[("T01", "clinic_station"), "within"] == 1
     assert minutes.loc[("T02", "clinic_station"), "minutes"] == pytest.approx((200 * 590 + 50 * 540) / 250 / 66 + 0.5)
+
+
+@pytest.mark.parametrize(("b", "d", "metres"), [(0, 1, 540), (1, 0, 590), (0.25, 0.75, 552.5), (0, 0, 565)])
+def test_the_mean_walk_of_a_community_is_of_whoever_lives_there_be_it_one(b: float, d: float, metres: float) -> None:
+    """B walks 590 m and D 540 m: one person alone is the mean; where nobody lives, the points of homes are, one each."""
+    homes = toy().rows["homes"].copy()
+    homes["people"] = homes["people"].astype("float64")
+    homes.loc[["B", "D"], "people"] = [b, d]
+    minutes = community_minutes(toy().with_rows({"homes": homes}))
+    assert minutes.loc[("T02", "clinic_station"), "minutes"] == pytest.approx(metres / 66 + 0.5)
+
+
+def test_the_mean_of_each_group_is_of_those_of_whom_something_is_known() -> None:
+    """T01 has A and C, T02 has B and D, E is in none: means by weight, the lowest first; with nobody known it says what is lacking."""
+    level = pd.Series({"A": 1.0, "B": 0.5, "C": np.nan, "D": 0.0, "E": 0.0})
+    weights = pd.Series({"A": 100.0, "B": 200.0, "C": 7.0, "D": 50.0, "E": 10.0})
+    m = {"group": "community"}
+    found = mean_by_group(toy(), m, level, weights)
+    assert list(found.index) == ["T02", "T01"] and list(found) == [pytest.approx(40.0), 100.0]
+    for nobody in (level * np.nan, level.where(level.index == "E")):
+        with pytest.raises(Lacks, match="社区里没有小区"):
+            mean_by_group(toy(), m, nobody, weights)
 
 
 @pytest.mark.slow

@@ -846,6 +846,13 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(path.as_uri())
     assert page.inner_text("#count") == "56 / 56"
+    states = page.locator(".states a").evaluate_all("links => links.map(link => link.textContent)")
+    assert sorted(states) == sorted(lg.verdicts(table).index), "all of them, by their state, come first"
+    assert page.locator(".promise:visible").count() == page.locator("main > .promise").count() < 56
+    folded = page.locator(".typed .promise").first.get_attribute("id")
+    page.locator(f".states a[href='#{folded}']").click()
+    page.wait_for_selector(f"#{folded}[open]")
+    assert page.locator(f"#{folded}").is_visible(), "a code leads into the fold"
     page.select_option("#category", "养老")
     assert page.inner_text("#count") == "4 / 56" and page.locator(".promise:visible").count() == 4
     page.fill("#find", "没有这样的字")
@@ -854,7 +861,9 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
     page.select_option("#category", "")
     page.check("#gap")
     own = table[(table["role"] == "own") & (table["gap"] != "")]
-    short = list(dict.fromkeys(own.index.get_level_values("commitment")))
+    # what is judged by typed figures alone is folded together below the others
+    typed = (table.loc[table["role"] == "own", "metric"] == "series").groupby(level="commitment").all()
+    short = sorted(dict.fromkeys(own.index.get_level_values("commitment")), key=lambda code: bool(typed[code]))
     assert page.locator(".promise:visible").evaluate_all("rows => rows.map(row => row.id)") == short
     page.uncheck("#gap")
     chip = page.locator("button.verdict", has_text="待填")
@@ -872,7 +881,10 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
         first = short[(short["commitment"] == shown[0]).to_numpy()].iloc[0]
         line = page.locator(f"#{shown[0]} .here:visible")
         assert line.count() == 1 and first["text"] in line.inner_text()
-        assert line.locator("a").get_attribute("href") == f"communities.html#c-{code}"
+        page.locator(f"#{shown[0]} > summary").click()
+        link = page.locator(f"#{shown[0]} .inside .here:visible a")
+        assert link.get_attribute("href") == f"communities.html#c-{code}"
+        page.locator(f"#{shown[0]} > summary").click()
     page.close()
     assert said == []
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo.core import NetworkError
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps import live as live_function
 from xinhe_geo.maps.live import _drawing, _widget_class
@@ -253,7 +254,7 @@ def test_the_widget_kept_as_a_page_is_a_picture() -> None:
     district = xh.District.load(TOY)
     widget = xh.live(district, minutes=10)
     page = widget._repr_html_()
-    assert "<svg" in page and "<script" not in page and "静态图" in page
+    assert "<img" in page and "<script" not in page and "静态图" in page
     assert repr(widget).startswith(f"<活地图 {district.name}：") and repr(widget).endswith("步行 10 分钟圈，0 处改动>")
     assert page == xh.live(xh.District.load(TOY), minutes=10)._repr_html_()
 
@@ -307,3 +308,24 @@ def test_the_live_map_speaks_english() -> None:
         assert lang == "zh" or not left, left
         shown[lang] = re.findall(r"\d[\d,.]*%?", json.dumps(content["table"], ensure_ascii=False))
     assert len(shown["zh"]) > 5 and shown["zh"] == shown["en"]
+
+
+def test_the_walk_of_a_home_is_its_route_and_never_an_old_one(district: xh.District) -> None:
+    widget = xh.live(district, height=400)
+    sent: list[dict[str, Any]] = []
+    widget.send = lambda content, buffers=None: sent.append(content)
+    model = widget._model
+    for home, name in enumerate(model.homes.names):
+        widget._heard(widget, {"do": "walk", "home": home}, [])
+        walk = sent[-1]["state"]["walk"]
+        try:
+            legs = xh.route(district, str(name), model.rule.name, profile=model.walker)
+        except NetworkError:
+            assert walk["legs"] is None
+            continue
+        assert walk["minutes"] == pytest.approx(legs["minutes"].sum(), abs=1e-9)
+        assert [leg["leg"] for leg in walk["legs"]] == list(legs["leg"])
+        assert walk["straight"] <= walk["metres"] + 1e-6
+    for message in ({"do": "show"}, {"do": "reset"}, {"do": "walk", "home": 10**6}, {"do": "walk", "home": "x"}):
+        widget._heard(widget, message, [])
+        assert "walk" not in sent[-1]["state"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import html
 import io
 import json
 import re
@@ -436,8 +435,8 @@ def test_saving_swaps_in_and_a_notebook_shows_the_same(tmp_path: Path) -> None:
     m.save(buffer, close_file=False)
     assert buffer.getvalue() == target.read_bytes()
     cell = m._repr_html_()
-    inner = re.search(r'srcdoc="([^"]*)"', cell)
-    assert inner is not None and html.unescape(inner.group(1)) == page(m)
+    inner = re.search(r"atob\(&quot;([^&]*)&quot;\)", cell)
+    assert inner is not None and gzip.decompress(base64.b64decode(inner.group(1))).decode() == page(m)
     assert "Make this Notebook Trusted" not in cell
     target.parent.joinpath("taken.html").mkdir()
     with pytest.raises(xh.XinheError, match="taken"):
@@ -724,3 +723,34 @@ def test_a_symbol_that_must_be_seen_stands_beside_another() -> None:
     x, y = beside(100.0, 105.0, 9.0, free)
     assert free((x - 9, y - 9, x + 9, y + 9)) and abs(x - 100) + abs(y - 105) < 20
     assert beside(100.0, 100.0, 9.0, lambda _: False) == (100.0, 100.0)
+
+
+def test_what_a_notebook_keeps_of_a_map_needs_no_trust() -> None:
+    """Without frames, styles and scripts, as JupyterLab shows what is not trusted: a picture, and how to trust the file."""
+    cell = maps.draw(fakes.district())._repr_html_()
+    bare = re.sub(r"<style.*?</style>|<iframe.*?</iframe>", "", cell, flags=re.DOTALL)
+    assert re.search(r'<img alt="[^"]+"[^>]* src="data:image/(png|svg\+xml);base64,', bare) and "信任笔记本" in bare
+    assert "<style>.xh-still{display:none}</style>" in cell, "where it is trusted the page alone is seen"
+
+
+def test_a_plugin_brings_its_files(tmp_path: Path) -> None:
+    class Plugin(folium.Marker):
+        def render(self, **kwargs: object) -> None:
+            super().render(**kwargs)
+            self.get_root().header.add_child(JavascriptLink("https://x.example/heat.min.js"), name="heat")
+
+    def with_plugin() -> maps.HouseMap:
+        m = maps.draw(fakes.district())
+        Plugin([38.838, 115.86]).add_to(m)
+        return m
+
+    with pytest.raises(html_map.MissingAsset, match="carry"):
+        page(with_plugin())
+    script = tmp_path / "heat.min.js"
+    script.write_text('var heat = "</script>";\n//# sourceMappingURL=heat.map\n', "utf-8")
+    drawn = page(with_plugin().carry(script))
+    assert 'var heat = "<\\/script>";' in drawn and "x.example" not in drawn and "sourceMappingURL" not in drawn
+    with pytest.raises(xh.EnvironmentProblem, match=r"nowhere\.js"):
+        with_plugin().carry(tmp_path / "nowhere.js")
+    with pytest.raises(xh.UnknownNameError, match=r"\.css"):
+        with_plugin().carry(tmp_path / "a.png")

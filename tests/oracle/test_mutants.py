@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -81,3 +82,25 @@ def test_tests_that_call_the_function_are_asked_and_the_cheap_first(tool: Module
     mutant = tool.Mutant("constant", "access/coverage.py", 1, 0, 1, "2", "_presence: 1 in x + 1")
     assert tool.tests_of(mutant, costs) == [second, first]
     assert tool.tests_of(mutant._replace(words="loop: 1 in x + 1"), costs) == [second, third, first]
+
+
+def test_what_a_file_lacks_of_a_package_is_learnt(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of one package says nothing of another: with no test to ask, every change there would seem to be noticed, or none."""
+    asked: list[list[str]] = []
+
+    def run(_copy: Path, tests: list[str], *options: str) -> str:
+        asked.append(tests)
+        Path(options[1]).write_text(json.dumps({f"{folder}/test_x.py::test_a": [0.1, []] for folder in tests}), "utf-8")
+        return ""
+
+    monkeypatch.setattr(tool, "first_failure", run)
+    file = tmp_path / "learnt.json"
+    for packages in (["tests/access"], ["tests/access", "tests/io"], ["tests/io"]):
+        costs = tool.learnt_of(tmp_path, packages, file)
+        assert all(any(test.startswith(f"{folder}/") for test in costs) for folder in packages)
+    assert asked == [["tests/access"], ["tests/io"]] and list(tmp_path.iterdir()) == [file]
+    monkeypatch.setattr(tool, "first_failure", lambda *_: "test_x.py::test_a")
+    with pytest.raises(SystemExit, match="test_x"):
+        tool.learnt_of(tmp_path, ["tests/ledger"], file)

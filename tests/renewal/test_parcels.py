@@ -25,6 +25,7 @@ from xinhe_geo.core.secrecy_marks import PUBLIC, marks_of
 from xinhe_geo.core.validate import check_rows
 from xinhe_geo.district.parcel_facts import completion, fact, ledger_problems
 from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.maps.meeting import packed_parcels, renewal_in_words
 from xinhe_geo.renewal.parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 
 REPO = Path(__file__).parents[2]
@@ -271,6 +272,21 @@ def test_each_sentence_of_the_plan_about_them_is_told_somewhere(name: str) -> No
 def test_titles_say_what_is_assumed_and_what_is_made_up() -> None:
     for name, word in (("wuchedi-renewal", "假定"), ("xinhezhuang-renewal", "假定"), ("sample-renewal", "虚构")):
         assert word in Scenario.read(REPO / "data" / "scenarios" / f"{name}.toml").label
+
+
+def test_a_meeting_page_has_no_parcel_that_nobody_has_confirmed(tmp_path: Path) -> None:
+    """Neither outline nor name, and it is said which; who confirms it writes so in the manifest, and a refusal is none."""
+    folder = folder_of(tmp_path)
+    district = xh.District.load(folder)
+    assert packed_parcels(district, np.zeros(2)) == [] and "没有写入更新地块：一号地" in renewal_in_words(district)
+    manifest = folder / "district.toml"
+    before = manifest.read_text("utf-8")
+    for said, shown in (("张三 2026-05-12", 1), ("未确认", 0), ("", 0)):
+        manifest.write_text(f'renewal_outputs = "{said}"\n{before}', "utf-8")
+        district = xh.District.load(folder)
+        assert len(packed_parcels(district, np.zeros(2))) == shown
+        assert ("已确认" in renewal_in_words(district)) == bool(shown)
+    assert renewal_in_words(xh.District.load(TOY)) == ""
 
 
 def test_parcels_are_internal_unless_somebody_says_otherwise() -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import docx
+import numpy as np
 import openpyxl
 import pandas as pd
 import pptx
@@ -15,7 +16,7 @@ import shapely
 import xinhe_geo as xh
 from xinhe_geo.access.headlines import headlines
 from xinhe_geo.app.cli import main
-from xinhe_geo.core.models import OF_PLAN, REFERENCE
+from xinhe_geo.core.models import OF_PLAN, REFERENCE, Edit, Rule
 from xinhe_geo.maps.meeting import preset_text
 from xinhe_geo.report.paper.slides import slides
 from xinhe_geo.report.paper.word import write_brief
@@ -131,6 +132,41 @@ def test_the_zone_has_exactly_the_candidates_that_lose_little(tmp_path: Path) ->
         assert zone.intersects(spot) == (alone["objective"] >= best["objective"] * 0.7 - 1e-6), site
         inside += zone.intersects(spot)
     assert inside > 0
+
+
+def gained(district: xh.District, rule: Rule, kind: str, spots: list[shapely.Point]) -> float:
+    """Return the share that new places bring: they are put there by a plan, and everything is counted anew."""
+    edits = [Edit("open_facility", {"facility": f"n{i}", "kind": kind, "xy": [p.x, p.y]}) for i, p in enumerate(spots)]
+    states = (district, xh.Scenario("p", "p", tuple(edits)).on(district))
+    before, after = (float(xh.summary(xh.coverage(state, rules=[rule]))["share"].iloc[0]) for state in states)
+    return after - before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "asked", "n"),
+    [
+        ("fitness", Siting(within=0.02), 1),
+        ("canteen", Siting(within=0.02), 1),
+        ("clinic_station", Siting(within=0.02), 2),
+    ],
+)
+def test_anywhere_in_the_zone_little_is_lost(kind: str, asked: Siting, n: int) -> None:
+    """A site is moved to random points of its zone, the other stays: by a plan and a coverage of its own at most 2 % of the gain are lost."""
+    toy, rng = xh.District.load(TOY), np.random.default_rng(1)
+    best = sites(toy, kind, n, siting=asked)
+    rule, spots = toy.rule(best["rule"].iloc[0]), list(best.geometry.representative_point())
+    whole, moved = gained(toy, rule, kind, spots), 0
+    assert whole > 0
+    for i, wkt in enumerate(best["may_stand"]):
+        zone = shapely.from_wkt(wkt)
+        x0, y0, x1, y1 = zone.bounds
+        for x, y in zip(rng.uniform(x0, x1, 24), rng.uniform(y0, y1, 24), strict=True):
+            spot = shapely.Point(x, y)
+            if zone.contains(spot):
+                moved += 1
+                assert gained(toy, rule, kind, [*spots[:i], spot, *spots[i + 1 :]]) >= 0.98 * whole - 1e-9, (i, x, y)
+    assert moved >= 8
 
 
 @pytest.mark.slow

@@ -276,7 +276,7 @@ def test_newcomers_make_no_goal_better(lang: str) -> None:
         with speaking(lang):
             change = Change(pair)
             assert not change.goals["tone"].isin(["gain", "lose"]).any() and change.goals.loc[goal, "tone"] == "others"
-            assert re.findall(r"\d+", change.verdict[0])[1:3] == ["0", "0"]
+            assert re.findall(r"\d+", change.verdict[0].text)[1:3] == ["0", "0"]
 
 
 def test_who_stays_lived_there_before() -> None:

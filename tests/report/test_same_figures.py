@@ -17,15 +17,20 @@ import pptx
 import pyogrio
 import pypdf
 import pytest
+from ledger_toy import BY_HAND, folder_with, measure
 
 import xinhe_geo as xh
+from xinhe_geo.core import amount
 from xinhe_geo.core.i18n import speaking, title
+from xinhe_geo.ledger import number_text
 from xinhe_geo.maps.live_model import LiveModel
 from xinhe_geo.maps.live_numbers import LiveNumbers
 from xinhe_geo.maps.presets import scene_for
+from xinhe_geo.report import write_ledger
 from xinhe_geo.report.analysis import analyse
 from xinhe_geo.report.paper import sheet as draw_sheet
 from xinhe_geo.report.paper.sheet import map_png
+from xinhe_geo.report.report import LEDGER_BOOK
 from xinhe_geo.report.story.records import Figure, Goal
 from xinhe_geo.report.story.story import Story
 
@@ -238,6 +243,39 @@ def test_and_so_it_has_in_the_bundled_district(lang: str, tmp_path: Path) -> Non
     with speaking(lang):
         for check in CHECKS:
             check(own)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_number_of_the_ledger_has_the_same_digits_everywhere(tmp_path: Path, lang: str) -> None:
+    """A row of every metric: on the page, in the workbook as its cell is formatted, and in Word."""
+    measures = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    district = xh.District.load(folder_with(tmp_path / "toy", measures))
+    with speaking(lang), pytest.MonkeyPatch.context() as patch:
+        drawn = map_png(scene_for(district, "overview"), 60, 50, units=500, dpi=60)
+        patch.setattr(_word, "map_png", lambda *_, **__: drawn)
+        table = xh.ledger(district, lang=lang)
+        write_ledger(district, table, tmp_path, lang=lang)
+        _word.write_brief(district, tmp_path / "a.docx")
+        page = plain(page_of(tmp_path, "ledger.html"))
+        word = plain("".join(cell for row in cells_of_word(tmp_path) for cell in row))
+        book = openpyxl.load_workbook(tmp_path / LEDGER_BOOK)
+        shown: dict[str, str] = {}
+        for sheet in book:
+            heads = {str(cell.value): cell.column for row in sheet.iter_rows(max_row=6) for cell in row}
+            if not {title("数值"), title("编号"), title("量什么")} <= set(heads):
+                continue
+            for row in sheet.iter_rows():
+                value = row[heads[title("数值")] - 1]
+                if isinstance(value.value, int | float):
+                    decimals = len(value.number_format.partition(".")[2])
+                    shown[str(row[heads[title("编号")] - 1].value)] = amount(value.value, decimals)
+        known = table[np.isfinite(table["value"].astype(float))]
+        assert len(known) > 20
+        for (_, key), row in known.iterrows():
+            said = number_text(float(row["value"]), str(row["unit"]))
+            assert plain(said) in page and said.startswith(shown[key]), key
+            if row["role"] == "own":
+                assert plain(f"{row['label']} {said}") in word, key
 
 
 def test_both_languages_tell_the_same_figures() -> None:

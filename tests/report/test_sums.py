@@ -5,31 +5,37 @@ from __future__ import annotations
 import html
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_toy import BY_HAND, SUM, folder_with, measure
+from oracle import districts
+from plans import LESS, MORE, carried_out, random_edit
 
 import xinhe_geo as xh
 from xinhe_geo.core import amount, per_cent, speaking
 from xinhe_geo.ledger import beyond, community_targets, number_text
-from xinhe_geo.report import state_of, write_comparison, write_ledger
+from xinhe_geo.report import state_of, write_comparison, write_comparisons, write_ledger, write_plans
 from xinhe_geo.report.analysis import Analysis
 from xinhe_geo.report.pages.brief import brief_page
-from xinhe_geo.report.pages.receipts import receipts_page
+from xinhe_geo.report.pages.receipts import receipts_page, thinned
+from xinhe_geo.report.story.change import with_net
 from xinhe_geo.report.story.story import Story
-from xinhe_geo.report.sums import joined, of_remedies, of_story
+from xinhe_geo.report.sums import Parts, joined, of_remedies, of_steps, of_story
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "toy"
@@ -116,24 +122,153 @@ def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: st
         assert linked >= 4, name
 
 
+NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?%?")
+
+
+def cells_of(page: str, file: str) -> list[tuple[str, str, str]]:
+    """Return what a page says in its tables and conclusions: the class of the cell, its text, what it is about in a page of sums ("" nothing)."""
+    found = []
+    for inner in re.findall(
+        r"<(?:td|li)((?: class=\"[^\"]*\")?>.*?)</(?:td|li)>", page.partition("<main>")[2], re.DOTALL
+    ):
+        kind = re.match(r' class="([^"]*)"', inner)
+        about = re.search(rf'class="sum" href="{re.escape(file)}#([^"]*)"', inner)
+        text = html.unescape(re.sub(r"<svg.*?</svg>|<[^>]+>", "", inner.partition(">")[2], flags=re.DOTALL))
+        found.append((kind[1] if kind else "", text, html.unescape(unquote(about[1])) if about else ""))
+    return found
+
+
+def hold_cells(cells: list[tuple[str, str, str]], sums: list[dict[str, Any]], kinds: tuple[str, ...]) -> set[str]:
+    """Hold the figures in cells of some classes against the sums they lead to; return what they are about."""
+    printed: dict[str, str] = {}
+    for one in sums:
+        said = " ".join([one["label"], *(text for *_, text in one["printed"])])
+        printed[one["figure"]] = f"{printed.get(one['figure'], '')} {said}"
+    for kind, text, about in cells:
+        assert kind not in kinds or about or not NUMBER.search(text), ("nothing to follow", kind, text)
+        said = f"{printed.get(about, '')} {about.replace('+', ' ')}"
+        named = re.sub(r"60岁及?以上|60\+|\d+ (?:分钟|min)", "", text)  # who is counted, and the limit
+        assert not about or set(NUMBER.findall(named)) <= set(NUMBER.findall(said)), (about, text, said)
+    return {about for *_, about in cells} - {""}
+
+
+def hold_comparison(folder: Path) -> set[str]:
+    """Hold every figure of a comparison against the sums it leads to, which add up; return what the figures are about."""
+    page, sums_page = ((folder / name).read_text("utf-8") for name in ("compare.html", "compare-receipts.html"))
+    cells = cells_of(page, "compare-receipts.html")
+    abouts = hold_cells(cells, added_up(folder, sums_page), ("n", "gain", "lose", "others", "same"))
+    assert links_lead_somewhere(page, "compare-receipts.html", sums_page) == len(abouts)
+    return abouts
+
+
+def compared(before: xh.District, after: xh.District, folder: Path, lang: str = "zh") -> set[str]:
+    with speaking(lang):
+        state = state_of(before, None)
+        write_comparison(state, state._replace(district=after), folder)
+        return hold_comparison(folder)
+
+
 @pytest.mark.slow
-def test_every_figure_of_a_comparison(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_figure_of_a_comparison(tmp_path: Path, lang: str) -> None:
+    """Everything closed: shares, people, targets, users of each place; homes gone, new, fuller and emptier; and all of it the other way round."""
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    toy = xh.District.load(folder_with(tmp_path / "toy", rows))
+    homes = toy.rows["homes"].copy()
+    homes.loc[homes.index[1], "people"] += 12.5
+    fresh = homes.iloc[[0]].set_axis(pd.Index(["new"], name="home"))
+    after = toy.with_rows(
+        {
+            "facilities": toy.rows["facilities"].assign(state="closed"),
+            "homes": gpd.GeoDataFrame(pd.concat([homes.iloc[1:], fresh]), crs=homes.crs),
+        }
+    )
+    there, back = compared(toy, after, tmp_path / "there", lang), compared(after, toy, tmp_path / "back", lang)
+    assert there == back >= {"goals", "people"}
+    assert {key.partition(".")[0] for key in there} >= {"T1"} and any("/" in key for key in there)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("seed", [-1, 3])
+def test_every_figure_of_the_brief(tmp_path: Path, lang: str, seed: int) -> None:
+    """Its conclusion, goals, gaps, plans and curves lead to sums; what stands in the heat map leads to the page of its community."""
+    district = xh.District.load(TOY if seed < 0 else districts.write(tmp_path, seed))
+    with speaking(lang):
+        story = Story(Analysis.of(district))
+        sums_page = receipts_page(district, joined(of_story(story), of_steps(story)), "sums")
+        page = brief_page(story, [], [])
+    places = {place.where for step in story.plans for place in step.places} | {str(district.list_year)}
+    cells = [
+        (kind, re.sub("|".join(map(re.escape, places)) or "$^", "", text), about)
+        for kind, text, about in cells_of(page, "receipts.html")
+        if not re.fullmatch("[1-5]", text)  # the first, the second ... gap
+    ]
+    annex = page.partition('id="annex"')
+    firsts = len([1 for _, text, _ in cells_of(annex[0], "") if not re.fullmatch("[1-5]", text)])
+    known = {figure.text for figure in story.figures() if figure.known}
+    assert hold_cells(cells[:firsts], added_up(tmp_path, sums_page), ("n", "now")) and known
+    hold_cells(cells[firsts:], added_up(tmp_path, sums_page), ())
+    assert cells[0][2] == "goals"
+    curves = annex[2].partition("<section><h2>")[2]
+    assert story.curves and all(f"{c.goal.rule}/15min" in html.unescape(unquote(curves)) for c in story.curves)
+    assert links_lead_somewhere(page, "receipts.html", sums_page) >= 5
+
+
+@pytest.mark.slow
+def test_every_figure_of_the_page_of_plans(tmp_path: Path) -> None:
+    """It leads to the sums beside the comparison of each plan; without comparisons nowhere."""
+    folder = folder_with(tmp_path / "toy", [])
+    (folder / "scenarios").mkdir()
+    (folder / "scenarios" / "p.toml").write_text('[[edit]]\ndo = "close_facility"\nfacility = "F1"\n', "utf-8")
+    write_plans(xh.District.load(folder), tmp_path / "bare")
+    assert 'class="sum"' not in (tmp_path / "bare" / "plans.html").read_text("utf-8")
+    write_comparisons(xh.District.load(folder), tmp_path / "out")
+    page = (tmp_path / "out" / "plans.html").read_text("utf-8")
+    own = "plans/p/compare-receipts.html"
+    cells = cells_of(page, own)
+    assert all(about for kind, text, about in cells if kind in ("n", "gain", "lose", "others") and NUMBER.search(text))
+    assert links_lead_somewhere(page, own, (tmp_path / "out" / own).read_text("utf-8")) >= 2
+
+
+@pytest.mark.slow
+def test_every_figure_of_a_comparison_in_which_the_plan_says_who_moves(tmp_path: Path) -> None:
     toy = xh.District.load(TOY)
-    closed = toy.rows["facilities"].assign(state="closed")
-    after = toy.with_rows({**toy.rows, "facilities": closed})
-    before = state_of(toy, None)
-    table = write_comparison(before, before._replace(district=after), tmp_path / "out")
-    page = (tmp_path / "out" / "compare-receipts.html").read_text("utf-8")
-    told = {(one["figure"], text) for one in added_up(tmp_path, page) for *_, text in one["printed"]}
-    assert len(table) >= 3
-    for row in table.to_dict("records"):
-        code = row["编号"]
-        assert (code, f"{row['之前']:.1%}") in told and (code, f"{row['之后']:.1%}") in told
-        for column in ("受益居民（人）", "受影响居民（人）", "服务负荷上升的居民（人）"):
-            assert pd.isna(row[column]) or (code, f"{row[column]:,.0f}") in told
-    assert links_lead_somewhere(
-        (tmp_path / "out" / "compare.html").read_text("utf-8"), "compare-receipts.html", page
-    ) == len(table)
+    early, late = (
+        toy.with_rows(
+            {}, scenario="p", moved=dict(zip(("out", "back", "new", "there", "there_stay"), numbers, strict=True))
+        )
+        for numbers in ((80.0, 20.0, 10.0, 30.0, 8.0), (200.0, 50.0, 25.0, 70.0, 20.0))
+    )
+    for number, pair in enumerate(((toy, late), (early, late))):
+        assert "people" in compared(*pair, tmp_path / str(number))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.matrix), pytest.param(2, marks=pytest.mark.matrix)]
+)
+def test_every_figure_of_a_comparison_of_random_districts(tmp_path: Path, seed: int) -> None:
+    district, rng = xh.District.load(districts.write(tmp_path, seed)), np.random.default_rng(seed)
+    edits: list[xh.Edit] = []
+    while len(edits) < 4:
+        edit = random_edit(rng, carried_out(district, edits), str(rng.choice([*MORE, *LESS])), len(edits))
+        edits += [edit] if edit is not None else []
+    assert compared(district, carried_out(district, edits), tmp_path / "out")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["people", "area_m2"]), st.integers(-80_000, 80_000)), min_size=1, max_size=5)
+)
+def test_a_net_gain_is_rounded_as_everything_else_is(cases: list[tuple[str, int]]) -> None:
+    """Halves away from zero, and what rounds to nothing has no sign."""
+    table = pd.DataFrame({"net_of": [of for of, _ in cases], "net": [n / 2 for _, n in cases]})
+    for (of, n), text in zip(cases, with_net(table)["net_text"], strict=True):
+        land = of == "area_m2"
+        number = (Decimal(n) / 2 * (Decimal("1e-4") if land else 1)).quantize(
+            Decimal("0.1" if land else "1"), ROUND_HALF_UP
+        )
+        assert text.partition(" ")[0] == (f"{number:+,}".replace("-", "−") if number else "0")
 
 
 @given(st.lists(st.integers(0, 4000).map(lambda n: n / 8), min_size=1, max_size=12), st.integers(1, 12))
@@ -165,3 +300,23 @@ def test_the_receipt_of_a_part_is_that_of_the_page(tmp_path: Path) -> None:
             break
     with pytest.raises(xh.UnknownNameError):
         xh.receipt(district, "plan_clinic_15/nobody")
+
+
+@pytest.mark.parametrize("homes", [10, 900])
+def test_a_page_of_a_city_lists_the_largest_rows_and_still_adds_up(homes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xinhe_geo.report.pages.receipts.MOST_ROWS", 3_000)
+    rng = np.random.default_rng(homes)
+    names = pd.Series([None] * homes, index=[f"h{i}" for i in range(homes)], dtype=object)
+    weights = pd.Series(rng.uniform(0, 900, homes), index=names.index)
+    values = weights * rng.uniform(0, 1, homes)
+    sums = {f"rule{k}": [Parts(names, values, weights).of("x", []), Parts(names, values).of("y", [])] for k in range(8)}
+    few, listed = thinned(sums)
+    assert (listed == 0) == (homes == 10)
+    assert sum(len(one["rows"]) for own in few.values() for one in own) <= 3_000
+    for about, own in sums.items():
+        for whole, thin in zip(own, few[about], strict=True):
+            for k in (2, 3):
+                a, b = (math.fsum(row[k] for row in one["rows"]) for one in (whole, thin))
+                assert a == pytest.approx(b, rel=1e-12)
+            largest = max(whole["rows"], key=lambda row: (row[3], row[2]))
+            assert largest in thin["rows"]

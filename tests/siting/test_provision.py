@@ -164,6 +164,9 @@ def test_who_returns_is_no_new_person(toy: xh.District) -> None:
     users = float(others[(nearest == "F1").to_numpy()].sum())
     assert alone.loc["places", "absorbed"] == pytest.approx(min(0.4, max(0.0, 1 - users / 1000)))
     assert told.loc["places", "absorbed"] == pytest.approx(min(0.4, max(0.0, 1 - (users + 300) / 1000)))
+    nobody = Scenario("p", edits=(*edits[:3], Edit("build_homes", {**edits[3].what, "people": 0.0}), edits[4]))
+    none = provision(ground, nobody, norms="places", after=nobody.on(ground, with_conflicts=True))
+    assert none["base_amount"].tolist() == [0] and none["to_build"].tolist() == [0], "who returns asks for nothing new"
     effect = effects(ground.at(2029), after).loc["plan_clinic_15"]
     assert effect["people_new_served"] + effect["people_new_unserved"] == pytest.approx(400)
 

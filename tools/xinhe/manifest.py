@@ -119,6 +119,7 @@ def write_toml(path: Path, kinds: Sequence[str]) -> None:
         'credit = "© OpenStreetMap contributors（ODbL 1.0）；示意与合成数据：xinhe_geo（CC BY 4.0）"',
         'made_by = "xinhe_geo（演示，非测绘成果）"',
         'secrecy = "public"',
+        'renewal_outputs = "随程序公开的示意和虚构地块 2026-11-30"',
     ]
     for name, entry in LAYERS.items():
         lines += [

@@ -3,6 +3,7 @@
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
+from .chains import Pace, chain
 from .coverage import (
     PLAN,
     compare,
@@ -62,7 +63,7 @@ from .home_shares import (
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
 from .openings import facility_changes
-from .routes import Trip, Trips, route
+from .routes import Trip, Trips, corners_out, route
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "Pace",
     "Trip",
     "Trips",
     "at_one_limit",
@@ -83,8 +85,10 @@ __all__ = [
     "audit",
     "basis_text",
     "bound_of",
+    "chain",
     "compare",
     "completeness",
+    "corners_out",
     "coverage",
     "crowding",
     "curve",

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, say
-from ..district import District, kind_name, layer_name
+from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say
+from ..district import District, buildings_said, kind_name, layer_name
 from .entrances import home_entrances, home_points
 
 #: Street ends this near to another street without touching it are probably drawn badly (metres).
@@ -45,6 +45,7 @@ class _Finding(NamedTuple):
     remedy: str
 
 
+@named_by_homes
 def audit(district: District) -> pd.DataFrame:
     """
     Say how far the data can carry conclusions.
@@ -68,6 +69,7 @@ def audit(district: District) -> pd.DataFrame:
     return table.sort_values("severity", key=lambda s: s.map(order), kind="stable", ignore_index=True)
 
 
+@named_by_homes
 def rests_on(district: District) -> str:
     """Return the one line to put under a map: what its numbers rest on."""
     parts = []
@@ -78,7 +80,7 @@ def rests_on(district: District) -> str:
         counts = district.basis(layer).value_counts()
         words = say("、").join(f"{say(BASIS_LABELS[b])} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
         parts.append(say("{0}（{1}）", layer_name(layer), words))
-    parts += [said] if (said := _whom(district)) else []
+    parts += [said for said in (_whom(district), buildings_said(district)) if said]
     weak = say("；含示意或合成数据，不作结论") if district.is_demonstration else ""
     return say("依据：{0}", say("；").join(parts)) + weak
 

@@ -27,6 +27,8 @@ from .walls import WALL_TOLERANCE_M, barriers_of, pairs_of_coordinates, walk_ins
 #: Spacing of the points that stand for a home, and their greatest number.
 POINT_SPACING_M = 50.0
 POINTS_AT_MOST = 64
+#: A cell is no compound with a wall: whoever lives in it may live anywhere in it, which so many points say.
+CELL_POINTS_AT_MOST = 16
 #: Spacing of the entrances along the edge of a place without entrances, and how far its edge may lie from the street.
 EDGE_SPACING_M = 20.0
 EDGE_ENTRANCES_AT_MOST = 200
@@ -65,7 +67,7 @@ def home_points(district: District) -> gpd.GeoDataFrame:
     -------
     points
         Index `point` (0..n-1, in the order of the homes); columns `home`, `weight` (share of the home, adds up to 1 per
-        home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64; a point home is itself.
+        home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64 (of a cell 16); a point home is itself.
     """
     return _kept(district, "home_points", _home_points, ("homes",))
 
@@ -74,7 +76,8 @@ def _home_points(district: District) -> gpd.GeoDataFrame:
     homes = district.homes
     if homes is None or homes.empty:
         return gpd.GeoDataFrame({"home": [], "weight": []}, geometry=[], crs=district.crs)
-    parts = [_spread(shape) for shape in homes.geometry]
+    most = CELL_POINTS_AT_MOST if district.cells else POINTS_AT_MOST
+    parts = [_spread(shape, most) for shape in homes.geometry]
     counts = np.array([len(p) for p in parts])
     return gpd.GeoDataFrame(
         {"home": np.repeat(np.asarray(homes.index, dtype=object), counts), "weight": np.repeat(1.0 / counts, counts)},
@@ -84,11 +87,11 @@ def _home_points(district: District) -> gpd.GeoDataFrame:
     )
 
 
-def _spread(shape: shapely.Geometry) -> np.ndarray:
+def _spread(shape: shapely.Geometry, most: int) -> np.ndarray:
     """Return points evenly spread in a polygon: the centres of a square grid that fall inside."""
     if shape.area == 0:
         return np.array([shapely.centroid(shape)])
-    wanted = min(max(round(shape.area / POINT_SPACING_M**2), 1), POINTS_AT_MOST)
+    wanted = min(max(round(shape.area / POINT_SPACING_M**2), 1), most)
     if wanted == 1:
         return np.array([shapely.point_on_surface(shape)])
     step = float(np.sqrt(shape.area / wanted))
@@ -287,7 +290,7 @@ def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
     """
     homes = district.homes
     missing = pd.Series(np.nan, index=facilities.index, dtype="str")
-    if homes is None or homes.empty or facilities.empty:
+    if homes is None or homes.empty or facilities.empty or district.cells:  # nobody lives together in a cell
         return missing
     at_point = (homes.geom_type == "Point").to_numpy()
     walled = homes.index.isin(district.walled_homes)

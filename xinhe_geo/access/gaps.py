@@ -14,6 +14,7 @@ import shapely
 from ..core import (
     Rule,
     UnknownNameError,
+    named_by_homes,
     say,
 )
 from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district
@@ -26,6 +27,7 @@ from .od_table import od_tables
 # --- gaps ------------------------------------------------------------------------------------------------------------
 
 
+@named_by_homes
 def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFrame:
     """
     List the homes that are not (wholly) served, most people first, and say why.

@@ -20,13 +20,15 @@ from ..core import (
     Rule,
     amount,
     language,
+    named_by_homes,
     per_cent,
     say,
 )
-from ..district import District, kind_name, layer_name, must_be_district, rule_name, walker_name
+from ..district import District, buildings_said, kind_name, layer_name, must_be_district, rule_name, walker_name
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
 from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
+from .people_draws import drawn_range
 
 #: How many places by a line are named before it is said how many there are.
 _NAMED_AT_MOST = 5
@@ -34,6 +36,7 @@ _NAMED_AT_MOST = 5
 # --- what is shown first ---------------------------------------------------------------------------------------------
 
 
+@named_by_homes
 def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     """
     Say, rule by rule, the one number that leads, in the words of a planner.
@@ -197,6 +200,9 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
         row["mark"] = say("演示值（不作结论）")
     elif bound == AT_LEAST:
         row["mark"] = say("只据地图（不作结论）") if row["mapped"] else say("没有查全（不作结论）")
+    if denominator == "people" and (ends := drawn_range(district, own["served"])) is not None:
+        told = say("人口按楼面积分摊，分摊的误差使走得到的份额在 {0:.1%}—{1:.1%} 之间（95 % 的抽样）", *ends)
+        row["basis_text"] = say("；").join(part for part in (str(row["basis_text"]), told) if part)
     del row["mapped"]
     return row
 
@@ -317,6 +323,7 @@ def _what_is_missing(district: District, rule: Rule) -> str:
     return say("数据不足：缺人口和用地")
 
 
+@named_by_homes
 def basis_text(district: District, rule: Rule) -> str:
     """
     Say what a rule's numbers rest on: "小区 101 处中 101 处为合成；设施 38 处中 12 处为示意".
@@ -326,7 +333,7 @@ def basis_text(district: District, rule: Rule) -> str:
     key = ("weak rows", rule.kinds, language())
     if key not in district.memo:
         district.memo[key] = _weak_rows(district, rule.kinds)
-    parts = list(district.memo[key])
+    parts = [*district.memo[key], buildings_said(district)]
     absent = [layer_name(name) for name in ON_THE_WAY if name not in district.layers]
     if absent and rule.metric == "reach" and rule.method != "buffer":
         parts.append(say("没有图层、步行未计：{0}", say("、").join(absent)))

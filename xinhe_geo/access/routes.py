@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import NetworkError, Profile, UnknownNameError
+from ..core import TOLERANCE_M, NetworkError, Profile, UnknownNameError
 from ..district import District, Named, must_be_district
 from ..network import Leg, Way, straight, walked
 from .destinations import destinations
@@ -107,6 +107,49 @@ class Trips:
 
     def _straight(self, leg: str, start: shapely.Point, stop: shapely.Point) -> list[Leg]:
         return list(straight(leg, shapely.get_coordinates([start, stop]), self.walker))
+
+
+def corners_out(district: District, walker: Profile | None = None) -> dict[int, np.ndarray]:
+    """
+    Return where the ways out of homes bend: by row of `home_entrances`, the corners between its point and its gate, or without
+    a gate its street. A way that is straight has no entry.
+
+    Parameters
+    ----------
+    walker
+        Who walks; counts where any street has stairs and the walker takes none.
+    """
+    doors, points, gates = home_entrances(district, walker), home_points(district), district.gates
+    if doors.empty:
+        return {}
+    spots = points.geometry.reindex(doors["place"]).to_numpy()
+    streets = district.network.edges.geometry.to_numpy()[doors["edge"].to_numpy()]
+    ends = shapely.line_interpolate_point(streets, doors["at_m"].to_numpy(float))
+    walked_m = doors["access_m"].to_numpy(float)
+    by_gate = doors["gate"].notna().to_numpy()
+    if gates is not None and by_gate.any():
+        ends[by_gate] = gates.geometry.reindex(doors["gate"][by_gate]).to_numpy()
+        walked_m = np.where(by_gate, doors["gate_metres"].to_numpy(float), walked_m)
+    bent = np.flatnonzero(walked_m > shapely.distance(spots, ends) + TOLERANCE_M)
+    found, shapes = dict[int, np.ndarray](), district.layers["homes"].geometry
+    for row in bent[by_gate[bent]].tolist():
+        way = way_inside(shapes[doors["home"].iloc[row]], spots[row], ends[row])
+        found[row] = shapely.get_coordinates(way)[1:-1]
+    on_lanes = bent[~by_gate[bent]]
+    starts = list(dict.fromkeys(doors["place"].iloc[on_lanes]))
+    outs = district.network.ways_out(
+        points.geometry.reindex(starts).reset_index(drop=True),
+        barriers=barriers_of(district),
+        home=points["home"].reindex(starts).reset_index(drop=True),
+        profile=without_stairs(district, walker),
+    )
+    legs = {(starts[out.point], out.edge, out.at): out.legs for out in outs}
+    for row in on_lanes.tolist():
+        one = doors.iloc[row]
+        own = [leg.geometry for leg in legs[one["place"], one["edge"], one["at_m"]]]
+        way = shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(own)))
+        found[row] = shapely.get_coordinates(way)[1:-1]
+    return found
 
 
 def route(

@@ -72,6 +72,8 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "undo": data.undo,
         "seal": data.seal,
         "notebook": reports.run_notebook,
+        "notebooks": reports.notebooks,
+        "docs": reports.docs,
     },
     scenario_app: {"list": plans.list_scenarios, "new": plans.new_scenario, "check": plans.check_scenario},
     rules_app: {
@@ -142,7 +144,7 @@ def _usage_or_raise(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is None:
         raise error
-    ERR.print("命令写得不对（python run.py --help 列出全部命令）：")
+    ERR.print(f"命令写得不对（{PROGRAM} --help 列出全部命令）：")
     show()
     if "unexpected extra argument" in str(error):
         ERR.print(

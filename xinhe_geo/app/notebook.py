@@ -25,6 +25,8 @@ from ..core import (
     SourceError,
     UnknownNameError,
     XinheError,
+    as_typed,
+    how_to_install,
     keeping,
     refuse_uncleared,
     strictness,
@@ -271,7 +273,7 @@ def _jupyter() -> tuple[ModuleType, ModuleType]:
         import nbformat
     except ImportError as error:
         raise EnvironmentProblem(
-            f'运行笔记本需要 JupyterLab（缺 {error.name}）：用 python run.py notebook（会自动装好），或 pip install "xinhe-geo[lab]"'
+            f"运行笔记本需要 JupyterLab（缺 {error.name}）：{how_to_install('lab', 'notebook')}"
         ) from error
     return nbformat, nbclient
 
@@ -283,7 +285,8 @@ def _found(name: str, folder: Path) -> Path:
         return path.resolve()
     known = sorted(p for p in folder.glob("*.ipynb") if p.is_file())
     if not known:
-        raise SourceError(f"{folder} 里没有笔记本；在程序的文件夹里运行，或用 --from 写明笔记本在哪个文件夹")
+        copied = as_typed("python run.py notebooks 文件夹")
+        raise SourceError(f"{folder} 里没有笔记本；用 --from 写明笔记本在哪个文件夹，还没有的先用 {copied} 复制一份")
     wanted = name.zfill(2) if name.isdigit() else path.stem
     for file in known:
         if wanted in (file.stem, file.stem.partition("-")[0]):

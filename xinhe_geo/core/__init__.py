@@ -30,7 +30,7 @@ from .errors import (
     problems_table,
     text_words,
 )
-from .extras import needing, not_installed
+from .extras import needing, not_installed, packaged_font
 from .files import (
     beside_prefix,
     cannot_write,
@@ -44,8 +44,24 @@ from .files import (
     write_text,
 )
 from .foreign import layers_in, ordinary, read_layer, size_of
+from .hexagons import are_h3, h3_outlines
 from .html import PICTURES, SCRIPT, by_hash, escape, web_file, whole_page
-from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
+from .i18n import (
+    back,
+    by_cells,
+    counted,
+    english,
+    language,
+    listed_words,
+    marked,
+    named_by_homes,
+    parted,
+    renamed,
+    say,
+    speaking,
+    title,
+    word,
+)
 from .locks import hold, let_go
 from .looks import Look, card, small_map
 from .models import (
@@ -110,7 +126,8 @@ from .secrecy import (
     strictness,
     suppressed,
 )
-from .secrecy_marks import INTERNAL, is_cleared, marks_of
+from .secrecy_marks import INTERNAL, is_cleared, marks_of, renewal_is_confirmed
+from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
@@ -170,11 +187,14 @@ __all__ = [
     "XinheError",
     "amount",
     "apart",
+    "are_h3",
+    "as_typed",
     "at_year",
     "back",
     "beside_prefix",
     "between",
     "bundled_folder",
+    "by_cells",
     "by_hash",
     "cannot_write",
     "card",
@@ -195,7 +215,10 @@ __all__ = [
     "from_wgs84",
     "growing",
     "guarded_problems",
+    "h3_outlines",
+    "has_launcher",
     "hold",
+    "how_to_install",
     "is_above_zero",
     "is_cleared",
     "is_whole",
@@ -210,12 +233,14 @@ __all__ = [
     "listening",
     "marked",
     "marks_of",
+    "named_by_homes",
     "nearest",
     "needing",
     "not_installed",
     "ordinary",
     "os_words",
     "own_room",
+    "packaged_font",
     "parted",
     "per_cent",
     "place_file",
@@ -227,10 +252,13 @@ __all__ = [
     "reading",
     "refuse_leaving",
     "refuse_uncleared",
+    "renamed",
+    "renewal_is_confirmed",
     "room_lock",
     "say",
     "secrecy_problems",
     "secret_layers",
+    "shipped_folder",
     "signed",
     "size_of",
     "small_map",

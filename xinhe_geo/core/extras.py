@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 from .errors import EnvironmentProblem
+from .shipped import how_to_install
 
 #: Packages that are installed by another name than they are imported by.
 _INSTALLED_AS = {"docx": "python-docx", "pptx": "python-pptx"}
@@ -32,7 +36,16 @@ def needing(extra: str, what: str) -> Iterator[None]:
 
 def not_installed(package: str, extra: str, what: str) -> EnvironmentProblem:
     """Return what to tell who asks for `what` without the package that it takes."""
-    return EnvironmentProblem(
-        f"{what}：缺少 {_INSTALLED_AS.get(package, package)}。用 python run.py 运行（会自动装好），"
-        f'或 pip install "xinhe-geo[{extra}]"'
-    )
+    return EnvironmentProblem(f"{what}：缺少 {_INSTALLED_AS.get(package, package)}。{how_to_install(extra)}")
+
+
+@cache
+def packaged_font() -> Path | None:
+    """
+    Return the file of the typeface that comes with the extra `office`; None without it.
+
+    Its package is not imported: that would change matplotlib's settings for everybody.
+    """
+    found = find_spec("zhplot")
+    file = Path(found.origin).parent / "fonts" / "NotoSansSC-Regular.ttf" if found and found.origin else None
+    return file if file is not None and file.is_file() else None

@@ -13,17 +13,23 @@ import importlib.resources
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import ROUND_HALF_UP, Decimal
+from typing import ParamSpec, TypeVar
 
 from .errors import UnknownNameError
+from .shipped import as_typed
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
 LANGS = ("zh", "en")
 #: What a page says it is in.
 HTML_LANG = {"zh": "zh-CN", "en": "en"}
 _LANG = ContextVar("language", default="zh")
+#: Whether those who live somewhere are counted by cells of a grid, and not by the compounds they live in.
+_CELLS = ContextVar("cells", default=False)
 
 
 @contextmanager
@@ -45,15 +51,50 @@ def speaking(lang: str) -> Iterator[None]:
         _LANG.reset(before)
 
 
+def named_by_homes(function: Callable[P, Result]) -> Callable[P, Result]:
+    """
+    Return a function that names homes as what they are in the district that its first argument is, or is about.
+
+    Cells of a grid are no compounds: where a district's homes are such (`cells`), sentences and words say so.
+    """
+
+    @functools.wraps(function)
+    def named(*args: P.args, **kwargs: P.kwargs) -> Result:
+        first = next(iter((*args, *kwargs.values())), None)
+        before = _CELLS.set(bool(getattr(getattr(first, "district", first), "cells", "")))
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _CELLS.reset(before)
+
+    return named
+
+
+def by_cells() -> bool:
+    """Return whether homes are named as cells at present."""
+    return _CELLS.get()
+
+
+#: What homes are called where they are cells; not in names of options, files and placeholders.
+_HOME = re.compile(r"(?<![-{\w.])([Hh])ome(s?)(?![\w=}]|\.\w)")
+
+
+def renamed(text: str) -> str:
+    """Return a text of ours in which homes are called what they are in the district that is spoken of."""
+    if not _CELLS.get():
+        return text
+    return _HOME.sub(lambda m: f"{'C' if m[1] == 'H' else 'c'}ell{m[2]}", text.replace("小区", "格网单元"))
+
+
 def language() -> str:
     """Return the language that is spoken."""
     return _LANG.get()
 
 
 def say(sentence: str, *values: object) -> str:
-    """Return a sentence with its values, in the language that is spoken; it must stand in the catalogue."""
+    """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
-    return (sentence if language() == "zh" else english()["say"][sentence]).format(*shown)
+    return as_typed(renamed(sentence if language() == "zh" else english()["say"][sentence])).format(*shown)
 
 
 class Figure(float):
@@ -84,12 +125,13 @@ class Figure(float):
 
 def word(text: str) -> str:
     """Return a word of a table (a unit, a category); one that nobody has translated stays as it is."""
-    return text if language() == "zh" else str(english()["words"].get(text, text))
+    words = english()["words"]
+    return renamed(text if language() == "zh" else words[text]) if text in words else text
 
 
 def counted(number: float, unit: str) -> str:
     """Return a unit as it is said of a number: in English one of a thing is singular."""
-    return str(english()["one"].get(unit, unit)) if language() == "en" and number == 1 else unit
+    return renamed(english()["one"].get(unit, unit)) if language() == "en" and number == 1 else unit
 
 
 def listed_words(text: str) -> str:
@@ -104,12 +146,13 @@ def parted(text: str) -> str:
 
 def title(text: str) -> str:
     """Return the name of a sheet of the workbook, or of a column; one that is made of data stays as it is."""
-    return text if language() == "zh" else str(english()["sheets"].get(text, text))
+    sheets = english()["sheets"]
+    return renamed(text if language() == "zh" else sheets[text]) if text in sheets else text
 
 
 def back(text: str) -> str:
     """Return the Chinese of a word the workbook has in either language: what was typed is read whatever it was written in."""
-    return _chinese().get(text, text)
+    return _chinese().get(text, text).replace("格网单元", "小区")
 
 
 @functools.cache

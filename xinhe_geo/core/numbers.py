@@ -28,4 +28,6 @@ def signed(value: float) -> str:
     """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
     if value == 0:
         return "0"
-    return Figure(value).text("+,.1f" if abs(value) >= 0.05 else "+.2g")
+    if not abs(value) < 0.05:
+        return Figure(value).text("+,.1f")
+    return Figure(value).text(f"+,.{1 - math.floor(math.log10(abs(value)))}f").rstrip("0")

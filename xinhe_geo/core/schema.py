@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from .shipped import shipped_folder
+
 SCHEMA_VERSION = 2
 #: What a manifest may say: in 1 nobody could say that a kind was only taken from a map.
 SCHEMAS = (1, 2)
@@ -353,6 +355,7 @@ _LAYERS = (
                 words=_PEOPLE_WORDS,
                 help="常住、户籍或实有；留空为常住。一个目录里只能有一种，几种不能相加",
             ),
+            Column("people_parts", "人口取自", help="按楼面积分到的：块:人数，几块用 ; 隔开；由导入写"),
             Column("people_year", "人口年份", "year", help="这些人数是哪一年的"),
             Column("built", "建成年代", "year"),
             *SINCE_UNTIL,
@@ -361,6 +364,9 @@ _LAYERS = (
             Column("stairwells", "楼梯单元", "int", "个", minimum=0),
             Column("elevators", "电梯", "int", "部", minimum=0, help="没有写 0，不知道就留空"),
             Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
+            Column("buildings", "楼栋数", "int", "栋", minimum=0, help="街块由地图上的几栋楼合成"),
+            Column("stated_homes", "写明住宅的楼", "int", "栋", minimum=0, help="其中标签写明是住宅的"),
+            Column("footprint_m2", "基底面积", "float", "m²", minimum=0),
             Column("parking_places", "停车泊位", "int", "个", minimum=0, help="没有写 0，不知道就留空"),
             Column("renewed_year", "上次改造年份", "year"),
             Column(
@@ -956,8 +962,7 @@ LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _
 
 def bundled_folder() -> Path:
     """Return the folder of the bundled district: inside the wheel, or beside the package in a checkout."""
-    inside = Path(__file__).parents[1] / "data"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "data"
+    return shipped_folder("data")
 
 
 def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:

@@ -153,7 +153,7 @@ def strays_of(table: Mapping[str, object]) -> list[tuple[str, str]]:
 
 
 #: Names that may stand in a manifest, and say nothing of secrecy themselves though they sound like it.
-_KNOWN = {"secrecy", "secret_outputs", "layers"}
+_KNOWN = {"secrecy", "secret_outputs", "renewal_outputs", "layers"}
 
 
 def _like_a_mark(key: str, value: object) -> bool:
@@ -177,8 +177,19 @@ _FREE = {"name", "file", "source", "licence", "note", "credit", "publisher", "su
 
 def is_cleared(manifest: Mapping[str, object]) -> bool:
     """Return whether somebody has cleared outputs by name (`secret_outputs`), and every mark is understood."""
-    said = manifest.get("secret_outputs")
-    if not isinstance(said, str) or not all(mark.understood for mark in marks_of(manifest).values()):
-        return False
-    plain = _plain(said)
+    return _is_said(manifest.get("secret_outputs")) and all(mark.understood for mark in marks_of(manifest).values())
+
+
+def _is_said(said: object) -> bool:
+    """Return whether a cell says who agreed, and when: neither blank nor a refusal."""
+    plain = _plain(said) if isinstance(said, str) else ""
     return bool(plain) and plain not in {"0", "no", "none", "false", "n"} and plain[0] not in "未不否无待"
+
+
+def renewal_is_confirmed(manifest: Mapping[str, object]) -> bool:
+    """
+    Return whether somebody has confirmed that parcels and plans may go into what is handed on (`renewal_outputs`, who and when).
+
+    They are internal by default: a meeting page leaves them out, a copy for another computer is refused. A public edition never has any.
+    """
+    return _is_said(manifest.get("renewal_outputs"))

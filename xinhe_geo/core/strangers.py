@@ -137,7 +137,9 @@ def apart(
         if _STATE.confined or _is_ours(path):
             return function(path, *args, **kwargs)  # type: ignore[arg-type]
         with reading():
-            child = _child(os.path.abspath(path.parent if folder is None else folder), into and os.path.abspath(into))
+            child = _child(
+                os.path.abspath(path.parent if folder is None else folder), os.path.abspath(into) if into else None
+            )
             return _ask(child, function, path, args, kwargs)
 
 

@@ -7,7 +7,17 @@ from .edited_rows import EditedRows, Flow
 from .edits import SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
-from .labels import cell, column_name, kind_name, layer_name, place_title, rule_name, state_name, walker_name
+from .labels import (
+    buildings_said,
+    cell,
+    column_name,
+    kind_name,
+    layer_name,
+    place_title,
+    rule_name,
+    state_name,
+    walker_name,
+)
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
@@ -42,6 +52,7 @@ __all__ = [
     "beside",
     "blank",
     "broken",
+    "buildings_said",
     "cell",
     "check",
     "check_copy",

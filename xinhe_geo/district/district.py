@@ -34,6 +34,7 @@ from ..core import (
     Profile,
     Rule,
     UnknownNameError,
+    are_h3,
     at_year,
     bundled_folder,
     guarded_problems,
@@ -1059,6 +1060,15 @@ class District:
 
     def _default_basis(self, layer: str) -> str:
         return str(self.manifest.get("layers", {}).get(layer, {}).get("basis", "derived"))
+
+    @cached_property
+    def cells(self) -> str:
+        """What cells the homes are, where they are cells and no compounds: "h3", "grid"; else ""."""
+        homes = self.homes
+        if homes is None or homes.empty:
+            return ""
+        said = str(self.manifest.get("layers", {}).get("homes", {}).get("cells", ""))
+        return "h3" if not said and are_h3(homes.index) else said
 
     @cached_property
     def is_demonstration(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core import LAYERS, Profile, Rule, language, say, speaking
+from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking
 from .district import District
 
 
@@ -32,12 +32,13 @@ def state_name(district: District) -> str:
 
 def layer_name(name: str) -> str:
     """Return what a layer or table is called."""
-    return LAYERS[name].label if language() == "zh" else name.replace("_", " ")
+    return renamed(LAYERS[name].label if language() == "zh" else name.replace("_", " "))
 
 
 def column_name(layer: str, column: str) -> str:
     """Return what a column is called."""
-    return LAYERS[layer].names[column].label if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " ")
+    own = LAYERS[layer].names[column].label
+    return renamed(own if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " "))
 
 
 def walker_name(district: District, walker: Profile) -> str:
@@ -73,3 +74,13 @@ def rule_name(district: District, rule: Rule) -> str:
     limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
     who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
     return say("{0}内有{1}{2}", limit, kinds, who)
+
+
+def buildings_said(district: District) -> str:
+    """Say on how many of a map's buildings the homes rest, where they are blocks of these; else ""."""
+    counts = district.manifest.get("layers", {}).get("homes", {}).get("buildings")
+    if not isinstance(counts, Mapping) or not counts.get("seen"):
+        return ""
+    seen, used, stated, levels = (float(counts.get(key, 0)) for key in ("seen", "used", "stated", "levels"))
+    told = "住处由图上 {0:,.0f} 栋楼中的 {1:,.0f} 栋（{2:.0%}）合成，其中 {3:.0%} 写明是住宅、{4:.0%} 写明层数"
+    return say(told, seen, used, used / seen, stated / max(used, 1.0), levels / max(used, 1.0))

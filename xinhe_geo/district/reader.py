@@ -64,10 +64,11 @@ _KEYS = {
     "publisher",
     "without",
     "secret_outputs",
+    "renewal_outputs",
 }
 #: Lists of kinds in a manifest: all of them are there; some were seen on a map.
 KIND_LISTS = ("surveyed_kinds", "mapped_kinds")
-_LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
+_LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note", "buildings", "cells"}
 #: Features farther than this from the district itself are in the wrong place, not merely outside it.
 FAR_M = 50_000.0
 #: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).

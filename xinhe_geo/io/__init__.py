@@ -11,6 +11,7 @@ from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_o
 from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
 from .overpass import HOSTS
 from .row_report import RESULT_LABELS, tally
+from .sample_extract import sample_extract
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
 from .template import template
@@ -46,6 +47,7 @@ __all__ = [
     "read_said",
     "recipe_of",
     "safe_name",
+    "sample_extract",
     "split",
     "tally",
     "template",

@@ -27,7 +27,7 @@ class NewFolder:
 
     head: Mapping[str, object]  # the first part of the manifest
     layers: Mapping[str, gpd.GeoDataFrame]
-    entries: Mapping[str, Mapping[str, str]]  # where each layer comes from, for the manifest
+    entries: Mapping[str, Mapping[str, object]]  # where each layer comes from, for the manifest
     day: str  # of the data, YYYY-MM-DD
     walk_filter: str | Path | None = None  # files used in place of the bundled ones, to be kept with the rest
     osm_tags: str | Path | None = None
@@ -52,7 +52,7 @@ def write_folder(target: Path, new: NewFolder, log: ImportLog) -> None:
 
 
 def _fill(fresh: Path, new: NewFolder) -> None:
-    full: dict[str, dict[str, str]] = {}
+    full: dict[str, dict[str, object]] = {}
     for layer, frame in new.layers.items():
         file, crs = _write_layer(fresh, layer, frame, new.day)
         full[layer] = {"file": file, "crs": crs, **new.entries[layer]}
@@ -92,10 +92,12 @@ def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> 
 def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(v)}" for key, v in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
 
 
-def write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str, Mapping[str, str]]) -> None:
+def write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str, Mapping[str, object]]) -> None:
     """Write the manifest of a folder that a tool makes: what it says of the district, then of each layer."""
     lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
     for name, entry in layers.items():

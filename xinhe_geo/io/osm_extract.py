@@ -35,6 +35,8 @@ from .tag_rules import TagRule, Tags, layer_rules, read_tag_rules
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 #: Keys under which the map keeps what a planner may look for; what has one and no rule is named in the report.
 _SUBJECTS = ("amenity", "shop", "healthcare", "leisure", "craft", "office", "social_facility", "public_transport")
+#: How high a storey is, where a building says how high it is; one of more storeys than that is a slip of the pen.
+STOREY_M, MOST_STOREYS = 3.0, 200.0
 _LIFECYCLE = ("disused", "abandoned", "demolished", "razed", "removed")
 
 
@@ -65,6 +67,7 @@ class Found:
     lines: list[str] = field(default_factory=list)
     unmatched: dict[str, int] = field(default_factory=dict)
     broken_lines: list[str] = field(default_factory=list)
+    levels: dict[str, float] = field(default_factory=dict)  # storeys of the buildings that say so
 
     def add(self, layer: str, row: tuple[Any, ...]) -> None:
         """Put a row into a layer."""
@@ -91,8 +94,8 @@ def read_map(path: Path, rules: Sequence[TagRule], walk_filter: WalkFilter | Non
     SourceError
         It, or the walk filter, cannot be read.
     """
-    *parts, found = apart(_read_map, path, rules, layer_rules(), walk_rules(walk_filter))
-    return OfMap(*parts, Found(*found))
+    streets, excluded, day, by, found = apart(_read_map, path, rules, layer_rules(), walk_rules(walk_filter))
+    return OfMap(streets, excluded, day, by, Found(*found))
 
 
 def _read_map(path: Path, rules: Sequence[TagRule], forms: Forms, walks: WalkRules) -> tuple[Any, ...]:
@@ -212,6 +215,8 @@ class _Sorter:
 
     def _spread(self, ref: str, tags: Tags, layers: Mapping[str, str], shape: shapely.Geometry) -> None:
         """Put one shape into each of its layers."""
+        if "homes" in layers and (levels := _levels(tags)) is not None:
+            self.found.levels[ref] = levels
         for layer, value in layers.items():
             name = _house_name(tags) if layer == "homes" else tags.get("name")
             self.found.add(layer, (ref, name, tags["landuse"] if layer == "landuse" else value, shape))
@@ -266,6 +271,15 @@ def area_of(shape: shapely.Geometry) -> shapely.Geometry | None:
 def _house_name(tags: Tags) -> str | None:
     address = " ".join(tags[k] for k in ("addr:street", "addr:housenumber") if k in tags)
     return tags.get("name") or address or None
+
+
+def _levels(tags: Tags) -> float | None:
+    """Return how many storeys a building says it has, or has by its height; None: it does not say."""
+    for key, each in (("building:levels", 1.0), ("height", STOREY_M), ("building:height", STOREY_M)):
+        if (said := re.match(r"(\d+(?:\.\d+)?) ?m?$", tags.get(key, ""))) is not None:
+            storeys = max(float(said.group(1)) / each, 1.0)
+            return storeys if storeys <= MOST_STOREYS else None
+    return None
 
 
 # --- the date of the data --------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyproj
 import shapely
@@ -42,11 +41,14 @@ from ..core import (
 from ..district import District, layer_name
 from ..network import excluded_ways
 from . import overpass as _overpass
-from .homes_table import COUNTS, homes_from_table
+from .blocks import Blocks, blocks_of
+from .home_cells import as_cells
+from .homes_table import homes_from_table
 from .import_log import ImportLog
 from .incoming import LONLAT
 from .new_folder import NewFolder, may_write, write_folder
 from .osm_extract import OSM_SUFFIXES, Found, OfMap, area_of, check_extract, read_map
+from .population import read_areas
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .street_files import is_street_file, read_street_file
 from .tag_rules import TagRule, labels_of, read_tag_rules
@@ -113,30 +115,17 @@ def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.
     return frame
 
 
-def _homes_from_map(found: Found, log: ImportLog) -> gpd.GeoDataFrame:
-    """Return residential buildings, and residential land that has none, as homes; people unknown."""
-    rows = found.rows.get("homes", [])
-    land, houses, maybe = ([row for row in rows if row[2] == value] for value in ("land", "house", "unsure"))
-    shapes = np.array([row[-1] for row in land], dtype=object)
-    inside = np.zeros(len(maybe), dtype=bool)
-    if land and maybe:
-        centres = shapely.point_on_surface(np.array([row[-1] for row in maybe], dtype=object))
-        inside[shapely.STRtree(shapes).query(centres, predicate="intersects")[0]] = True
-    more = [row for row, i in zip(maybe, inside, strict=True) if i]
-    bare = land
-    if land and (houses or more):
-        centres = shapely.point_on_surface(np.array([row[-1] for row in (*houses, *more)], dtype=object))
-        built = set(shapely.STRtree(shapes).query(centres, predicate="intersects")[1].tolist())
-        bare = [row for i, row in enumerate(land) if i not in built]
-    log.took("homes", say("住宅楼"), len(houses), say("人口留空"), [row[0] for row in houses])
-    log.took("homes", say("住宅用地里的楼（building=yes）"), len(more), say("人口留空"), [row[0] for row in more])
-    log.took("homes", say("没有画楼的住宅用地"), len(bare), say("人口留空"), [row[0] for row in bare])
-    log.left("homes", say("用途不明的楼（building=yes）"), len(maybe) - len(more), say("不在住宅用地里"))
+def _of_the_map(
+    found: Found, streets: gpd.GeoDataFrame, metric: pyproj.CRS, population: str | Path | None, log: ImportLog
+) -> Blocks:
+    """Return the homes of a map: its buildings in blocks, with the people of a file of areas where there is one."""
+    extent = shapely.box(*streets.to_crs(metric).total_bounds)
+    areas = None if population is None else read_areas(Path(population), metric, extent, log)
+    blocks = blocks_of(found, streets, metric, log, areas)
     _report_unbuilt("homes", found, log)
-    frame = _layer("homes", ["name", "value"], [*bare, *more, *houses]).drop(columns="value")
-    for column in COUNTS:
-        frame[column] = np.nan
-    return frame
+    if blocks.homes["people"].isna().all() and len(blocks.homes):
+        log.note("homes", say("人口"), say("不知道，留空；有栅格或分块的人口就用 --population，有点表就用 --homes"))
+    return blocks
 
 
 def _map_layers(found: Found, labels: Mapping[str, str], log: ImportLog) -> dict[str, gpd.GeoDataFrame]:
@@ -339,6 +328,7 @@ def import_osm(
     out: str | Path,
     *,
     homes: str | Path | None = None,
+    population: str | Path | None = None,
     boundary: str | Path | None = None,
     name: str | None = None,
     code: str | None = None,
@@ -363,8 +353,11 @@ def import_osm(
         The folder to make. It must be new, empty, or (with `overwrite`) an earlier import nobody has edited since.
     homes
         A CSV of people: columns id, lon and lat (or x and y: degrees, or metres in `crs`), people or population,
-        optional name, households, people_60plus. Without it residential buildings, and residential land without
-        buildings, are the homes, their people unknown.
+        optional name, households, people_60plus. Without it all buildings that may be lived in, joined into blocks, and
+        residential land without buildings are the homes, their people unknown.
+    population
+        Instead of a table: people of areas, spread over the buildings by floor area; a GeoTIFF (.tif) of people per pixel, or
+        a layer of polygons with a column `people`.
     boundary
         A file with the district's polygon. Without it: the hull of streets and homes, basis derived. Homes beyond a
         given boundary are left out; streets and facilities beyond it are kept, people walk across boundaries.
@@ -400,15 +393,13 @@ def import_osm(
     UnknownNameError
         No such basis.
     """
-    if basis not in BASES:
-        raise UnknownNameError("依据类型", basis, list(BASES))
-    source, target = Path(path), Path(out).resolve()
+    _refuse_unclear(basis, homes, population)
+    source, target, log = Path(path), Path(out).resolve(), ImportLog()
     tell = progress or (lambda text: None)
     check_extract(source)
     may_write(target, overwrite, tell)
     rules = read_tag_rules(osm_tags)
     labels = labels_of(rules)
-    log = ImportLog()
     tell(say("读道路"))
     if is_street_file(source):
         streets, origin = _streets_alone(source, walk_filter, log)
@@ -422,35 +413,32 @@ def import_osm(
         origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", read.day)
         tell(say("读设施、用地、水系"))
         layers = _map_layers(found, labels, log)
+    buildings, cells = dict[str, int](), ""
     if homes is None:
-        people = _homes_from_map(found if map_homes else Found(), log)
+        people, buildings = _of_the_map(found if map_homes else Found(), streets, metric, population, log)
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
-        people = homes_from_table(Path(homes), metric, crs is not None, extent, log)
+        people, cells = as_cells(homes_from_table(Path(homes), metric, crs is not None, extent, log), metric, log)
     outline = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
     if people.empty and map_homes:
-        log.note(
-            "homes",
-            say("居住点"),
-            say("没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表"),
-        )
+        told = "没有：文件里没有有人住的楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表"
+        log.note("homes", say("居住点"), say(told))
     name, code = name or _stem(source), code or _stem(source)
     border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
     layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
     layers = {layer: frame for layer, frame in layers.items() if len(frame)}
-    present = set(layers["facilities"]["kind"]) if "facilities" in layers else set()
-    kinds = [kind for kind in labels if kind in present]
-    head = _head(border, origin, kinds, public=homes is None)
+    kinds = [kind for kind in labels if "facilities" in layers and kind in set(layers["facilities"]["kind"])]
+    head = _head(border, origin, kinds, public=homes is None and population is None)
     head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
     entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
+    if "homes" in entries:
+        entries["homes"] |= _of_buildings(buildings, population, origin) | ({"cells": cells} if cells else {})
     if basis == UNSTATED:
-        given = {"homes": homes, "district": boundary}
-        for layer in (layer for layer, file in given.items() if file is not None and layer in layers):
-            log.note(
-                layer, say("依据"), say("没有说明，记为“依据未说明”；知道就写 --basis official、surveyed …（basis=）")
-            )
+        _say_unstated(
+            [n for n, file in (("homes", homes), ("district", boundary)) if file is not None and n in layers], log
+        )
     tell(say("写入文件夹"))
     write_folder(target, NewFolder(head, layers, entries, origin.date, walk_filter, osm_tags), log)
     return log.frame()
@@ -500,9 +488,9 @@ def _own_origin(file: str, day: str) -> _Origin:
 
 def _entry(
     layer: str, origin: _Origin, homes: str | Path | None, boundary: str | Path | None, basis: str
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Return a layer's provenance; `basis` is what files of the user's own rest on."""
-    entry: dict[str, str] = origin._asdict()
+    entry: dict[str, Any] = origin._asdict()
     del entry["credit"]
     if layer == "homes" and homes is not None:
         own = {"basis": basis, "source": f"人口表 {Path(homes).name}", "licence": "见原表", "secrecy": "internal"}
@@ -515,10 +503,33 @@ def _entry(
     return entry
 
 
+def _refuse_unclear(basis: str, homes: str | Path | None, population: str | Path | None) -> None:
+    if basis not in BASES:
+        raise UnknownNameError("依据类型", basis, list(BASES))
+    if homes is not None and population is not None:
+        raise SourceError("人口只给一种：--homes（住处的点表）或 --population（栅格或面，按楼面积分）")
+
+
+def _say_unstated(layers: list[str], log: ImportLog) -> None:
+    """Name the layers of files of the user's own of which nobody has said what they rest on."""
+    for layer in layers:
+        log.note(layer, say("依据"), say("没有说明，记为“依据未说明”；知道就写 --basis official、surveyed …（basis=）"))
+
+
+def _of_buildings(buildings: dict[str, int], population: str | Path | None, origin: _Origin) -> dict[str, Any]:
+    """Return what the entry of the homes says where these are blocks of buildings: how many, and whose people they are given."""
+    if population is None:
+        return {"buildings": buildings} if buildings.get("seen") else {}
+    source = f"人口 {Path(population).name}，按楼面积分到楼；楼：{origin.source}"
+    licence = f"人口见原文件；楼：{origin.licence}"
+    return {"basis": "derived", "source": source, "licence": licence, "secrecy": "internal", "buildings": buildings}
+
+
 class Importing(TypedDict, total=False):
     """What `fetch` hands on to `import_osm`."""
 
     homes: str | Path | None
+    population: str | Path | None
     boundary: str | Path | None
     name: str | None
     code: str | None

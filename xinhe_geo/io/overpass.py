@@ -20,7 +20,7 @@ from pathlib import Path
 
 import osmium
 
-from ..core import EnvironmentProblem, SourceError, apart, growing, write_bytes
+from ..core import EnvironmentProblem, SourceError, apart, as_typed, growing, write_bytes
 
 HOSTS = (
     "https://overpass-api.de/api/interpreter",
@@ -43,7 +43,7 @@ THEMES = {
         'nwr["public_transport"];nwr["railway"="station"];nwr["railway"="subway_entrance"];nwr["tourism"];'
         'node["barrier"="gate"];node["entrance"];'
     ),
-    "buildings": 'wr["building"~"^(residential|apartments|house|dormitory|yes)$"];wr["landuse"="residential"];',
+    "buildings": 'wr["building"];wr["landuse"="residential"];',
     "land": 'wr["landuse"];wr["natural"="water"];wr["waterway"];way["railway"];wr["leisure"="park"];way["barrier"];',
 }
 
@@ -147,7 +147,8 @@ def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> byte
         raise SourceError(f"服务器拒绝了请求：{said}。请下载区域提取文件 .osm.pbf，再用 import 命令")
     raise EnvironmentProblem(
         f"连不上 OpenStreetMap 下载服务（{said}）。没有网络时用本地文件"
-        "（.osm.pbf、.osm、.osm.gz、.osm.bz2，或只有街道的 .graphml、.gpkg）：python run.py import 文件 --out 目录"
+        "（.osm.pbf、.osm、.osm.gz、.osm.bz2，或只有街道的 .graphml、.gpkg）："
+        + as_typed("python run.py import 文件 --out 目录")
     )
 
 

@@ -7,6 +7,7 @@ from .communities import (
     community_overview,
     community_sheet,
     community_targets,
+    standing,
     walked_minutes,
 )
 from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
@@ -31,6 +32,7 @@ from .metrics.base import (
     Lacks,
     Terms,
     bases_text,
+    decimals_of,
     kinds_of,
     layers_for,
     measure_rows,
@@ -82,6 +84,7 @@ __all__ = [
     "community_sheet",
     "community_targets",
     "counting",
+    "decimals_of",
     "draft_sheet",
     "explain",
     "export_rules",
@@ -107,6 +110,7 @@ __all__ = [
     "shared_out",
     "since_sheet",
     "spoken",
+    "standing",
     "take_figures",
     "terms",
     "trend",

@@ -234,6 +234,11 @@ def _target_row(code: object, m: Measure, row: pd.Series, there: _There) -> dict
     return {**known, "whole": row["value"], **there._asdict()}
 
 
+def standing(shares: pd.Series) -> pd.Series:
+    """Return the place of each share from the top, 1 the highest; those that are the same share a place."""
+    return shares.round(9).rank(ascending=False, method="min").astype(int)
+
+
 def community_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     """Return 社区一览 for the workbook: one row per community, what it has and lacks, and one column per measure."""
     overview = community_overview(district)

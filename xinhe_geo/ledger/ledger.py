@@ -32,6 +32,7 @@ from ..core import (
     keeping,
     language,
     listed,
+    named_by_homes,
     problems_table,
     say,
     speaking,
@@ -129,6 +130,7 @@ ROLES = {"own": "决定判定", "beside": "并列"}
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
+@named_by_homes
 def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
     """
     Evaluate every commitment of the plan by every one of its measures.

@@ -20,7 +20,7 @@ from .drawing import difference, draw, evidence, of_district, picture, swipe, wa
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
-from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text
+from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text, renewal_in_words, with_sites
 from .presets import (
     COMPLETENESS,
     GAPS,
@@ -105,6 +105,7 @@ __all__ = [
     "preset_text",
     "promised_among",
     "promised_rules",
+    "renewal_in_words",
     "rule_label",
     "scene_for",
     "shown_count",
@@ -120,6 +121,7 @@ __all__ = [
     "walker_text",
     "walkers",
     "width_at",
+    "with_sites",
     "wording",
     "worst_gaps",
 ]

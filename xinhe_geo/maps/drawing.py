@@ -13,7 +13,7 @@ import geopandas as gpd
 import pandas as pd
 
 from ..access import coverage
-from ..core import Rule, ScenarioError, SourceError, UnknownNameError, WrongValueError, refuse_leaving
+from ..core import Rule, ScenarioError, SourceError, UnknownNameError, WrongValueError, named_by_homes, refuse_leaving
 from ..district import District, Named, must_be_cover, must_be_district
 from ..ledger import spoken
 from .changes import Comparison, change_theme, changed_layers, rules_of_change, walkers_theme, zone_layers
@@ -27,6 +27,7 @@ from .themes import Subject
 from .tiles import Tiles, online
 
 
+@named_by_homes
 def draw(
     district: District,
     cover: pd.DataFrame | None = None,
@@ -102,6 +103,7 @@ def _check(district: District, cover: pd.DataFrame | None, rings: gpd.GeoDataFra
         raise WrongValueError(f"rings 要写 isochrones 的结果，不是 {type(rings).__name__}；设施类别写在 isochrones 里")
 
 
+@named_by_homes
 def of_district(
     district: District,
     what: str,
@@ -162,6 +164,7 @@ def of_district(
     return (difference if what == "difference" else swipe)(comparison, rule, lang=lang)
 
 
+@named_by_homes
 def walkers(
     district: District,
     rule: str | Rule,
@@ -201,6 +204,7 @@ def walkers(
     return HouseMap(scene_of(district, Subject(title=title), Edition(lang), themes=[theme]))
 
 
+@named_by_homes
 def difference(
     comparison: Comparison,
     rule: str | Rule | None = None,
@@ -254,6 +258,7 @@ def difference(
     return HouseMap(scene_of(after, Subject(title=title), Edition(lang), themes=themes, extra=extra))
 
 
+@named_by_homes
 def swipe(
     comparison: Comparison,
     rule: str | Rule | None = None,
@@ -305,6 +310,7 @@ def swipe(
     return HouseMap(new, past=old, sides=sides)
 
 
+@named_by_homes
 def evidence(district: District, table: pd.DataFrame) -> HouseMap:
     """
     Draw what the rows of the ledger rest on: one page, a theme per row, opened by its id (`evidence.html#S17.people`).
@@ -327,6 +333,7 @@ def evidence(district: District, table: pd.DataFrame) -> HouseMap:
     return HouseMap(scene_of(district, Subject(), Edition(lang), themes=themes))
 
 
+@named_by_homes
 def picture(
     district: District,
     cover: pd.DataFrame | None = None,

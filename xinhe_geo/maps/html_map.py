@@ -8,17 +8,17 @@ the page inside one JSON block and is set as text, so that no name can become ma
 from __future__ import annotations
 
 import base64
-import html
 import json
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 import folium
+import geopandas as gpd
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
@@ -29,12 +29,14 @@ from ..core import (
     by_hash,
     escape,
     refuse_uncleared,
+    speaking,
     web_file,
     write_bytes,
     write_text,
 )
 from .scene import Scene
 from .scene_json import corners, data_block, scene_json
+from .still import png_of, still_and_live
 from .style import wording
 from .svg import sheet_of
 from .tiles import OnlineTiles
@@ -53,7 +55,10 @@ class MissingAsset(EnvironmentProblem):
     """Something on a map would have to be loaded. Example: ``地图里有要联网的内容：https://…/tile.png``."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"地图里有要联网的内容：{what}。地图必须断网可用，请去掉它，或换成街道自己的图层")
+        super().__init__(
+            f"地图里有要联网的内容：{what}。地图必须断网可用：插件的 .js、.css 先下载成文件，用 .carry(文件) 带进地图；别的请去掉，"
+            "或换成街道自己的图层"
+        )
 
 
 @cache
@@ -177,7 +182,47 @@ class HouseMap(folium.Map):
         self._scene = scene
         self._past, self._sides, self._tiles = past, tuple(sides), tiles
         self._data = data_block(scene_json(scene, past, sides, tiles))
+        self._carried: dict[str, str] = {}
         _Page(title=scene.title).add_child(self)
+
+    def fit(self, shapes: gpd.GeoDataFrame) -> HouseMap:
+        """Show the part of the district that some shapes lie in, whatever their CRS; none leave the map as it is. Return the map."""
+        if len(shapes):
+            west, south, east, north = shapes.to_crs("EPSG:4326").total_bounds
+            self.fit_bounds([[south, west], [north, east]])
+        return self
+
+    def carry(self, *files: str | os.PathLike[str]) -> HouseMap:
+        """
+        Take scripts and style sheets of folium plugins into the map, so that they need no network.
+
+        Parameters
+        ----------
+        files
+            Downloaded files under the names that the plugin asks for, as in ``leaflet-heat.min.js``.
+
+        Returns
+        -------
+        map
+            The map itself.
+
+        Raises
+        ------
+        UnknownNameError
+            Neither a script nor a style sheet.
+        EnvironmentProblem
+            A file cannot be read.
+        """
+        for path in map(Path, files):
+            if path.suffix.lower() not in (".js", ".css"):
+                raise UnknownNameError("插件文件", path.name, [".js", ".css"])
+            try:
+                text = path.read_text("utf-8-sig")
+            except (OSError, UnicodeDecodeError) as error:
+                raise EnvironmentProblem(f"读不了插件文件 {path}：{error}。重新下载一份") from error
+            closed = re.sub(r"</(script|style)", r"<\\/\1", text, flags=re.IGNORECASE)
+            self._carried[path.name.lower()] = re.sub(r"//# sourceMappingURL=\S*", "", closed)
+        return self
 
     def frame(self) -> str:
         """Return the markup of the sheet around the map."""
@@ -200,7 +245,7 @@ class HouseMap(folium.Map):
             f'<aside class="xh-side" id="xh-side" tabindex="0" aria-label="{names["layers"]}">'
             f'<label id="xh-choose"><span>{names["theme"]}</span><select id="xh-select"></select></label>'
             '<div id="xh-theme"></div><div id="xh-gaps"></div><div id="xh-layers"></div></aside>'
-            f'<footer class="xh-foot">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
+            f'<footer class="xh-foot" tabindex="0">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
             f"<noscript>{names['script']}</noscript><!--xh-data-->"
         )
 
@@ -257,16 +302,20 @@ class HouseMap(folium.Map):
             refuse_uncleared(self._scene.manifest, "在笔记本里显示")
         except SourceError as refused:
             return f"<p>{escape(str(refused))}</p>"
-        page = html.escape(self.get_root().render(), quote=True)
-        return (
-            f'<iframe srcdoc="{page}" title="{escape(self._scene.title)}" allowfullscreen '
-            'style="display:block;width:100%;height:640px;border:1px solid #d9d3c7"></iframe>'
-        )
+        with speaking(self._scene.lang):
+            return still_and_live(self.picture(), self.get_root().render(), self._scene.title, 640)
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            refuse_uncleared(self._scene.manifest, "在笔记本里显示")
+        except SourceError:
+            return None
+        return png_of(self.picture())
 
 
 def _north(letter: str) -> str:
     return (
-        '<svg viewBox="0 0 24 36" role="img"><path d="M12 1 19 25 12 20Z" fill="#2b3138"/>'
+        '<svg viewBox="0 0 24 36" aria-hidden="true"><path d="M12 1 19 25 12 20Z" fill="#2b3138"/>'
         '<path d="M12 1 5 25 12 20Z" fill="#fff" stroke="#2b3138" stroke-width="1"/>'
         f'<text x="12" y="35" font-size="10" font-weight="700" text-anchor="middle" fill="#2b3138">{letter}</text></svg>'
     )
@@ -279,9 +328,8 @@ def _policy(house: HouseMap) -> str:
 
 def _page(figure: Figure, house: HouseMap) -> str:
     """Put the page together: policy first, then our files and Leaflet's as text, then what folium rendered."""
-    _fill_links(figure.header)
-    for part in (figure.html, figure.script):
-        _fill_links(part)
+    for part in (figure.header, figure.html, figure.script):
+        _fill_links(part, house._carried)
     lang = wording(house._scene.lang)["html_lang"]
     # Style sheets of Leaflet come before ours, so that the house style wins.
     head = [c.render(embedded=True) for c in figure.header._children.values() if isinstance(c, Link)]
@@ -304,20 +352,22 @@ def _page(figure: Figure, house: HouseMap) -> str:
     return by_hash(shell.replace("<!--xh-links-->", links, 1).replace("<!--xh-data-->", house._data, 1))
 
 
-def _fill_links(element: Element) -> None:
+def _fill_links(element: Element, carried: Mapping[str, str]) -> None:
     """Give every link under `element` its text, drop those the house style does without; raise for any other."""
     for key, child in list(element._children.items()):
         if isinstance(child, Link):
             name = child.url.rsplit("/", 1)[-1].lower()
             if name in ("leaflet.js", "leaflet.css"):
                 child.code = _leaflet(name)  # type: ignore[assignment]
+            elif name in carried:
+                child.code = carried[name]  # type: ignore[assignment]
             elif any(word in child.url.lower() or word in key.lower() for word in _DROPPED):
                 del element._children[key]
                 continue
             else:
                 raise MissingAsset(child.url)
             assert isinstance(child, JavascriptLink | CssLink)
-        _fill_links(child)
+        _fill_links(child, carried)
 
 
 def _ids(element: Element) -> list[str]:

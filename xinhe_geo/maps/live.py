@@ -7,8 +7,10 @@ question is under way at a time, so that dragging never outruns the answers. Nee
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -21,7 +23,10 @@ from ..core import (
     UnknownNameError,
     XinheError,
     escape,
+    has_launcher,
+    how_to_install,
     language,
+    named_by_homes,
     refuse_uncleared,
     say,
     speaking,
@@ -31,6 +36,7 @@ from ..district import District, Named, Scenario, kind_name, must_be_district, r
 from .drawing import picture
 from .live_model import LiveModel
 from .live_numbers import changes, state_of, warnings
+from .live_walk import walk_shown
 from .meeting import (
     DEMONSTRATION_TEXT,
     badges,
@@ -49,11 +55,20 @@ from .meeting import (
     profile_rows,
 )
 from .scripts import spoken_script
+from .still import image
 
 #: Scripts of the map, in the order they build on each other.
-LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
+LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-walk.js", "maps/meeting-map.js", "maps/live.js")
+#: The picture is hidden where the map below it is alive; where it is not, JupyterLab's own word about that is.
+_ONE_OF_TWO = (
+    "<style>.jp-OutputArea-child:has(.xl-still):has(+.jp-OutputArea-child .xl){display:none}"
+    ".jp-OutputArea-child:has(.xl-still)+.jp-OutputArea-child .jp-OutputArea-output.jupyter-widgets:not(:has(*)){display:none}</style>"
+)
+#: So long after the last change the kept picture is drawn anew, in seconds.
+_RESTED_S = 2.0
 
 
+@named_by_homes
 def live(
     district: District,
     kind: Named | None = None,
@@ -116,7 +131,7 @@ def _drawing(model: LiveModel) -> str:
     origin = np.floor(np.array([west, south]))
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     homes = packed_homes(district, outlines, origin)
-    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
+    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y", "gate"), "")
     none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
     content = {
         "name": district.name,
@@ -133,7 +148,8 @@ def _drawing(model: LiveModel) -> str:
         "first": first_view(district),
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": packed_network(district),
-        "walls": {"xy": "", "count": ""},
+        "walls": {"xy": "", "count": "", "name": []},
+        "gates": "",
         "homes": homes,
         "zones": outlines["zones"],
         "communities": outlines["communities"],
@@ -151,6 +167,9 @@ class LiveControls:
 
     _model: LiveModel
     send: Callable[..., None]
+    _repr_mimebundle_: Callable[..., Any]
+    _kept: Any = None
+    _timer: asyncio.TimerHandle | None = None
     _chosen = ""
     _lang = "zh"
 
@@ -166,13 +185,19 @@ class LiveControls:
 
     def _still(self) -> str:
         """Return the map as a picture, with what is to be done to drag facilities."""
-        model = self._model
-        after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
+        model, after = self._model, self._after()
         cover = coverage(after, rules=[model.rule], profile=model.walker)
-        how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。")
+        how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本。")
+        how += say("也可以用 python run.py app。") if has_launcher() else ""
         note = f"<p>{how}</p>"
         note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
-        return note + picture(after, cover, rule=model.rule, lang=self._lang)
+        drawn = picture(after, cover, rule=model.rule, lang=self._lang)
+        return f'<div class="xl-still">{image(drawn, repr(self))}{note}</div>{_ONE_OF_TWO}'
+
+    def _after(self) -> District:
+        """Return the district as it is after what was done."""
+        model = self._model
+        return self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
 
     # what the page asks for
 
@@ -183,7 +208,9 @@ class LiveControls:
             self._act(message)
         except (XinheError, ValueError) as error:
             said = str(error)
-        self._tell(said, message.get("seq"), message.get("view"))
+        home = message.get("home") if message.get("do") == "walk" else None
+        self._tell(said, message.get("seq"), message.get("view"), home if isinstance(home, int) else None)
+        self._keep_soon()
 
     def _act(self, message: Mapping[str, Any]) -> None:
         model, do = self._model, message.get("do")
@@ -202,11 +229,38 @@ class LiveControls:
         elif do in ("step_back", "step_forward", "reset"):
             getattr(model, do)()
 
-    def _tell(self, said: str = "", seq: object = None, view: object = None) -> None:
+    def _tell(self, said: str = "", seq: object = None, view: object = None, home: int | None = None) -> None:
+        """Tell the page what stands now; the walk of a home only where it was just asked for, so that none is ever an old one."""
+        model = self._model
         with speaking(self._lang):
-            content, arrays = state_of(self._model, self._chosen)
+            content, arrays = state_of(model, self._chosen)
+            if home is not None and 0 <= home < len(model.homes.names):
+                content["walk"] = walk_shown(model, self._after(), home) or {"home": home, "legs": None}
         text = self.scenario().text()
         self.send({"state": content, "toml": text, "say": said, "seq": seq, "view": view}, buffers=arrays)
+
+    # what a notebook keeps
+
+    def _ipython_display_(self) -> None:
+        """Show the picture, and the map below it: whichever of the two works where the notebook is opened is seen."""
+        from IPython.display import display
+
+        refuse_uncleared(self._model.district.manifest, "打开活地图")
+        self._kept = display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True, display_id=True)
+        data = self._repr_mimebundle_()[0]
+        display({**data, "text/html": "<span></span>"}, raw=True)
+
+    def _keep_soon(self) -> None:
+        """Draw the picture anew once the hand has rested, so that a notebook keeps what was seen last."""
+        if self._kept is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        with suppress(RuntimeError):  # no kernel is listening: a program asked
+            self._timer = asyncio.get_running_loop().call_later(_RESTED_S, self._keep_now)
+
+    def _keep_now(self) -> None:
+        self._kept.update({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
 
     # what a program does
 
@@ -268,9 +322,7 @@ def _widget_class(lang: str = "zh") -> Callable[[LiveModel, int], LiveControls]:
         import anywidget
         import traitlets
     except ImportError as error:
-        raise EnvironmentProblem(
-            '活地图需要 anywidget：在程序的文件夹里运行 python run.py lab（会自动装好），或 pip install "xinhe-geo[lab]"'
-        ) from error
+        raise EnvironmentProblem(f"活地图需要 anywidget：{how_to_install('lab', 'lab')}") from error
 
     class LiveMap(LiveControls, anywidget.AnyWidget):
         """The live map; see `live`."""

@@ -8,6 +8,7 @@ travels as the very float64 values Python computes with; only what is merely dra
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..access import (
     TOLERANCE_MIN,
     basis_text,
     bound_of,
+    corners_out,
     facility_entrances,
     home_entrances,
     home_points,
@@ -40,6 +42,8 @@ from ..core import (
     UnknownNameError,
     crs_label,
     language,
+    named_by_homes,
+    renewal_is_confirmed,
     say,
     web_file,
     whole_page,
@@ -48,7 +52,7 @@ from ..district import District, place_title, rule_name, to_degrees, walker_name
 from .basemap import Label, Layer, border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .scripts import spoken_script
-from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, wording
+from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, role, wording
 
 #: The sets of rules a meeting may choose from, and what they are called.
 PRESETS: Mapping[str, str] = {PLAN: OF_PLAN, "td1063": "体检评估", "elderly": "老年人"}
@@ -56,7 +60,9 @@ DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和�
 #: What the page looks like; English words take more room.
 STYLES = {"zh": ("maps/meeting.css",), "en": ("maps/meeting.css", "maps/meeting-en.css")}
 #: Scripts in the order they build on each other.
-SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/meeting-sheet.js", "maps/meeting.js")
+SCRIPTS = tuple(f"maps/meeting{part}.js" for part in ("-engine", "-walk", "-map", "-sheet", ""))
+#: Where the page has its proposed places: none, when it is made.
+_SITES = '<script type="application/json" id="xh-sites">{}</script>'
 #: A street this near to a walled compound is no place to put a facility: it would stand inside the wall.
 WALL_M = 0.1
 #: What is shown first is at least this wide and high (metres).
@@ -74,6 +80,7 @@ def preset_text(district: District, preset: str) -> str:
     return say(PRESETS[preset])
 
 
+@named_by_homes
 def meeting(district: District) -> str:
     """
     Return `meeting.html`: the district as one self-contained page that computes coverage while facilities are dragged.
@@ -96,12 +103,29 @@ def meeting(district: District) -> str:
     return _page(district, *page)
 
 
+def with_sites(page: str, sites: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """
+    Return the page with proposed places to choose from, which take longer to work out than the page itself.
+
+    Parameters
+    ----------
+    page
+        Result of `meeting`.
+    sites
+        Rule -> one plan per number of places: `places` (name, x and y of each), `zones` (per place the rings in which it may stand),
+        `people` and `people_60plus` that gain, `short_of_proof`.
+    """
+    text = json.dumps(sites, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return page.replace(_SITES.format("{}"), _SITES.format(text), 1)
+
+
 def _page(district: District, css: str, data: str, script: str) -> str:
     t = wording(language())
     policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     body = f"""<body data-old="{t["old"]}">
 <noscript><p class="old">{t["script"]}</p></noscript>
 <script type="text/plain" id="xh-data">{data}</script>
+{_SITES.format("{}")}
 <script>
 {script}</script>"""
     return whole_page(say("{0} 选址推演", place_title(district)), f"\n{css}", body, policy=policy)
@@ -145,6 +169,7 @@ def _content(district: District) -> dict[str, Any]:
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": network,
         "walls": _walls(district),
+        "gates": packed(_gate_spots(district), "<f8"),
         "homes": packed_homes(district, outlines, origin),
         "zones": outlines["zones"],
         "communities": outlines["communities"],
@@ -288,6 +313,8 @@ def packed_network(district: District) -> dict[str, Any]:
     edges = district.network.edges
     xy, part = shapely.get_coordinates(edges.geometry.array, return_index=True)
     classes = {c: i for i, entry in enumerate(house_style()["roads"]) for c in entry["classes"]}
+    names = edges["name"].fillna("").astype(str) if "name" in edges else pd.Series("", index=edges.index)
+    listed = sorted(set(names))
     look = edges["class"].fillna("").astype(str).map(lambda c: classes.get(c, classes[""]))
     return {
         "nodes": len(district.network.nodes),
@@ -301,6 +328,8 @@ def packed_network(district: District) -> dict[str, Any]:
         "public": packed(edges["home"].isna(), "<u1"),
         "added": packed(district.network.added, "<i4", "steps"),
         "look": packed(look, "<u1"),
+        "name": packed(names.map({name: i for i, name in enumerate(listed)}), "<u2"),
+        "names": listed,
         "closed": packed(_in_compounds(district, edges), "<u1"),
     }
 
@@ -325,14 +354,28 @@ def _in_compounds(district: District, edges: gpd.GeoDataFrame) -> np.ndarray:
     return closed
 
 
-def _walls(district: District) -> dict[str, str]:
-    """Return the barriers as float64 lines: a facility's way to its street never crosses one."""
+def _walls(district: District) -> dict[str, Any]:
+    """Return the barriers as float64 lines, and what each is called: a facility's way to its street never crosses one."""
     barriers = district.barriers
-    lines = (
-        shapely.get_parts(np.asarray(barriers.geometry.array)) if barriers is not None else np.array([], dtype=object)
-    )
+    lines, names = np.array([], dtype=object), list[str]()
+    if barriers is not None:
+        lines, row = shapely.get_parts(np.asarray(barriers.geometry.array), return_index=True)
+        names = barriers["name"].fillna(barriers["kind"]).astype(str).iloc[row].tolist()
     xy, part = shapely.get_coordinates(lines, return_index=True)
-    return {"xy": packed(xy, "<f8", "points"), "count": packed(np.bincount(part, minlength=len(lines)), "<u4")}
+    count = packed(np.bincount(part, minlength=len(lines)), "<u4")
+    return {"xy": packed(xy, "<f8", "points"), "count": count, "name": names}
+
+
+def _gate_spots(district: District) -> np.ndarray:
+    """Return where the gates are, x and y in turn, in their order."""
+    gates = district.gates
+    return np.empty(0) if gates is None else shapely.get_coordinates(gates.geometry.array).ravel()
+
+
+def _gate_numbers(district: District, gates: pd.Series) -> np.ndarray:
+    """Return each gate's number in that order, -1 for none."""
+    known = pd.Index([]) if district.gates is None else district.gates.index
+    return np.where(gates.notna(), known.get_indexer(gates), -1)
 
 
 def degree_frame(district: District, bounds: tuple[float, float, float, float]) -> dict[str, Any]:
@@ -369,7 +412,7 @@ def packed_homes(
         return {
             **empty,
             "points": {"xy": "", "home": "", "weight": ""},
-            "doors": dict.fromkeys(("point", "edge", "at", "access"), ""),
+            "doors": {**dict.fromkeys(("point", "edge", "at", "access", "gate"), ""), "corners": []},
             "level": None,
         }
     points, groups = home_points(district), district.groups
@@ -392,24 +435,27 @@ def packed_homes(
             "home": packed(points["home"].map(number), "<i4", "steps"),
             "weight": packed(points["weight"], "<f8"),
         },
-        "doors": _packed_doors(home_entrances(district)),
+        "doors": _packed_doors(district, None),
         "level": _level_doors(district),
     }
 
 
-def _packed_doors(doors: pd.DataFrame) -> dict[str, Packed]:
+def _packed_doors(district: District, level: Profile | None) -> dict[str, Any]:
+    doors, corners = home_entrances(district, level), corners_out(district, level)
     return {
         "point": packed(doors["place"], "<i4", "steps"),
         "edge": packed(doors["edge"], "<i4", "steps"),
         "at": packed(doors["at_m"], "<f8"),
         "access": packed(doors["access_m"], "<f8"),
+        "gate": packed(_gate_numbers(district, doors["gate"]), "<i4", "steps"),
+        "corners": [[row, np.round(xy, 2).tolist()] for row, xy in corners.items()],  # only drawn
     }
 
 
-def _level_doors(district: District) -> dict[str, Packed] | None:
+def _level_doors(district: District) -> dict[str, Any] | None:
     """Return the ways out of homes for those who take no stairs; None where there are none, or nobody is like that."""
     level = _level(district)
-    return None if level is None else _packed_doors(home_entrances(district, level))
+    return None if level is None else _packed_doors(district, level)
 
 
 def _level(district: District) -> Profile | None:
@@ -432,7 +478,7 @@ def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFra
 def _facilities(district: District, kinds: Sequence[str], communities: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     frame = shown_facilities(district, kinds)
     names = ("id", "name", "kind", "state", "community", "typed", "books", "basis")
-    arrays = ("place", "edge", "at", "access", "x", "y")
+    arrays = ("place", "edge", "at", "access", "x", "y", "gate")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
         return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty, "level": None}
@@ -466,6 +512,7 @@ def _entered(district: District, frame: gpd.GeoDataFrame, level: Profile | None)
         "access": packed(doors["access_m"], "<f8"),
         "x": packed(doors["x"], "<f8"),
         "y": packed(doors["y"], "<f8"),
+        "gate": packed(_gate_numbers(district, doors["gate"]), "<i4"),
     }
     return {"doors": at, "inside": _inside(district, doors)}
 
@@ -514,10 +561,24 @@ def id_prefix(district: District) -> str:
     return prefix
 
 
-def packed_parcels(district: District, origin: np.ndarray) -> list[dict[str, Any]]:
-    """Return the candidate sites: renewal parcels, each with a point on it."""
+def renewal_in_words(district: District) -> str:
+    """Say which parcels a meeting page has, or has left out and how that is changed; nothing where there are none."""
     parcels = layer_of(district, "parcels")
-    if parcels is None:
+    if parcels is None or parcels.empty:
+        return ""
+    names = say("、").join(names_or_ids(parcels["name"], parcels.index))
+    if renewal_is_confirmed(district.manifest):
+        return say(
+            "meeting.html 里有更新地块（renewal_outputs 已确认：{0}）：{1}", district.manifest["renewal_outputs"], names
+        )
+    told = 'meeting.html 里没有写入更新地块：{0}。更新资料默认是内部的；可以给人看，就在 district.toml 写 renewal_outputs = "确认人 日期"'
+    return say(told, names)
+
+
+def packed_parcels(district: District, origin: np.ndarray) -> list[dict[str, Any]]:
+    """Return the candidate sites: renewal parcels, each with a point on it; none where nobody has confirmed that they may be shown."""
+    parcels = layer_of(district, "parcels")
+    if parcels is None or not renewal_is_confirmed(district.manifest):
         return []
     spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(parcels.geometry.array)))
     shapes = _drawn(parcels.geometry, "A", origin)
@@ -602,4 +663,5 @@ def _label(label: Label, origin: np.ndarray) -> dict[str, Any]:
 def looks() -> dict[str, Any]:
     """Return the colours and widths that the page draws with."""
     style = house_style()
-    return {k: style[k] for k in ("paper", "labels", "place", "parcel", "home", "cover", "presence", "straight", "gap")}
+    shown = ("paper", "labels", "place", "parcel", "home", "cover", "presence", "straight", "gap")
+    return {**{k: style[k] for k in shown}, "proposed": {"fill": role("gain"), "line": role("ink")}}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..core import english, language
+from ..core import as_typed, by_cells, english, language, renamed
 
 _HAN = re.compile(r"[\u3001-\u303f\u3400-\u9fff\uff00-\uffef]")
 #: What a script is made of, as far as texts are concerned; a slash after one of these signs begins a pattern.
@@ -37,16 +37,19 @@ def spoken_script(script: str) -> str:
     KeyError
         A text that stands in no catalogue.
     """
-    return script if language() == "zh" else _english(script)
+    return as_typed(renamed(script) if language() == "zh" else _english(script, by_cells()))
 
 
 @functools.cache
-def _english(script: str) -> str:
+def _english(script: str, cells: bool) -> str:
+    """Return a script in English; `cells` says for which of the two names of homes it is kept."""
     catalogue, parts, at = english()["scripts"], [], 0
     for text in _texts(script):
         parts.append(script[at : text.start])
         parts.append(
-            _literal(catalogue[text.sentence], text.values) if _HAN.search(text.sentence) else _as_it_was(text)
+            _literal(renamed(catalogue[text.sentence]), text.values, cells)
+            if _HAN.search(text.sentence)
+            else _as_it_was(text, cells)
         )
         at = text.end
     return "".join([*parts, script[at:]])
@@ -61,17 +64,17 @@ def sentences(script: str) -> list[str]:
     return found
 
 
-def _literal(said: str, values: tuple[str, ...]) -> str:
+def _literal(said: str, values: tuple[str, ...], cells: bool) -> str:
     """Return a text as code; what is worked out stands where its number stands."""
     if not values:
         return json.dumps(said, ensure_ascii=False)
     plain = said.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
-    return "`" + re.sub(r"\{(\d)\}", lambda m: "${" + _english(values[int(m.group(1))]) + "}", plain) + "`"
+    return "`" + re.sub(r"\{(\d)\}", lambda m: "${" + _english(values[int(m.group(1))], cells) + "}", plain) + "`"
 
 
-def _as_it_was(text: _Text) -> str:
+def _as_it_was(text: _Text, cells: bool) -> str:
     """Return a template without Chinese of its own; what is worked out in it may have some."""
-    return _literal(text.sentence, text.values)
+    return _literal(text.sentence, text.values, cells)
 
 
 def _texts(script: str) -> Iterator[_Text]:

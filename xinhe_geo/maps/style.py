@@ -14,7 +14,18 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import DEMONSTRATION, Rule, UnknownNameError, crs_label, speaking, strictest, suppressed, web_file, word
+from ..core import (
+    DEMONSTRATION,
+    Rule,
+    UnknownNameError,
+    crs_label,
+    renamed,
+    speaking,
+    strictest,
+    suppressed,
+    web_file,
+    word,
+)
 from ..district import District, rule_name
 
 #: Stands before names of a picture's own until the picture is complete; no text can hold it.
@@ -61,7 +72,7 @@ def wording(lang: str) -> dict[str, str]:
     known = json.loads(web_file("maps/texts.json"))
     if lang not in known:
         raise UnknownNameError("语言", lang, list(known))
-    return dict(known[lang])
+    return {key: renamed(text) if isinstance(text, str) else text for key, text in known[lang].items()}
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from .streets import Streets
 Barriers: TypeAlias = gpd.GeoSeries | gpd.GeoDataFrame | Sequence[shapely.Geometry] | NDArray[Any]
 #: An index of some edges, and their numbers.
 EdgeTree: TypeAlias = tuple[shapely.STRtree, Ints]
+#: Steps of a barrier that are held against a leg together: a river of thousands would be walked along for each leg.
+PIECE = 16
 
 
 def nearest_edges(
@@ -122,7 +124,21 @@ def barrier_tree(barriers: Barriers | None, crs: pyproj.CRS) -> shapely.STRtree 
         there = shapes if shapes.crs is None or shapes.crs == crs else shapes.to_crs(crs)
         lines = there.to_numpy()
     lines = np.asarray(lines, object)
-    return shapely.STRtree(lines) if len(lines) else None
+    return shapely.STRtree(np.concatenate([_pieces(line) for line in lines])) if len(lines) else None
+
+
+def _pieces(line: shapely.Geometry) -> np.ndarray:
+    """Cut a long line into short ones, each of which has its first step in common with the one before: no crossing is lost between."""
+    whole = np.array([line], dtype=object)
+    if line.geom_type != "LineString" or shapely.get_num_points(line) <= 2 * PIECE:
+        return whole
+    xy = shapely.get_coordinates(line)
+    starts = np.arange(0, len(xy) - 2, PIECE - 1)
+    closing = [xy[[-2, 0, 1]]] if np.array_equal(xy[0], xy[-1]) else []
+    return shapely.linestrings(
+        np.concatenate(runs := [*(xy[at : at + PIECE + 1] for at in starts), *closing]),
+        indices=np.repeat(np.arange(len(runs)), [len(run) for run in runs]),
+    )
 
 
 def crossing(start: Floats, stop: Floats, barriers: shapely.STRtree) -> Flags:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core import SourceError, XinheError
 from .arrays import Ints, StrPath
+from .pbf_order import nodes_in_order
 
 if TYPE_CHECKING:
     from osmium import FileProcessor, SimpleWriter
@@ -69,7 +70,7 @@ def in_order(path: StrPath | Extract) -> Iterator[Extract]:
     file = opened(path)
     with explained(path), tempfile.TemporaryDirectory() as room:
         deleted = frozenset[tuple[str, int]]()
-        whole = _is_in_order(file)
+        whole = _is_in_order(file, Path(path))
         if b"action=" in _plain_text(Path(path)):
             deleted = _deleted_in_editor(Path(path))
         if not whole or deleted:
@@ -192,14 +193,19 @@ def _refers_to(thing: Node | Way | Relation) -> list[int]:
     return [member.ref for member in thing.members] if isinstance(thing, Relation) else []
 
 
-def _is_in_order(file: File) -> bool:
+def _is_in_order(file: File, path: Path) -> bool:
     """Return whether the objects come as nodes, ways, relations, by id, each once, with positive ids and none deleted."""
     header = processor(file).header
     if header.has_multiple_object_versions:
         return False
-    promised = header.get("sorting") == "Type_then_ID"
+    promised: bool | None = header.get("sorting") == "Type_then_ID"
+    # Nodes are millions: they stand where a header says so, or the numbers they are packed as; the order of ways and relations,
+    # and what they refer to, is seen here.
+    if not promised:
+        promised = nodes_in_order(path)
+        if promised is False:
+            return False
     last, kind = 0, "n"
-    # Nodes are millions, and stand where a header says so; the order of ways and relations, and what they refer to, is seen here.
     for thing in _objects(file, nodes=not promised):
         number = thing.id
         if (own := thing.type_str()) != kind:

@@ -139,9 +139,9 @@ def unit_lines(district: District, year: int | None = None) -> pd.DataFrame:
     Returns
     -------
     lines
-        Index unit (as the parcels' ledger names it), line. Columns label, low, high (of the unit: its parcels together; missing where one of them
-        lacks a figure), operator, limit, limit_unit, side ("within", "beyond", "across" where the range reaches over the line, "unknown"),
-        lacks (parcel and figure that nobody has filled in), confidence, standard, source.
+        Index unit (as the parcels' ledger names it), line. Columns parcels (its list), label, low, high (of the unit: its parcels
+        together; missing where one of them lacks a figure), operator, limit, limit_unit, side ("within", "beyond", "across" where the
+        range reaches over the line, "unknown"), lacks (parcel and figure that nobody has filled in), confidence, standard, source.
     """
     parcels, table = district.parcels, district.rows.get("unit_lines")
     facts, when = district.rows.get("parcel_facts"), LAST if year is None else year
@@ -153,9 +153,10 @@ def unit_lines(district: District, year: int | None = None) -> pd.DataFrame:
     lines = {}
     for unit, members in units.items():
         for line, about in () if table is None else table.iterrows():
-            lines[unit, str(line)] = _line(district, members, about, when)
+            lines[unit, str(line)] = {"parcels": members, **_line(district, members, about, when)}
     index = pd.MultiIndex.from_tuples(list(lines), names=["unit", "line"])
     columns = [
+        "parcels",
         "label",
         "low",
         "high",

@@ -27,7 +27,7 @@ from ..access import (
     sharing_of,
     summary,
 )
-from ..core import BASIS_LABELS, DEMONSTRATION, LAYERS, SitingError, language, say, speaking, word
+from ..core import BASIS_LABELS, DEMONSTRATION, LAYERS, SitingError, language, named_by_homes, say, speaking, word
 from ..district import District, layer_name, rule_name
 from ..ledger import ledger
 from ..maps import leading_rules, promised_rules
@@ -224,6 +224,7 @@ def _reached(row: _Target) -> str:
     return "" if was == now else say("达到") if now else say("不再达到")
 
 
+@named_by_homes
 def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> Analysis:
     """Return the analysis of a district, in the language that is spoken, with all but the ledger worked out."""
     tell, results = progress or (lambda _: None), Analysis.of(district, preset)

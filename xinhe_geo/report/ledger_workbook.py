@@ -21,6 +21,7 @@ from ..core import (
     growing,
     language,
     listed_words,
+    named_by_homes,
     parted,
     say,
     speaking,
@@ -38,6 +39,7 @@ from ..ledger import (
     canonical,
     claims_sheet,
     community_sheet,
+    decimals_of,
     draft_sheet,
     foot,
     left_out,
@@ -62,10 +64,13 @@ TASKS_SHEET = "任务分解表"
 _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 #: What a 街道 fills in by hand; kept from one run to the next.
 OFFICE = "责任科室"
-USER_COLUMNS = (OFFICE, "配合单位", "年度节点", "进度", "佐证材料")
+#: … and the one that says by when.
+BY_WHEN = "年度节点"
+USER_COLUMNS = (OFFICE, "配合单位", BY_WHEN, "进度", "佐证材料")
 _HEADER_ROW = 2
 
 
+@named_by_homes
 def ledger_workbook(
     district: District,
     table: pd.DataFrame,
@@ -323,6 +328,8 @@ def _source_sheet(district: District) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+#: How a cell shows a number with so many decimals.
+FORMATS = ("#,##0", "#,##0.0", "0.00", "0.000")
 #: How wide columns are, in characters; others 12.
 _WIDE = {
     "任务": 7,
@@ -456,7 +463,7 @@ class _Styles:
     def of(self, look: Mapping[str, object], value: object, *, starts: bool) -> Look:
         """Return a look, with the digits a number deserves; a row that starts something has a line above it."""
         base = {"text_wrap": True, "valign": "top", "top": 1, "top_color": "#8FA1AD" if starts else "#E6E1D8"}
-        whole = {**base, **look, **({"num_format": _digits(float(value))} if _is_number(value) else {})}
+        whole = {**base, **look, **({"num_format": FORMATS[decimals_of(float(value))]} if _is_number(value) else {})}
         key = tuple(whole.items())
         if key not in self.made:
             self.made[key] = self.book.add_format(whole)
@@ -497,13 +504,6 @@ def _heights(rows: pd.DataFrame) -> list[float]:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _digits(value: float) -> str:
-    """Return the format that shows a number in as many digits as `number_text`."""
-    if value == round(value) or abs(value) >= 1000:
-        return "#,##0"
-    return "#,##0.0" if abs(value) >= 10 else "0.00" if abs(value) >= 1 else "0.000"
 
 
 def _write_cell(sheet: Worksheet, i: int, j: int, value: object, style: Look) -> None:

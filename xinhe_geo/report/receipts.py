@@ -38,6 +38,7 @@ from ..core import (
     SourceError,
     UnknownNameError,
     amount,
+    named_by_homes,
     per_cent,
     refuse_uncleared,
     say,
@@ -50,7 +51,19 @@ from ..ledger import ledger as evaluate
 from .analysis import Analysis
 from .story.change import with_net
 from .story.story import Story
-from .sums import having, joined, moved, number_form, of_ledger, of_remedies, of_story, other_ways, way_label, weights
+from .sums import (
+    having,
+    joined,
+    moved,
+    number_form,
+    of_ledger,
+    of_remedies,
+    of_steps,
+    of_story,
+    other_ways,
+    way_label,
+    weights,
+)
 
 Receipt = dict[str, Any]
 #: The columns of a point in a receipt: what is walked on the first street goes on at `onward` (a step, or a door of a facility).
@@ -59,6 +72,7 @@ POINT = ("home", "point", "x", "y", "gate", "metres_before_street", "street", "m
 DECIMALS = 12
 
 
+@named_by_homes
 def receipt(
     district: District, figure: Named, *, after: District | None = None, to: str | Path | None = None
 ) -> Receipt:
@@ -73,7 +87,8 @@ def receipt(
         A rule, or the kind it leads, by code, name or row: its headline (brief, sheets, workbook). A measure of the ledger: the value of
         its row. A community: who lives there, how
         long its walks are. RULE/COMMUNITY, MEASURE/COMMUNITY: how it stands there. RULE/HOME: whom of a home a rule misses. RULE/site: what
-        one more place brings. RULE/pace: what slower and faster walkers come to.
+        one more place brings; RULE/+1, RULE/+2, RULE/+3: what so many bring. RULE/5min, RULE/10min ...: whom a walk of so long reaches.
+        RULE/pace: what slower and faster walkers come to.
     after
         The district with a plan (`plan.on(district)`): of a rule, what the comparison of the two says.
     to
@@ -392,8 +407,13 @@ def _parts(district: District, parts: Terms) -> Receipt:
 def _of_part(district: District, figure: str) -> Receipt:
     """Return a figure of a part: a community, or what a rule or a measure says of a community or a home."""
     story = Story(Analysis.of(district))
-    anew = figure.endswith(("/site", "/pace"))
-    sums = of_remedies(story) if anew else joined(of_story(story), of_ledger(district, evaluate(district)))
+    _, _, part = figure.rpartition("/")
+    if part in ("site", "pace"):
+        sums = of_remedies(story)
+    elif part.startswith("+"):
+        sums = joined(of_story(story), of_steps(story))
+    else:
+        sums = joined(of_story(story), of_ledger(district, evaluate(district)))
     own = sums.get(figure, [])
     if not own:
         raise UnknownNameError("规则、量法，或它们的一部分", figure, [*map(str, district.rules.index), *sums])

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from .. import maps
-from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told, write_text
+from ..core import Rule, UnknownNameError, Worker, named_by_homes, refuse_uncleared, say, speaking, told, write_text
 from ..district import District, must_be_district, rule_name
 from ..ledger import (
     RECORDS,
@@ -46,7 +46,7 @@ from ..maps import (
 from .analysis import Analysis, Progress
 from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
-from .ledger_workbook import ledger_workbook, responsible
+from .ledger_workbook import ledger_workbook, read_tasks, responsible
 from .pages.brief import brief_page, with_links
 from .pages.ground import ground_page
 from .pages.plans import comparison, comparison_files
@@ -63,6 +63,7 @@ DOCUMENTS = {"sheet": "现状总图.pdf", "word": "汇报.docx", "slides": "汇�
 
 
 @told("写会议材料", 7)
+@named_by_homes
 def brief(
     district: District,
     to: str | Path = "output",
@@ -158,6 +159,7 @@ def _without_homes(district: District, to: Path, preset: str, tell: Progress, la
     return pd.DataFrame(columns=columns).rename_axis("rule")
 
 
+@named_by_homes
 def documents(
     district: District,
     names: str | Sequence[str] = tuple(DOCUMENTS),
@@ -249,6 +251,7 @@ class _Run(NamedTuple):
     against: District | None = None
 
 
+@named_by_homes
 def write_report(
     district: District,
     results: Analysis,
@@ -323,20 +326,21 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
         run.aside(_write_map, district, results, name, folder / "maps") for name in reversed(_maps(district, results))
     ]
     run.tell(say("写会议用的活地图"))
-    for file, page in run.ahead().items():
-        write_text(folder / file, page)
+    ahead = run.ahead()
     run.tell(say("画地图"))
     shown = [fetch() for fetch in reversed(drawn)]
     filed()
     found = sited()
+    for file, page in ahead.items():
+        write_text(folder / file, maps.with_sites(page, found))
     write_text(folder / KEPT, text_of(results, found))
     if story.change is not None:
         comparison_files(story.change, story.change.names, folder, run.tell)
     run.tell(say("写简报"))
-    for file, page in made("results", Shown(district, results)):
-        write_text(folder / file, page)
     offices = {} if judged is None else responsible(judged.table, target / LEDGER_BOOK)
     story = replace(story, sites=found, offices=offices)
+    for file, page in made("results", Shown(district, story)):
+        write_text(folder / file, page)
     index = brief_page(story, shown, [p for p in PAGES if (folder / p.file).exists()], changed)
     write_text(folder / "index.html", with_links(index, target))
     return now
@@ -398,10 +402,12 @@ def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
     district, table = own.district, own.table
     ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
     maps.evidence(district, table).save(folder / EVIDENCE)
-    for file, page in made("ledger", Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE})):
+    shown = Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE}, read_tasks(earlier))
+    for file, page in made("ledger", shown):
         write_text(folder / file, page)
 
 
+@named_by_homes
 def write_ledger(
     district: District,
     table: pd.DataFrame,

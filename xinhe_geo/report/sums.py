@@ -32,11 +32,12 @@ from ..ledger import (
     walked_minutes,
 )
 from ..siting import sites, sites_plan
-from .analysis import Comparison
-from .story.change import Change
+from .story.change import LIVING, Change
+from .story.front import TOLD_AT
 from .story.places import community_facts
-from .story.records import Figure, Goal
+from .story.records import GOALS, Curve, Figure, Goal
 from .story.story import Story
+from .tables import NET, cell_text
 
 #: One figure: `label`, `how` its rows (id, name, value, weight) come to it, `times` what, and `printed` (what, format, text).
 Sum = dict[str, Any]
@@ -131,6 +132,9 @@ def of_story(story: Story) -> Sums:
     for gap in story.gaps:
         own = analysis.cover.xs(gap.rule, level="rule").loc[[gap.home]]
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
+    for grown in story.curves:
+        found |= _of_curve(district, grown)
+    found[GOALS] = _of_tally(story)
     homes = district.homes
     if homes is None:
         return found
@@ -138,6 +142,34 @@ def of_story(story: Story) -> Sums:
         there = homes[(district.groups["community"].reindex(homes.index) == row.code).to_numpy()]
         found.setdefault(row.code, []).extend(of_figure(row.name, Parts(there["name"], there["people"]), row.living))
     return found
+
+
+def _of_curve(district: District, grown: Curve) -> Sums:
+    """Return the sums of what a curve is told at: of whom a walk reaches something in so many minutes."""
+    rule, goal, found = district.rule(grown.goal.rule), grown.goal, Sums()
+    denominator = "people" if rule.denominator == "community" else rule.denominator
+    for figure, at in zip(grown.told, TOLD_AT, strict=True):
+        asked = replace(rule, metric="reach", method="walk_min", minutes=float(at))
+        own = coverage(district, rules=[asked]).xs(rule.name, level="rule")
+        label = say("{0}：{1}", goal.label, say("{0} 分钟", at))
+        found[figure.about] = of_figure(label, _served(own, weights(own, denominator)), figure)
+    return found
+
+
+def _of_tally(story: Story) -> list[Sum]:
+    """Return which goals are met, which are not, and of which nobody can say: of the sentence that counts them."""
+    states = {"目标": story.goals, "做到": [g for g in story.goals if g.state == "whole"]}
+    states |= {"还差": [g for g in story.goals if g.state == "short"]}
+    states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
+    return [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
+
+
+def counting(label: str, names: Sequence[str]) -> Sum:
+    """Return the sum of how many there are of something, by their names."""
+    one = pd.Series(1.0, index=[str(number) for number in range(1, len(names) + 1)])
+    return Parts(pd.Series(list(names), index=one.index, dtype="str"), one).of(
+        label, [[say("数值"), "{value:,.0f}", amount(len(names))]]
+    )
 
 
 def _who(figure: Figure) -> str:
@@ -252,30 +284,8 @@ def of_remedies(story: Story) -> Sums:
     for remedy in story.remedies:
         rule = district.rule(remedy.rule)
         after = sites_plan(sites(district, remedy.rule, 1)).on(district)
-        a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
-        more = Parts(a["name"], (b["served"] - a["served"]) * a[remedy.gained.of])
-        denominator = "homes" if rule.denominator == "community" else rule.denominator
-        found[f"{rule.name}/site"] = [
-            *of_figure(remedy.label, more, remedy.gained),
-            *of_figure(title("之前"), _served(a, weights(a, denominator)), remedy.before),
-            *of_figure(title("之后"), _served(b, weights(b, denominator)), remedy.after),
-        ]
-    for step in (one for steps in story.steps.values() for one in steps):
-        rule = district.rule(step.rule)
-        spots = [{"facility": f"step-{p.tag}", "kind": rule.kinds[0], "xy": [p.x, p.y]} for p in step.places]
-        after = Scenario("steps", edits=tuple(Edit("open_facility", spot) for spot in spots)).on(district)
-        a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
-        denominator = "homes" if rule.denominator == "community" else rule.denominator
-        found[f"{rule.name}/{step.number}"] = [
-            *of_figure(
-                rule_name(district, rule),
-                Parts(a["name"], (b["served"] - a["served"]) * a[step.gained.of]),
-                step.gained,
-            ),
-            *of_figure(title("之前"), _served(a, weights(a, denominator)), step.before),
-            *of_figure(title("之后"), _served(b, weights(b, denominator)), step.after),
-            *of_figure(_who(step.left), _missed(b, step.left.of), step.left),
-        ]
+        told = (remedy.label, remedy.gained, remedy.before, remedy.after)
+        found[f"{rule.name}/site"], _ = _brought(district, after, rule, told)
     for pace in story.paces:
         rule = district.rule(pace.rule)
         walker, sums = district.profile(rule.profile), list[Sum]()
@@ -285,7 +295,37 @@ def of_remedies(story: Story) -> Sums:
             denominator = "homes" if rule.denominator == "community" else rule.denominator
             sums += of_figure(f"{pace.label} {who.speed_m_s:g} m/s", _served(own, weights(own, denominator)), figure)
         found[f"{rule.name}/pace"] = sums
+    return {**found, **of_steps(story)}
+
+
+def of_steps(story: Story) -> Sums:
+    """Return the sums of what one, two and three more places bring: each is built, and worked out anew."""
+    district, found = story.district, Sums()
+    for step in (one for steps in story.steps.values() for one in steps):
+        rule = district.rule(step.rule)
+        spots = [{"facility": f"step-{p.tag}", "kind": rule.kinds[0], "xy": [p.x, p.y]} for p in step.places]
+        after = Scenario("steps", edits=tuple(Edit("open_facility", spot) for spot in spots)).on(district)
+        told = (rule_name(district, rule), step.gained, step.before, step.after)
+        sums, own = _brought(district, after, rule, told)
+        found[step.about] = [*sums, *of_figure(_who(step.left), _missed(own, step.left.of), step.left)]
     return found
+
+
+def _brought(
+    district: District, after: District, rule: Rule, told: tuple[str, Figure, Figure, Figure]
+) -> tuple[list[Sum], pd.DataFrame]:
+    """Return the sums of what new places bring (label; who is reached more; both shares), and the coverage of the rule with them."""
+    label, gained, *shares = told
+    a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
+    found = of_figure(label, Parts(a["name"], (b["served"] - a["served"]) * a[gained.of]), gained)
+    for state, own, what, figure in zip((district, after), (a, b), ("之前", "之后"), shares, strict=True):
+        if rule.metric != "presence":
+            found += of_figure(title(what), _served(own, weights(own, rule.denominator)), figure)
+        elif figure.known:  # of communities, whoever lives there
+            printed = [[say("数值"), "{value:.0%}", figure.text]]
+            side = {"label": title(what), "how": "share", "rows": having(state, rule), "printed": printed}
+            found.append({**side, "code": figure.code, "of": figure.of})
+    return found, b
 
 
 # --- the ledger and its communities ---------------------------------------------------------------------------------------
@@ -315,14 +355,17 @@ def number_form(value: float, unit: str) -> list[str]:
 
 
 def _of_measure(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
+    made, printed = _made_of(district, m), [number_form(float(row["value"]), str(row["unit"]))]
+    return [] if made is None else [{"label": str(row["label"]), **made, "printed": printed}]
+
+
+def _made_of(district: District, m: Mapping[str, Any]) -> Sum | None:
+    """Return what the number of a measure is added up from; None where that cannot be told."""
     try:
         parts = terms(district, m)
     except Lacks:
-        parts = None
-    if parts is None:
-        return []
-    printed = [number_form(float(row["value"]), str(row["unit"]))]
-    return [{"label": str(row["label"]), **_of_terms(district, m, parts), "printed": printed}]
+        return None
+    return None if parts is None else _of_terms(district, m, parts)
 
 
 def _otherwise(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
@@ -435,43 +478,159 @@ def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, inside:
 # --- a comparison ---------------------------------------------------------------------------------------------------------
 
 
+def abouts(change: Change) -> dict[str, list[str]]:
+    """Return, per table of a comparison, what the figures of each row are about: places of its page of sums."""
+    users = change.users
+    return {
+        "一页表": [str(rule) for rule in change.rules.index],
+        "设施使用人数": [f"{rule}/{facility}" for rule, facility in zip(users["rule"], users["facility"], strict=True)],
+        "目标变化": [str(measure) for measure in change.pair.verdicts.index.get_level_values("measure")],
+    }
+
+
 def of_change(change: Change) -> Sums:
-    """Return the sums of the rules that a plan changes: both shares, who gains and loses, whose place gets fuller."""
-    pair: Comparison = change.pair
-    a, b = pair.before.cover, pair.after.cover
+    """Return the sums of all that a comparison says: of rules and promises, of targets, of facilities' users, of who lives there."""
+    a, b = change.pair.before.cover, change.pair.after.cover
     shared, found = crowding(a, b), Sums()
-    for rule, row in change.rules.iterrows():
+    rows = pd.concat([change.rules, change.goals])
+    for rule, row in rows[~rows.index.duplicated()].iterrows():
         old, new = (cover.xs(rule, level="rule") for cover in (a, b))
         crowd = shared.xs(rule, level="rule")
-        sides = ((pair.before.district, old, "之前", "before"), (pair.after.district, new, "之后", "after"))
-        found[str(rule)] = [
-            *(
-                _side(state, str(rule), own, what, float(row[c]))
-                for state, own, what, c in sides
-                if np.isfinite(row[c])
-            ),
-            *moved(old, new, crowd, row, pair.after.district),
-        ]
+        gone = moved(old, new, crowd, row, change.pair.after.district)
+        found[str(rule)] = [*_of_shares(change, row, (old, new)), *gone]
     for row in change.users.itertuples():
-        own = (cover.xs(row.rule, level="rule") for cover in (a, b))
-        here = [(one, one["facility"] == row.facility) for one in own]
-        found[f"{row.rule}/{row.facility}"] = [
-            Parts(one["name"][there], (one["served"] * one["people"])[there]).of(
-                title(what), [[title(what), "{value:,.0f}", amount(n)]]
-            )
-            for (one, there), what, n in zip(here, ("之前", "之后"), (row.users_before, row.users_after), strict=True)
-        ]
+        sides = []
+        for own in (cover.xs(row.rule, level="rule") for cover in (a, b)):
+            there = (own["facility"] == row.facility).to_numpy()
+            sides.append(Parts(own["name"][there], (own["served"] * own["people"])[there]).of("", []))
+        texts = [("之前人口", "before", row.users_before), ("之后人口", "after", row.users_after)]
+        texts += [("变化人数", "value", row.change)]
+        found[f"{row.rule}/{row.facility}"] = [_minus(str(row.name), sides, texts)]
+    return {**found, **_of_targets(change), **_of_goals(change), **_of_living(change)}
+
+
+def _form(what: str, text: str) -> str:
+    """Return the format that prints a number as a text does: with a sign or none, with as many decimals."""
+    sign = "+" if text[:1] in ("+", "-") else ""
+    return f"{{{what}:{sign},.{len(text.rpartition('.')[2]) if '.' in text else 0}f}}"
+
+
+def _minus(label: str, sides: Sequence[Sum], cells: Sequence[tuple[str, str, float]], times: float = 1.0) -> Sum:
+    """Return the difference of two sums, and how a table prints it and both of them: column, which of the three, number."""
+    printed = []
+    for column, which, number in cells:
+        text = cell_text(column, number)
+        form = f"{{{which}:.1%}}" if text.endswith("%") else _form(which, text)
+        printed.append([title(column), form, text])
+    return {"label": label, "how": "minus", "times": times, "before": sides[0], "after": sides[1], "printed": printed}
+
+
+def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.DataFrame]) -> list[Sum]:
+    """Return the sums of both shares of a rule, and of what lies between them."""
+    pair, name = change.pair, str(row["code"])
+    sides = [_side(d, name, own) for d, own in zip((pair.before.district, pair.after.district), covers, strict=True)]
+    told = [("之前", "before"), ("之后", "after")]
+    if not np.isfinite(row["change"]):
+        known = [(side, what, row[c]) for side, (what, c) in zip(sides, told, strict=True) if np.isfinite(row[c])]
+        return [{**side, "label": title(what), "printed": [share_text(float(n), 1)]} for side, what, n in known]
+    if sides[0]["rows"] == sides[1]["rows"] and row["points"] == 0:
+        printed = [[title(what), "{value:.1%}", per_cent(row[c])] for what, c in told]
+        return [{**sides[0], "label": row["label"], "printed": printed}]
+    cells = [(what, c, float(row[c])) for what, c in told]
+    found = [_minus(row["label"], sides, [*cells, ("变化（百分点）", "value", float(row["points"]))], 100.0)]
+    communities = pair.after.district.communities
+    if row["net_of"] == "community" and communities is not None and np.isfinite(row["net"]):
+        told_net, sign = _net(row)
+        found.append({**_minus(told_net[0], sides, [], sign * len(communities)), "printed": [told_net]})
     return found
 
 
-def _side(district: District, name: str, own: pd.DataFrame, what: str, value: float) -> Sum:
-    rule, printed = district.rule(name), [share_text(value, 1)]
+def _net(row: pd.Series) -> tuple[list[str], float]:
+    """Return how a net gain is printed (what it is, its format, its text), and the sign that stands before it."""
+    text = str(row["net_text"])
+    number, _, unit = text.partition(" ")
+    sign = number[0] if number[0] in "+−" else ""
+    digits = len(number.rpartition(".")[2]) if "." in number else 0
+    return [title(NET), f"{sign}{{value:,.{digits}f}} {unit}", text], -1.0 if sign == "−" else 1.0
+
+
+def _side(district: District, name: str, own: pd.DataFrame) -> Sum:
+    """Return one side of a comparison: its homes by the rule's denominator, or its communities."""
+    rule = district.rule(name)
     lived_in = own["community"][own["served"].notna()].dropna()
     if rule.metric == "presence" and len(lived_in):
         rows = [row for row in having(district, rule) if row[0] in set(lived_in)]
-        return {"label": title(what), "how": "share", "rows": rows, "printed": printed}
+        return {"label": "", "how": "share", "rows": rows, "printed": []}
     denominator = "homes" if rule.denominator == "community" else rule.denominator
-    return _served(own, weights(own, denominator)).of(title(what), printed)
+    return _served(own, weights(own, denominator)).of("", [])
+
+
+def _of_targets(change: Change) -> Sums:
+    """Return the sums of the targets whose number or verdict is another: both numbers, and what lies between them."""
+    states = [side.district for side in (change.pair.before, change.pair.after)]
+    measures = [{str(m["measure"]): m for m in measure_rows(state)} for state in states]
+    found = Sums()
+    for (_, name), row in change.pair.verdicts.iterrows():
+        key, label = str(name), str(row["label"])
+        cells = [("之前的数", "before", row["value_before"]), ("之后的数", "after", row["value_after"])]
+        sides = [
+            _made_of(d, own[key]) if np.isfinite(n) else None
+            for d, own, (*_, n) in zip(states, measures, cells, strict=True)
+        ]
+        known = [
+            (side, column, number) for side, (column, _, number) in zip(sides, cells, strict=True) if side is not None
+        ]
+        if len(known) == 2:
+            change_of = ("变化", "value", row["value_change"])
+            found[key] = [_minus(label, [side for side, *_ in known], [*cells, change_of])]
+        elif known:
+            (side, column, number), *_ = known
+            text = cell_text(column, number)
+            found[key] = [{**side, "label": label, "printed": [[title(column), _form("value", text), text]]}]
+    return found
+
+
+def _of_goals(change: Change) -> Sums:
+    """Return which of the goals rise, fall and stay: of the sentence that counts them."""
+    goals = change.goals
+    tones = {"目标": list(goals["tone"].unique()), "提高": ["gain"], "降低": ["lose"], "没有变化": ["same", "others"]}
+    tones |= {"份额只因人口迁入或迁出而变": ["others"], "数据不足": ["unknown"]}
+    found = []
+    for what, tone in tones.items():
+        own = goals["label"][goals["tone"].isin(tone).to_numpy()]
+        found.append(counting(say(what), list(own)))
+    return {GOALS: found} if len(goals) else {}
+
+
+def _of_living(change: Change) -> Sums:
+    """Return the sums of who lives there before and after, stays, moves and comes: home by home, or as the plan says."""
+    states = [side.district for side in (change.pair.before, change.pair.after)]
+    old, new = (state.homes for state in states)
+    if old is None or new is None:
+        return {}
+    both, numbers = old.index.intersection(new.index), {group.what: group.number for group in change.living}
+    names = pd.concat([new["name"], old["name"]])
+    parts = {
+        "before": old["people"],
+        "stay": np.minimum(*(frame["people"].reindex(both) for frame in (old, new))),
+        "out": old["people"].drop(both),
+        "came": new["people"].drop(both),
+        "after": new["people"],
+    }
+    signs = {"after": 1.0, "before": -1.0, "there": -1.0, "out": 1.0, "back": -1.0, "came": -1.0}
+    labels, found = pd.Series({group.what: group.label for group in change.living}), []
+    for group in change.living:
+        if group.what == "other":  # what is left when all others are counted
+            own = pd.Series({what: sign * numbers[what] for what, sign in signs.items() if what in numbers})
+        else:
+            own = parts[group.what] if group.earlier is None or group.what == "stay" else pd.Series(dtype="float64")
+            if group.earlier is not None and group.later is not None:  # as the plans of both sides say
+                own = pd.concat([own, pd.Series({"before": -group.earlier, "after": group.later})])
+        told = [[say("数值"), "{value:,.0f}", amount(group.number)]]
+        found.append(
+            Parts(labels if group.what == "other" else names[~names.index.duplicated()], own).of(group.label, told)
+        )
+    return {LIVING: found}
 
 
 def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
@@ -495,10 +654,8 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
         for column, (label, part, amounts) in parts.items()
         if np.isfinite(row[column])
     ]
-    number, _, unit = str(row["net_text"]).partition(" ")
-    if row["net_of"] != "community" and number[0] in "+−":
-        land, label = row["net_of"] == "area_m2", title("净增（按本指标）")
-        times = (1e-4 if land else 1.0) * (-1.0 if number[0] == "−" else 1.0)
-        printed = [[label, f"{number[0]}{{value:,.{int(land)}f}} {unit}", str(row["net_text"])]]
-        found.append(Parts(names, change * both[row["net_of"]]).of(label, printed, times))
+    if row["net_of"] != "community" and np.isfinite(row["net"]):
+        printed, sign = _net(row)
+        times = sign * (1e-4 if row["net_of"] == "area_m2" else 1.0)
+        found.append(Parts(names, change * both[row["net_of"]]).of(printed[0], [printed], times))
     return found

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import SupportsFloat
 
 import pandas as pd
 
-from ..core import keeping, strictest
+from ..core import amount, keeping, per_cent, signed, strictest
 from ..district import District
 
 #: A spreadsheet takes a text that begins so for a formula.
 _FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.,]+$)")
+#: A column whose texts are numbers with their unit.
+NET = "净增（按本指标）"
 #: Kinds of columns (numpy's letters) without texts: integers, floats, booleans, dates.
 _NEVER_TEXT = "ifbuM"
 
@@ -42,3 +45,19 @@ def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Return the columns that `names` has, called as it says, without the index."""
     kept = [c for c in names if c in table.columns]
     return table[kept].rename(columns=dict(names)).reset_index(drop=True)
+
+
+def cell_text(column: str, value: object) -> str:
+    """Return a number of a table in the form that its column's name asks for; a text as it is, what is missing as a dash."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, SupportsFloat) or pd.isna(value):
+        return "—"
+    number = float(value)
+    if column in ("之前", "之后") and 0 <= number <= 1:
+        return per_cent(number)
+    if column.startswith("变化"):
+        whole = f"{'+' if number >= 0 else ''}{amount(number)}"
+        return whole if column.endswith("人数") else signed(number)
+    whole_numbers = column.endswith(("（人）", "人口", "人数"))
+    return amount(number, 0 if abs(number) >= 100 or number == round(number) or whole_numbers else 2)

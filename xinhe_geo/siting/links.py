@@ -41,6 +41,7 @@ from ..core import (
     SitingError,
     UnknownNameError,
     amount,
+    named_by_homes,
     per_cent,
     told,
 )
@@ -124,6 +125,7 @@ class Try(NamedTuple):
 
 
 @told("找通道", 14)
+@named_by_homes
 def links(
     district: District,
     rule_or_kind: Named,
@@ -657,6 +659,7 @@ def links_plan(ranked: gpd.GeoDataFrame, chosen: Sequence[str] | None = None, *,
     return Scenario(name, "增开通道", edits, note=f"位置为推算：{note}")
 
 
+@named_by_homes
 def fixes(district: District, rule_or_kind: Named, *, wait_s: float = 30.0) -> gpd.GeoDataFrame:
     """
     Explain the gap home by home: the parts of its walk, and what would bring it inside.

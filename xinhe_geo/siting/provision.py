@@ -114,9 +114,10 @@ def provision(
     after = plan.on(district) if after is None else after
     before = district.at(plan.year_on(district), planned=plan.planned or district.with_planned)
     new = pd.DataFrame({home: dict(who) for home, who in after.arrived.items() if home not in before.arrived}).T
-    new = new if new.empty else new[new["people"] != 0]
     if new.empty:
         raise ScenarioError(f"方案 {plan.label or plan.name} 没有新建住房（build_homes），列不出配建清单")
+    if (new["people"] != 0).any():  # homes in which only people live who were there before ask for nothing
+        new = new[(new["people"] != 0).to_numpy()]
     table = chosen_norms(after, norms)
     open_before = before.open_facilities
     already = pd.Index([]) if open_before is None else open_before.index

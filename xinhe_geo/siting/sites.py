@@ -48,6 +48,7 @@ from ..core import (
     SitingError,
     UnknownNameError,
     amount,
+    named_by_homes,
     say,
     told,
 )
@@ -72,6 +73,7 @@ from .candidates import (
     given_spots,
     inside_spots,
     room_spots,
+    spots_of,
 )
 from .links import fixes, links, links_plan
 from .models import ROUNDING, assign, solve
@@ -142,6 +144,12 @@ class Phase(NamedTuple):
     budget: float | None = None
 
 
+#: A zone is written in whole metres.
+ROUNDED_M = 1.0
+#: The ground about a site is tried at this spacing, or wider where that would be more than so many spots.
+TRIED_M, TRIED_AT_MOST = 10.0, 600
+
+
 class _Case(NamedTuple):
     """What `sites` works on."""
 
@@ -176,6 +184,7 @@ class _Table(NamedTuple):
 
 
 @told("选址", 4)
+@named_by_homes
 def sites(
     district: District,
     kind: Named,
@@ -875,13 +884,8 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     names, origins = _called(case, plan.sites), case.spots["origin"].to_dict()
     letter = LETTERS[(plan.Index - 1) % len(LETTERS)]
     groups = {column: where[column].to_dict() for column in where.columns}
-    zones = {}  # of a plan with capacities none is known
-    if plan.swaps:
-        own = where["community"] if case.rule.metric == "presence" else pd.Series(0, index=where.index)
-        zones = {
-            site: _zone(case, [s for s in (site, *others) if own[s] == own[site]])
-            for site, others in zip(plan.sites, plan.swaps, strict=True)
-        }
+    # of a plan with capacities nobody knows any
+    zones = {site: _zone(case, table, plan, site) for site in plan.sites} if plan.swaps else {}
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
         row: dict[str, Any] = {
@@ -928,15 +932,65 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     return frame.assign(**facts_of_all)[list(COLUMNS)]
 
 
-def _zone(case: _Case, sites: Iterable[Hashable]) -> str:
-    """Return the ground about candidates as WKT: half a cell of the grid about each, and none of any other candidate."""
-    own = case.spots.index.isin(list(sites))
+def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable) -> str:
+    """
+    Return the ground on which a site may stand instead as WKT, "" where there is none: about it and the candidates that are as good.
+
+    Where each community is to have one, half a cell of the grid about each, inside the community; for a rule of walks, of that what is as good
+    wherever it was tried; for the models that shorten walks the spots themselves.
+    """
+    presence = case.rule.metric == "presence"
+    where = case.district.locate(case.spots)["community"]
+    others = dict(zip(plan.sites, plan.swaps, strict=True))[site]
+    sites = [s for s in (site, *others) if not presence or where[s] == where[site]]
+    if not sites:
+        return ""
+    own = case.spots.index.isin(sites)
     xy = shapely.get_coordinates(shapely.point_on_surface(np.asarray(case.spots.geometry.array)))
-    reach = np.full(int(own.sum()), GRID_M / 2)
-    if not own.all():
+    reach = np.full(int(own.sum()), GRID_M / 2 if table.siting.model in ("mclp", "lscp") else SAME_SPOT_M)
+    if not own.all():  # no other candidate lies in it
         reach = np.minimum(reach, cKDTree(xy[~own]).query(xy[own])[0] / 2)
-    discs = shapely.buffer(shapely.points(xy[own]), np.maximum(reach, SAME_SPOT_M), quad_segs=4)
-    return str(shapely.to_wkt(shapely.union_all(discs), rounding_precision=0))
+    spots = shapely.points(xy[own])
+    ground = shapely.union_all(shapely.buffer(spots, np.maximum(reach, SAME_SPOT_M), quad_segs=4))
+    communities = case.district.communities
+    if presence and communities is not None:  # beyond its line a site serves another community
+        ground = shapely.intersection(ground, shapely.buffer(communities.geometry[where[site]], -ROUNDED_M))
+    elif table.siting.model in ("mclp", "lscp"):
+        cells = _as_good(case, table, [s for s in plan.sites if s != site], site, ground)
+        ground = shapely.union_all([*cells, *shapely.buffer(spots, SAME_SPOT_M, quad_segs=4)])
+    return str(shapely.to_wkt(ground, rounding_precision=0))
+
+
+def _as_good(
+    case: _Case, table: _Table, rest: Sequence[Hashable], site: Hashable, ground: shapely.Geometry
+) -> list[shapely.Geometry]:
+    """Return the cells of a fine grid about whose corners, and one cell beyond, a site in place of another loses four fifths of what is asked at most."""
+    x0, y0, x1, y1 = shapely.bounds(ground)
+    step = max(TRIED_M, float(np.sqrt(shapely.area(ground) / TRIED_AT_MOST)))
+    columns, rows = np.arange(x0, x1 + step, step), np.arange(y0, y1 + step, step)
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1)
+    inside = np.asarray(shapely.contains_xy(ground, grid[..., 0], grid[..., 1]))
+    names = [f"{k}" for k in range(int(inside.sum()))]
+    tried = spots_of(names, np.full(len(names), np.nan), "given", shapely.points(grid[inside]), case.district.crs)
+    gain, reached = table.gain.fillna(0.0), table.reached
+    by_rest = set(reached["demand"][reached["site"].isin(rest)])
+    by_all = by_rest | set(reached["demand"][(reached["site"] == site).to_numpy()])
+    whole, kept = (float(gain[gain.index.isin(list(by))].sum()) for by in (by_all, by_rest))
+    open_ = case.points[case.points["demand"].isin(gain.index) & ~case.points["demand"].isin(list(by_rest))]
+    limit = _limit(case.rule) + _rule_tolerance(case.rule)
+    found = _point_costs(
+        case, open_.index, facility_entrances(case.district, tried, case.timed), limit, case.rule.method
+    )
+    adds = gain.reindex(open_["demand"].reindex(found["point"])).groupby(found["site"].to_numpy()).sum()
+    # four fifths of what is asked: the rest is for what lies between the spots
+    within = 0.8 * table.siting.within if table.siting.model == "mclp" else 0.0
+    good = np.zeros(inside.shape, dtype=bool)
+    good[inside] = kept + adds.reindex(names, fill_value=0.0).to_numpy() >= whole * (1 - within - ROUNDING)
+    edge = np.pad(good, 1)
+    core = np.logical_and.reduce([edge[i : i + len(rows), j : j + len(columns)] for i in range(3) for j in range(3)])
+    cells = core[:-1, :-1] & core[1:, :-1] & core[:-1, 1:] & core[1:, 1:]
+    corners = grid[:-1, :-1][cells]
+    return list(shapely.box(corners[:, 0], corners[:, 1], corners[:, 0] + step, corners[:, 1] + step))
 
 
 def _amount(all_homes: pd.Series, gained: pd.Series) -> float:

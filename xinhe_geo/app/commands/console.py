@@ -24,6 +24,8 @@ DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
 MESSAGES = {
     "done": "完成：打开 {}",
     "loading": "读取街道数据",
+    "documents": "读文档和函数说明",
+    "copied": "{} 个笔记本在 {}；打开：python run.py lab",
     "receipt": "算式写在 {0}；重新加一遍：python tools/readd.py {0}",
     "changed": "与上次相比有 {} 处变化",
     "taken": "记进台账填报表 {} 个数；undo 可撤销",

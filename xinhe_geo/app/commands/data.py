@@ -111,6 +111,10 @@ def import_(
     ],
     out: Annotated[Path, typer.Option("--out", help="新的街道目录")],
     homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV：id, lon, lat, population")] = None,
+    population: Annotated[
+        Path | None,
+        typer.Option("--population", help="代替人口表：人口栅格 .tif（每格人数）或带人口列的面，按楼面积分到街块"),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="街道名称")] = None,
     code: Annotated[str | None, typer.Option("--code", help="统计代码")] = None,
     crs: Annotated[
@@ -131,6 +135,7 @@ def import_(
             file,
             out,
             homes=homes,
+            population=population,
             name=name,
             code=code,
             crs=crs,

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-PROGRAM = "python run.py"
+from ...core import as_typed
+
+PROGRAM = as_typed("python run.py")
 #: Which commands are for what, in the order of the first screen; each stands in one group.
 GROUPS: Mapping[str, Sequence[str]] = {
     "每天用": ("report", "check", "add", "update", "ledger", "sites", "compare", "sheet"),
     "数据": ("new", "import", "fetch", "split", "ways", "template", "undo", "seal"),
     "方案": ("plans", "scenarios", "scenario", "parcels", "provision", "links", "stress"),
     "出图": ("map", "atlas", "slides", "word", "public", "dxf", "gpkg"),
-    "高级": ("batch", "receipt", "robustness", "rules", "notebook"),
+    "高级": ("batch", "receipt", "robustness", "rules", "notebook", "notebooks", "docs"),
 }
 #: Wider than this, a line is hard to read; narrower, nothing can be laid out.
 _WIDEST, _NARROWEST = 100, 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.markup import escape
@@ -67,9 +68,10 @@ def _range(low: float, high: float, unit: str, digits: int = 0) -> str:
     return f"{'—'.join(ends)} {word(unit)}".strip()
 
 
-def show_unit_lines(district: District) -> None:
-    """Print each renewal unit against its lines: hints with their confidence, no verdict."""
+def show_unit_lines(district: District, shown_parcels: Sequence[str]) -> None:
+    """Print the renewal units of some parcels against their lines: hints with their confidence, no verdict."""
     table = unit_lines(district)
+    table = table[[not set(shown_parcels).isdisjoint(members) for members in table["parcels"]]]
     for unit, rows in table.groupby(level="unit", sort=False):
         shown = grid(
             *map(say, ("提示", "数值", "参考线", "怎样", "可信度")),

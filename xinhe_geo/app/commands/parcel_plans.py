@@ -100,7 +100,7 @@ class PlanFigures:
         shown = _by_year(say("设施"), self.years, say("服务负荷上升的设施（以它为最近的居民，人；没有方案→有方案）"))
         most = self.load.groupby(level=["rule", "facility"])["change"].max().sort_values(ascending=False, kind="stable")
         for rule, facility in most.index[:PLACES]:
-            own = self.load.loc[rule].loc[facility]
+            own = self.load.xs((rule, facility), level=("rule", "facility"))
             names = f"{own['name'].iloc[0]}（{own['label'].iloc[0]}）"
             pairs = own[["users_without", "users"]].reindex(list(self.years))
             told = ("" if math.isnan(b) else f"{amount(a)}→{amount(b)}" for a, b in pairs.itertuples(index=False))

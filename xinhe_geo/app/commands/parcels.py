@@ -65,7 +65,7 @@ def parcels(
                 plans.show_parcel(own.id, title)
         if chosen is None:
             _print_promises(told.elsewhere, say("不在地块上的承诺"))
-        show_unit_lines(told.shown)
+        show_unit_lines(told.shown, [own.id for own in shown])
         if plans is not None:
             plans.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))

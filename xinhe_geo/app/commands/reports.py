@@ -12,11 +12,14 @@ from ...core import bundled_folder, refuse_uncleared, speaking, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
+from ...maps import renewal_in_words
 from ...report import LEDGER_BOOK, Asked, brief, sides_of, state_of, write_comparisons, write_ledger, write_worst
 from ...report import receipt as write_receipt
 from ..batch import Tick
 from ..batch import batch as run_batch
 from ..notebook import run_notebook as run_book
+from ..site import build_site
+from ..suite import copy_notebooks
 from .console import (
     ERR,
     OUT,
@@ -78,6 +81,10 @@ def report(
             with speaking(lang):
                 write_comparisons(district, out, rules=preset, progress=tell)
             write_worst(sides.district, lead, out, progress=tell)
+    with speaking(lang):
+        parcels = renewal_in_words(district)
+    if parcels and (out / "meeting.html").is_file():
+        OUT.print(escape(parcels))
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))
 
 
@@ -207,4 +214,21 @@ def run_notebook(
     """换参数跑一个笔记本，存下跑好的笔记本和一个断网也能打开的 HTML 文件。"""
     with watched(name) as tell:
         _, page = run_book(name, parameter or (), folder=from_, out=out, progress=tell)
+    OUT.print(escape(message(lang, "done", shown_path(page))))
+
+
+def notebooks(
+    folder: Annotated[Path, typer.Argument(help="复制到哪个文件夹")] = Path("notebooks"), lang: Lang = "zh"
+) -> None:
+    """把随程序的笔记本复制到一个文件夹；已经改过的不覆盖。"""
+    files = copy_notebooks(folder)
+    OUT.print(escape(message(lang, "copied", len(files), shown_path(folder))))
+
+
+def docs(
+    out: Annotated[Path, typer.Option("--out", help="做到哪个文件夹")] = Path("output/docs"), lang: Lang = "zh"
+) -> None:
+    """把文档做成网站：从磁盘直接打开，断网能搜索。"""
+    with watched(message(lang, "documents")):
+        page = build_site(out)
     OUT.print(escape(message(lang, "done", shown_path(page))))

@@ -267,12 +267,14 @@ def target_of(m: Measure) -> float:
     return float(m["high"] if m["operator"] == "<=" else m["low"])
 
 
+def decimals_of(value: float) -> int:
+    """Return with how many decimals a number says something."""
+    return 0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+
+
 def number_text(value: float, unit: str) -> str:
     """Return a number with its unit, in as many digits as say something."""
-    digits = (
-        0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    )
-    return f"{amount(value, digits)} {counted(value, word(unit))}".strip()
+    return f"{amount(value, decimals_of(value))} {counted(value, word(unit))}".strip()
 
 
 def whole_text(value: float, unit: str) -> str:

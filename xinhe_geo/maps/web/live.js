@@ -76,8 +76,20 @@ function render({ model, el }) {
       reached: walking && rule.method !== "buffer" && s.doors.length && !waiting && drawn.profiles.has(rule.profile)
         ? E.reached(drawn, rule, { doors: s.doors.map(([edge, at, access]) => ({ edge, at: Math.min(at, drawn.net.length[edge]), access })) }) : null,
       circle: walking && rule.method === "buffer" ? rule.metres : 0,
+      walk: s.walk && s.walk.legs && !waiting ? s.walk : null,
     });
+    walkBox(waiting ? null : s.walk);
     counters(); lists(); controls(); overlay();
+  }
+
+  /* The walk of the home that was clicked last; the next answer to anything else has none. */
+  function walkBox(walk) {
+    ui.walk.hidden = !walk;
+    if (!walk) return;
+    const rows = walk.legs ? xinhe.walkRows(walk) : [];
+    ui.walk.replaceChildren(make("b", {}, homes.name[walk.home]), make("span", {}, walk.legs ? `到${walk.facility} ${walk.minutes.toFixed(1)} 分钟` : "走不到"),
+      make("table", {}, make("tbody", {}, ...rows.map(([words, ...rest]) => make("tr", {}, make("th", { scope: "row" }, words), ...rest.map((text) => make("td", {}, text)))))),
+      make("span", { class: "xl-soft" }, walk.legs ? xinhe.whyLonger(walk) : ""));
   }
 
   function counters() {
@@ -213,6 +225,8 @@ function render({ model, el }) {
     const id = homes.id[home], old = model.get("selected");
     model.set("selected", old.includes(id) ? old.filter((x) => x !== id) : [...old, id]);
     model.save_changes();
+    if (!old.includes(id)) ask({ do: "walk", home });
+    else if (app.state) { app.state.walk = null; show(); }
   }
   function save() {
     const a = make("a", { href: URL.createObjectURL(new Blob([app.toml], { type: "application/toml" })), download: "活地图方案.toml" });
@@ -269,12 +283,13 @@ function render({ model, el }) {
   ui.save = button("下载方案", save, { title: "存成 TOML 文件，交给 python run.py compare" });
   ui.toast = make("div", { class: "xl-toast", role: "status", hidden: true });
   ui.tip = make("div", { class: "xl-tip", hidden: true });
+  ui.walk = make("div", { class: "xl-walk", hidden: true, role: "status" });
   ui.banner = make("div", { class: "xl-banner", hidden: true }, "点一下地图放置（Esc 取消）");
   ui.over = make("canvas", { class: "xl-over" });
   ui.box = make("div", { class: "xl-box", hidden: true });
   const stage = make("div", { class: "xl-stage", style: "height:" + model.get("height") + "px" }, ui.over, ui.box,
     make("div", { class: "xl-zoom" }, button("+", () => map.zoom(1.6), { "aria-label": "放大" }), button("−", () => map.zoom(1 / 1.6), { "aria-label": "缩小" }),
-      button("全", () => map.fit(data.first), { "aria-label": "全图" })), make("div", { class: "xl-chosen" }, ui.chosen, ui.clear), ui.banner, ui.tip, ui.toast);
+      button("全", () => map.fit(data.first), { "aria-label": "全图" })), make("div", { class: "xl-chosen" }, ui.chosen, ui.clear), ui.banner, ui.walk, ui.tip, ui.toast);
   ui.what = make("div", {}); ui.big = make("b", { class: "xl-big" }); ui.mark = make("i", { class: "xl-mark" });
   ui.now = make("i", { class: "xl-now" }); ui.was = make("i", { class: "xl-was" });
   ui.delta = make("div", { class: "xl-delta" }); ui.note = make("div", { class: "xl-soft" });
@@ -304,6 +319,7 @@ function render({ model, el }) {
   const map = xinhe.makeMap(stage, drawn, {
     view: () => overlay(),
     adding: () => app.adding,
+    may: (id, touch) => !touch || Boolean(app.state && app.state.chosen === id), // a swipe moves the map
     grab: (id) => { app.grip++; app.held = { id, xy: named(id) ? named(id).xy : null }; },
     drag: (id, xy) => {
       const own = named(id);

@@ -550,7 +550,7 @@
 
   function tableOf(scene, layer, i) {
     const box = make("div", "xh-pop"), table = make("table"), body = make("tbody");
-    box.appendChild(make("h3", "", cell(layer.n, i) || layer.label));
+    box.appendChild(make("h2", "", cell(layer.n, i) || layer.label));
     const theme = scene.themes[scene.current];
     const rows = theme && theme.layer === layer.id ? theme.table.concat(layer.table) : layer.table;
     const state = theme && theme.layer === layer.id ? layer.styleOf(i) : null;
@@ -682,9 +682,9 @@
     if (!theme) { box.hidden = true; return; }
     box.hidden = false;
     const past = scene.past ? scene.past.themes[scene.current] : null;
-    if (past) box.appendChild(make("h3", "", scene.sides[0]));
+    if (past) box.appendChild(make("h2", "", scene.sides[0]));
     if (past) facts(box, past);
-    if (past) box.appendChild(make("h3", "", scene.sides[1]));
+    if (past) box.appendChild(make("h2", "", scene.sides[1]));
     facts(box, theme);
     if (theme.modes.length > 1) {
       const group = make("div", "xh-modes"); group.setAttribute("role", "radiogroup");
@@ -697,7 +697,7 @@
       box.appendChild(group);
     }
     const mode = theme.modes[scene.mode], key = make("div", "xh-classes");
-    key.appendChild(make("h3", "", mode.title));
+    key.appendChild(make("h2", "", mode.title));
     const old = past ? past.modes[scene.mode] : null;
     mode.styles.forEach((style, j) => {
       if (!mode.counts[j] && !(old && old.counts[j]) && style.skip) return;
@@ -709,7 +709,7 @@
     });
     box.appendChild(key);
     if (theme.missing.length) {
-      const m = make("div", "xh-missing"); m.appendChild(make("h3", "", scene.t.missing));
+      const m = make("div", "xh-missing"); m.appendChild(make("h2", "", scene.t.missing));
       theme.missing.forEach(([name, i]) => {
         const b = make("button", "", name); b.type = "button";
         b.addEventListener("click", () => goTo(app, app.byId[theme.layer], i)); m.appendChild(b);
@@ -753,7 +753,6 @@
       const b = make("button", "xh-all", scene.t.all); b.type = "button";
       b.addEventListener("click", (e) => { e.preventDefault(); toggle(app, all, !all.some((id) => isOn(scene, id))); });
       b.dataset.ids = all.join(" ");
-      if (group.rows.length > 3) h.appendChild(b);
       d.appendChild(h);
       const wide = group.id === "facilities" && group.rows.length > 8;
       const on = group.rows.filter((row) => !wide || row.ids.some((id) => isOn(scene, id)));
@@ -781,6 +780,7 @@
       if (group.id === "base") d.open = few;
       if (group.note) d.appendChild(make("p", "xh-note", group.note));
       s.appendChild(d);
+      if (group.rows.length > 3) s.appendChild(b); // beside the head, not in it: a button in a button is none
     }
   }
 

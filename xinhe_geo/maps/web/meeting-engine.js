@@ -76,7 +76,7 @@ var xinhe = {};
     const net = {
       nodes: raw.nodes, edges: off.length - 1, xy, off, u: unpack(raw.u, Int32Array), v: unpack(raw.v, Int32Array),
       wait: unpack(raw.wait, Float64Array), steps: unpack(raw.steps, Uint8Array), open: unpack(raw.public, Uint8Array), added: unpack(raw.added, Int32Array),
-      closed: unpack(raw.closed, Uint8Array), look: unpack(raw.look, Uint8Array),
+      closed: unpack(raw.closed, Uint8Array), look: unpack(raw.look, Uint8Array), name: unpack(raw.name, Uint16Array), names: raw.names,
       cum: new Float64Array(xy.length / 2), length: new Float64Array(off.length - 1), weights: new Map(),
     };
     for (let e = 0; e < net.edges; e++) {
@@ -296,23 +296,24 @@ var xinhe = {};
 
   const along = (rate, part) => (part !== 0 ? rate * part : 0); // a closed edge can be stood on but not walked
 
-  /* Costs at the nodes from many doors at once, up to `bound`. */
-  function spread(model, weights, doors, bound, cost) {
+  /* Costs at the nodes from many doors at once, up to `bound`. `tree`: notes for every node the arc it was reached by, or the
+     door on an edge of its own (~number). */
+  function spread(model, weights, doors, bound, cost, tree) {
     const { net, heap } = model, { first, edge, other } = net.arcs, unit = weights.unit;
     cost.fill(Infinity);
     heap.clear();
-    for (const d of doors) {
+    doors.forEach((d, i) => {
       const rate = weights.rate[d.edge], leg = d.access * unit;
       const toU = leg + along(rate, d.at), toV = leg + along(rate, net.length[d.edge] - d.at), u = net.u[d.edge], v = net.v[d.edge];
-      if (toU <= bound && toU < cost[u]) { cost[u] = toU; heap.push(toU, u); }
-      if (toV <= bound && toV < cost[v]) { cost[v] = toV; heap.push(toV, v); }
-    }
+      if (toU <= bound && toU < cost[u]) { cost[u] = toU; heap.push(toU, u); if (tree) tree[u] = ~i; }
+      if (toV <= bound && toV < cost[v]) { cost[v] = toV; heap.push(toV, v); if (tree) tree[v] = ~i; }
+    });
     while (heap.size) {
       const base = heap.topCost(), here = heap.pop();
       if (base > cost[here]) continue; // a better way came in later
       for (let k = first[here]; k < first[here + 1]; k++) {
         const next = base + weights.edge[edge[k]];
-        if (next < cost[other[k]] && next <= bound) { cost[other[k]] = next; heap.push(next, other[k]); }
+        if (next < cost[other[k]] && next <= bound) { cost[other[k]] = next; heap.push(next, other[k]); if (tree) { tree[other[k]] = edge[k]; } }
       }
     }
     return cost;
@@ -343,6 +344,7 @@ var xinhe = {};
 
   const readDoors = (raw) => ({
     point: unpack(raw.point, Int32Array), edge: unpack(raw.edge, Int32Array), at: unpack(raw.at, Float64Array), access: unpack(raw.access, Float64Array),
+    gate: unpack(raw.gate, Int32Array), corners: new Map(raw.corners),
   });
 
   function readHomes(raw) {
@@ -370,11 +372,11 @@ var xinhe = {};
 
   function readEntered(raw, net, list, spots) {
     const D = raw.doors, place = unpack(D.place, Int32Array), edge = unpack(D.edge, Int32Array), at = unpack(D.at, Float64Array);
-    const access = unpack(D.access, Float64Array), x = unpack(D.x, Float64Array), y = unpack(D.y, Float64Array);
+    const access = unpack(D.access, Float64Array), x = unpack(D.x, Float64Array), y = unpack(D.y, Float64Array), gate = unpack(D.gate, Int32Array);
     for (let i = 0; i < place.length; i++) {
       const own = list[place[i]];
       if (spots) own.spots.push([x[i], y[i]]);
-      if (edge[i] >= 0) own.doors.push({ edge: edge[i], at: Math.min(at[i], net.length[edge[i]]), access: access[i] });
+      if (edge[i] >= 0) own.doors.push({ edge: edge[i], at: Math.min(at[i], net.length[edge[i]]), access: access[i], gate: gate[i], spot: [x[i], y[i]] });
     }
     const whose = unpack(raw.inside.place, Int32Array), point = unpack(raw.inside.point, Int32Array);
     const metres = unpack(raw.inside.metres, Float64Array);
@@ -385,7 +387,8 @@ var xinhe = {};
     const net = readNetwork(data.net), homes = readHomes(data.homes);
     const model = {
       data, net, homes, heap: makeHeap(), field: new Float64Array(net.nodes), head: new Int32Array(net.edges).fill(-1),
-      walls: { xy: unpack(data.walls.xy, Float64Array), off: offsets(unpack(data.walls.count, Uint32Array)) },
+      walls: { xy: unpack(data.walls.xy, Float64Array), off: offsets(unpack(data.walls.count, Uint32Array)), name: data.walls.name },
+      gates: unpack(data.gates || "", Float64Array),
       facilities: readFacilities(data.facilities, net), byId: new Map(), rules: new Map(), profiles: new Map(),
       communities: data.community_areas.map((rings) => rings.map((r) => unpack(r, Float64Array))),
       cost: new Float64Array(homes.weight.length), placed: new Map(),
@@ -626,6 +629,106 @@ var xinhe = {};
     return out;
   }
 
+  /* --- the walk behind a home's minutes -------------------------------------------------------------------------- */
+
+  /* The point of a home whose cost is the median of its points' (of equals the first); -1 where that one gets nowhere. */
+  function medianPoint(model, cost, h) {
+    const own = [];
+    model.homes.home.forEach((home, p) => { if (home === h) own.push(p); });
+    own.sort((a, b) => (cost[a] === cost[b] ? a - b : cost[a] - cost[b]));
+    const middle = own[Math.floor((own.length - 1) / 2)];
+    return middle === undefined || cost[middle] === Infinity ? -1 : middle;
+  }
+
+  /* The points of a part of an edge, in walking direction. */
+  function course(net, e, from, to) {
+    const last = net.cum[net.off[e + 1] - 1], low = Math.min(from, to, last), high = Math.min(Math.max(from, to), last), out = [];
+    const put = (k, t) => out.push([net.xy[2 * k] + t * (net.xy[2 * k + 2] - net.xy[2 * k]), net.xy[2 * k + 1] + t * (net.xy[2 * k + 3] - net.xy[2 * k + 1])]);
+    for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
+      const a = net.cum[k], b = net.cum[k + 1];
+      if (b < low || a > high || !(b > a)) continue;
+      if (!out.length) put(k, Math.max(0, (low - a) / (b - a)));
+      put(k, Math.min(1, (high - a) / (b - a)));
+    }
+    if (!out.length) out.push([net.xy[2 * net.off[e]], net.xy[2 * net.off[e] + 1]]);
+    return from <= to ? out : out.reverse();
+  }
+
+  /* What is walked of edges from a node of a search tree to its door: [edge, from, to], and the door's number. */
+  function onward(net, tree, doors, node) {
+    const pieces = [];
+    while (tree[node] >= 0) {
+      const e = tree[node], forth = net.u[e] === node;
+      pieces.push(forth ? [e, 0, net.length[e]] : [e, net.length[e], 0]);
+      node = forth ? net.v[e] : net.u[e];
+    }
+    const door = ~tree[node], d = doors[door], length = net.length[d.edge];
+    const first = net.u[d.edge] === node && (net.v[d.edge] !== node || d.at <= length - d.at);
+    return [[...pieces, [d.edge, first ? 0 : length, d.at]], door];
+  }
+
+  /* The legs along streets: what follows on one name is one leg; its wait, if any, comes before it. */
+  function streetLegs(net, pieces, profile) {
+    const legs = [], unit = 1 / profile.speed / 60;
+    for (const [e, from, to] of pieces) {
+      if (from === to) continue;
+      const street = net.names[net.name[e]] || "", part = Math.abs(to - from), line = course(net, e, from, to);
+      let leg = legs[legs.length - 1];
+      if (!leg || leg.street !== street) legs.push((leg = { leg: "street", street, metres: 0, minutes: 0, wait: 0, line: [] }));
+      leg.metres += part; leg.minutes += part * unit; leg.wait += net.length[e] > 0 ? (net.wait[e] * (profile.waits / 60) * part) / net.length[e] : 0;
+      leg.line.push(...line);
+    }
+    return legs.flatMap((leg) => (leg.wait > 0 ? [{ leg: "wait", street: leg.street, metres: 0, minutes: leg.wait, line: [leg.line[0]] }, leg] : [leg]));
+  }
+
+  const lengthOf = (line) => line.reduce((sum, b, i) => (i ? sum + Math.hypot(b[0] - line[i - 1][0], b[1] - line[i - 1][1]) : 0), 0);
+
+  /* The names of what a straight line crosses, each once. */
+  function crossed(walls, a, b) {
+    const one = (w) => ({ xy: walls.xy, off: walls.off.slice(w, w + 2) }), names = new Set();
+    for (let w = 0; w < walls.off.length - 1; w++) if (crossesWall(one(w), a[0], a[1], b[0], b[1])) names.add(walls.name[w]);
+    return Array.from(names);
+  }
+
+  /* The walk of a home to the nearest serving facility in the least time, from the point of its median minutes, as `route` of
+     the package has it: legs (inside, access, street, wait, entrance) with metres and minutes. Null: there is none. */
+  function walk(model, rule, facilities, h) {
+    const { net, homes } = model, profile = model.profiles.get(rule.profile), weights = weightsOf(net, profile), unit = weights.unit;
+    const open = facilities.filter((f) => f.serves), timed = Object.assign({}, rule, { method: "walk_min" });
+    const p = medianPoint(model, pointCosts(model, timed, open, false), h);
+    if (p < 0) return null;
+    const D = (weights.level && homes.level) || homes.doors, doors = [], whose = [], tree = new Int32Array(net.nodes);
+    for (const f of open) for (const d of enteredBy(weights, f).doors) { doors.push(d); whose.push(f); }
+    const cost = spread(model, weights, doors, Infinity, model.field, tree);
+    let best = { cost: Infinity };
+    const take = (c, more) => { if (c < best.cost) best = Object.assign({ cost: c }, more); };
+    for (let i = 0; i < D.edge.length; i++) {
+      if (D.point[i] !== p) continue;
+      const e = D.edge[i], at = D.at[i], leg = D.access[i] * unit, rate = weights.rate[e];
+      for (const [node, end] of [[net.u[e], 0], [net.v[e], net.length[e]]]) take(leg + (along(rate, Math.abs(at - end)) + cost[node]), { row: i, node, end });
+      doors.forEach((d, k) => { if (d.edge === e) take(leg + (d.access * unit + along(rate, Math.abs(at - d.at))), { row: i, door: k, end: d.at }); });
+    }
+    for (const f of open) for (const [point, metres] of enteredBy(weights, f).inside) if (point === p) take(metres * unit, { facility: f, metres });
+    const start = [homes.xy[2 * p], homes.xy[2 * p + 1]], gateAt = (g) => [model.gates[2 * g], model.gates[2 * g + 1]], legs = [];
+    const put = (leg, metres, line) => { if (metres > 0) legs.push({ leg, street: "", metres, minutes: metres * unit, line }); };
+    let facility = best.facility, stop = facility ? facility.spots[0] || facility.xy : null;
+    if (facility) put("inside", best.metres, [start, stop]);
+    else {
+      const i = best.row, e = D.edge[i], foot = course(net, e, D.at[i], D.at[i])[0], bends = D.corners.get(i) || [];
+      if (D.gate[i] >= 0) {
+        const gate = gateAt(D.gate[i]), rest = lengthOf([gate, foot]);
+        put("inside", Math.max(0, D.access[i] - rest), [start, ...bends, gate]); put("access", rest, [gate, foot]);
+      } else put(bends.length ? "inside" : "access", D.access[i], [start, ...bends, foot]);
+      const [rest, last] = best.door === undefined ? onward(net, tree, doors, best.node) : [[], best.door];
+      legs.push(...streetLegs(net, [[e, D.at[i], best.end], ...rest], profile));
+      const d = doors[last];
+      facility = whose[last]; stop = d.spot || facility.xy;
+      put("entrance", d.access, [course(net, d.edge, d.at, d.at)[0], ...(d.gate >= 0 ? [gateAt(d.gate)] : []), stop]);
+    }
+    const sum = (key) => legs.reduce((total, leg) => total + leg[key], 0);
+    return { home: h, point: p, facility, legs, start, stop, minutes: sum("minutes"), metres: sum("metres"), straight: lengthOf([start, stop]), crosses: crossed(model.walls, start, stop) };
+  }
+
   /* --- out: TOML, CSV ---------------------------------------------------------------------------------------------- */
 
   function quoted(text) {
@@ -713,6 +816,6 @@ var xinhe = {};
   xinhe.engine = {
     open,
     read, snap, attach, canStand, communityAt, emptyPlan, copyPlan, facilitiesOf, ask, served, evaluate, totals, effects, denominator,
-    presence, pointCosts, reached, toml, readToml, csv, degrees, corrections, unpack,
+    presence, pointCosts, medianPoint, reached, walk, toml, readToml, csv, degrees, corrections, unpack,
   };
 })();

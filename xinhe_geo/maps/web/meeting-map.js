@@ -144,7 +144,8 @@
     const boxes = [];
     return {
       free: (b) => !boxes.some((o) => o[0] < b[2] && o[2] > b[0] && o[1] < b[3] && o[3] > b[1]),
-      take: (b) => { boxes.push(b); },
+      take: (b, of) => { boxes.push(Object.assign(b, { of })); }, // `of`: what is written there
+      boxes,
     };
   }
 
@@ -156,7 +157,7 @@
   }
 
   function pointLabel(ctx, label, style, view, room) {
-    const size = style.size * view.u * (view.zoom < 13.2 ? 0.84 : view.zoom < 14 ? 0.92 : 1);
+    const size = Math.max(9, style.size * view.u * (view.zoom < 13.2 ? 0.84 : view.zoom < 14 ? 0.92 : 1));
     ctx.font = (style.italic ? "italic " : "") + style.weight + " " + size + "px " + FONT;
     const x0 = label.at[0] * view.s - view.left, y0 = view.top - label.at[1] * view.s, d = (label.d || 0) * view.u;
     const w = ctx.measureText(label.text).width, h = size * 1.2;
@@ -164,7 +165,7 @@
     for (const [dx, dy] of tries) {
       const x = x0 + dx, y = y0 + dy, b = [x - w / 2 - 2, y - h / 2 - 1, x + w / 2 + 2, y + h / 2 + 1];
       if (b[0] < 2 || b[1] < 2 || b[2] > view.w - 2 || b[3] > view.h - 2 || !room.free(b)) continue;
-      room.take(b);
+      room.take(b, label.text);
       ctx.textAlign = "center"; ctx.textBaseline = "middle";
       halo(ctx, label.text, x, y, size, style.colour);
       if (d) { ctx.beginPath(); ctx.arc(x0, y0, 2 * view.u, 0, TAU); ctx.fillStyle = view.look.place.line; ctx.fill(); }
@@ -219,7 +220,7 @@
         const turn = Math.atan2(b[1] - a[1], b[0] - a[0]) + (back ? Math.PI : 0) - (steep ? Math.PI / 2 : 0), half = size * 0.62;
         const boxes = places.map(([x, y]) => [x - half, y - half, x + half, y + half]);
         if (!boxes.every(room.free)) continue;
-        boxes.forEach(room.take);
+        boxes.forEach((b) => room.take(b, label.text));
         ctx.font = style.weight + " " + size + "px " + FONT; ctx.textAlign = "center"; ctx.textBaseline = "middle";
         places.forEach(([x, y], i) => { ctx.save(); ctx.translate(x, y); ctx.rotate(turn); halo(ctx, chars[i], 0, 0, size, style.colour); ctx.restore(); });
         return;
@@ -228,23 +229,39 @@
   }
 
   const nameFont = (view, chosen) => (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT;
+  const rank = (f, selected) => (f.id === selected ? 3 : f.fresh || f.edit ? 2 : f.serves ? 1 : 0);
+
+  /* The facilities whose names are written, each with the box of its name; of two that would lie over each other the one that matters. */
+  function namesOf(ctx, view, state) {
+    const r = radius(view), room = makeRoom(), out = [];
+    for (const f of state.facilities.slice().sort((a, b) => rank(b, state.selected) - rank(a, state.selected))) {
+      const [x, y] = view.screen(f.xy), chosen = f.id === state.selected, asked = chosen || f.id === state.hover;
+      if (!(asked || f.fresh || view.zoom > 16) || x < -40 || y < -40 || x > view.w + 40 || y > view.h + 40) continue;
+      ctx.font = nameFont(view, chosen);
+      const w = ctx.measureText(f.name).width, left = Math.max(6, x + r * 1.9 + w <= view.w - 6 ? x + r * 1.9 : x - r * 1.9 - w);
+      const box = [left - 4 * view.u, y - 10 * view.u, left + w + 4 * view.u, y + 10 * view.u];
+      if (!asked && !room.free(box)) continue;
+      room.take(box);
+      out.push({ f, chosen, left, y, box });
+    }
+    return out;
+  }
 
   function drawLabels(ctx, map, view, state) {
     const room = makeRoom(), r = radius(view) * 1.2;
     for (const f of state ? state.facilities : []) {
       const [x, y] = view.screen(f.from || f.xy);
       room.take([x - r, y - r, x + r, y + r]);
-      if (f.fresh) { // its own name is written over all others
-        ctx.font = nameFont(view, false);
-        room.take([x + r, y - 10 * view.u, x + r * 1.6 + ctx.measureText(f.name).width + 8 * view.u, y + 10 * view.u]);
-      }
     }
+    // names of facilities are written over all others; what only the hand points at comes and goes
+    if (state) for (const { f, box } of namesOf(ctx, view, Object.assign({}, state, { selected: null, hover: null }))) room.take(box, f.name);
     for (const first of [1, 0]) for (const label of map.labels) {
       if ((label.f || 0) !== first || view.zoom < label.z || (label.max && view.zoom > label.max)) continue;
       const style = view.look.labels[label.k];
       if (label.lines) { if (seen(label.box, view, 0)) lineLabel(ctx, label, style, view, room); }
       else pointLabel(ctx, label, style, view, room);
     }
+    map.written = room.boxes.filter((b) => b.of);
   }
 
   /* The watermark lies on the ground, so that it does not jump when the map is moved. */
@@ -365,6 +382,23 @@
     ctx.globalAlpha = 1;
   }
 
+  /* Proposed places: the zone in which each may stand, and its letter. */
+  function drawProposed(ctx, map, view, places) {
+    const [ox, oy] = map.model.data.origin, { fill, line } = view.look.proposed;
+    for (const place of places) {
+      ctx.beginPath();
+      for (const ring of place.zone) trace(ctx, ring.flatMap(([x, y]) => [x - ox, y - oy]), view, true);
+      ctx.fillStyle = hatch(ctx, "", line, view.ratio); ctx.globalAlpha = 0.55; ctx.fill("evenodd"); ctx.globalAlpha = 1;
+      stroke(ctx, line, 1.4 * view.u, [5, 3], view.u);
+    }
+    for (const place of places) {
+      const [x, y] = view.screen(place.xy);
+      ctx.beginPath(); ctx.rect(x - 11 * view.u, y - 11 * view.u, 22 * view.u, 22 * view.u); ctx.fillStyle = fill; ctx.fill(); stroke(ctx, line, 2 * view.u, null, view.u);
+      ctx.fillStyle = inkOn(fill); ctx.font = "700 " + 14 * view.u + "px " + FONT; ctx.textAlign = "center"; ctx.textBaseline = "middle";
+      ctx.fillText(place.tag, x, y);
+    }
+  }
+
   function drawFacilities(ctx, map, view, state) {
     const r = radius(view), kinds = map.model.data.kinds;
     for (const p of map.model.parcels) {
@@ -374,6 +408,7 @@
       ctx.fillStyle = look.fill; ctx.fill(); stroke(ctx, look.line, look.width * view.u * 1.2, look.dash, view.u);
     }
     drawReach(ctx, map, view, state);
+    if (state.proposed) drawProposed(ctx, map, view, state.proposed);
     for (const f of state.facilities) {
       if (f.fresh || !f.edit || !f.edit.xy) continue;
       const a = view.screen(f.from), b = view.screen(f.xy);
@@ -381,8 +416,7 @@
       ctx.beginPath(); ctx.arc(a[0], a[1], r * 0.55, 0, TAU); ctx.fillStyle = "rgba(255,255,255,0.85)"; ctx.fill();
       stroke(ctx, "#8a3b52", 1.4 * view.u, [2, 2], view.u);
     }
-    const rank = (f) => (f.id === state.selected ? 3 : f.fresh || f.edit ? 2 : f.serves ? 1 : 0);
-    for (const f of state.facilities.slice().sort((a, b) => rank(a) - rank(b))) {
+    for (const f of state.facilities.slice().sort((a, b) => rank(a, state.selected) - rank(b, state.selected))) {
       const [x, y] = view.screen(f.xy), chosen = f.id === state.selected;
       if (x < -40 || y < -40 || x > view.w + 40 || y > view.h + 40) continue;
       if (chosen) {
@@ -390,15 +424,14 @@
         stroke(ctx, "#1d5fbf", 2 * view.u, null, view.u);
       }
       drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], looksLike(f));
-      if (chosen || f.id === state.hover || f.fresh || view.zoom > 16) {
-        ctx.font = nameFont(view, chosen); ctx.textAlign = "left"; ctx.textBaseline = "middle";
-        const w = ctx.measureText(f.name).width, free = x + r * 1.9 + w <= view.w - 6;
-        const left = Math.max(6, free ? x + r * 1.9 : x - r * 1.9 - w);
-        ctx.fillStyle = chosen ? "rgba(255,255,255,0.94)" : "rgba(255,253,249,0.8)";
-        ctx.fillRect(left - 4 * view.u, y - 10 * view.u, w + 8 * view.u, 20 * view.u);
-        ctx.fillStyle = "#1f2429"; ctx.fillText(f.name, left, y);
-      }
     }
+    for (const { f, chosen, left, y, box } of namesOf(ctx, view, state)) {
+      ctx.fillStyle = chosen ? "rgba(255,255,255,0.94)" : "rgba(255,253,249,0.8)";
+      ctx.fillRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
+      ctx.font = nameFont(view, chosen); ctx.textAlign = "left"; ctx.textBaseline = "middle";
+      ctx.fillStyle = "#1f2429"; ctx.fillText(f.name, left, y);
+    }
+    if (state.walk) xinhe.drawWalk(ctx, view, state.walk);
   }
 
   /* --- the map ---------------------------------------------------------------------------------------------------- */
@@ -571,13 +604,14 @@
         return;
       }
       const f = facilityAt(x, y, radius(view) + (event.pointerType === "touch" ? 16 : 5)), at = f ? view.screen(f.xy) : [x, y];
-      grip = { id: f ? f.id : null, x, y, dx: x - at[0], dy: y - at[1], live: false, slack: event.pointerType === "touch" ? 9 : 4, last: [x, y] };
+      const may = f && on.may(f.id, event.pointerType === "touch");
+      grip = { id: may ? f.id : null, tap: f && on.may(f.id, false) ? f.id : null, x, y, dx: x - at[0], dy: y - at[1], live: false, slack: event.pointerType === "touch" ? 9 : 4, last: [x, y] };
     });
     top.addEventListener("pointermove", (event) => {
       const [x, y] = local(event);
       if (!pointers.has(event.pointerId)) {
         const f = facilityAt(x, y, radius(view) + 5);
-        top.style.cursor = f ? "grab" : on.adding() ? "crosshair" : "";
+        top.style.cursor = f && on.may(f.id, false) ? "grab" : on.adding() ? "crosshair" : "";
         on.hover(f ? f.id : null, f ? -1 : homeAt(x, y), x, y);
         return;
       }
@@ -603,7 +637,7 @@
         if (dragging) { cancelAnimationFrame(dragging); dragNow(); }
         on.drop(held.id);
       } else if (!held.live && event.type === "pointerup") {
-        if (held.id !== null) on.select(held.id);
+        if (held.tap !== null) on.select(held.tap);
         else on.click(view.ground(held.x, held.y), homeAt(held.x, held.y), held.x, held.y);
       }
       grip = null; pending = null; top.style.cursor = "";
@@ -627,6 +661,7 @@
       else { look(view.cx, view.cy, view.s); paint(); }
     }).observe(stage);
 
+    map.homeAt = homeAt;
     map.fit = fit; map.zoom = zoom; map.pan = pan; map.top = top; map.paint = paint;
     map.centre = () => [view.cx + ox, view.cy + oy];
     map.screen = (xy) => view.screen(xy);

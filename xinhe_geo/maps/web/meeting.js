@@ -4,14 +4,17 @@
   "use strict";
   if (!("DecompressionStream" in window)) { document.body.prepend(document.body.dataset.old); return; }
   const E = xinhe.engine, data = await E.open(document.getElementById("xh-data").textContent.trim()), model = E.read(data);
+  const sites = JSON.parse(document.getElementById("xh-sites").textContent); // rule -> plans of one, two, three places
   const NAMES = ["方案一", "方案二", "方案三", "方案四"], STEP_M = 10, MARK = "演示值（不作结论）";
   const UNITS = { people: ["人", 1, 0], people_60plus: ["人", 1, 0], area_m2: ["公顷", 1e-4, 1], homes: ["个", 1, 1] }; // word, factor, digits
   const DENOMINATORS = Object.assign({ homes: "小区数" }, data.denominators);
   const app = {
     preset: data.presets.length ? data.presets[0].id : "", rule: "", method: "", profile: "", plans: [Object.assign(E.emptyPlan(NAMES[0]), { key: 1 })], at: 0,
-    selected: null, hover: null, adding: null, today: false, past: [], future: [], before: new Map(), result: null, map: null, ui: {},
+    selected: null, hover: null, adding: null, today: true, past: [], future: [], before: new Map(), result: null, map: null, ui: {},
+    mode: "report", thought: "", tip: null, proposed: 0, cost: NaN, sort: ["people", -1],
   };
   const ui = app.ui;
+  let grabbed = null; // what is being dragged
 
   /* --- small helpers ------------------------------------------------------------------------------------------ */
 
@@ -27,7 +30,7 @@
   }
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
-  const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "数据不足");
+  const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "未知");
   const percent = (v) => (Number.isFinite(v) ? (100 * v).toFixed(1) + "%" : "数据不足");
   // a headline is whole per cent: 100 only where it is all, 0 only where it is none
   const whole = (v) => (!Number.isFinite(v) ? "数据不足" : (v > 0 && v < 1 ? Math.min(99, Math.max(1, Math.round(100 * v))) : Math.round(100 * v)) + "%");
@@ -88,9 +91,11 @@
     const walking = own && own.serves && r.metric === "reach";
     app.state = {
       share: seen(r, result.share, base.share), before: base.share, mapped: r.mapped, facilities: result.facilities, selected: app.selected, hover: app.hover, has: result.has,
-      presence: r.metric === "presence", key: base.key + app.today,
+      presence: r.metric === "presence", key: base.key + app.today, walk: null, proposed: proposed(),
       reached: walking && r.method !== "buffer" && own.doors.length ? E.reached(model, r, own) : null, circle: walking && r.method === "buffer" ? r.metres : 0,
     };
+    const walk = tell();
+    app.state.walk = walk;
     app.map.show(app.state);
     counters(); compareLive();
     app.updated = performance.now() - started;
@@ -98,8 +103,10 @@
 
   /* Everything else: lists, buttons, comparison. Runs when things come to rest. */
   function settle() {
+    for (const [mode] of MODES) document.body.classList.toggle("xm-" + mode, app.mode === mode);
     update();
-    head(); chooser(); planBox(); chosenBox(); effectLists(); editList(); facilityList(); compareTable(); legend(); buttons(); keep();
+    for (const part of [head, chooser, planBox, chosenBox, effectLists, otherGoals, suggestions, priceBox, editList, facilityList, cards, compareTable, legend, buttons, keep]) part();
+
     put(ui.live, spoken());
   }
 
@@ -129,8 +136,7 @@
     const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
     return {
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
-      // net first, in what the rule itself counts
-      delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : (r.mapped ? "" : `净 ${signed((t.served - base.totals.whole[d].served) * k, digits)} ${unit}；`) + `现状 ${percent(a)}，${points(a, b)} 个百分点`,
+      delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
       note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还在服务范围外 ${amount(t.known - t.served)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
     };
@@ -138,7 +144,7 @@
 
   function counters() {
     const { rule: r, totals, effects } = app.result, d = E.denominator(r, totals.whole), h = headline(r, d), change = effects.gain.people - effects.lose.people;
-    put(ui.what, h.what); put(ui.big, h.big); put(ui.delta, h.delta); put(ui.note, h.note);
+    put(ui.what, h.what); put(ui.net, netText(r, d)); put(ui.big, h.big); put(ui.delta, app.today ? "现状" : h.delta); put(ui.note, h.note);
     bar(h.now, h.was);
     put(ui.sheetButton, `结果 ${h.big}`);
     ui.delta.className = "xm-delta " + (change > 0 ? "up" : change < 0 ? "down" : "");
@@ -147,9 +153,21 @@
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
       const e = effects[side];
       put(box.people, (side === "gain" && e.people > 0.5 ? upTo(r) : "") + (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + persons(e.people));
-      put(box.more, `${word}，其中60+ ${persons(e.people_60plus)}；${e.homes.length} 个小区`);
+      put(box.more, word + (elderlyCounted(r) ? `，其中60+ ${persons(e.people_60plus)}` : "") + `；${e.homes.length} 个小区`);
       box.root.classList.toggle("none", !e.homes.length);
     }
+  }
+
+  /* People of 60 and over are counted where it is their speed that counts, or nobody's; else nothing is said of them. */
+  const elderly = new Set(data.rules.filter((r) => r.denominator === "people_60plus").map((r) => r.profile));
+  const elderlyCounted = (r) => r.method !== "walk_min" || r.metric === "presence" || elderly.has(r.profile);
+
+  /* What comes first when a plan is tried: the difference to today, in what the goal itself counts. */
+  function netText(r, d, result = app.result) {
+    if (d === null) return "未知";
+    if (r.metric === "presence") { const [now] = communityCount(result), [was] = communityCount(before(r)); return `净 ${signed(now - was)} 个社区`; }
+    const [unit, k, digits] = UNITS[d], a = before(r).totals.whole[d], b = result.totals.whole[d];
+    return `${r.mapped ? "至多 " : "净 "}${signed((b.served - a.served) * k, digits)} ${unit}`;
   }
 
   function bar(now, was) {
@@ -162,7 +180,7 @@
   function numbersTable(r, d) {
     const { totals, base } = app.result, rows = [];
     const add = (label, a, b, change) => rows.push([label, a, b, change]);
-    for (const [c, label] of [["people", "常住人口"], ["people_60plus", "60岁及以上"]]) {
+    for (const [c, label] of [["people", "常住人口"], ...(elderlyCounted(r) ? [["people_60plus", "60岁及以上"]] : [])]) {
       const a = base.totals.whole[c], b = totals.whole[c];
       add(label, percent(shareOf(a)), percent(shareOf(b)), b.any ? signed(b.served - a.served) + " 人" : "—");
     }
@@ -182,6 +200,7 @@
       ui.numbers.append(make("tr", {}, ...cells));
       ui.rows.push(cells);
     }
+    ui.rows.forEach((cells, i) => { cells[0].parentNode.hidden = i >= rows.length; });
     rows.forEach((row, i) => row.forEach((text, j) => put(ui.rows[i][j], text)));
     rows.forEach((row, i) => { ui.rows[i][3].className = row[3].startsWith("+") ? "up" : row[3].startsWith("−") ? "down" : ""; });
     ui.table = rows;
@@ -190,22 +209,25 @@
   /* --- changing a plan ------------------------------------------------------------------------------------------------ */
 
   const snapshot = () => JSON.stringify({ plans: app.plans, at: app.at });
-  function remember(saved) {
+  /* `thought`: steps in a row that are one thought (the same facility nudged on) are one step of undo. */
+  function remember(saved, thought = "") {
+    if (thought && thought === app.thought) return;
     app.past.push(saved || snapshot());
     if (app.past.length > 300) app.past.shift();
     app.future.length = 0;
+    app.thought = thought;
   }
   function restore(saved) {
     const s = JSON.parse(saved);
-    app.plans = s.plans; app.at = s.at; app.today = false;
-    if (app.selected && !app.result.facilities.some((f) => f.id === app.selected)) app.selected = null;
+    app.plans = s.plans; app.at = s.at; app.today = false; app.thought = "";
+    if (app.selected && !model.byId.has(app.selected) && !fresh(plan(), app.selected)) app.selected = null;
     settle();
   }
   function undo() { if (app.past.length) { app.future.push(snapshot()); restore(app.past.pop()); } }
   function redo() { if (app.future.length) { app.past.push(snapshot()); restore(app.future.pop()); } }
   /* Does something to the plan as one step of undo. */
-  function change(what) {
-    remember(); app.today = false;
+  function change(what, thought) {
+    remember(null, thought); app.today = false;
     what(plan());
     for (const [id, e] of Object.entries(plan().edits)) if (!e.xy && !e.closed && !e.open) delete plan().edits[id];
     settle();
@@ -237,8 +259,8 @@
   function keep() {
     clearTimeout(app.keeping);
     app.keeping = setTimeout(() => {
-      const touched = app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
-      const text = JSON.stringify({ preset: app.preset, rule: app.rule, at: app.at, plans: app.plans });
+      const touched = app.mode === "work" || Number.isFinite(app.cost) || app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
+      const text = JSON.stringify({ preset: app.preset, rule: app.rule, method: app.method, profile: app.profile, at: app.at, today: app.today, mode: app.mode, cost: Number.isFinite(app.cost) ? app.cost : null, plans: app.plans });
       const hash = touched && text.length < 200000 ? "#" + encodeURIComponent(text) : "";
       if (hash === window.location.hash) return;
       try { window.history.replaceState(null, "", hash || "#"); } catch { /* the plans stay in memory */ }
@@ -251,7 +273,12 @@
       if (!plans.length) return;
       app.plans = plans;
       app.at = Number.isInteger(s.at) && plans[s.at] ? s.at : 0;
-      if (data.presets.some((p) => p.id === s.preset) && rulesOf(s.preset).some((r) => r.id === s.rule)) { app.preset = s.preset; app.rule = s.rule; }
+      app.today = s.today === true; app.mode = s.mode === "work" ? "work" : "report";
+      if (typeof s.cost === "number" && s.cost > 0) app.cost = s.cost;
+      if (!data.presets.some((p) => p.id === s.preset) || !rulesOf(s.preset).some((r) => r.id === s.rule)) return;
+      app.preset = s.preset; app.rule = s.rule;
+      if (s.method in data.methods) app.method = s.method;
+      if (model.profiles.has(s.profile)) app.profile = s.profile;
     } catch { /* no plans in the address, or not ours */ }
   }
 
@@ -271,9 +298,24 @@
       p.key = [1, 2, 3, 4].find((k) => !used.has(k));
       app.plans.push(p); app.at = app.plans.length - 1;
     }
-    app.selected = null; app.today = false;
+    app.selected = null; app.today = false; app.thought = "";
+    const changed = editWords(plan()), to = changed.length ? concerned(plan()) : null;
+    if (to) { app.preset = to.preset; app.rule = to.rule; app.method = app.profile = ""; }
     settle();
-    say(left.length ? `${name}：${left.length} 项在本页没有，未载入（${left.slice(0, 5).join("、")}）` : `已载入 ${name}`);
+    const spots = app.result.facilities.filter((f) => f.fresh || f.edit);
+    if (spots.length) app.map.reveal(spots[0].xy);
+    say(`已载入 ${name}：` + (changed.length ? changed.slice(0, 3).map((w) => w.text).join("、") + (changed.length > 3 ? ` 等 ${changed.length} 项` : "") : "没有改动") +
+      (to ? `；指标换成“${rule().label}”` : "") + (left.length ? `；${left.length} 项在本页没有，未载入（${left.slice(0, 5).join("、")}）` : ""));
+  }
+  const kindsOf = (p) => new Set([...p.added.map((f) => f.kind), ...Object.keys(p.edits).map((id) => kindOf(model.byId.get(id).kind).id)]);
+  const moves = (r, kinds) => r.kindIds.some((k) => kinds.has(k));
+  /* The question that a plan is about, where the present one is none: the first that asks for a kind it changes. */
+  function concerned(p) {
+    const kinds = kindsOf(p);
+    if (moves(rule(), kinds)) return null;
+    for (const preset of [app.preset, ...data.presets.map((x) => x.id)])
+      for (const promised of [true, false]) for (const r of rulesOf(preset)) if (r.promised === promised && moves(model.rules.get(r.id), kinds)) return { preset, rule: r.id };
+    return null;
   }
   function say(text) {
     put(ui.toast, text); ui.toast.hidden = false; put(ui.live, text);
@@ -293,13 +335,16 @@
     if (isPlanned(id)) own.open = true;
     own.xy = xy; own.raw = raw.map((v) => Math.round(v * 100) / 100);
   }
+  function newId() {
+    let n = 1;
+    while (app.plans.some((p) => p.added.some((f) => f.id === data.prefix + n))) n++;
+    return data.prefix + n;
+  }
   function add(kind, raw) {
     const xy = E.snap(model, raw[0], raw[1]);
     if (!xy) return;
     const k = data.kinds.find((x) => x.id === kind);
-    let n = 1;
-    while (app.plans.some((p) => p.added.some((f) => f.id === data.prefix + n))) n++;
-    const id = data.prefix + n, same = plan().added.filter((f) => f.kind === kind).length + 1;
+    const id = newId(), same = plan().added.filter((f) => f.kind === kind).length + 1;
     app.adding = null; app.selected = id;
     change((p) => p.added.push({ id, kind, name: k.label + same + "（拟设）", xy, raw: raw.map((v) => Math.round(v * 100) / 100) }));
     app.map.reveal(xy);
@@ -323,6 +368,12 @@
     app.plans.push(copy); app.at = app.plans.length - 1; app.today = false;
     settle();
   }
+  function setMode(mode) {
+    app.mode = mode;
+    if (mode === "report") { app.selected = app.adding = null; app.proposed = 0; }
+    app.today = mode === "report" && !app.plans.some((p) => editWords(p).length);
+    settle();
+  }
   function dropPlan() {
     if (app.plans.length < 2) return;
     remember();
@@ -330,7 +381,7 @@
     settle();
   }
   function showPlan(i) {
-    app.at = i; app.today = false;
+    app.at = i; app.today = false; app.thought = "";
     if (app.selected && !model.byId.has(app.selected) && !fresh(plan(), app.selected)) app.selected = null;
     settle();
   }
@@ -342,9 +393,11 @@
     put(ui.title, `${data.name}选址推演 · ${r.label}`);
     ui.line.replaceChildren(...line(r).map((t) => make("span", {}, t)));
     const notes = [r.standard, ...(r.evidence ? [r.evidence] : []), ...data.foot];
+    ui.modes.forEach((b, i) => b.setAttribute("aria-pressed", String(MODES[i][0] === app.mode)));
     ui.foot.replaceChildren(...(data.demo_text ? [make("strong", {}, data.demo_text)] : []), ...notes.map((t) => make("span", {}, t)));
   }
 
+  const MODES = [["report", "汇报"], ["work", "推演"]];
   const WHY_NOT = { buffer: "直线半径与步速无关", network_m: "路网距离与步速无关" };
   function chooser() {
     const own = rulesOf(app.preset), promised = own.filter((r) => r.promised), others = own.filter((r) => !r.promised), r = rule();
@@ -431,17 +484,83 @@
     return c;
   }
 
+  /* Who gains and who loses, by name; a click on a head sorts. */
+  const MOST_ROWS = 200;
   function effectLists() {
-    for (const [side, box] of [["gain", ui.gain], ["lose", ui.lose]]) {
-      const all = app.result.effects[side].homes, who = (h) => (Number.isFinite(h.people) ? number(h.people) + " 人" : "人口不详");
-      const chips = all.slice(0, 4).map((h) => button(`${model.homes.name[h.home]} ${who(h)}`, () => lookAt(h.home)));
-      box.list.replaceChildren(...chips, ...(all.length > 4 ? [make("span", {}, `等 ${all.length} 个小区`)] : []));
-    }
+    const { gain, lose } = app.result.effects, [by, way] = app.sort, homes = model.homes;
+    const rows = [...gain.homes.map((v) => [v.home, v.people]), ...lose.homes.map((v) => [v.home, -v.people])];
+    const known = (v) => (Number.isFinite(v) ? v : -Infinity);
+    rows.sort((a, b) => (by === "name" ? way * homes.name[a[0]].localeCompare(homes.name[b[0]], "zh-CN") : way * (known(a[1]) - known(b[1])) || 0) || a[0] - b[0]);
+    const head = (key, label) => make("th", { scope: "col", "aria-sort": by === key ? (way > 0 ? "ascending" : "descending") : "none" },
+      button(label + (by === key ? (way > 0 ? " ▲" : " ▼") : ""), () => { app.sort = [key, by === key ? -way : key === "name" ? 1 : -1]; effectLists(); }));
+    ui.who.hidden = !rows.length;
+    ui.whoNone.hidden = Boolean(rows.length);
+    ui.who.replaceChildren(make("thead", {}, make("tr", {}, head("name", "小区"), head("people", "人数变化"))), make("tbody", {}, ...rows.slice(0, MOST_ROWS).map(([h, v]) =>
+      make("tr", {}, make("th", { scope: "row" }, button(homes.name[h], () => lookAt(h), { class: "xm-link" })), make("td", { class: v > 0 ? "up" : v < 0 ? "down" : "" }, Number.isFinite(v) ? `${upTo(rule())}${signed(v)} 人` : "未知"))),
+      ...(rows.length > MOST_ROWS ? [make("tr", {}, make("td", { colspan: 2 }, `等 ${rows.length} 个小区`))] : [])));
   }
+
+  /* Which other goals a plan moves as well: those that ask for a kind it changes. */
+  function otherGoals() {
+    const kinds = app.today ? new Set() : kindsOf(plan()), own = new Set(rulesOf(data.presets[0].id).map((r) => r.id)), words = [];
+    for (const given of data.rules) {
+      const r = E.ask(model, given.id, "", "");
+      if (r.id === app.rule || !own.has(r.id) || !moves(r, kinds)) continue;
+      const base = before(r), result = E.evaluate(model, plan(), r), d = E.denominator(r, result.totals.whole), e = E.effects(model, base.share, result.share);
+      if (!e.gain.homes.length && !e.lose.homes.length && communityCount(result)[0] === communityCount(base)[0]) continue;
+      words.push([r, `${netText(r, d, result)}` + (d === null ? "" : `（${compared(r, base)} → ${compared(r, result)}）`)]);
+    }
+    ui.others.replaceChildren(...(words.length ? words.map(([r, text]) => make("li", {}, button(r.label, () => chooseRule(r.id), { class: "xm-link" }), make("span", {}, text))) :
+      [make("li", { class: "xm-soft" }, kinds.size ? "没有其他目标受影响" : "还没有改动")]));
+  }
+
+  /* Proposed places: worked out when the page was made, for the goals that the report looks for a next step of. */
+  const proposedRows = () => (app.method || app.profile ? [] : sites[app.rule] || []);
+  function proposed() {
+    const row = proposedRows()[app.proposed - 1];
+    return row ? row.places.map((place, i) => ({ tag: "ABC"[i], name: place[0], xy: [place[1], place[2]], zone: row.zones[i] })) : null;
+  }
+  function suggestions() {
+    const rows = proposedRows(), row = rows[app.proposed - 1], who = rule().denominator === "people_60plus" ? "people_60plus" : "people";
+    const gain = (one) => (one[who] === null ? "未知" : `+${number(one[who])} 人`);
+    ui.sites.replaceChildren(...(rows.length ? rows.map((one, i) => button(`${i + 1} 处 ${gain(one)}`, () => { app.proposed = app.proposed === i + 1 ? 0 : i + 1; settle(); }, { "aria-pressed": String(app.proposed === i + 1) })) :
+      [make("span", { class: "xm-soft" }, "这一项没有事先算；report 加 --suggest 为每项目标算")]));
+    ui.siteWords.hidden = !row;
+    if (!row) return;
+    ui.siteWords.replaceChildren(...proposed().map((p) => make("span", {}, `${p.tag} ${p.name}`)), make("span", {}, row.short_of_proof ? `比最优至多差 ${percent(row.short_of_proof)}` : "已证明最优"),
+      make("span", {}, "斜线范围内可以挪动"), button("照此设为方案", adoptSites));
+  }
+  function adoptSites() {
+    const spots = proposed(), kind = rule().kindIds[0];
+    remember();
+    app.today = false; app.proposed = 0;
+    if (editWords(plan()).length && app.plans.length < NAMES.length) {
+      const used = new Set(app.plans.map((p) => p.key)), key = [1, 2, 3, 4].find((k) => !used.has(k));
+      app.plans.push(Object.assign(E.emptyPlan(NAMES[key - 1]), { key })); app.at = app.plans.length - 1;
+    } else { plan().edits = {}; plan().added = []; }
+    for (const p of spots) plan().added.push({ id: newId(), kind, name: `拟设 ${p.tag}`, xy: p.xy, raw: p.xy });
+    settle();
+  }
+
+  /* What one more person served costs, from what one place costs. */
+  function priceOf(p, result) {
+    const r = rule(), d = E.denominator(r, result.totals.whole), base = before(r).totals.whole;
+    const places = p.added.length + Object.values(p.edits).filter((e) => !e.closed && (e.open || (e.xy && !e.corrected))).length;
+    if (!(app.cost > 0) || !places || !(d === "people" || d === "people_60plus") || r.metric === "presence") return null;
+    const net = result.totals.whole[d].served - base[d].served;
+    return { places, total: places * app.cost, each: net > 0.5 ? (1e4 * places * app.cost) / net : NaN };
+  }
+  const eachText = (v) => (v && Number.isFinite(v.each) ? number(v.each) : "—");
+  function priceBox() {
+    if (document.activeElement !== ui.cost) ui.cost.value = Number.isFinite(app.cost) ? app.cost : "";
+    const v = app.today ? null : priceOf(plan(), app.result);
+    put(ui.price, !v ? "" : `${v.places} 处共 ${number(v.total)} 万元；` + (Number.isFinite(v.each) ? `每新增服务一人 ${number(v.each)} 元` : "没有净增，算不出每人投资"));
+  }
+
   function lookAt(h) {
     const b = app.map.homes[h].box, o = data.origin;
     app.map.reveal([(b[0] + b[2]) / 2 + o[0], (b[1] + b[3]) / 2 + o[1]]);
-    tip(h, ...app.map.screen([(b[0] + b[2]) / 2 + o[0], (b[1] + b[3]) / 2 + o[1]]), true);
+    showTip(h, 0, 0, true);
   }
 
   function editWords(p) {
@@ -489,12 +608,12 @@
   }
   function planCells(r, p, result) {
     const e = E.effects(model, before(r).share, result.share);
-    return [nameOf(p), compared(r, result), upTo(r) + number(e.gain.people), number(e.lose.people), String(editWords(p).length)];
+    return [nameOf(p), compared(r, result), upTo(r) + number(e.gain.people), number(e.lose.people), String(editWords(p).length), ...(app.cost > 0 ? [eachText(priceOf(p, result))] : [])];
   }
   function comparison() {
     const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole), presence = r.metric === "presence";
-    const rows = [{ cells: ["方案", presence ? "社区" : `可达${d ? DENOMINATORS[d].replace("人口", "") : ""}`, "受益", "受影响", "改动"] }];
-    rows.push({ cells: ["现状", compared(r, base), "", "", ""], here: app.today });
+    const rows = [{ cells: ["方案", presence ? "社区" : `可达${d ? DENOMINATORS[d].replace("人口", "") : ""}`, "受益", "受影响", "改动", ...(app.cost > 0 ? ["元/人"] : [])] }];
+    rows.push({ cells: ["现状", compared(r, base), "", "", "", ...(app.cost > 0 ? [""] : [])], here: app.today });
     app.plans.forEach((p, i) => {
       const here = i === app.at && !app.today;
       rows.push({ cells: planCells(r, p, here ? app.result : E.evaluate(model, p, r)), here });
@@ -504,7 +623,24 @@
   /* The row of the plan in hand keeps up with a drag; the others stay as they are. */
   function compareLive() {
     const row = app.today ? null : ui.compare.querySelector("tbody tr.here");
-    if (row) planCells(rule(), plan(), app.result).forEach((text, i) => put(row.children[i], text));
+    if (row) planCells(rule(), plan(), app.result).forEach((text, i) => { if (row.children[i]) put(row.children[i], text); });
+  }
+  /* Today and the plans side by side, for the screen of a meeting. */
+  function cards() {
+    const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole);
+    const card = (name, result, words, pressed, on) => make("button", { type: "button", "aria-pressed": String(pressed), onclick: on },
+      make("span", {}, name), make("b", {}, d === null ? "未知" : r.metric === "presence" ? compared(r, result) : whole(shareOf(result.totals.whole[d]))), make("span", {}, words));
+    const words = (p, result) => (editWords(p).length ? netText(r, d, result) : "还没有改动");
+    ui.cards.replaceChildren(card("现状", base, d === null ? "" : stillText(r, base, d), app.today, () => { app.today = true; settle(); }), ...app.plans.map((p, i) => {
+      const here = i === app.at && !app.today, result = here ? app.result : E.evaluate(model, p, r);
+      return card(nameOf(p), result, words(p, result), here, () => showPlan(i));
+    }));
+  }
+  /* How many are still without. */
+  function stillText(r, result, d) {
+    if (r.metric === "presence") { const [now, all] = communityCount(result); return r.mapped ? "" : `缺 ${all - now} 个社区`; }
+    const t = result.totals.whole[d], [unit, k, digits] = UNITS[d];
+    return r.mapped ? "" : `缺口 ${number((t.known - t.served) * k, digits)} ${unit}`;
   }
   function compareTable() {
     const [first, ...rest] = comparison(), r = rule(), d = E.denominator(r, before(r).totals.whole);
@@ -528,12 +664,12 @@
       used[c] = (used[c] || 0) + 1;
     }
     app.used = used;
-    ui.legend.replaceChildren(...Object.entries(xinhe.classes).filter(([c]) => used[c] || ["full", "none", "gain", "lose"].includes(c)).map(([c, look]) => {
+    ui.legend.replaceChildren(...Object.entries(xinhe.classes).filter(([c]) => used[c]).map(([c, look]) => {
       const key = make("canvas", { width: 44, height: 26, class: "xm-key", "aria-hidden": "true" }), x = key.getContext("2d");
       x.fillStyle = look.hatch ? xinhe.hatch(x, look.fill, look.hatch, 2) : look.fill; x.fillRect(1, 1, 42, 24);
       x.strokeStyle = look.line || "#6f675d"; x.lineWidth = look.line ? 3 : 1.5; x.strokeRect(1, 1, 42, 24);
       return make("li", {}, key, make("span", {}, look.label), make("em", {}, (used[c] || 0) + " 个小区"));
-    }), ...Object.entries(STATES).map(([state, label]) => {
+    }), ...Object.entries(STATES).filter(([state]) => app.result.facilities.some((f) => xinhe.looksLike(f) === state)).map(([state, label]) => {
       const c = make("canvas", { width: 48, height: 48, class: "xm-icon", "aria-hidden": "true" });
       xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kindOf(rule().kinds[0]), state);
       return make("li", {}, c, make("span", {}, label), make("em", {}, app.result.facilities.filter((f) => xinhe.looksLike(f) === state).length + " 处"));
@@ -542,26 +678,67 @@
 
   /* --- tip over the map ------------------------------------------------------------------------------------------------ */
 
-  /* The median of a home's points, in words. */
-  function nearestWords(h) {
-    const r = app.result.rule, cost = E.pointCosts(model, r, app.result.facilities.filter((f) => f.serves), false);
-    const own = cost.filter((_, p) => model.homes.home[p] === h).sort(), middle = own[Math.floor((own.length - 1) / 2)];
-    if (!own.length || middle === Infinity) return "走不到";
-    return r.method === "walk_min" ? `到最近一处 ${middle.toFixed(1)} 分钟` : `到最近一处 ${number(middle)} 米`;
+  /* What is shown of a home follows from the state: only which home it is, and where, is kept. */
+  function showTip(home, x, y, full) {
+    app.tip = home < 0 ? null : { home, x, y, full };
+    if (!app.state) return;
+    app.state.walk = tell();
+    app.map.show(app.state);
   }
-  function tip(h, x, y, full) {
-    if (h < 0) { ui.tip.hidden = true; return; }
-    const homes = model.homes, { share } = app.state, { base, rule: r } = app.result;
-    const people = Number.isNaN(homes.people[h]) ? "人口不详" : number(homes.people[h]) + " 人";
-    const rows = [`${people}，60岁及以上 ${persons(homes.people_60plus[h])}`];
+  /* The facts of a home, and (`full`) its walk, which is returned to be drawn; while something is dragged neither is shown. */
+  function tell() {
+    const { tip } = app, hide = !tip || grabbed;
+    ui.tip.hidden = hide || tip.full; ui.walk.hidden = hide || !tip.full;
+    if (hide) return null;
+    const h = tip.home, { rule: r, facilities } = app.result, walk = tip.full && !app.adding ? E.walk(model, r, facilities, h) : null;
+    const facts = factsOf(h), box = tip.full ? ui.walk : ui.tip;
+    if (tip.full) box.replaceChildren(make("div", { class: "xm-row" }, make("b", {}, model.homes.name[h]), cross("关闭", () => showTip(-1))), ...facts.map((text) => make("p", {}, text)), ...walkParts(r, h, walk));
+    else box.replaceChildren(make("b", {}, model.homes.name[h]), ...facts.map((text) => make("span", {}, text)));
+    if (!tip.full) {
+      const w = ui.stage.clientWidth, tw = box.offsetWidth, th = box.offsetHeight;
+      box.style.left = Math.max(4, Math.min(w - tw - 4, tip.x + 14)) + "px";
+      box.style.top = (tip.y + th + 24 > ui.stage.clientHeight ? Math.max(4, tip.y - th - 12) : tip.y + 14) + "px";
+    }
+    return walk;
+  }
+  function factsOf(h) {
+    const homes = model.homes, { share } = app.state, { base } = app.result;
+    const people = Number.isNaN(homes.people[h]) ? "人口未知" : number(homes.people[h]) + " 人";
+    const rows = [`${people}，60岁及以上 ${Number.isNaN(homes.people_60plus[h]) ? "未知" : number(homes.people_60plus[h]) + " 人"}`];
     if (homes.community[h] >= 0) rows.push(data.communities[homes.community[h]].name);
-    rows.push(Number.isNaN(share[h]) ? "数据不足" : `可达 ${percent(share[h])}（现状 ${percent(base.share[h])}）`);
-    if (full && r.metric !== "presence" && !(r.mapped && Number.isNaN(share[h]))) rows.push(nearestWords(h));
-    ui.tip.replaceChildren(make("b", {}, homes.name[h]), ...rows.map((text) => make("span", {}, text)));
-    ui.tip.hidden = false;
-    const w = ui.stage.clientWidth, tw = ui.tip.offsetWidth, th = ui.tip.offsetHeight;
-    ui.tip.style.left = Math.max(4, Math.min(w - tw - 4, x + 14)) + "px";
-    ui.tip.style.top = (y + th + 24 > ui.stage.clientHeight ? Math.max(4, y - th - 12) : y + 14) + "px";
+    rows.push(Number.isNaN(share[h]) ? "可达：未知" : `可达 ${percent(share[h])}` + (app.today ? "" : `（现状 ${percent(base.share[h])}）`));
+    return rows;
+  }
+  function walkParts(r, h, walk) {
+    if (r.mapped && Number.isNaN(app.state.share[h])) return [];
+    if (!walk) return [make("p", { class: "down" }, app.result.facilities.some((f) => f.serves) ? "走不到" : "没有开放的设施")];
+    const metres = r.metric === "reach" && r.method !== "walk_min" ? E.pointCosts(model, r, app.result.facilities.filter((f) => f.serves), false) : null;
+    const median = metres ? E.medianPoint(model, metres, h) : -1;
+    return [
+      make("p", {}, `到最近一处（${walk.facility.name}）`, make("strong", {}, ` ${walk.minutes.toFixed(1)} 分钟`), `，${model.profiles.get(r.profile).label}`),
+      ...(median >= 0 ? [make("p", {}, `${data.methods[r.method]} ${number(metres[median])} 米`)] : []),
+      make("table", { class: "xm-table" }, make("tbody", {}, ...xinhe.walkRows(walk).map(([words, ...rest]) => make("tr", {}, make("th", { scope: "row" }, words), ...rest.map((text) => make("td", {}, text)))))),
+      make("p", { class: "xm-soft" }, xinhe.whyLonger(walk)),
+    ];
+  }
+
+  /* --- searching a home -------------------------------------------------------------------------------------------------- */
+
+  function found(text) {
+    const asked = text.trim().toLowerCase();
+    return asked ? Array.from(model.homes.name.keys()).filter((h) => model.homes.name[h].toLowerCase().includes(asked) || model.homes.id[h].toLowerCase() === asked).slice(0, 8) : [];
+  }
+  function searchBox() {
+    const list = make("ul", { class: "xm-found xm-list", hidden: true });
+    const go = (h) => { list.hidden = true; field2.value = model.homes.name[h]; lookAt(h); };
+    const look = () => {
+      const rows = found(field2.value);
+      list.hidden = !field2.value.trim();
+      list.replaceChildren(...(rows.length ? rows.map((h) => make("li", {}, button(model.homes.name[h], () => go(h), { class: "xm-link" }))) : [make("li", { class: "xm-soft" }, "没有找到")]));
+    };
+    const field2 = make("input", { type: "search", placeholder: "找小区", "aria-label": "找小区", maxlength: 60, oninput: look,
+      onkeydown: (e) => { const rows = found(field2.value); if (e.key === "Enter" && rows.length) go(rows[0]); else if (e.key === "Escape") list.hidden = true; } });
+    return make("span", { class: "xm-search" }, field2, list);
   }
 
   /* --- export ------------------------------------------------------------------------------------------------------------- */
@@ -597,7 +774,7 @@
     const effect = (side, word, sign) => {
       const e = app.result.effects[side], names = e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、");
       return {
-        text: `${word} ${(side === "gain" ? upTo(r) : "") + (e.people > 0.5 ? sign : "")}${persons(e.people)}（60岁及以上 ${persons(e.people_60plus)}）`,
+        text: `${word} ${(side === "gain" ? upTo(r) : "") + (e.people > 0.5 ? sign : "")}${persons(e.people)}` + (elderlyCounted(r) ? `（60岁及以上 ${persons(e.people_60plus)}）` : ""),
         homes: names + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""),
       };
     };
@@ -647,9 +824,11 @@
     ui.todayButton = button("现状", () => { app.today = !app.today; settle(); }, { "aria-pressed": "false" });
     ui.tabs = make("span", { class: "xm-seg", role: "group", "aria-label": "方案" });
     ui.more = button("＋", newPlan, { title: "复制为新方案", "aria-label": "复制为新方案" });
-    return make("div", { class: "xm-bar", role: "toolbar", "aria-label": "推演工具" },
-      make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule, rule2(), addMenu(),
-      group(ui.undo, ui.redo, ui.reset), rule2(), group(ui.todayButton), ui.tabs, ui.more, make("span", { class: "xm-gap" }), fileMenu());
+    ui.modes = MODES.map(([mode, label]) => button(label, () => setMode(mode)));
+    const work = (...children) => make("span", { class: "xm-when-work" }, ...children);
+    return make("nav", { class: "xm-bar", "aria-label": "推演工具" }, make("span", { class: "xm-seg xm-modes", role: "group", "aria-label": "模式" }, ...ui.modes),
+      make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule,
+      work(addMenu(), group(ui.undo, ui.redo, ui.reset), rule2(), group(ui.todayButton), ui.tabs, ui.more, searchBox()), make("span", { class: "xm-gap" }), fileMenu());
   }
 
   function addMenu() {
@@ -658,7 +837,7 @@
     const kind = () => (ui.kindBox.hidden ? rule().kindIds[0] : ui.kind.value);
     const pick = () => { app.adding = kind(); app.today = false; settle(); app.map.top.focus({ preventScroll: true }); };
     const sites = data.parcels.map((p) => entry("放在 " + p.name, () => add(kind(), p.xy)));
-    return menu("添加设施", ui.kindBox, entry("在图上点一下", pick), entry("放在图中央", () => add(kind(), app.map.centre())),
+    return menu("添加", ui.kindBox, entry("在图上点一下", pick), entry("放在图中央", () => add(kind(), app.map.centre())),
       ...(sites.length ? [make("p", { class: "xm-soft" }, "备选地块"), ...sites] : []));
   }
 
@@ -683,8 +862,8 @@
     ui.marks = [0, 1, 2].map(() => make("em", { class: "xm-mark" }, MARK)); // beside every group of numbers
     const fold = (head, ...children) => make("details", { class: "xm-fold" }, head, ...children);
     for (const name of ["gain", "lose"]) {
-      const people = make("b"), more = make("span"), list = make("div", { class: "xm-chips" });
-      ui[name] = { people, more, list, root: make("div", { class: "xm-" + name }, people, more, list) };
+      const people = make("b"), more = make("span");
+      ui[name] = { people, more, root: make("div", { class: "xm-" + name }, people, more) };
     }
     ui.planName = input("", 30, (text) => change((p) => { p.name = text.trim() || NAMES[p.key - 1]; }), { "aria-label": "方案名称" });
     ui.drop = button("删除方案", dropPlan);
@@ -696,22 +875,34 @@
     ui.profile = make("select", { "aria-label": "人群", onchange: (e) => { app.profile = e.target.value; settle(); } });
     ui.why = make("span", { class: "xm-soft" });
     ui.legend = make("ul", { class: "xm-legend" });
-    return make("aside", { class: "xm-side", "aria-label": "结果" }, counterBox(),
-      make("section", { class: "xm-effects" }, make("h2", {}, "谁受益，谁受影响 ", ui.marks[1]), ui.gain.root, ui.lose.root),
-      make("section", {}, ui.editsHead, ui.edits, make("div", { class: "xm-acts" }, ui.planName, ui.drop)),
-      section(["方案比较 ", ui.marks[2]], ui.compare, ui.alternatives), section("图例", ui.legend), fold(ui.listHead, ui.list),
-      fold(make("summary", {}, "高级"), field("其他指标", ui.other), field("方法", ui.method), field("人群", ui.profile), ui.why));
+    ui.cards = make("div", { class: "xm-cards", role: "group", "aria-label": "现状和方案" });
+    ui.who = make("table", { class: "xm-table xm-who" }); ui.whoNone = make("p", { class: "xm-soft" }, "没有小区因此改变");
+    ui.others = make("ul", { class: "xm-list xm-others" });
+    ui.sites = make("div", { class: "xm-acts xm-sites" }); ui.siteWords = make("p", { class: "xm-words xm-soft" });
+    ui.cost = make("input", { type: "number", min: "0", step: "any", inputmode: "decimal", "aria-label": "每处投资（万元）", onchange: (e) => { const v = parseFloat(e.target.value); app.cost = v > 0 ? v : NaN; settle(); } });
+    ui.price = make("span", { class: "xm-soft" });
+    const work = (...children) => make("div", { class: "xm-when-work" }, ...children);
+    return make("aside", { class: "xm-side", "aria-label": "结果", tabindex: "0" }, counterBox(), make("section", { class: "xm-when-report" }, ui.cards),
+      work(make("section", { class: "xm-effects" }, make("h2", {}, "谁受益，谁受影响 ", ui.marks[1]), make("div", { class: "xm-two" }, ui.gain.root, ui.lose.root),
+        make("div", { class: "xm-who-box xm-rest", tabindex: "0", role: "region", "aria-label": "受益和受影响的小区" }, ui.who, ui.whoNone)),
+      make("section", { class: "xm-rest" }, make("h2", {}, "其他目标"), ui.others),
+      section("建议位置", ui.sites, ui.siteWords),
+      make("section", { class: "xm-rest" }, field("每处投资（万元）", ui.cost), ui.price)),
+      make("section", { class: "xm-rest" }, make("h2", { class: "xm-when-report" }, "图例"), ui.legend),
+      work(make("section", { class: "xm-rest" }, ui.editsHead, ui.edits, make("div", { class: "xm-acts" }, ui.planName, ui.drop)),
+      section(["方案比较 ", ui.marks[2]], ui.compare, ui.alternatives), fold(make("summary", {}, "分项数字"), ui.table2), fold(ui.listHead, ui.list),
+      fold(make("summary", {}, "高级"), field("其他指标", ui.other), field("方法", ui.method), field("人群", ui.profile), ui.why)));
   }
 
   function counterBox() {
-    ui.what = make("p", { class: "xm-what" }); ui.big = make("b", { class: "xm-big" }); 
-    ui.delta = make("p", { class: "xm-delta" }); ui.note = make("p", { class: "xm-soft" });
+    ui.what = make("p", { class: "xm-what" }); ui.big = make("b", { class: "xm-big" }); ui.net = make("b", { class: "xm-net xm-when-work" });
+    ui.delta = make("p", { class: "xm-delta" }); ui.note = make("p", { class: "xm-soft xm-when-report" });
     ui.barNow = make("i", { class: "now" }); ui.barWas = make("i", { class: "was", title: "现状" });
     ui.barRoot = make("div", { class: "xm-scale", role: "img" }, ui.barNow, ui.barWas);
     ui.numbers = make("tbody"); ui.rows = [];
     const heads = ["可达", "现状", "方案", "变化"].map((h) => make("th", { scope: "col" }, h));
-    const table = make("table", { class: "xm-table" }, make("thead", {}, make("tr", {}, ...heads)), ui.numbers);
-    return make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.big, ui.marks[0]), ui.barRoot, ui.delta, ui.note, table);
+    ui.table2 = make("table", { class: "xm-table" }, make("thead", {}, make("tr", {}, ...heads)), ui.numbers);
+    return make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.net, ui.big, ui.marks[0]), ui.barRoot, ui.delta, ui.note);
   }
 
   function fullScreen() {
@@ -722,6 +913,7 @@
   function stage() {
     const tool = (label, icon2, on) => make("button", { type: "button", "aria-label": label, title: label, onclick: on }, icon2);
     ui.tip = make("div", { class: "xm-tip", hidden: true });
+    ui.walk = make("section", { class: "xm-walk", hidden: true, "aria-label": "小区和走法", tabindex: "-1" });
     ui.chosen = make("section", { class: "xm-chosen", hidden: true, "aria-label": "选中的设施" });
     ui.bannerText = make("span");
     ui.toast = make("div", { class: "xm-toast", hidden: true });
@@ -730,14 +922,14 @@
     ui.stage = make("div", { class: "xm-stage" }, make("div", { class: "xm-tools", role: "group", "aria-label": "地图" },
       tool("放大", "＋", () => app.map.zoom(1.6)), tool("缩小", "－", () => app.map.zoom(1 / 1.6)), tool("看全图", "⌂", () => app.map.fit(data.first)),
       ...(document.documentElement.requestFullscreen ? [tool("全屏", make("i", { class: "xm-full" }), fullScreen)] : [])),
-      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.chosen, ui.banner, ui.toast, ui.tip);
+      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.chosen, ui.walk, ui.banner, ui.toast, ui.tip);
     return ui.stage;
   }
 
   function build() {
     ui.title = make("h1"); ui.line = make("p", { class: "xm-line" });
     const badges = make("div", { class: "xm-badges" }, ...data.badges.map(([kind, text]) => make("b", { class: kind }, text)));
-    ui.foot = make("footer", { class: "xm-foot" });
+    ui.foot = make("footer", { class: "xm-foot", tabindex: "0" });
     ui.live = make("div", { class: "xm-sr", "aria-live": "polite", role: "status" });
     ui.print = make("div", { id: "xm-print" });
     ui.sheetButton = button("结果", () => document.body.classList.toggle("xm-open"), { class: "xm-sheet" });
@@ -753,7 +945,7 @@
     chooseRule((like || own[0]).id);
   }
   function chooseRule(id) {
-    app.rule = id; app.method = ""; app.profile = ""; app.adding = null;
+    app.rule = id; app.method = ""; app.profile = ""; app.adding = null; app.proposed = 0;
     if (!E.facilitiesOf(model, plan(), rule().kinds).some((f) => f.id === app.selected)) app.selected = null;
     settle();
   }
@@ -766,19 +958,22 @@
       const f = app.result.facilities.find((x) => x.id === app.selected);
       if (!f || (f.edit && f.edit.closed)) return;
       const from = f.edit && f.edit.raw ? f.edit.raw : f.xy;
-      change((p) => moveTo(p, f.id, [from[0] + STEP_M * way[0], from[1] + STEP_M * way[1]]));
+      change((p) => moveTo(p, f.id, [from[0] + STEP_M * way[0], from[1] + STEP_M * way[1]]), "move " + f.id);
       const now = app.result.facilities.find((x) => x.id === app.selected);
       app.map.reveal(now.xy);
     } else if (event.key === "Delete" || event.key === "Backspace") { event.preventDefault(); close(app.selected); }
+    else if (event.key === "," || event.key === ".") { // every home in turn
+      const n = model.homes.count, h = app.tip ? app.tip.home : event.key === "." ? -1 : 0;
+      if (n) lookAt((h + (event.key === "." ? 1 : n - 1)) % n);
+    }
     else if (event.key === "+" || event.key === "=") app.map.zoom(1.4);
     else if (event.key === "-") app.map.zoom(1 / 1.4);
-    else if (event.key === "[" || event.key === "]") {
+    else if (app.mode === "work" && (event.key === "[" || event.key === "]")) {
       const all = app.result.facilities, i = all.findIndex((f) => f.id === app.selected);
       if (all.length) select(all[(i + (event.key === "]" ? 1 : all.length - 1) + (i < 0 && event.key === "[" ? 1 : 0)) % all.length].id, true);
     }
   }
 
-  let grabbed = null;
   const on = {
     view(view) {
       const metres = xinhe.roundLength(view.s, 130 * view.u);
@@ -786,21 +981,23 @@
       put(ui.scale.lastChild, metres >= 1000 ? metres / 1000 + " km" : metres + " m");
     },
     adding: () => Boolean(app.adding),
+    /* What may be dragged: nothing in a report; by touch only what was selected before, so that a swipe moves the map. */
+    may: (id, touch) => app.mode === "work" && (!touch || id === app.selected),
     hover(id, home, x, y) {
       if (id !== app.hover) { app.hover = id; if (app.state) { app.state.hover = id; app.map.show(app.state); } }
-      if (app.result) tip(app.adding ? -1 : home, x, y, false);
+      if (app.state && !(app.tip && app.tip.full)) showTip(app.adding ? -1 : home, x, y, false);
     },
-    select(id) { ui.tip.hidden = true; select(id === app.selected ? id : id, false); app.map.top.focus({ preventScroll: true }); },
+    select(id) { app.tip = null; select(id, false); app.map.top.focus({ preventScroll: true }); },
     click(xy, home, x, y) {
       app.map.top.focus({ preventScroll: true });
       if (app.adding) { add(app.adding, xy); return; }
-      if (app.selected !== null) { app.selected = null; settle(); }
-      tip(home, x, y, true);
+      app.selected = null; app.tip = home < 0 ? null : { home, x, y, full: true };
+      settle();
     },
     grab(id) {
       const f = app.result.facilities.find((x) => x.id === id);
-      ui.tip.hidden = true;
-      app.today = false; app.selected = id;
+      app.today = false; app.selected = id; app.thought = "";
+      document.body.classList.add("xm-dragging");
       grabbed = f && !(f.edit && f.edit.closed) ? { id, saved: snapshot(), moved: false } : null;
     },
     drag(id, raw) {
@@ -812,6 +1009,7 @@
     drop(id) {
       if (grabbed && grabbed.id === id && grabbed.moved) remember(grabbed.saved);
       grabbed = null;
+      document.body.classList.remove("xm-dragging");
       settle();
     },
   };
@@ -835,15 +1033,15 @@
     kept();
     app.map = xinhe.makeMap(ui.stage, model, on);
     const top = app.map.top;
-    const help = "地图：方向键移动选中的设施或地图，加减号缩放，方括号换下一处设施，Delete 撤除";
+    const help = "地图：方向键移动选中的设施或地图，加减号缩放，方括号换下一处设施，句号和逗号换下一个小区，Delete 撤除";
     Object.entries({ tabindex: "0", role: "application", "aria-label": help }).forEach(([k, v]) => top.setAttribute(k, v));
     top.addEventListener("keydown", keys);
     document.addEventListener("keydown", (event) => {
       const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-      if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "z") { event.preventDefault(); if (event.shiftKey) redo(); else undo(); }
-      else if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); }
+      if ((event.ctrlKey || event.metaKey) && !typing && app.mode === "work" && event.key.toLowerCase() === "z") { event.preventDefault(); if (event.shiftKey) redo(); else undo(); }
+      else if ((event.ctrlKey || event.metaKey) && !typing && app.mode === "work" && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); }
       else if (event.key === "Escape") {
-        ui.tip.hidden = true;
+        if (app.tip) showTip(-1);
         if (app.adding) { app.adding = null; settle(); } else if (app.selected !== null && !typing) { app.selected = null; settle(); }
       }
     });
@@ -857,7 +1055,7 @@
   xinhe.model = model;
   xinhe.app = app;
   xinhe.page = {
-    update, settle, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, open, on,
+    update, settle, setMode, adoptSites, lookAt, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, open, on,
   };
   if (data.rules.length) start();
   else document.body.append(make("p", { class: "old" }, "没有可推演的规则"));

@@ -139,7 +139,8 @@ def _conclusion(story: Story) -> str:
     """The three sentences."""
     e, own = html.escape, story.conclusion
     mark = f'<span class="mark">{e(own.mark)}</span>' if own.mark else ""
-    rows = "".join(f"<li>{e(text)}{mark}</li>" for text in (own.met, own.worst, own.next))
+    said = zip((own.met, own.worst, own.next), own.about, strict=True)
+    rows = "".join(f"<li>{_said(e(text), about)}{mark}</li>" for text, about in said)
     return f'<ol class="conclusion">{rows}</ol>'
 
 
@@ -164,7 +165,7 @@ def _line(line: Line, there: set[str]) -> str:
     return (
         f'<tr id="goal-{e(goal.rule)}"><td>{name}</td>'
         f'<td class="now"><b>{_followed(goal.share, goal.rule, text=goal.big)}</b>{mark}{_bar(goal)}</td>'
-        f'<td class="n">{_followed(goal.unserved, goal.rule, text=e(line.missed))}</td><td>{office}</td><td>{e(line.next)}</td></tr>'
+        f'<td class="n">{_followed(goal.unserved, goal.rule, text=e(line.missed))}</td><td>{office}</td><td>{_said(e(line.next), line.about)}</td></tr>'
     )
 
 
@@ -172,6 +173,11 @@ def _followed(figure: Figure, *about: str, text: str = "") -> str:
     """Return a figure as a link to what it is added up from; what nobody knows is none."""
     told = text or html.escape(figure.told)
     return followed(told, OF_BRIEF, *about) if figure.known else told
+
+
+def _said(text: str, about: str) -> str:
+    """Return a text (markup) whose figures are about something as a link to what they are added up from."""
+    return followed(text, OF_BRIEF, about) if about and re.search(r"\d", text) else text
 
 
 def _bar(goal: Goal) -> str:
@@ -224,7 +230,8 @@ def _plans(story: Story) -> str:
         return ""
     rows = "".join(
         f"<tr><td>{e(say('增设 {0} 处', step.number))}</td><td>{e(say('；').join(f'{place.tag} {place.where}' for place in step.places))}</td>"
-        f'<td class="n">{e(step.gained.told)}</td><td class="n">{step.before.text} → {step.after.text}</td><td class="n">{e(step.left.told)}</td>'
+        f'<td class="n">{_said(e(step.gained.told), step.about)}</td><td class="n">{_said(f"{step.before.text} → {step.after.text}", step.about)}</td>'
+        f'<td class="n">{_said(e(step.left.told), step.about)}</td>'
         f"<td>{say('已证明最优') if step.proven else e(say('未证明最优，至多还差 {0}', step.unproven.text))}</td></tr>"
         for step in story.plans
     )
@@ -280,7 +287,9 @@ def _curves(story: Story) -> str:
     limit = limits[0] if len(limits) == 1 else float("nan")
     chart = curves(about, lines, story.curves[0].minutes, limit, say("分钟"), _seal(story))
     head = heads([say("目标"), *(say("{0} 分钟", at) for at in TOLD_AT)], range(1, len(TOLD_AT) + 1))
-    cells = ["".join(f'<td class="n">{f.text}</td>' for f in own.told) for own in story.curves]
+    cells = [
+        "".join(f'<td class="n">{_followed(f, f.about, text=f.text)}</td>' for f in own.told) for own in story.curves
+    ]
     rows = "".join(
         f"<tr><td>{e(own.goal.label)}</td>{own_cells}</tr>" for own, own_cells in zip(story.curves, cells, strict=True)
     )
@@ -383,7 +392,7 @@ def _other_table(story: Story) -> str:
     for heading, goals in story.headings.items():
         rows = "".join(
             f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}{_outside(goal)}</td>'
-            f"<td>{e(goal.alternatives)}</td>"
+            f"<td>{_said(e(goal.alternatives), goal.rule if goal.share.known else '')}</td>"
             f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
             for goal in goals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ from ...ledger import (
     foot,
     has_own_plan,
     spoken,
+    standing,
 )
+from ..ledger_workbook import BY_WHEN, OFFICE
 from ..story.places import community_facts, in_no_community, nearest_last
 from .receipts import OF_LEDGER
 from .shell import followed, heads, html_page, scrolled, warning
@@ -40,15 +43,17 @@ _STYLE = """
   .short td { border: 0; padding: 1px 8px; text-align: start; grid-column: 2; } .short td:first-child { grid-column: 1; grid-row: 1 / 9; }
   .short td[data-label]::before { content: attr(data-label) " "; color: var(--quiet); }
 } .two p { margin: 2px 0; font-size: 14px; }
+.todo { font-weight: 600; margin: 6px 0; } .strip { width: 96px; height: 14px; display: block; }
 .lack { color: var(--warn); } .hidden { display: none; }
 .verdict { border-radius: 4px; padding: 1px 6px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 @media print {
   .tools { display: none; } .community { border: 0; padding: 0; margin: 0; break-after: page; } .community:last-of-type { break-after: auto; }
   html, body { background: #fff; } header, footer { display: none; } .facts b { font-size: 12pt; } .two p, table { font-size: 8.5pt; line-height: 1.4; }
   th, td { padding: 2px 5px; } tr { break-inside: avoid; } .community h3 { margin-top: 6px; font-size: 10pt; }
-  .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; white-space: normal; }
-  .two > div:first-child :is(th, td):is(:first-child, :nth-child(5)) { white-space: nowrap; }
-  .two { grid-template-columns: minmax(0, 1.7fr) minmax(0, 1fr); gap: 0 14px; } th { white-space: normal; } .community h2 { margin-top: 0; }
+  .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; }
+  .two { display: block; } .two > div:last-child { columns: 2; column-gap: 16px; } .community h2 { margin-top: 0; } .community h3 { break-after: avoid; }
+  .two > div:first-child :is(th, td) { white-space: nowrap; } .two > div:first-child td:is(:nth-child(2), :nth-child(3)) { white-space: normal; }
+  td, th { padding: 1px 5px; font-size: 8pt; } .two > div:last-child th { white-space: normal; } .todo { margin: 2px 0; }
 }
 """
 _SCRIPT = """
@@ -66,7 +71,7 @@ _SCRIPT = """
 """
 
 
-def communities_page(district: District, table: pd.DataFrame) -> str:
+def communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFrame | None = None) -> str:
     """
     Return `communities.html`: one file that loads nothing, one printed page per community; in the language of `table`.
 
@@ -74,12 +79,14 @@ def communities_page(district: District, table: pd.DataFrame) -> str:
     ----------
     table
         Result of `ledger`.
+    tasks
+        What was typed into the 任务分解表 (`ledger_workbook.read_tasks`): who answers for a target, and by when. None: nothing.
     """
     with speaking(spoken(table)):
-        return marked(_communities_page(district, canonical(table)))
+        return marked(_communities_page(district, canonical(table), pd.DataFrame() if tasks is None else tasks))
 
 
-def _communities_page(district: District, table: pd.DataFrame) -> str:
+def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFrame) -> str:
     e = html.escape
     overview, minutes, targets = (
         community_overview(district),
@@ -90,7 +97,8 @@ def _communities_page(district: District, table: pd.DataFrame) -> str:
         f'<option value="c-{e(str(c))}">{e(str(n))}</option>' for c, n in overview.get("name", {}).items()
     )
     pages = "".join(
-        _page(district, str(code), row, _of(minutes, code), _of(targets, code)) for code, row in overview.iterrows()
+        _page(district, str(code), row, _of(minutes, code), _Targets(targets, _of(targets, code), tasks))
+        for code, row in overview.iterrows()
     )
     beyond = in_no_community(district)
     rest = say("　另有 {0} 个小区不在任何社区里，常住 {1}", beyond.homes.text, beyond.people.amount) if beyond else ""
@@ -103,7 +111,7 @@ def _communities_page(district: District, table: pd.DataFrame) -> str:
 <p class="line">{line}{rest}　<a href="ledger.html">{say("规划目标落实核对表")}</a></p>
 {mark}
 </header>
-<div class="tools"><select id="pick" aria-label="{say("社区")}"><option value="">{say("全部社区")}</option>{options}</select>
+<div class="tools" role="search"><select id="pick" aria-label="{say("社区")}"><option value="">{say("全部社区")}</option>{options}</select>
 <button id="print" type="button">{say("打印（每个社区一页）")}</button></div>
 <main>{pages or empty}</main>
 <footer><p>{e(foot(district))}</p></footer>
@@ -111,11 +119,19 @@ def _communities_page(district: District, table: pd.DataFrame) -> str:
     return html_page(heading, _STYLE, body, policy=SCRIPT)
 
 
+class _Targets(NamedTuple):
+    """Where all communities stand, where this one does, and what was typed of who answers for it."""
+
+    every: pd.DataFrame
+    own: pd.DataFrame
+    tasks: pd.DataFrame
+
+
 def _of(frame: pd.DataFrame, code: object) -> pd.DataFrame:
     return frame.loc[code] if len(frame) and code in frame.index.get_level_values(0) else frame.iloc[:0]
 
 
-def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: pd.DataFrame) -> str:
+def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: _Targets) -> str:
     e = html.escape
     names = (title("常住人口"), title("60岁及以上"), say("小区"), say("小区用地"))
     units = (say("人"), say("人"), say("个"), say("公顷"))
@@ -127,7 +143,7 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
     mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
     return (
         f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
-        f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(code, targets)}</div><div>'
+        f'<p class="facts">{facts}</p>{_to_do(targets)}<div class="two"><div>{_target_table(code, targets)}</div><div>'
         f"<h3>{say('要求每个社区都有的，这里缺')}</h3>"
         f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
         f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
@@ -140,18 +156,62 @@ def _lack(text: str) -> str:
     return ' class="lack"' if text else ""
 
 
-def _target_table(code: str, targets: pd.DataFrame) -> str:
-    e = html.escape
+def _to_do(targets: _Targets) -> str:
+    """Return in one sentence what to do first here: where most is missing, who answers for it and by when, as typed."""
+    e, short = html.escape, targets.own[targets.own["short"].to_numpy(dtype=bool)] if len(targets.own) else targets.own
+    if short.empty:
+        return ""
+    # what is not there at all comes first, then that by which it is furthest behind the whole
+    behind = (short["value"] - short["whole"]).where(short["unit"] == "%", -np.inf)
+    first = short.loc[behind.fillna(np.inf).idxmin()]
+
+    def typed(column: str) -> str:
+        known = column in targets.tasks.columns and first["commitment"] in targets.tasks.index
+        value = targets.tasks.loc[first["commitment"], column] if known else None
+        return str(value) if isinstance(value, str) and value.strip() else say("待填")
+
+    told = say(
+        "先做“{0}”：{1}。责任科室：{2}；年度节点：{3}", first["label"], first["text"], typed(OFFICE), typed(BY_WHEN)
+    )
+    return f'<p class="todo">{e(told)}</p>'
+
+
+#: Width and height of the strip on which a community stands among the others.
+_STRIP = (96.0, 14.0)
+
+
+def _strip(every: pd.DataFrame, code: str, measure: str) -> str:
+    """Return where a community's share stands among those of all; nothing where it is not known."""
+    shares = every.xs(measure, level="measure")["value"].dropna()
+    if code not in shares.index:
+        return "—"
+    (width, height), own = _STRIP, float(shares[code])
+
+    def x(share: float) -> str:
+        return f"{5 + (width - 10) * min(max(share / 100.0, 0.0), 1.0):.1f}"
+
+    ticks = "".join(f'<path d="M{x(v)} 3V11" stroke="#8e877d"/>' for v in shares)
+    told = say("{0} 个社区里从高到低第 {1}", len(shares), standing(shares)[code])
+    return (
+        f'<svg class="strip" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{told}"><title>{told}</title>'
+        f'<path d="M5 7H{width - 5:g}" stroke="#d9d3c7"/>{ticks}<circle cx="{x(own)}" cy="7" r="4" fill="#993d14"/></svg>'
+    )
+
+
+def _target_table(code: str, places: _Targets) -> str:
+    e, targets = html.escape, places.own
     if targets.empty:
         return f"<h3>{say('目标落到这里')}</h3><p>{say('数据不足，见核对表')}</p>"
     short = targets[targets["short"].to_numpy(dtype=bool)]
     body = "".join(
         f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{_told(code, r.Index, r.text, r.unit)}</td>'
         f'<td class="n" data-label="{say("全街道")}">{_whole(r.whole, r.unit) or "—"}</td><td data-label="{say("目标")}">{e(r.target_text) or "—"}</td>'
+        f'<td data-label="{say("在各社区里")}">{_strip(places.every, code, str(r.Index)) if r.unit == "%" else "—"}</td>'
         f"<td>{_chip(r.verdict)}</td></tr>"
         for r in short.itertuples()
     )
-    head = heads([say(c) for c in ("任务", "量什么", "这里", "全街道", "目标", "判定")], (3,))
+    names = ("任务", "量什么", "这里", "全街道", "目标", "在各社区里", "判定")
+    head = heads([say(c) for c in names], (3,))
     table = scrolled(head, body, "short") if body else f"<p>{say('没有')}</p>"
     rest = targets[~targets["short"].to_numpy(dtype=bool)]
     words = say("；").join(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import robustness, stress
-from ...core import amount, refuse_uncleared, say, write_text
+from ...core import amount, named_by_homes, refuse_uncleared, say, write_text
 from ...core import title as column_title
 from ...district import District, kind_name, rule_name
 from ...maps import MARKS_STYLE, promised_rules, span_bar
@@ -27,6 +27,7 @@ LOSS_LABELS = {"passage": "过阻隔的通道", "crossing": "过街", "gate": "�
 LISTED = 40
 
 
+@named_by_homes
 def firmness(district: District, *, preset: str = "plan", seed: int = 0, draws: int = 199) -> tuple[Firmness, ...]:
     """
     Say how firm each promised goal is, those that lead first, in the language that is spoken.
@@ -92,6 +93,7 @@ def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_robustness(
     district: District, to: str | Path, *, seed: int = 0, draws: int = 199, progress: Progress | None = None
 ) -> None:
@@ -125,6 +127,7 @@ def write_robustness(
     _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), sheet, (_ranges_table(goals), note))
 
 
+@named_by_homes
 def write_stress(district: District, to: str | Path, *, progress: Progress | None = None) -> pd.DataFrame:
     """
     Write who loses a promise with any one thing: `stress.html`, `tables/单点失效.xlsx`; return the table.

@@ -45,6 +45,7 @@ main > * { scroll-margin-top: 112px; } th::first-letter { text-transform: upperc
 .promise > summary > .state { grid-column: 2 / 4; font-size: 13.5px; color: var(--quiet); }
 .promise > summary > .gap { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); }
 .promise[open] > summary > .gap { display: none; }
+.typed > summary { font-weight: 600; padding: 10px 0; } .states td { vertical-align: baseline; } .states a { display: inline-block; min-width: 2.6em; }
 .promise .inside { padding: 0 14px 12px; }
 .verdict { border: 0; border-radius: 4px; padding: 2px 8px; font: inherit; font-size: 13px; font-weight: 600; white-space: nowrap; color: inherit; }
 button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline: 2px solid var(--accent); }
@@ -81,6 +82,7 @@ _PAGE_SCRIPT = """
     return own.textContent.toLowerCase();
   });
   var text = document.getElementById('find'), count = document.getElementById('count'), gap = document.getElementById('gap');
+  var fold = document.querySelector('details.typed');
   var chips = Array.prototype.slice.call(document.querySelectorAll('button.verdict'));
   function chosen(id) { var own = document.getElementById(id); return own ? own.value : ''; }
   function apply() {
@@ -96,6 +98,7 @@ _PAGE_SCRIPT = """
       });
       if (keep) { shown += 1; }
     });
+    if (fold && (words || gap.checked || Object.keys(by).some(chosen))) { fold.open = true; }
     count.textContent = shown + ' / ' + rows.length;
     chips.forEach(function (chip) { chip.setAttribute('aria-pressed', String(chip.value === chosen('verdict'))); });
   }
@@ -114,8 +117,18 @@ _PAGE_SCRIPT = """
   document.getElementById('all').addEventListener('click', function () {
     var open = rows.some(function (row) { return !row.open && !row.classList.contains('hidden'); });
     rows.forEach(function (row) { row.open = open; });
+    if (fold) { fold.open = open; }
   });
-  if (location.hash) { var own = document.getElementById(location.hash.slice(1)); if (own) { own.open = true; } }
+  function asked() {
+    var own = location.hash && document.getElementById(location.hash.slice(1));
+    if (!own) { return; }
+    if (fold && fold.contains(own)) { fold.open = true; }
+    own.open = true;
+    own.scrollIntoView();
+  }
+  window.addEventListener('hashchange', asked);
+  window.addEventListener('beforeprint', function () { if (fold) { fold.open = true; } });
+  asked();
   apply();
 }());
 """
@@ -149,10 +162,15 @@ def _ledger_page(
 ) -> str:
     e = html.escape
     together, here = verdicts(table), _lacking(district, table)
-    promises = "".join(
-        _promise(district, code, table.loc[[code]], verdict, maps or {}, here.get(str(code), {}))
-        for code, verdict in together.items()
-    )
+    typed = [code for code in together.index if _only_typed(table.loc[[code]])]
+
+    def promises(codes: Collection[str]) -> str:
+        return "".join(
+            _promise(district, c, table.loc[[c]], verdict, maps or {}, here.get(str(c), {}))
+            for c, verdict in together.items()
+            if c in codes
+        )
+
     mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
     counts = verdict_counts(together)
     chips = " ".join(
@@ -166,11 +184,14 @@ def _ledger_page(
 <p class="line">{say("{0} 项目标　数据年份：{1}　社区名录：{2} 年", len(together), district.year, district.list_year)}</p>
 {mark}
 <p>{chips}</p>
+{_states(table, together)}
 </header>
-<div class="tools">{_tools(table, together, _names(district))}</div>
+<div class="tools" role="search">{_tools(table, together, _names(district))}</div>
 <main>
 {"" if since is None else since_section(since)}
-{promises}
+<h2>{say("落在图上、量得到的目标")}</h2>
+{promises(together.index.difference(typed))}
+{_folded(promises(typed), len(typed))}
 {_beyond_section(district, maps or {})}
 {_left_out_section(district)}
 {receipt_line()}
@@ -178,6 +199,36 @@ def _ledger_page(
 <footer><p>{e(foot(district))}</p></footer>
 <script>{_PAGE_SCRIPT}</script>"""
     return html_page(heading, _PAGE_STYLE, body, policy=SCRIPT_AND_PICTURES)
+
+
+def _only_typed(rows: pd.DataFrame) -> bool:
+    """Whether a target is judged by figures that somebody types alone, and by nothing that has a place."""
+    own = rows.loc[(rows["role"] == "own").to_numpy(), "metric"]
+    return not own.empty and bool((own == "series").all())
+
+
+def _states(table: pd.DataFrame, together: pd.Series) -> str:
+    """Return all targets by their state, each as a link to its row, and what the codes mean."""
+    e, quote = html.escape, first_rows(table)["quote"]
+    quotes = dict(zip(together.index, quote, strict=True))
+    rows = "".join(
+        f"<tr><td>{_chip(v)}</td><td class='n'>{len(own)}</td><td>"
+        + " ".join(f'<a lang="zh" href="#{e(str(c))}" title="{e(quoted(quotes[c]))}">{e(str(c))}</a>' for c in own)
+        + "</td></tr>"
+        for v in VERDICTS
+        if len(own := list(together.index[together == v]))
+    )
+    head = heads([say("判定"), say("项"), say("编号")], (1,))
+    told = say("编号是目标在规划里的序号，点开看原文、怎么量、还差多少；一行里的小字编号是量法的名称。")
+    return f'<section class="states">{scrolled(head, rows)}<p class="small">{told}</p></section>'
+
+
+def _folded(promises: str, count: int) -> str:
+    """Return the targets that nothing on the map measures, folded together."""
+    if not count:
+        return ""
+    words = say("只靠填数、不落在图上的目标：{0} 项", count)
+    return f'<details class="typed"><summary>{words}</summary>{promises}</details>'
 
 
 def _chip(verdict: str) -> str:
@@ -256,13 +307,16 @@ def _promise(
     data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
     names = _names(district)
     lines = "".join(
-        f'<span class="here hidden" data-community="{e(c)}">{e(say("{0}：{1}", names.get(c, c), said))}　'
-        f'<a href="communities.html#c-{e(c)}">{say("这个社区的一页")}</a></span>'
+        f'<span class="here hidden" data-community="{e(c)}">{e(say("{0}：{1}", names.get(c, c), said))}</span>'
         for c, said in here.items()
+    )
+    pages = "".join(  # not in the head of the row: a link in what opens it is no link
+        f'<p class="here hidden" data-community="{e(c)}"><a href="communities.html#c-{e(c)}">{e(names.get(c, c))}　{say("这个社区的一页")}</a></p>'
+        for c in here
     )
     return (
         f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span lang="zh">{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
-        f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
+        f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{pages}{_facts(facts)}{measures}</div></details>'
     )
 
 

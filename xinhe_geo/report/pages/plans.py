@@ -8,7 +8,7 @@ and pages that load nothing.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +22,10 @@ from ...core import (
     EnvironmentProblem,
     ScenarioError,
     SourceError,
+    as_typed,
     growing,
     language,
+    named_by_homes,
     read_layer,
     refuse_uncleared,
     say,
@@ -38,13 +40,13 @@ from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..states import State, state_of
 from ..story.change import Change, few_names, side_by_side
-from ..sums import of_change
+from ..sums import abouts, of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
 from .change import concluded, demonstration_mark
 from .receipts import OF_CHANGE, receipts_page
-from .shell import heads, page_text, receipt_line, scrolled, table_html
+from .shell import followed, heads, page_text, receipt_line, scrolled, table_html
 
 #: How many rules of a plan the page of all plans lists.
 ROWS = 10
@@ -273,6 +275,7 @@ def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_comparison(
     before: State,
     after: State,
@@ -334,9 +337,9 @@ def comparison_files(
         links |= {files[0]: say("{0}：差异图", label), files[1]: say("{0}：左右对比", label)}
     workbook(folder / "方案比较.xlsx", old, sheets)
     body = "".join(
-        _section(name, _few_names(data), unit, {"编号": OF_CHANGE})
-        for name, (data, unit) in sheets.items()
-        if name != "小区变化"
+        _section(name, _few_names(sheets[name][0]), sheets[name][1], about)
+        for name, about in abouts(change).items()
+        if name in sheets
     )
     listed = "".join(f'<li><a href="{e(file)}">{e(text)}</a></li>' for file, text in links.items())
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
@@ -351,12 +354,12 @@ def comparison_files(
     return sheets["一页表"][0]
 
 
-def _matrix(plans: Mapping[str, _Planned]) -> str:
-    """Return all plans beside each other: what each changes of each goal."""
+def _matrix(plans: Mapping[str, _Planned], sums: Mapping[str, str]) -> str:
+    """Return all plans beside each other: what each changes of each goal; `sums`: the page of sums of those that have one."""
     e, table = html.escape, side_by_side({name: Change(own.pair) for name, own in plans.items()})
     rows = "".join(
         f"<tr><td>{e(table.loc[rule, ('', 'label')])}</td>"
-        + "".join(_matrix_cell(table.loc[rule, name]) for name in plans)
+        + "".join(_matrix_cell(table.loc[rule, name], sums.get(name, ""), str(rule)) for name in plans)
         + "</tr>"
         for rule in table.index
     )
@@ -370,12 +373,14 @@ def _matrix(plans: Mapping[str, _Planned]) -> str:
     return f'<section><h2>{say("方案一览")}{mark}</h2>{body}<p class="small">{note}</p></section>'
 
 
-def _matrix_cell(found: pd.Series) -> str:
+def _matrix_cell(found: pd.Series, page: str, rule: str) -> str:
     if found["tone"] not in ("gain", "lose", "others"):
         return f'<td class="same">{say("数据不足") if found["tone"] == "unknown" else "—"}</td>'
-    return f'<td class="{found["tone"]}">{html.escape(found["net_text"])}<br>（{signed(found["points"])}）</td>'
+    told = f"{html.escape(found['net_text'])}<br>（{signed(found['points'])}）"
+    return f'<td class="{found["tone"]}">{followed(told, page, rule) if page else told}</td>'
 
 
+@named_by_homes
 def write_plans(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> pd.DataFrame:
@@ -423,14 +428,13 @@ def _write_plans(
     """Write the page and the workbook of all plans."""
     tell = progress or (lambda _: None)
     parts, rows, sheets = [], [], {}
+    compared = {name: f"{COMPARED}/{name}" for name in plans if (to / COMPARED / name / OF_CHANGE).is_file()}
     for name, own in plans.items():
         plan, change = own.plan, Change(own.pair)
         tell(say("计算方案：{0}", plan.label or name))
         after, best = own.pair.after.district, change.gains.iloc[0]
         needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
-        detail = f"{COMPARED}/{name}/compare.html"
-        found = detail if (to / detail).is_file() else None
-        parts.append(_plan_section(district, name, own, needs, found))
+        parts.append(_plan_section(district, name, own, needs, compared.get(name, "")))
         gained = best[["people_gain", "people_60plus_gain", "people_lose", "label"]]
         rows.append((name, plan.label, after.year, *gained))
         sheets[name] = titled(change.gains, _EFFECT_NAMES), say("之前、之后为可达的份额；之前是同一年没有这个方案")
@@ -440,7 +444,8 @@ def _write_plans(
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=MARKS_STYLE)
+    side_by = _matrix(plans, {name: f"{place}/{OF_CHANGE}" for name, place in compared.items()})
+    page = page_text(district, say("{0} 方案", district.name), nav, side_by + "".join(parts), style=MARKS_STYLE)
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
@@ -448,6 +453,7 @@ def _write_plans(
     return summary
 
 
+@named_by_homes
 def write_comparisons(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> list[str]:
@@ -488,11 +494,11 @@ def _said(tell: Progress, head: str, step: str) -> None:
     tell(f"{head}{step}")
 
 
-def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, detail: str | None) -> str:
+def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, compared: str) -> str:
     """
     Return one plan: what it does and assumes, whom it serves, what it must provide.
 
-    `needs` is what it must provide where it builds homes; `detail` is where its comparison lies.
+    `needs` is what it must provide where it builds homes; `compared` is the folder of its comparison, "" where there is none.
     """
     e, plan, change = html.escape, own.plan, Change(own.pair)
     items = "".join(
@@ -507,7 +513,7 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     left_out = ("homes_lose", "people_relieved", "people_new_unserved")  # what a meeting does not read
     short = {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}
     effect = (
-        table_html(_few_names(titled(felt, short)))
+        table_html(_few_names(titled(felt, short)), f"{compared}/{OF_CHANGE}" if compared else "", list(felt.index))
         if len(felt)
         else f'<p class="line">{say("各项指标都没有变化。")}</p>'
     )
@@ -516,9 +522,11 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     if needs is not None:
         columns = ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
         need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
-    more = f"<code>python run.py compare {e(name)} --out {say('文件夹')}</code>"
-    if detail is not None:
-        more = f'<a href="{e(detail)}">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
+    more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
+    if compared:
+        more = (
+            f'<a href="{e(compared)}/compare.html">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
+        )
     heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
     return (
         f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'
@@ -533,8 +541,8 @@ def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
 
 
-def _section(name: str, table: pd.DataFrame, unit: str, linked: Mapping[str, str] | None = None) -> str:
-    body = table_html(table, linked) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
+def _section(name: str, table: pd.DataFrame, unit: str, about: Sequence[str]) -> str:
+    body = table_html(table, OF_CHANGE, about) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
     return (
         f'<section><h2>{html.escape(column_title(name))}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
     )

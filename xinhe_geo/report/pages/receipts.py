@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Mapping
 
 from ...core import SCRIPT, marked, say, web_file
@@ -14,6 +15,10 @@ from .shell import html_page, receipt_line
 
 #: Where the figures of the brief, of the ledger and its communities, and of a comparison can be followed.
 OF_BRIEF, OF_LEDGER, OF_CHANGE = "receipts.html", "ledger-receipts.html", "compare-receipts.html"
+
+#: More rows than this in all make a page that no browser opens at once: of each figure the largest are then listed, and the rest is
+#: one row, so that it still adds up.
+MOST_ROWS, LEAST_OF_EACH = 40_000, 20
 
 _STYLE = """
 details { background: var(--card); border: 1px solid var(--line); border-radius: 6px; margin: 4px 0; padding: 4px 12px; }
@@ -32,6 +37,7 @@ def receipts_page(district: District, sums: Sums, heading: str, options: str = "
         What the command that follows one figure down to its metres needs besides.
     """
     e, names = html.escape, _names(district)
+    sums, listed = thinned(sums)
     parts = "".join(
         f'<details id="{e(about, quote=True)}"><summary><b>{e(_title(about, own, names))}</b> <code>{e(about)}</code> '
         f"<span>{e(_short(own))}</span></summary></details>"
@@ -44,6 +50,12 @@ def receipts_page(district: District, sums: Sums, heading: str, options: str = "
         "点开一个数，看它由哪些行加起来；整页可以用 {0} 重新加一遍。",
         f"<code>{say('python tools/readd.py 本页.html')}</code>",
     )
+    if listed:
+        told += say(
+            "一个数由太多行加起来时，只列最大的 {0} 行，其余合成一行；逐行的见 {1}。",
+            listed,
+            "<code>coverage.xlsx</code>",
+        )
     columns = [say(c) for c in ("编号", "名称", "值", "权重")]
     body = f"""<header><h1>{e(heading)}</h1><p class="line">{told}</p></header>
 <main>{parts or f"<p>{say('数据不足')}</p>"}{receipt_line(options)}</main>
@@ -51,6 +63,32 @@ def receipts_page(district: District, sums: Sums, heading: str, options: str = "
 <script type="application/json">{_data(district, sums, homes)}</script>
 <script>{web_file("report/receipts.js").replace('"COLUMNS"', json.dumps(columns, ensure_ascii=False))}</script>"""
     return marked(html_page(heading, _STYLE, body, policy=SCRIPT))
+
+
+def thinned(sums: Sums) -> tuple[Sums, int]:
+    """
+    Return sums whose rows are so few that a page can hold them, and how many of each are listed at most; 0: all.
+
+    What is left out of a figure is one row of it, so that the rows come to the same.
+    """
+    parts = [one for own in sums.values() for one in own if one["how"] in ("sum", "per") and "rows" in one]
+    if sum(len(one["rows"]) for one in parts) <= MOST_ROWS:
+        return sums, 0
+    most = max(MOST_ROWS // len(parts), LEAST_OF_EACH)
+    return {about: [_thinned(one, most) for one in own] for about, own in sums.items()}, most
+
+
+def _thinned(one: Sum, most: int) -> Sum:
+    rows = one.get("rows", [])
+    if one["how"] not in ("sum", "per") or len(rows) <= most:
+        return one
+    order = sorted(range(len(rows)), key=lambda i: (-abs(rows[i][3]), -abs(rows[i][2]), i))
+    kept, rest = sorted(order[: most - 1]), [rows[i] for i in order[most - 1 :]]
+    name = say("其余 {0} 行合计", len(rest))
+    return {
+        **one,
+        "rows": [*(rows[i] for i in kept), ["…", name, *(math.fsum(row[k] for row in rest) for k in (2, 3))]],
+    }
 
 
 def _names(district: District) -> dict[str, str]:

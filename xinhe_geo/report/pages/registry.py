@@ -12,9 +12,8 @@ from ... import maps
 from ...core import say, speaking
 from ...district import District, place_title
 from ...ledger import canonical, spoken
-from ..analysis import Analysis
 from ..story.story import Story
-from ..sums import of_ledger, of_story
+from ..sums import joined, of_ledger, of_steps, of_story
 from .communities import communities_page
 from .ledger import ledger_page
 from .receipts import OF_BRIEF, OF_LEDGER, receipts_page
@@ -24,10 +23,11 @@ class Shown(NamedTuple):
     """What pages are made of; what comes last is there only where a page `needs` it."""
 
     district: District
-    results: Analysis | None = None
+    story: Story | None = None
     table: pd.DataFrame = pd.DataFrame()
     since: pd.DataFrame | None = None
     maps: Mapping[str, str] = {}
+    tasks: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Page:
         What a link to it says, in Chinese; the English is in the catalogue.
     needs
         "district": only that, so it is made while others are worked out; "ledger": also its `table`, and is written where
-        there is a plan; "results": also the analysis.
+        there is a plan; "results": also the `story` that the brief tells.
     make
         Returns the page, or None where the district has too little for it.
     """
@@ -62,10 +62,10 @@ def _meeting(shown: Shown) -> str | None:
 
 
 def _receipts(shown: Shown) -> str | None:
-    if shown.results is None:
+    if shown.story is None:
         return None
     heading = say("{0} 简报的算式", place_title(shown.district))
-    return receipts_page(shown.district, of_story(Story(shown.results)), heading)
+    return receipts_page(shown.district, joined(of_story(shown.story), of_steps(shown.story)), heading)
 
 
 def _ledger_receipts(shown: Shown) -> str:
@@ -83,7 +83,12 @@ PAGES = [
         "ledger",
         lambda shown: ledger_page(shown.district, shown.table, maps=shown.maps, since=shown.since),
     ),
-    Page("communities.html", "一社区一页", "ledger", lambda shown: communities_page(shown.district, shown.table)),
+    Page(
+        "communities.html",
+        "一社区一页",
+        "ledger",
+        lambda shown: communities_page(shown.district, shown.table, shown.tasks),
+    ),
     Page(OF_BRIEF, "简报的算式", "results", _receipts),
     Page(OF_LEDGER, "核对表的算式", "ledger", _ledger_receipts),
 ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Mapping, Sequence
-from typing import SupportsFloat
+import re
+from collections.abc import Collection, Sequence
 from urllib.parse import quote
 
 import pandas as pd
 
-from ...core import PICTURES, SCRIPT, amount, marked, per_cent, say, signed, web_file, whole_page
+from ...core import PICTURES, SCRIPT, marked, say, web_file, whole_page
 from ...core import title as column_title
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
+from ..tables import NET, cell_text
 from ..workbook import foot
 
 SCRIPT_AND_PICTURES = f"{SCRIPT}; img-src data:"
@@ -64,35 +65,29 @@ def scrolled(head: str, rows: str, kind: str = "") -> str:
     return f'<div class="scroll"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def table_html(table: pd.DataFrame, linked: Mapping[str, str] | None = None) -> str:
-    """Return a table as HTML; numbers in the form their column's name asks for; `linked`: columns whose texts are places of a page."""
-    pages = linked or {}
+def table_html(table: pd.DataFrame, page: str = "", about: Sequence[str] = ()) -> str:
+    """
+    Return a table as HTML, numbers in the form their column's name asks for.
+
+    Parameters
+    ----------
+    page, about
+        Where the figures can be followed, and what those of each row are about there; none where it is empty.
+    """
     names = [str(c) for c in table.columns]
     right = [i for i, c in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[c].dtype)]
+
+    def cell(row: int, column: int, value: object) -> str:
+        told, is_figure = html.escape(cell_text(names[column], value)), column in right or names[column] == NET
+        return followed(told, page, about[row]) if page and is_figure and re.search(r"\d", told) else told
+
     rows = "".join(
         "<tr>"
-        + "".join(
-            f"<td{NUMBER if i in right else ''}>{_cell(name, value, pages.get(name, ''))}</td>"
-            for i, (name, value) in enumerate(zip(names, row, strict=True))
-        )
+        + "".join(f"<td{NUMBER if i in right else ''}>{cell(n, i, value)}</td>" for i, value in enumerate(row))
         + "</tr>"
-        for row in table.itertuples(index=False, name=None)
+        for n, row in enumerate(table.itertuples(index=False, name=None))
     )
     return scrolled(heads([html.escape(column_title(name)) for name in names], right), rows)
-
-
-def _cell(column: str, value: object, page: str = "") -> str:
-    if isinstance(value, str):
-        return followed(html.escape(value), page, value) if page else html.escape(value)
-    if not isinstance(value, SupportsFloat) or pd.isna(value):
-        return "—"
-    number = float(value)
-    if column in ("之前", "之后") and 0 <= number <= 1:
-        return per_cent(number)
-    if column.startswith("变化"):
-        return f"{number:+,.0f}" if column.endswith("人数") else signed(number)
-    whole = abs(number) >= 100 or number == round(number) or column.endswith(("（人）", "人口", "人数"))
-    return amount(number) if whole else amount(number, 2)
 
 
 #: Many columns: headers wrap, texts keep a width that can be read.

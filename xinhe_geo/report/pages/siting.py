@@ -15,7 +15,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, gaps
-from ...core import Profile, SitingError, refuse_uncleared, write_text
+from ...core import Profile, SitingError, as_typed, named_by_homes, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -55,6 +55,7 @@ from .shell import page_text, table_html
 HOMES = 25
 
 
+@named_by_homes
 def write_choice(
     district: District,
     chosen: gpd.GeoDataFrame,
@@ -143,6 +144,7 @@ def _write_choice(
     return table
 
 
+@named_by_homes
 def write_worst(
     district: District, lead: pd.DataFrame, to: str | Path, *, progress: Progress | None = None
 ) -> str | None:
@@ -227,9 +229,10 @@ def _choice_section(now: Now, choice: Choice, best: Choice, kind: str) -> str:
         parts = (f"多惠及 {more}" if more else "没有多惠及谁", f"少惠及 {less}" if less else "没有少惠及谁")
         text = f"<p>与方案 A 比：{e('；'.join(parts))}。</p>"
     file = f"scenarios/sites-{kind}-{choice.letter}.toml"
+    run = as_typed("python run.py compare")
     return (
         f'<section><h2>方案 {choice.letter}</h2><ul class="plain">{items}</ul>{text}'
-        f'<p class="small">方案文件 <a href="{e(file)}">{e(file)}</a>：细看用 <code>python run.py compare {e(file)} --out 文件夹</code>，'
+        f'<p class="small">方案文件 <a href="{e(file)}">{e(file)}</a>：细看用 <code>{run} {e(file)} --out 文件夹</code>，'
         f"{'有一处在小区里，会议活地图打不开' if choice.inside else '也可在会议活地图里打开'}</p></section>"
     )
 
@@ -237,6 +240,7 @@ def _choice_section(now: Now, choice: Choice, best: Choice, kind: str) -> str:
 # --- links, and each home's gap --------------------------------------------------------------------------------------
 
 
+@named_by_homes
 def write_links(
     district: District,
     rule: str,

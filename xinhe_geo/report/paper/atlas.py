@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core import amount, refuse_uncleared, told, write_bytes
+from ...core import amount, named_by_homes, refuse_uncleared, told, write_bytes
 from ...district import District, place_title
 from ...maps import (
     COMPLETENESS,
@@ -57,6 +57,7 @@ _KEY_MAP = (150.0, 176.0)
 
 
 @told("写图册", 28)
+@named_by_homes
 def atlas(
     district: District,
     to: str | Path = "output",

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,7 +21,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ...core import needing, not_installed
+from ...core import needing, not_installed, packaged_font
 from ...maps import colour_of
 
 if TYPE_CHECKING:
@@ -83,10 +82,9 @@ def _matplotlib() -> SimpleNamespace:
 
 @cache
 def font_file() -> Path:
-    """Return the packaged typeface. The package itself is not imported: it would change matplotlib's settings for everybody."""
-    found = find_spec("zhplot")
-    file = Path(found.origin).parent / "fonts" / "NotoSansSC-Regular.ttf" if found and found.origin else None
-    if file is None or not file.is_file():
+    """Return the packaged typeface."""
+    file = packaged_font()
+    if file is None:
         raise not_installed("zhplot", "office", "在图上写中文")
     return file
 

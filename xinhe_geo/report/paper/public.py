@@ -20,6 +20,7 @@ from ...core import (
     UnknownNameError,
     escape,
     marks_of,
+    named_by_homes,
     problems_table,
     secret_layers,
     web_file,
@@ -49,6 +50,7 @@ WARNINGS = (
 )
 
 
+@named_by_homes
 def public(
     district: District,
     to: str | Path,

@@ -20,6 +20,7 @@ from ...core import (
     UnknownNameError,
     amount,
     crs_label,
+    named_by_homes,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
@@ -79,6 +80,7 @@ class Format:
 USUAL = Format()
 
 
+@named_by_homes
 def sheet(
     district: District,
     what: Named = OVERVIEW,

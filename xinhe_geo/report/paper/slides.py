@@ -360,12 +360,13 @@ def _change(deck: _Deck, story: Story) -> None:
     change = story.change
     if change is None:
         return
-    title = say("{0} 与 {1}：{2}", *change.names, say("；").join(change.verdict[:1]) or say("没有可以评判的目标。"))
-    slide = deck.page(title, [change.people, *change.verdict, rests_on(deck.district)])
+    said = [sentence.text for sentence in change.verdict]
+    title = say("{0} 与 {1}：{2}", *change.names, say("；").join(said[:1]) or say("没有可以评判的目标。"))
+    slide = deck.page(title, [change.people, *said, rests_on(deck.district)])
     deck.text(
         slide,
         Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH),
-        [_Line(t, 13) for t in (change.people, *change.verdict[1:], change.unmoved) if t],
+        [_Line(t, 13) for t in (change.people, *said[1:], change.unmoved) if t],
     )
     known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
     if known:

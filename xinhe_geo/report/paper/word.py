@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District, place_title
 from ...ledger import bases_text
@@ -38,6 +38,7 @@ _WIDTH = 16.6  # centimetres of text on an A4 page
 
 
 @told("写 Word 简报", 6)
+@named_by_homes
 def write_brief(
     district: District,
     to: str | Path = BRIEF,
@@ -270,7 +271,7 @@ def _change(paper: _Document, story: Story) -> None:
     paper.heading(say("方案前后：{0} 与 {1}", *change.names))
     paper.text(say("{0}。", change.people))
     for sentence in change.verdict:
-        paper.text(sentence, bullet=True)
+        paper.text(sentence.text, bullet=True)
     if change.moved:
         paper.table(
             say("变了的目标；{0}", change.unmoved) if change.unmoved else say("变了的目标"),

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from ...access import attached_anew
-from ...core import say, signed
+from ...core import amount, say, signed
 from ...district import District, rule_name, state_name
 from ...maps import promised_among
 from ..analysis import Comparison
-from .records import Shift, share
+from .records import GOALS, Shift, share
 
 #: Smaller changes of a share, of minutes, of people are rounding.
 SHARE, MINUTES, PEOPLE = 5e-5, 0.05, 0.5
+#: A change of a share in its last bits is none: in another order it would add up to the same.
+ROUNDING = 1e-12
 #: How many rules get a map of their own.
 MAPS_AT_MOST = 6
 
@@ -44,8 +46,8 @@ def with_net(table: pd.DataFrame) -> pd.DataFrame:
     texts = []
     for of, net in zip(table["net_of"], table["net"], strict=True):
         unit, factor, digits = _NET_UNITS[of]
-        value = round(net * factor, digits)
-        number = f"{value:+,.{digits}f}".replace("-", "−") if value else "0"
+        number = amount(abs(net) * factor, digits)
+        number = f"{'+' if net > 0 else '−'}{number}" if number.strip("0.") else "0"
         texts.append(say("数据不足") if np.isnan(net) else f"{number} {say(unit)}")
     return table.assign(net_text=texts)
 
@@ -68,7 +70,8 @@ class Change:
         """The effects, rules by the name they are known by, changes in percentage points."""
         district, table = self.pair.before.district, self.pair.effects
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
-        return with_net(table.assign(label=labels, code=table.index, points=table["change"] * 100))
+        change = table["change"].mask(table["change"].abs() < ROUNDING, 0.0)
+        return with_net(table.assign(label=labels, code=table.index, points=change * 100))
 
     @cached_property
     def rules(self) -> pd.DataFrame:
@@ -141,7 +144,7 @@ class Change:
         return [say("{0} 与 {1}", *self.names), self.people, *told, *([self.unmoved] if self.unmoved else [])]
 
     @cached_property
-    def verdict(self) -> list[str]:
+    def verdict(self) -> list[Said]:
         """Sentences that conclude: how many goals rise and fall for those who live here already, which most, and for how many."""
         goals = self.goals
         if goals.empty:
@@ -149,18 +152,19 @@ class Change:
         of = {tone: goals[(goals["tone"] == tone).to_numpy()] for tone in ("gain", "lose", "same", "others", "unknown")}
         same = len(of["same"]) + len(of["others"])
         told = "{0} 项目标中，对住在这里的居民：提高 {1} 项，降低 {2} 项，没有变化 {3} 项"
-        said = [say(told, len(goals), len(of["gain"]), len(of["lose"]), same)]
+        first = say(told, len(goals), len(of["gain"]), len(of["lose"]), same)
         if len(of["others"]):
-            said[0] += say("（其中 {0} 项的份额只因人口迁入或迁出而变）", len(of["others"]))
+            first += say("（其中 {0} 项的份额只因人口迁入或迁出而变）", len(of["others"]))
         if len(of["unknown"]):
-            said[0] += say("，数据不足 {0} 项", len(of["unknown"]))
+            first += say("，数据不足 {0} 项", len(of["unknown"]))
+        said = [Said(first, GOALS)]
         if len(of["gain"]):
             said.append(_moved("提高最多：{0}，{1:.1%} → {2:.1%}（{3}）", of["gain"].iloc[0]))
         if len(of["lose"]):
             said.append(_moved("降低最多：{0}，{1:.1%} → {2:.1%}（{3}）", of["lose"].iloc[-1]))
         return [*said, *self._residents()]
 
-    def _residents(self) -> list[str]:
+    def _residents(self) -> list[Said]:
         """Whom the goals that move most residents serve anew, and whom no longer: people who live here before and after."""
         told = []
         for column, sentence in (
@@ -170,7 +174,7 @@ class Change:
             known = self.goals[(self.goals[column] > PEOPLE).to_numpy()]
             if len(known):
                 row = known.loc[known[column].idxmax()]
-                told.append(say(sentence, row[column], row["label"]))
+                told.append(Said(say(sentence, row[column], row["label"]), str(row["code"])))
         return told
 
     @property
@@ -215,14 +219,62 @@ class Change:
         """Who lives there before and after."""
         return moves(self.pair.before.district, self.pair.after.district)
 
+    @cached_property
+    def living(self) -> list[Group]:
+        """Who lives there before and after, group by group as `who` has them; nothing where a state has no homes."""
+        who, sides = self.who, (self.pair.before.district.moved, self.pair.after.district.moved)
+        if who is None:
+            return []
+        figures = {"before": ("之前常住", who.before)}
+        figures |= {"there": ("方案写明原来就住着", who.there)} if who.there else {}
+        figures |= {"stay": ("留下的居民", who.stay)}
+        # where the plan says where to, it says who returns too
+        figures |= (
+            {"out": ("搬出", who.out), "back": ("还迁", who.back)}
+            if who.by_plan
+            else {"out": ("迁出（去向待填）", who.out)}
+        )
+        figures |= {"came": ("导入人口", who.came), "other": ("其他变动", who.other), "after": ("之后常住", who.after)}
+        said = (
+            {"there": "there", "stay": "there_stay", "out": "out", "back": "back", "came": "new"} if who.by_plan else {}
+        )
+        return [
+            Group(what, say(label), number, *(own.get(said[what], 0.0) if what in said else None for own in sides))
+            for what, (label, number) in figures.items()
+        ]
+
     @property
     def people(self) -> str:
         """For which years both stand, and who lives there before and after."""
         return people_line(self.pair.before.district, self.pair.after.district)
 
 
-def _moved(sentence: str, row: pd.Series) -> str:
-    return say(sentence, row["label"], float(row["before"]), float(row["after"]), row["net_text"])
+class Said(NamedTuple):
+    """A sentence, and what its figures are about: the code of a rule, or `GOALS` (how many of them)."""
+
+    text: str
+    about: str
+
+
+class GoalRow(Protocol):
+    """A row of `Change.goals`, as `itertuples` gives it."""
+
+    code: str
+    label: str
+    before: float
+    after: float
+    points: float
+    tone: str
+    net_text: str
+
+
+#: What figures are about that count who lives there, moves and comes.
+LIVING = "people"
+
+
+def _moved(sentence: str, row: pd.Series) -> Said:
+    told = say(sentence, row["label"], float(row["before"]), float(row["after"]), row["net_text"])
+    return Said(told, str(row["code"]))
 
 
 def _called(table: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -250,6 +302,16 @@ class Moves(NamedTuple):
     back: float = 0.0
     by_plan: bool = False
     there: float = 0.0
+
+
+class Group(NamedTuple):
+    """Some of those who live there before or after: which, in words, how many; what of it the plans of both sides say (None: nothing)."""
+
+    what: str
+    label: str
+    number: float
+    earlier: float | None
+    later: float | None
 
 
 def moves(before: District, after: District) -> Moves | None:

@@ -12,7 +12,22 @@ from ...core import amount, say
 from ...district import District
 from ...maps import tones
 from ..analysis import Analysis
-from .records import Cell, Conclusion, Curve, Gap, Goal, HeatRow, LegTold, Line, Part, Step, Tally, WalkTold, share
+from .records import (
+    GOALS,
+    Cell,
+    Conclusion,
+    Curve,
+    Gap,
+    Goal,
+    HeatRow,
+    LegTold,
+    Line,
+    Part,
+    Step,
+    Tally,
+    WalkTold,
+    share,
+)
 
 #: So many gaps have their walk drawn.
 WALKS = 5
@@ -64,10 +79,18 @@ def next_sentence(goal: Goal | None, step: Step | None, survey: Sequence[str]) -
     return say("下一步：补齐数据，或保持现有设施")
 
 
+def _about(goal: Goal, short: Sequence[Part], step: Step | None) -> str:
+    """Return what the figures of `_next` are about; "" where it says none."""
+    if goal.state != "short" or (step is None and goal.metric == "presence"):
+        return ""
+    named = [part for part in short if not part.nowhere]
+    return step.about if step is not None else f"{goal.rule}/{named[0].code}" if named else ""
+
+
 def line_of(goal: Goal, short: Sequence[Part], step: Step | None, responsible: str, survey: bool) -> Line:
     """Return a goal's line of the first table."""
     missed = goal.unserved.told if goal.state in ("whole", "short") else say("未知")
-    return Line(goal, missed, responsible, _next(goal, short, step, survey))
+    return Line(goal, missed, responsible, _next(goal, short, step, survey), _about(goal, short, step))
 
 
 def _next(goal: Goal, short: Sequence[Part], step: Step | None, survey: bool) -> str:
@@ -87,11 +110,14 @@ def _next(goal: Goal, short: Sequence[Part], step: Step | None, survey: bool) ->
     return say("先看{0}：{1}在服务范围外", named[0].name, named[0].missed.told)
 
 
-def conclusion(goals: tuple[Goal, ...], leading: Goal | None, sentences: tuple[str, str, str]) -> Conclusion:
+def conclusion(
+    goals: tuple[Goal, ...], leading: Goal | None, sentences: tuple[str, str, str], step: Step | None
+) -> Conclusion:
     """Put the three sentences together, with the mark of what is no conclusion."""
     marks = dict.fromkeys(goal.mark for goal in goals if goal.mark)
     mark = leading.mark if leading is not None else next(iter(marks), "")
-    return Conclusion(mark, *sentences)
+    worst = leading.rule if leading is not None else ""
+    return Conclusion(mark, *sentences, (GOALS, worst, step.about if step is not None else ""))
 
 
 # --- curves and walks ------------------------------------------------------------------------------------------------
@@ -102,7 +128,9 @@ def curve_of(analysis: Analysis, goal: Goal) -> Curve:
     rule = analysis.district.rule(goal.rule)
     table = curve(analysis.district, goal.rule, minutes=range(41)).loc[""]
     minutes = tuple(float(minute) for minute in table.index)
-    told = tuple(share("curve", f"{goal.rule}/{at}", float(table["share"][float(at)]), goal.share.of) for at in TOLD_AT)
+    told = tuple(
+        share("curve", f"{goal.rule}/{at}min", float(table["share"][float(at)]), goal.share.of) for at in TOLD_AT
+    )
     limit = float(rule.minutes) if goal.timed else math.nan
     return Curve(goal, minutes, tuple(float(v) for v in table["share"]), limit, told)
 

@@ -10,6 +10,9 @@ import numpy as np
 from ...access import SHARE_TOLERANCE
 from ...core import amount, per_cent, say
 
+#: What figures are about that count goals.
+GOALS = "goals"
+
 
 class Figure(NamedTuple):
     """
@@ -208,27 +211,34 @@ class Step(NamedTuple):
     unproven: Figure  # how far the best that cannot be ruled out lies above; 0 where it is proven
 
     @property
+    def about(self) -> str:
+        """What its figures are about: the rule, and how many places."""
+        return self.gained.about
+
+    @property
     def proven(self) -> bool:
         """Whether it is proven that no other places bring more."""
         return self.unproven.value <= 0
 
 
 class Line(NamedTuple):
-    """A goal in the table of the first page: where it stands, whom it misses, who answers for it, what to do."""
+    """A goal in the table of the first page: where it stands, whom it misses, who answers for it, what to do; `about`: its figures' rule and part."""
 
     goal: Goal
     missed: str
     responsible: str
     next: str
+    about: str
 
 
 class Conclusion(NamedTuple):
-    """The three sentences that come first, with the mark of what is no conclusion."""
+    """The three sentences that come first, with the mark of what is no conclusion, and what the figures of each are about."""
 
     mark: str
     met: str
     worst: str
     next: str
+    about: tuple[str, str, str]
 
 
 class Curve(NamedTuple):

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
+import shapely
 
 from ...core import speaking
 from ...district import District
@@ -21,6 +23,8 @@ from .records import Goal, Place, Step, people, share
 
 #: So many new places at most: the rows of the table of plans.
 MOST = 3
+#: The outline of the ground in which a place may stand is drawn with this much less detail (metres).
+ZONE_M = 2.0
 #: Where the sites that were worked out are kept, beside the report.
 KEPT = "suggested.json"
 
@@ -81,6 +85,8 @@ def _readable(rows: object) -> bool:
         and all(name in row and isinstance(row[name], int | float | None) for name in _NUMBERS)
         and isinstance(row.get("places"), list)
         and all(isinstance(place, list) and [type(v) for v in place] == [str, float, float] for place in row["places"])
+        and isinstance(row.get("zones"), list)
+        and len(row["zones"]) == len(row["places"])
         for row in rows
     )
 
@@ -112,8 +118,16 @@ def _row(table: gpd.GeoDataFrame) -> dict[str, Any]:
     }
     return {
         "places": [[str(name), round(float(x), 2), round(float(y), 2)] for name, x, y in spots],
+        "zones": [_rings(zone) for zone in table["may_stand"]],
         **{name: float(value) if math.isfinite(value) else None for name, value in numbers.items()},
     }
+
+
+def _rings(zone: str) -> list[list[list[float]]]:
+    """Return the rings of an area given as WKT, to be drawn: the corners of each in metres."""
+    parts = shapely.get_parts(shapely.simplify(shapely.from_wkt(zone), ZONE_M)) if zone else []
+    rings = [ring for part in parts if part.geom_type == "Polygon" for ring in (part.exterior, *part.interiors)]
+    return [np.round(shapely.get_coordinates(ring)[:-1], 1).tolist() for ring in rings]
 
 
 def _number(row: Mapping[str, Any], name: str) -> float:
@@ -128,7 +142,7 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
     tags = dict(zip(spots, LETTERS, strict=False))  # a place has one letter in every plan that it is part of
     steps = []
     for number, row in enumerate(rows, 1):
-        gained, about = _number(row, of), f"{goal.rule}/{number}"
+        gained, about = _number(row, of), f"{goal.rule}/+{number}"
         left = goal.unserved.value - gained if math.isfinite(gained) else math.nan
         steps.append(
             Step(

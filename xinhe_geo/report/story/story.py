@@ -218,12 +218,13 @@ class Story:
         with speaking(self.analysis.lang):
             worst = next(iter(steps.siting_order(self.worst)), None)
             goal = next((goal for goal in self.worst if goal.rule == worst), None)
+            step = next(iter(self.plans), None)
             sentences = (
                 front.met_sentence(self.tally, has_own_plan(self.district)),
                 front.worst_sentence(goal, self.tally, self.survey),
-                front.next_sentence(self.leading, next(iter(self.plans), None), self.survey),
+                front.next_sentence(self.leading, step, self.survey),
             )
-            return front.conclusion(self.goals, goal, sentences)
+            return front.conclusion(self.goals, goal, sentences, step)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:

@@ -1,0 +1,120 @@
+"""What hinders people who do not see the page, or have no mouse: the rules of axe that our pages broke, checked on every sort of page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger_toy import ALL, CIRCLE, measure, toy_with
+
+import xinhe_geo as xh
+from xinhe_geo.maps.meeting import meeting
+from xinhe_geo.report.pages.communities import communities_page
+from xinhe_geo.report.pages.ledger import ledger_page
+
+#: Returns what is wrong, as "rule: element".
+CHECK = """() => {
+  const out = [], say = (rule, e) => out.push(rule + ": " + e.outerHTML.slice(0, 120));
+  const shown = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== "hidden";
+  const all = (selector) => Array.from(document.querySelectorAll(selector)).filter(shown);
+  const named = (e) => (e.getAttribute("aria-label") || e.getAttribute("title") || e.textContent || e.value || e.placeholder || "").trim() ||
+    (e.labels && e.labels.length) || document.getElementById(e.getAttribute("aria-labelledby") || "-");
+  const acts = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]:not([tabindex='-1'])";
+  if (!document.documentElement.lang) out.push("html-has-lang");
+  if (!document.title.trim()) out.push("document-title");
+  for (const e of all("a[href], button, select, summary, input:not([type=hidden])")) if (!named(e)) say("name", e);
+  for (const e of all("a[href], button, summary")) if (e.querySelector(acts)) say("nested-interactive", e);
+  for (const e of all("svg[role=img], img, canvas[role=img]"))
+    if (!(e.getAttribute("alt") || e.getAttribute("aria-label") || e.querySelector(":scope > title"))) say("svg-img-alt", e);
+  const ids = new Set();
+  for (const e of document.querySelectorAll("[id]")) { if (ids.has(e.id)) say("duplicate-id", e); ids.add(e.id); }
+  let level = 0;
+  for (const e of all("h1, h2, h3, h4, h5, h6")) { const now = Number(e.tagName[1]); if (level && now > level + 1) say("heading-order", e); level = now; }
+  const lands = "header, nav, main, aside, footer, [role=search], [role=region], section[aria-label], [aria-live], [role=status]";
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const e = node.parentElement;
+    if (node.textContent.trim() && !e.closest("script, style, noscript, option") && shown(e) && !e.closest(lands)) say("region", e);
+  }
+  for (const e of all("*")) {
+    const style = getComputedStyle(e), moves = (o, a, b) => /auto|scroll/.test(o) && a > b + 1;
+    const more = moves(style.overflowY, e.scrollHeight, e.clientHeight) || moves(style.overflowX, e.scrollWidth, e.clientWidth);
+    if (more && e !== document.documentElement && e !== document.body &&
+      e.tabIndex < 0 && !e.querySelector(acts)) say("scrollable-region-focusable", e);
+  }
+  return out;
+}"""
+ROWS = [
+    measure("canteen", "communities_with", kinds="canteen", **ALL),
+    measure("circle", "coverage", **{**ALL, **CIRCLE}),
+]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    district, folder = toy_with(ROWS), tmp_path_factory.mktemp("pages")
+    table = xh.ledger(district)
+    cover = xh.coverage(district)
+    made = {
+        "ledger.html": ledger_page(district, table),
+        "communities.html": communities_page(district, table),
+        "meeting.html": meeting(district),
+    }
+    for name, text in made.items():
+        (folder / name).write_text(text, "utf-8")
+    xh.draw(district, cover).save(folder / "map.html")
+    return {name: folder / name for name in [*made, "map.html"]}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1366, 390])
+@pytest.mark.parametrize("name", ["ledger.html", "communities.html", "meeting.html", "map.html"])
+def test_nothing_hinders(chromium: Any, pages: dict[str, Path], name: str, width: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 768})
+    page.goto(pages[name].as_uri())
+    page.wait_for_timeout(700)
+    assert page.evaluate(CHECK) == []
+    if name == "meeting.html":
+        page.evaluate("() => { xinhe.page.setMode('work'); xinhe.page.lookAt(0); }")
+        assert page.evaluate(CHECK) == []
+    page.close()
+
+
+@pytest.mark.browser
+def test_each_hindrance_is_seen(chromium: Any) -> None:
+    faults = {
+        "name": "<main><button></button></main>",
+        "nested-interactive": "<main><details><summary>a<button>b</button></summary></details></main>",
+        "svg-img-alt": "<main><svg role=img width=9 height=9></svg></main>",
+        "duplicate-id": "<main><p id=a>1</p><p id=a>2</p></main>",
+        "heading-order": "<main><h1>a</h1><h3>b</h3></main>",
+        "region": "<div>out of everything</div>",
+        "scrollable-region-focusable": "<main><div style='height:9px;overflow:auto'>a<br>b<br>c</div></main>",
+    }
+    page = chromium.new_page()
+    for rule, body in faults.items():
+        page.set_content(f"<html lang=en><title>t</title>{body}</html>")
+        assert [found.split(":")[0] for found in page.evaluate(CHECK)] == [rule]
+    page.close()
+
+
+@pytest.mark.browser
+def test_who_wants_less_motion_gets_none(chromium: Any, pages: dict[str, Path]) -> None:
+    page = chromium.new_page(reduced_motion="reduce")
+    page.goto(pages["meeting.html"].as_uri())
+    page.wait_for_selector("body.xm-ready")
+    moving = """Array.from(document.querySelectorAll('*')).filter((e) => { const s = getComputedStyle(e);
+        return parseFloat(s.transitionDuration) > 0.01 || (s.animationName !== 'none' && parseFloat(s.animationDuration) > 0.01); }).length"""
+    assert page.evaluate(moving) == 0
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_community_is_one_sheet_of_paper(chromium: Any, pages: dict[str, Path]) -> None:
+    page = chromium.new_page()
+    page.goto(pages["communities.html"].as_uri())
+    paper = page.pdf(format="A4", print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == page.locator(".community").count() == 2
+    page.close()
