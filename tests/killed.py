@@ -47,6 +47,7 @@ NOT_TRIED: dict[Command, str] = {
     ),
     **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
     ("", "fetch"): "asks the network, then goes on as `import`",
+    ("", "programme"): "needs projects, which the toy has none of; writes its files as `stress` does",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
     ("", "docs"): "reads no district; handed over as `atlas` hands over its folder",
     ("", "notebooks"): "copies what can be copied again; each file is written as `receipt` writes its own",

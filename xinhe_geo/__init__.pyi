@@ -34,6 +34,8 @@ from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
 from .renewal import balance as balance
 from .renewal import parcels as parcels
+from .renewal import problems as problems
+from .renewal import programme as programme
 from .report import brief as brief
 from .report import receipt as receipt
 from .report.paper import sheet as sheet

@@ -27,9 +27,14 @@ from xinhe_geo.core.schema import (
     CLAIM_LABELS,
     DIRECTIONS,
     HOLDERS,
+    LEVELS,
+    MONEY_STATES,
     PEOPLE_KINDS,
+    PROBLEM_STATES,
+    PROJECT_STATES,
     STATE_LABELS,
     TOPICS,
+    URGENCIES,
 )
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
@@ -37,8 +42,7 @@ from xinhe_geo.ledger.panel import typed_figures
 from xinhe_geo.maps.live import LIVE_SCRIPTS
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
-from xinhe_geo.renewal.money import ORIGINS
-from xinhe_geo.renewal.parcels import STATUSES
+from xinhe_geo.renewal import INDICATOR_STATES, ORIGINS, REASONS, STATUSES
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
 from xinhe_geo.report.pages.registry import PAGES
@@ -94,6 +98,14 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     ]
     tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
     tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values(), BUDGETS.values(), ORIGINS.values()]
+    tables += [REASONS.values(), MONEY_STATES.values()]
+    tables += [
+        INDICATOR_STATES.values(),
+        PROBLEM_STATES.values(),
+        PROJECT_STATES.values(),
+        URGENCIES.values(),
+        LEVELS.values(),
+    ]
     known = {text for row in tables for text in row} | {
         *lg.VERDICTS,
         *lg.ROLES.values(),

@@ -236,6 +236,8 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
     ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
     ("", "parcels"): lambda d, out, _: ["parcels", "--for", d],
+    ("", "checkup"): lambda d, out, _: ["checkup", d, "--out", f"{out}/j"],
+    ("", "programme"): lambda d, out, _: ["programme", d, "--toml", f"{out}/y.toml", "--out", f"{out}/y"],
     ("", "robustness"): lambda d, out, _: [
         *("robustness", d, "--draws", "39", "--csv", f"{out}/k.csv", "--out", f"{out}/k"),
     ],

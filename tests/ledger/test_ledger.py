@@ -477,7 +477,7 @@ def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
 
 
 #: Layers that are drawn, or tables of parcels that nobody has filled in, that no row of the bundled ledger is measured by.
-NOT_ASKED_FOR = ("places", "ramps", "parcel_facts", "stages", "promises")
+NOT_ASKED_FOR = ("places", "ramps", "parcel_facts", "stages", "promises", "projects", "budgets")
 
 
 @pytest.mark.slow

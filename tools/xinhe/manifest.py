@@ -96,6 +96,8 @@ RENEWAL: tuple[tuple[str, str, str, str], ...] = (
     ("parcel_facts", "renewal/parcels.csv", "synthetic", f"五车地、新河庄的户数、搬迁、住房、资金都待填；{_FILL}"),
     ("stages", "renewal/stages.csv", "synthetic", f"更新进度：{_FILL}"),
     ("promises", "renewal/promises.csv", "official", "规划原文逐句抄录；示例地块的为虚构"),
+    ("projects", "renewal/projects.csv", "synthetic", "演示项目：造价、资金、编号都是虚构的"),
+    ("budgets", "renewal/budgets.csv", "synthetic", "演示资金：全部是虚构的"),
 )
 
 
@@ -237,6 +239,7 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
 ## 地块台账
 `renewal/` 里是更新地块的台账（内部）：五车地和新河庄只有规划原文和要填的空格，户数、搬迁、住房、资金都待填，图上是示意位置，
 非征收范围、非权属界线；`示例地块甲`、`示例地块乙` 完全是虚构的，画在空地上，逐年演示怎么填、怎么算。
+`projects.csv` 和 `budgets.csv` 里的演示项目和资金也全部是虚构的。
 
 ## 没有画出的地点
 规划只在讲区位时提到、又没有可查坐标的地方不画，以免编造：天津经济技术开发区西区、滨海西站、滨海机场、双城绿廊。

@@ -20,6 +20,7 @@ REAL = ("wuchedi", "xinhezhuang-south", "xinhezhuang-north")
 SAMPLES = ("sample-a", "sample-b")
 NOT_A_LINE = "示意位置，非征收范围、非权属界线"
 FICTION = "虚构的示例，不对应任何真实地块、小区和居民"
+MADE_UP = "造价、资金、编号都是虚构的，只演示怎么填、怎么排"
 #: What is asked of every parcel, and blank until somebody fills it in.
 ASKED = (
     "ownership",
@@ -187,6 +188,55 @@ SAMPLE_PROMISES: tuple[tuple[str, str, str], ...] = (
 )
 
 
+#: Fictional projects: number, name, problem, type, edits, costs, earliest year, years of work, and more where there is more.
+PROJECTS: tuple[dict[str, object], ...] = (
+    {"project": "P01", "name": "（演示）南益卫生服务站", "problem": "示例-1", "kind": "新建补短板", "level": "街区"}
+    | {"edits": "two-stations#1", "cost_low": 90, "cost_high": 120, "earliest": 2026, "duration": 1},
+    {"project": "P02", "name": "（演示）威海路卫生服务站", "problem": "示例-1", "kind": "新建补短板", "level": "街区"}
+    | {"edits": "two-stations#2", "cost_low": 80, "cost_high": 110, "earliest": 2026, "duration": 1},
+    {"project": "P03", "name": "（演示）干渠人行桥", "problem": "示例-2", "kind": "微改造", "level": "街区"}
+    | {
+        "edits": "canal-bridge",
+        "cost_low": 360,
+        "cost_high": 420,
+        "earliest": 2026,
+        "duration": 2,
+        "yearly": "168;252",
+    },
+    {"project": "P04", "name": "（演示）增开出入口一", "problem": "示例-3", "kind": "微改造", "level": "小区"}
+    | {"edits": "open-gates#1", "cost_low": 6, "cost_high": 15, "earliest": 2026, "duration": 1},
+    {"project": "P05", "name": "（演示）增开出入口二", "problem": "示例-3", "kind": "微改造", "level": "小区"}
+    | {"edits": "open-gates#2", "cost_low": 6, "cost_high": 15, "earliest": 2026, "duration": 1, "after": "P04"},
+    {"project": "P06", "name": "（演示）加装电梯四部", "problem": "示例-4", "kind": "综合整治", "level": "住房"}
+    | {
+        "people": 240,
+        "cost_low": 200,
+        "cost_high": 380,
+        "earliest": 2026,
+        "duration": 1,
+        "funds": "财政资金=80;居民出资",
+    }
+    | {"urgency": "尽力解决"},
+    {"project": "P07", "name": "（演示）燃气立管更换", "problem": "示例-5", "kind": "市政管线", "level": "住房"}
+    | {"people": 300, "cost_low": 60, "cost_high": 75, "earliest": 2026, "duration": 1, "urgency": "限时解决"},
+    {"project": "P08", "name": "（演示）街角口袋公园", "kind": "微改造", "level": "街区", "earliest": 2027}
+    | {"reason": "居民代表提议，造价还没有估算"},
+)
+#: Fictional money: source, year, 万元, what it may pay for, whether it is there, whether it carries over.
+BUDGETS = (
+    ("财政资金", 2026, 160, "", "已落实", ""),
+    ("财政资金", 2027, 160, "", "已落实", ""),
+    ("财政资金", 2028, 120, "", "拟申请", ""),
+    ("专项债", 2026, 200, "微改造;市政管线", "已落实", "是"),
+    ("专项债", 2027, 260, "微改造;市政管线", "拟申请", "是"),
+    ("居民出资", 2027, 300, "综合整治", "拟申请", ""),
+)
+_PROJECT_COLUMNS = (
+    *("project", "name", "level", "problem", "reason", "kind", "edits", "people", "cost_low", "cost_high", "yearly"),
+    *("funds", "earliest", "duration", "status", "after", "urgency"),
+)
+
+
 def _table(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8-sig", newline="") as out:
@@ -196,7 +246,7 @@ def _table(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) ->
 
 
 def write(folder: Path) -> None:
-    """Write figures, stages and promises; of the real parcels only what the plan says, everything else is to be filled in."""
+    """Write figures, stages, promises, projects and money; of the real parcels only what the plan says, everything else is to be filled in."""
     blank = [(parcel, "", quantity, "", "", "", "", "", "", NOT_A_LINE) for parcel in REAL for quantity in ASKED]
     made_up = [(*figure, "", "synthetic", "示例", FICTION) for figure in FIGURES]
     _table(
@@ -208,6 +258,17 @@ def write(folder: Path) -> None:
         folder / "stages.csv",
         ("parcel", "stage", "date", "share", "basis", "source", "note"),
         [(*stage, "synthetic", "示例", FICTION) for stage in STAGES],
+    )
+    blanks: dict[str, object] = dict.fromkeys(_PROJECT_COLUMNS, "")
+    _table(
+        folder / "projects.csv",
+        (*_PROJECT_COLUMNS, "basis", "source", "note"),
+        [(*{**blanks, "status": "储备", **project}.values(), "synthetic", "示例", MADE_UP) for project in PROJECTS],
+    )
+    _table(
+        folder / "budgets.csv",
+        ("fund", "year", "amount", "types", "state", "carry", "source", "note"),
+        [(*money, "示例", MADE_UP) for money in BUDGETS],
     )
     _table(
         folder / "promises.csv",

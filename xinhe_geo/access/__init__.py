@@ -54,6 +54,7 @@ from .headlines import (
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
+    PointsOfHomes,
     median_by_home,
     most_common,
     points_of_homes,
@@ -78,6 +79,7 @@ __all__ = [
     "TOLERANCE_MIN",
     "Need",
     "Pace",
+    "PointsOfHomes",
     "Trip",
     "Trips",
     "at_one_limit",

@@ -20,7 +20,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, firmness, parcels, plans, reports, rules, siting
+from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 from .commands.helping import PROGRAM, help_for
 
@@ -51,6 +51,8 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "plans": plans.plans,
         "provision": plans.provision_list,
         "parcels": parcels.parcels,
+        "checkup": projects.checkup,
+        "programme": projects.programme,
         "links": siting.find_links,
         "scenarios": plans.list_scenarios,
         "sites": siting.sites,

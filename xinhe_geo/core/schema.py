@@ -204,6 +204,38 @@ DOUBTS = {
 }
 #: Whose households a figure of a parcel is about; without one, all together.
 HOLDERS = {"owner": "被征收户", "public_tenant": "承租公房户", "tenant": "租客"}
+#: How far a project has come. Only the first three can be planned; what is finished counts as done, what is given up never comes.
+IDEA, RESERVED, UNDER_WAY, FINISHED, GIVEN_UP = "idea", "reserved", "under_way", "finished", "given_up"
+PROJECT_STATES = {IDEA: "谋划", RESERVED: "储备", UNDER_WAY: "实施", FINISHED: "完工", GIVEN_UP: "退出"}
+#: What must be solved by a date, and what is solved as far as it can be.
+URGENT = "urgent"
+URGENCIES = {URGENT: "限时解决", "as_able": "尽力解决"}
+#: How an indicator of a checkup is found: from the data of the folder, or typed.
+CHECKUP_METRICS = (
+    "homes_outside",
+    "communities_without",
+    "land_share",
+    "homes_where",
+    "shortfall",
+    "per_households",
+    "typed",
+)
+#: What has become of a problem. Only the second and the fourth count as solved; the last four say why it is not asked any more.
+OPEN, SOLVED, TO_REVIEW, CLOSED = "open", "solved", "to_review", "closed"
+NOT_MEASURED, CORRECTED, REDEFINED, DEMOLISHED = "not_measured", "corrected", "redefined", "demolished"
+PROBLEM_STATES = {
+    OPEN: "未解决",
+    SOLVED: "已解决（重新测算）",
+    TO_REVIEW: "待复核",
+    CLOSED: "现场核定后销号",
+    NOT_MEASURED: "数据不足，未能重新测算",
+    CORRECTED: "资料订正",
+    REDEFINED: "口径改变",
+    DEMOLISHED: "已拆除",
+}
+#: Money that is there, and money that is asked for.
+SECURED, APPLIED = "secured", "applied"
+MONEY_STATES = {SECURED: "已落实", APPLIED: "拟申请"}
 #: What a quantity of the ledger of parcels is about, in the order in which it is shown.
 TOPICS = {
     "use": "用途与权属",
@@ -225,6 +257,25 @@ def _id(name: str, label: str = "编号") -> Column:
 
 
 _NAME = Column("name", "名称")
+
+
+def _words_of(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the words of a choice as people write them: its labels."""
+    return tuple((label, name) for name, label in labels.items())
+
+
+#: The four levels at which a place is looked at.
+LEVELS = {"home": "住房", "compound": "小区", "block": "街区", "city": "城区"}
+_LEVEL_WORDS = (*_words_of(LEVELS), ("小区（社区）", "compound"), ("城区（城市）", "city"))
+#: Who pays, as the tables of offices part a sum.
+_INVESTED = {
+    "fiscal": "财政资金",
+    "bond": "专项债",
+    "budget": "中央预算内投资",
+    "social": "社会资本",
+    "residents": "居民出资",
+    "fund": "维修资金/公积金",
+}
 
 _STREET = (
     _id("street"),
@@ -945,6 +996,161 @@ _LAYERS = (
                 help="不是设施的承诺；多个用 ; 隔开",
             ),
             Column("filled_by", "谁能填"),
+            Column("note", "备注"),
+        ),
+        folder="renewal",
+    ),
+    Layer(
+        "checkup_indicators",
+        "体检指标表",
+        "indicator",
+        (
+            _id("indicator", "指标"),
+            Column("set", "哪一套", required=True),
+            Column("level", "体检维度", required=True, values=tuple(LEVELS), words=_LEVEL_WORDS),
+            Column("name", "指标名称", required=True),
+            Column("definition", "含义"),
+            Column("unit", "单位"),
+            Column("metric", "怎么得出", required=True, values=CHECKUP_METRICS, help="typed：在台账填报表里填"),
+            Column("rule", "按哪条规则", help="规则或设施类别"),
+            Column("test", "哪些小区算", help="列 比较 数，如 built<2000；同时成立的用 ; 隔开"),
+            Column("have", "现有量取自", help="小区或设施的列"),
+            Column("need", "应有量", help="小区的列，或一个数"),
+            Column("per", "每单位应有", "float", minimum=0),
+            Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("duty", "责任单位"),
+            Column("suggest", "整治建议"),
+            Column("standard", "出处"),
+            Column("clause", "条款"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("data", "需要的资料"),
+            Column("source", "来源"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "problems",
+        "问题清单",
+        "problem",
+        (
+            _id("problem", "问题编号"),
+            Column("indicator", "指标", required=True),
+            Column("place", "在哪里", help="小区编号或社区代码；留空为全街道"),
+            Column("people", "涉及人数", "float", "人", minimum=0),
+            Column("amount", "缺多少", "float"),
+            Column("definition", "当时的口径"),
+            Column("found", "哪一年发现", "year", required=True),
+            Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("duty", "责任单位"),
+            Column("due", "完成时限"),
+            Column("state", "状态", values=tuple(PROBLEM_STATES), words=_words_of(PROBLEM_STATES), help="留空为未解决"),
+            Column("paper", "验收材料", help="不能重新计算的指标：写了就转待复核"),
+            Column("checked_by", "核定人", help="现场核定后填：写了才销号"),
+            Column("checked_on", "核定日期"),
+            Column("note", "说明"),
+        ),
+        folder="renewal",
+    ),
+    Layer(
+        "projects",
+        "项目库",
+        "project",
+        (
+            _id("project", "项目编号"),
+            Column("name", "项目名称", required=True),
+            Column("level", "体检维度", values=("home", "compound", "block", "city"), words=_LEVEL_WORDS),
+            Column(
+                "problem", "对应体检问题", several=True, help="问题编号，多个用 ; 隔开；一个也没有就在 reason 写理由"
+            ),
+            Column("reason", "没有对应问题的理由"),
+            Column("kind", "更新类型", help="拆除重建、综合整治、微改造、新建补短板 …；资金表的适用类型照这里写"),
+            Column("class23", "改造内容类别", values=("基础类", "完善类", "提升类")),
+            Column("task8", "八项任务归类", "int", minimum=1, maximum=8),
+            Column("area", "片区"),
+            Column("parcel", "地块", parent=("parcels", "parcel"), several=True),
+            Column("site_m2", "用地面积", "float", "m²", minimum=0),
+            Column("floor_before_m2", "现状建筑面积", "float", "m²", minimum=0),
+            Column("floor_demolish_m2", "拆除建筑面积", "float", "m²", minimum=0),
+            Column("floor_new_m2", "新建建筑面积", "float", "m²", minimum=0),
+            Column("far", "规划容积率", "float", minimum=0),
+            Column("homes", "涉及小区", parent=("homes", "home"), several=True),
+            Column("households", "涉及户数", "int", "户", minimum=0),
+            Column("people", "涉及人数", "float", "人", minimum=0, help="没有写 edits 的项目按它算受益，写明是填报的"),
+            Column("households_on_site", "就地就近安置户数", "int", "户", minimum=0),
+            Column("scope", "建设内容"),
+            Column("scale", "建设规模", "float", minimum=0),
+            Column("scale_unit", "规模单位"),
+            Column("body", "实施主体"),
+            Column("duty", "责任单位"),
+            Column(
+                "edits",
+                "做什么",
+                several=True,
+                help="方案名（scenarios/ 里的文件），或 方案名#2,4 只要其中几步；多个用 ; 隔开；与走多远无关的项目留空",
+            ),
+            Column("cost_low", "造价下限", "float", "万元", minimum=0, help="总投资；不知道就留空：不排进计划"),
+            Column("cost_high", "造价上限", "float", "万元", minimum=0, help="留空为同下限"),
+            Column("cost_scope", "造价口径", help="含不含地价、征收、配套"),
+            Column(
+                "yearly", "逐年投资", several=True, help="开工起每一年的万元数，用 ; 隔开，合计等于造价；留空为逐年均摊"
+            ),
+            Column(
+                "funds",
+                "可用资金渠道",
+                several=True,
+                help="资金表里的渠道，多个用 ; 隔开；写 渠道=万元 就固定由它出这么多；留空为凡是适用的都可以",
+            ),
+            Column("invest", "总投资", "float", "万元", minimum=0, help="造价上下限都留空时按它"),
+            *(
+                Column(f"invest_{name}", f"其中：{label}", "float", "万元", minimum=0)
+                for name, label in _INVESTED.items()
+            ),
+            Column("spent", "累计完成投资", "float", "万元", minimum=0),
+            Column("earliest", "最早开工年", "year", help="留空为资金表的第一年"),
+            Column("duration", "工期", "int", "年", minimum=1, help="跨几个年度；留空为 1"),
+            Column("start", "开工年", "year", help="已在实施的必填"),
+            Column("end", "完工年", "year"),
+            Column("status", "状态", values=tuple(PROJECT_STATES), words=_words_of(PROJECT_STATES), help="留空为谋划"),
+            Column("ready", "成熟度", values=("A", "B", "C"), help="A 可入库，B 待清权，C 远期储备"),
+            Column("preparation", "前期手续"),
+            Column("zoning", "控规符合性"),
+            Column("land", "用地落实"),
+            Column("progress", "形象进度"),
+            Column("upper_id", "上级项目库编号"),
+            Column("needs", "前置条件"),
+            Column("after", "先行项目", parent=("projects", "project"), several=True, help="它们完工以后才能开工"),
+            Column("excludes", "互斥项目", parent=("projects", "project"), several=True),
+            Column("consent", "居民同意率", "float", "%", minimum=0, maximum=100),
+            Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("exit_reason", "退出原因"),
+            Column("basis", "依据类型", values=BASES),
+            Column("source", "来源"),
+            Column("note", "备注"),
+        ),
+        folder="renewal",
+    ),
+    Layer(
+        "budgets",
+        "资金表",
+        "row",
+        (
+            Column("row", "行号", help="不必填"),
+            Column("fund", "资金渠道", required=True, help="财政资金、专项债、居民出资 …"),
+            Column("year", "年份", "year", required=True),
+            Column("amount", "金额", "float", "万元", required=True, minimum=0),
+            Column(
+                "types", "可用于哪些更新类型", several=True, help="照项目库的更新类型写，多个用 ; 隔开；留空为都可以"
+            ),
+            Column(
+                "state",
+                "是否落实",
+                values=tuple(MONEY_STATES),
+                words=_words_of(MONEY_STATES),
+                help="留空为已落实；拟申请的另算，不混在一起",
+            ),
+            Column("carry", "可结转", "bool", help="当年没有用完的，以后几年还能用；留空为不能"),
+            Column("source", "来源"),
             Column("note", "备注"),
         ),
         folder="renewal",

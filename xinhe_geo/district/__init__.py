@@ -4,11 +4,12 @@ from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
 from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, plain_name
 from .edited_rows import EditedRows, Flow
-from .edits import SAME_SPOT_M
+from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
 from .labels import buildings_said, cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
+from .project_facts import funds_of, project_edits, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
 from .resolve import Named, meant
@@ -19,6 +20,7 @@ from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
 from .street_edits import join_ends
 
 __all__ = [
+    "ACTIONS",
     "ANSWERS",
     "FAR_M",
     "FATES",
@@ -53,6 +55,7 @@ __all__ = [
     "exchange",
     "fact",
     "finish",
+    "funds_of",
     "home_parcels",
     "is_missing",
     "join_ends",
@@ -67,6 +70,7 @@ __all__ = [
     "parcel_number",
     "plain_name",
     "played",
+    "project_edits",
     "put_back",
     "read_folder",
     "recover",
@@ -79,4 +83,5 @@ __all__ = [
     "to_degrees",
     "undo",
     "walker_name",
+    "yearly_of",
 ]

@@ -430,7 +430,9 @@ class District:
             if name not in LAYERS:
                 raise UnknownNameError("图层", name, list(LAYERS))
         given = {name: frame for name, frame in layers.items() if frame is not None}
-        rows, problems = judged(given, {k: v for k, v in self._rows.items() if k not in layers}, self.manifest)
+        rows, problems = judged(
+            given, {k: v for k, v in self._rows.items() if k not in layers}, self.manifest, self.folder
+        )
         if problems:
             raise DataError(problems_table(guarded_problems(problems, self.manifest)), self.name)
         stated = {name: _stated(self._rows.get(name), frame) for name, frame in rows.items()}

@@ -92,6 +92,9 @@ class Action:
         The keys whose names it makes, each with one to begin with.
     lasting
         Whether it cannot end: what is torn down does not come back by itself.
+    serves
+        What it can do to those who live there: "places" (one more place to walk to), "ways" (one more way), "less" (a place or a
+        way less), "moved" (a place goes elsewhere), "none"; "either" where it may change ways for better or worse.
     """
 
     label: str
@@ -102,6 +105,7 @@ class Action:
     help: str = ""
     makes: Mapping[str, str] = field(default_factory=dict)
     lasting: bool = False
+    serves: str = "either"
 
 
 def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -348,8 +352,9 @@ ACTIONS: Mapping[str, Action] = {
         _opened_in_words,
         "at 和 xy 写一个",
         {"facility": "new-1"},
+        serves="places",
     ),
-    "close_facility": Action("停用设施", {"facility": _ID}, {}, _close_facility),
+    "close_facility": Action("停用设施", {"facility": _ID}, {}, _close_facility, serves="less"),
     "move_facility": Action(
         "迁移设施",
         {"facility": _ID},
@@ -357,6 +362,7 @@ ACTIONS: Mapping[str, Action] = {
         _move_facility,
         lambda _work, _e: ("", say("新位置为假定")),
         "at 和 xy 写一个",
+        serves="moved",
     ),
     "resize_facility": Action(
         "改变规模",
@@ -364,8 +370,9 @@ ACTIONS: Mapping[str, Action] = {
         {},
         _resize_facility,
         lambda _work, e: ("", say("规模改为 {0:g}", e.get("capacity", 0))),
+        serves="none",
     ),
-    "open_planned": Action("规划设施建成", {"facility": _ID}, {}, _open_planned),
+    "open_planned": Action("规划设施建成", {"facility": _ID}, {}, _open_planned, serves="places"),
     "use_rooms": Action(
         "用现有用房开设施",
         {"facility": _ID, "kind": _ID},
@@ -374,6 +381,7 @@ ACTIONS: Mapping[str, Action] = {
         _rooms_in_words,
         "用房在哪里，四种写一种：host（哪处设施）、home（哪个小区）、at、xy",
         {"facility": "new-rooms"},
+        serves="places",
     ),
     "move_households": Action(
         "居民搬离",
@@ -390,6 +398,7 @@ ACTIONS: Mapping[str, Action] = {
         renewal.move_households,
         renewal.moved_in_words,
         "不写 people 就是全部；fate 是去向：waiting 过渡中、elsewhere 异地安置、cash 货币离开，不写为待填；to 是住到哪个小区",
+        serves="less",
     ),
     "demolish_homes": Action(
         "拆除小区",
@@ -398,6 +407,7 @@ ACTIONS: Mapping[str, Action] = {
         _demolish_homes,
         help="还住在里面的人算搬离，去向待填",
         lasting=True,
+        serves="less",
     ),
     "build_homes": Action(
         "新建住房",
@@ -418,6 +428,7 @@ ACTIONS: Mapping[str, Action] = {
         _built_in_words,
         "直接写 people，或写全 far、m2_per_dwelling、household_size；两种写法留一种",
         {"home": "new-home"},
+        serves="none",
     ),
     "return_households": Action(
         "还迁入住",
@@ -436,8 +447,11 @@ ACTIONS: Mapping[str, Action] = {
         renewal.floor_in_words,
         "quantity 是 quantities.csv 里建筑面积的一项；加在地块台账那一年的数上",
         lasting=True,
+        serves="none",
     ),
-    "change_use": Action("改变用途", {"parcel": _ID, "use": TEXT}, {}, renewal.change_use, renewal.use_in_words),
+    "change_use": Action(
+        "改变用途", {"parcel": _ID, "use": TEXT}, {}, renewal.change_use, renewal.use_in_words, serves="none"
+    ),
     "retrofit": Action(
         "改造小区",
         {"home": _ID},
@@ -460,8 +474,9 @@ ACTIONS: Mapping[str, Action] = {
         _open_gate,
         _gate_in_words,
         "已有的写编号；新开的再写 home 和 at",
+        serves="ways",
     ),
-    "close_gate": Action("关闭出入口", {"gate": _ID}, {}, _close_gate),
+    "close_gate": Action("关闭出入口", {"gate": _ID}, {}, _close_gate, serves="less"),
     "add_street": Action(
         "新增街道、桥或过街",
         {"street": _ID, "line": _LINE},
@@ -470,14 +485,16 @@ ACTIONS: Mapping[str, Action] = {
         _street_in_words,
         "两端 10 米内的街道会接上",
         {"street": "new-street"},
+        serves="ways",
     ),
-    "close_street": Action("封闭路段", {"street": _ID}, {}, _close_street),
+    "close_street": Action("封闭路段", {"street": _ID}, {}, _close_street, serves="less"),
     "open_lanes": Action(
         "开放内部道路",
         {"home": _ID},
         {},
         _open_lanes,
         help="拆围墙、街区制：这个小区的内部道路谁都可以走；出入口不变",
+        serves="ways",
     ),
     "set_wait": Action(
         "改变过街等待",

@@ -41,6 +41,7 @@ from .beside import put_back
 from .doubles import doubled
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
 from .parcel_facts import ledger_problems
+from .project_facts import project_problems
 from .seal import broken, is_own
 
 #: West, south, east, north in degrees.
@@ -145,6 +146,7 @@ def _read_folder(
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
     problems += ledger_problems(rows, declared)
+    problems += project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
@@ -372,7 +374,7 @@ def _read_layer(
 
 
 def judged(
-    given: Mapping[str, pd.DataFrame], rows: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]
+    given: Mapping[str, pd.DataFrame], rows: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
     """
     Judge frames that come from a program as those of a folder are judged: each by itself, then with all that is there besides.
@@ -381,7 +383,7 @@ def judged(
     ----------
     given
         Per layer or table its rows: with the key as a column or as the index, layers in any CRS.
-    rows, manifest
+    rows, manifest, folder
         Of the district that they go into.
 
     Returns
@@ -409,6 +411,7 @@ def judged(
         declared = {name: {**dict(manifest["layers"].get(name, {})), "file": name} for name in whole}
         found = [*_misplaced(whole, declared), *doubled(whole, declared), *_orphans(whole, declared)]
         found += _unknown_kinds(manifest, whole, declared)
+        found += project_problems(whole, declared, int(manifest["data_year"]), folder)
         problems += [p for p in found if p.severity == "error" and p.layer in fresh]
     return fresh, problems
 
@@ -432,6 +435,9 @@ def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.
             return None
         frame = frame.rename_geometry("geometry") if frame.active_geometry_name != "geometry" else frame
     if layer.key in frame.columns:
+        return frame.reset_index(drop=True)
+    numbered = isinstance(frame.index, pd.RangeIndex) and not layer.names[layer.key].required
+    if numbered:  # as a file without that column is
         return frame.reset_index(drop=True)
     if frame.index.name not in (None, layer.key) or isinstance(frame.index, (pd.RangeIndex, pd.MultiIndex)):
         wrong(layer.key, "没有编号", f"把编号放进 {layer.key} 列，或作为索引")

@@ -1,25 +1,37 @@
-"""Renewal: parcels over the years, what was promised on them, and people who are conserved."""
+"""Renewal: parcels over the years, people who are conserved, and the programme of projects that brings most for the money."""
 
 from .balance import COUNTS, GROUPS, NEWCOMERS, RESIDENTS, SINCE, YEARLY, accounts, balance
 from .capacity import capacity_by_year, first_short
+from .checkup import INDICATOR_STATES, checkup, problems
+from .choosing import ELDERLY, FLOOR, PEOPLE, URGENT_FIRST
 from .course import Course, affected_by_year, load_during, walks_during
 from .money import ORIGINS, floor_ratio, money, totals, unit_lines
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
+from .programme import REASONS, Programmed, Programming, programme, programmed
 
 __all__ = [
     "COUNTS",
+    "ELDERLY",
+    "FLOOR",
     "GROUPS",
+    "INDICATOR_STATES",
     "NEWCOMERS",
     "ORIGINS",
+    "PEOPLE",
+    "REASONS",
     "RESIDENTS",
     "SINCE",
     "STATUSES",
+    "URGENT_FIRST",
     "YEARLY",
     "Course",
+    "Programmed",
+    "Programming",
     "accounts",
     "affected_by_year",
     "balance",
     "capacity_by_year",
+    "checkup",
     "first_short",
     "floor_ratio",
     "load_during",
@@ -28,6 +40,9 @@ __all__ = [
     "parcel_named",
     "parcel_stages",
     "parcels",
+    "problems",
+    "programme",
+    "programmed",
     "promises",
     "totals",
     "unit_lines",

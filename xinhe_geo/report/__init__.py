@@ -4,6 +4,7 @@ from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
+from .pages.checkup import checkup_note, checkup_sheets, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.firmness import firmness, ranges_sheet, write_robustness, write_stress
 from .pages.plans import (
@@ -18,6 +19,7 @@ from .pages.plans import (
     write_scenario,
     write_table,
 )
+from .pages.programme import programme_notes, programme_sheets, write_programme
 from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
 from .record import RECORD, read_json
@@ -43,6 +45,8 @@ __all__ = [
     "brief",
     "by_heading",
     "by_residents",
+    "checkup_note",
+    "checkup_sheets",
     "csv_text",
     "documents",
     "facts",
@@ -50,6 +54,8 @@ __all__ = [
     "ledger_workbook",
     "marked_rows",
     "people_line",
+    "programme_notes",
+    "programme_sheets",
     "provision_sheet",
     "put_in_place",
     "ranges_sheet",
@@ -60,6 +66,7 @@ __all__ = [
     "side_by_side",
     "state_of",
     "with_net",
+    "write_checkup",
     "write_choice",
     "write_comparison",
     "write_comparisons",
@@ -67,6 +74,7 @@ __all__ = [
     "write_links",
     "write_new",
     "write_plans",
+    "write_programme",
     "write_report",
     "write_robustness",
     "write_scenario",

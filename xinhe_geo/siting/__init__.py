@@ -2,19 +2,23 @@
 
 from .assumed import assumption
 from .links import Openings, fixes, links, links_plan
+from .milp import EQUAL, MixedInteger
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
 from .provision import BASE_LABELS, chosen_norms, on_parcel, places_near, provision, shortage_in_words, whole_units
 from .sites import LETTERS, judged_by, sites, sites_plan
-from .task import MODEL_LABELS, Siting
+from .task import MODEL_LABELS, Siting, Watch
 
 __all__ = [
     "BASE_LABELS",
+    "EQUAL",
     "LETTERS",
     "MODEL_LABELS",
     "ROUNDING",
+    "MixedInteger",
     "Openings",
     "Siting",
+    "Watch",
     "assumption",
     "chosen_norms",
     "fixes",

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from ..core import SitingError, UnknownNameError, amount
 from .median import Purse, affordable, counted, narrowed
+from .milp import EQUAL, MixedInteger
 from .task import (
     Flags,
     Floats,
@@ -37,15 +37,8 @@ from .task import (
     without_lost,
 )
 
-if TYPE_CHECKING:
-    from scipy.optimize import OptimizeResult
-
 #: What the solver calls proven may differ from the objective counted afresh by rounding.
 ROUNDING = 1e-7
-#: Largest coefficient handed to the solver: its tolerances are absolute.
-SCALE = 1e4
-#: Two plans whose objectives differ by no more than this share are equal.
-EQUAL = 1e-9
 #: Up to so many pairs of demand and site the solver also proves which of equal plans is nearest on average.
 EXACT_PAIRS = 4000
 
@@ -159,67 +152,15 @@ def assign(costs: pd.DataFrame | pd.Series, chosen: Iterable[Hashable], *, limit
 # --- the programmes --------------------------------------------------------------------------------------------------
 
 
-class _Programme:
-    """A mixed-integer programme being written down: sites first, then whatever the model adds; sparse rows."""
+class _Programme(MixedInteger):
+    """The programme of a siting task: sites first, then whatever the model adds."""
 
     def __init__(self, task: Task, kept: Flags, more: int = 0) -> None:
-        self.watch = task.watch
-        self.size = len(task.sites) + more
-        self.sites = len(task.sites)
-        self.low = np.zeros(self.size)
-        self.high = np.ones(self.size)
-        self.low[: self.sites] = task.existing | task.locked
-        self.high[: self.sites] = task.existing | task.locked | (task.new & kept)
-        self.parts: list[tuple[Ints, Ints, Floats]] = []
-        self.bounds: list[tuple[Floats, Floats]] = []
-        self.count = 0
-
-    def add(self, row: np.ndarray, col: np.ndarray, value: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
-        """Add rows, numbered from 0 within this call, with `low <= sum(value * x[col]) <= high`."""
-        least, most = np.atleast_1d(low), np.atleast_1d(high)
-        height = np.broadcast(least, most).size
-        values = np.broadcast_to(np.asarray(value, dtype=float), row.shape)
-        self.parts.append((row.astype(np.int64) + self.count, col.astype(np.int64), values))
-        self.bounds.append((np.broadcast_to(least, height).astype(float), np.broadcast_to(most, height).astype(float)))
-        self.count += height
-
-    def at_least(self, col: Ints, value: Floats, low: float) -> None:
-        """Add a row that keeps a sum as large as a plan already has it; what the solver's tolerance lets by is seen when counted."""
-        scale = 1.0 / max(float(np.abs(value).max(initial=0.0)), 1e-300)
-        self.add(np.zeros(len(col)), col, value * scale, low * scale * (1 - np.sign(low) * EQUAL), np.inf)
-
-    def minimise(self, objective: Floats, gap: float, nodes: int | None) -> tuple[Floats | None, float, bool]:
-        """Return the best solution found, the proven lower bound, and whether it is known that there is none."""
-        # few solve anything, and everybody imports this module
-        from scipy.optimize import Bounds, LinearConstraint, milp
-
-        scale = SCALE / max(float(np.abs(objective).max(initial=0.0)), 1e-300)
-        rows = []
-        if self.count:
-            row, col, value = (np.concatenate(p) for p in zip(*self.parts, strict=True))
-            matrix = csr_array((value, (row, col)), shape=(self.count, self.size))
-            low, high = (np.concatenate(b) for b in zip(*self.bounds, strict=True))
-            rows = [LinearConstraint(matrix, low, high)]
-        whole = np.zeros(self.size)
-        whole[: self.sites] = 1
-        options: dict[str, Any] = {"mip_rel_gap": gap}
-        if nodes is not None:
-            options["node_limit"] = nodes
-
-        def solver(seconds: float) -> OptimizeResult:
-            return milp(
-                objective * scale,
-                integrality=whole,
-                bounds=Bounds(self.low, self.high),
-                constraints=rows,
-                options=options | {"time_limit": seconds},
-            )
-
-        done = self.watch.run(solver, nodes)
-        if done is None:
-            return None, -np.inf, False
-        bound = -np.inf if done.mip_dual_bound is None else float(done.mip_dual_bound) / scale
-        return done.x, bound, done.status == 2
+        sites = len(task.sites)
+        low, high = np.zeros(sites + more), np.ones(sites + more)
+        low[:sites] = task.existing | task.locked
+        high[:sites] = task.existing | task.locked | (task.new & kept)
+        super().__init__(low, high, np.arange(sites + more) < sites, task.watch)
 
 
 def _site_rows(task: Task, programme: _Programme, cuts: Sequence[Flags]) -> None:

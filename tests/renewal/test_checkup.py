@@ -1,0 +1,181 @@
+"""The checkup: what is computed, what is lacking, what is typed; problems that keep their number and cannot vanish."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import app
+from xinhe_geo.core.schema import PROBLEM_STATES
+from xinhe_geo.renewal import INDICATOR_STATES, checkup
+
+REPO = Path(__file__).parents[2]
+TOY = REPO / "tests" / "toy"
+#: A small set of our own: each way in which an indicator is found.
+OWN = """indicator,set,level,name,unit,metric,rule,test,have,need,per,urgency,duty,confidence
+clinic,own,小区,诊所在外的小区,个,homes_outside,plan_clinic_15,,,,,尽力解决,卫健,convention
+canteen,own,小区,缺食堂的社区,个,communities_without,plan_canteen_community,,,,,,,convention
+land,own,街区,诊所覆盖用地,%,land_share,plan_clinic_15,,,,,,,convention
+old,own,住房,老小区,个,homes_where,,built<2000;property_managed==no,,,,限时解决,,convention
+park,own,小区,泊位缺口,个,shortfall,,,parking_places,households,0.5,,,convention
+lifts,own,住房,无电梯,个,homes_where,,elevators==0,,,,,,convention
+wash,own,街区,洗车,个,homes_outside,car_wash,,,,,,,convention
+gas,own,住房,燃气隐患,栋,typed,,,,,,限时解决,,convention
+"""
+
+
+def toy_with(*, parking: dict[str, int] | None = None, **cells: dict[str, object]) -> xh.District:
+    """The toy with the own set, and columns of its homes filled in."""
+    toy = xh.District.load(TOY)
+    rows = pd.read_csv(pd.io.common.StringIO(OWN), dtype=str)
+    rows["per"] = rows["per"].astype(float)
+    homes = toy.rows["homes"].copy()
+    for column, values in {"parking_places": parking or {"A": 10, "B": 60, "D": 10}, **cells}.items():
+        homes[column] = pd.Series(values).reindex(homes.index).to_numpy(object)
+    return toy.replace(checkup_indicators=rows, homes=homes)
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return toy_with(
+        built={"A": 1990, "B": 1990, "C": 2010, "D": 1980}, property_managed={"A": "no", "B": "yes", "C": "no"}
+    )
+
+
+def test_indicators_by_hand(toy: xh.District) -> None:
+    """
+    Worked out by hand on the toy: 40, 80, 20 and 4 households in A, B, D and E (C's are not known).
+
+    Half a place for each: A wants 20 and has 10, B wants 40 and has 60, D wants 10 and has 10; E and C are not known. Wants alone come
+    to 10; B has 20 too many, so that net nothing is lacking. Old and without a manager: A; of D and E one of the two is not known.
+    Outside the walk to a clinic lives E alone (10 people); T01 has no canteen (A, 100 people, and C, whose people are not known).
+    """
+    found = checkup(toy)
+    told = found[["value", "net", "status", "lacks", "places", "people", "unknown"]]
+    assert tuple(told.loc["park"].to_numpy()[[0, 1, 2, 4, 6]]) == (10.0, 0.0, "computed", 1, 2)
+    assert tuple(told.loc["old"].to_numpy()[[0, 2, 4, 5, 6]]) == (1.0, "computed", 1, 100.0, 2)
+    assert tuple(told.loc["clinic"].to_numpy()[[0, 4, 5]]) == (1.0, 1, 10.0)
+    assert tuple(told.loc["canteen"].to_numpy()[[0, 4, 5]]) == (1.0, 1, 100.0)
+    cover = xh.coverage(toy, rules="plan_clinic_15")
+    land = 100 * (cover["served"] * cover["area_m2"]).sum() / cover["area_m2"].sum()
+    assert found.loc["land", "value"] == pytest.approx(land)
+    assert found.loc["lifts", ["status", "lacks"]].to_list() == ["lacks", "homes.elevators"]
+    assert found.loc["wash", ["status", "lacks"]].to_list() == ["lacks", "car_wash"]
+    assert found.loc["gas", "status"] == "blank" and np.isnan(found.loc["gas", "value"])
+    assert set(found["status"]) <= set(INDICATOR_STATES)
+    assert not {"grade", "score"} & set(found.columns)
+
+
+def test_typed_figures_come_from_the_series(toy: xh.District) -> None:
+    series = pd.DataFrame({"indicator": ["gas", "gas"], "year": [2021, 2030], "value": [7.0, 1.0]})
+    found = checkup(toy.replace(series=series)).loc["gas"]
+    assert (found["status"], found["value"]) == ("typed", 7.0), "what is typed for a later year is not of this one"
+
+
+def test_the_bundled_sets_name_rules_that_there_are() -> None:
+    toy = xh.District.load(TOY)
+    rows = toy.rows["checkup_indicators"]
+    assert (rows["set"] == "城市体检").sum() == 61
+    known = {*toy.rules.index, *toy.kinds.index}
+    assert {str(r) for r in rows["rule"].dropna()} - known == {"car_wash"}, "no such kind yet: told as lacking"
+    assert not set(rows.loc[rows["level"] == "city", "metric"]) - {"typed"}
+    with pytest.raises(xh.UnknownNameError, match="城市体检"):
+        checkup(toy, "城市体验")
+
+
+def test_numbers_survive_any_order_and_other_names(toy: xh.District) -> None:
+    rng = np.random.default_rng(0)
+    first = xh.problems(toy)
+    assert first.index.is_unique and not first.duplicated(["indicator", "place"]).any()
+    names = {
+        n: toy.rows[n].iloc[rng.permutation(len(toy.rows[n]))] for n in ("homes", "facilities", "checkup_indicators")
+    }
+    names["facilities"] = names["facilities"].assign(name=[f"改名{i}" for i in range(len(names["facilities"]))])
+    again = xh.problems(toy.replace(**names))
+    pd.testing.assert_frame_equal(first, again)
+
+
+def states(now: xh.District, before: pd.DataFrame) -> dict[str, str]:
+    found = xh.problems(now, before)
+    assert set(before.index) <= set(found.index), "no problem vanishes"
+    assert set(found["state"]) <= set(PROBLEM_STATES)
+    assert found.loc[found["solved"], "state"].isin(["solved", "closed"]).all()
+    return {str(k): str(v) for k, v in found.loc[before.index, "state"].items()}
+
+
+@pytest.mark.slow
+def test_next_year_every_problem_has_a_state_with_its_reason(toy: xh.District) -> None:
+    before = xh.problems(toy)
+    typed = pd.DataFrame(
+        {"indicator": ["gas"] * 3, "place": ["A", "B", "D"], "found": [2022] * 3, "paper": ["", "验收单", "验收单"]},
+        index=["gas@A", "gas@B", "gas@D"],
+    ).replace("", None)
+    typed["checked_by"] = [None, None, "某某"]
+    before = pd.concat([before, typed])
+    same = states(toy, before)
+    assert {same[k] for k in ("park@A", "old@A", "clinic@E", "canteen@T01")} == {"open"}
+    assert [same[f"gas@{h}"] for h in "ABD"] == ["open", "to_review", "closed"]
+    better = toy_with(parking={"A": 20, "B": 60, "D": 10}, built={"A": 1990}, property_managed={"A": "yes"})
+    found = states(better, before)
+    assert (found["park@A"], found["old@A"], found["clinic@E"]) == ("solved", "solved", "open")
+    unknown = toy_with(parking={"B": 60}, built={"B": 1990}, property_managed={"B": "yes"})
+    assert states(unknown, before)["park@A"] == "not_measured", "no figure is no solution"
+    gone = toy_with().replace(homes=toy.rows["homes"].drop("E"), gates=toy.rows["gates"].drop("gE"))
+    assert states(gone, before)["clinic@E"] == "corrected"
+    torn = toy.rows["homes"].copy()
+    torn["until"] = torn["until"].mask(torn.index == "E", 2021)
+    assert states(toy.replace(homes=torn), before)["clinic@E"] == "demolished"
+    other = toy.rows["checkup_indicators"].copy()
+    other.loc["park", "per"] = 0.2
+    assert states(toy.replace(checkup_indicators=other), before)["park@A"] == "redefined"
+    assert states(toy.replace(checkup_indicators=other.drop("park")), before)["park@A"] == "redefined"
+
+
+@pytest.mark.slow
+def test_random_years_lose_no_problem(toy: xh.District) -> None:
+    rng = np.random.default_rng(1)
+    before = xh.problems(toy)
+    homes = toy.rows["homes"]
+    for _ in range(4):
+        kept = homes[rng.random(len(homes)) < 0.8]
+        parking = [None if rng.random() < 0.3 else int(rng.integers(0, 60)) for _ in range(len(kept))]
+        gates = toy.rows["gates"]
+        now = toy.replace(homes=kept.assign(parking_places=parking), gates=gates[gates["home"].isin(kept.index)])
+        before = xh.problems(now, before)
+        assert set(states(now, before)) == set(before.index)
+        assert before.index.is_unique
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_sheets_of_the_form(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    (folder / "renewal").mkdir()
+    (folder / "renewal" / "problems.csv").write_text(
+        "problem,indicator,place,people,found,state\nC61-11@A,C61-11,A,90,2021,未解决\nC61-01@B,C61-01,B,,2021,\n",
+        "utf-8",
+    )
+    (folder / "renewal" / "projects.csv").write_text(
+        "project,name,problem,status\np1,建日照,C61-11@A;C61-99@X,完工\n", "utf-8"
+    )
+    manifest = folder / "district.toml"
+    entries = "".join(f'\n[layers.{name}]\nfile = "renewal/{name}.csv"\n' for name in ("problems", "projects"))
+    manifest.write_text(manifest.read_text("utf-8") + entries, "utf-8")
+    problems = xh.check(folder)
+    assert problems["problem"].str.contains("C61-99@X").sum() == 1, "a problem that nobody knows is told"
+    done = CliRunner().invoke(app, ["checkup", str(folder), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    book = openpyxl.load_workbook(tmp_path / "out" / "tables" / "自查表.xlsx", read_only=True)
+    assert book.sheetnames == ["指标汇总", "问题清单", "整治建议清单", "项目库", "上年度整治成效"]
+    told = [[c for c in row if c is not None] for row in book["上年度整治成效"].iter_rows(values_only=True)]
+    assert [row for row in told if row[0] == "C61-11@A"] == [
+        ["C61-11@A", "未达标配建养老服务设施的小区数量", 90, 100, "未解决", "否", "p1", "完工"]
+    ], "a project that was to close it is finished, and it is still there"
+    assert "上年2个问题，已解决0个" in "".join(done.output.split())
+    assert "自查表" in (tmp_path / "out" / "checkup.html").read_text("utf-8")

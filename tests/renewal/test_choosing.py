@@ -1,0 +1,256 @@
+"""The programme on plain sets: published optima, toy programmes worked out by counting all, and brute force."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from xinhe_geo.core import ScenarioError
+from xinhe_geo.renewal.choosing import PEOPLE, URGENT_FIRST, Candidate, Choosing, Extra, Pay, Pot, Set, Task, Wishes
+from xinhe_geo.siting import Watch
+
+NONE: Set = frozenset()
+FREE = Wishes(equity=False)
+
+
+class Known:
+    """Who is served by which set, as a function; counts how often it is asked."""
+
+    def __init__(self, people: Sequence[float], served, elderly=None, group=None) -> None:
+        self.people = np.array(people, dtype=float)
+        self.elderly = np.zeros(len(people)) if elderly is None else np.array(elderly, dtype=float)
+        self.group = np.full(len(people), -1) if group is None else np.array(group)
+        self.how, self.asked = served, 0
+
+    def epoch(self, year: int) -> int:
+        return 0
+
+    def ways(self, epoch: int) -> int:
+        return 0
+
+    def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        return {j: self.served(epoch, ways | {j}, NONE) for j in places}
+
+    def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+        self.asked += 1
+        return np.array([self.how(d, opened, closed) for d in range(len(self.people))], dtype=bool)
+
+
+def nobody() -> Known:
+    return Known([1.0], lambda d, o, c: False)
+
+
+def plain(cost: float, years: range, *, pots: Set = frozenset({0}), **more) -> Candidate:
+    return Candidate(tuple(years), 1, (Pay(0, cost, pots),), **more)
+
+
+#: OR-Library mknap1, the first of Petersen's seven: six projects, ten resources.
+PETERSEN = (
+    (100, 600, 1200, 2400, 500, 2000),
+    """8 12 13 64 22 41/8 12 13 75 22 41/3 6 4 18 6 4/5 10 8 32 6 12/5 13 8 42 6 20/5 13 8 48 6 20/0 0 0 0 8 0/3 0 4 0 8 0
+    /3 2 4 0 8 4/3 2 4 8 8 4""",
+    (80, 96, 20, 36, 44, 48, 10, 18, 22, 24),
+)
+
+
+def test_a_published_knapsack_of_ten_resources() -> None:
+    values, rows, money = PETERSEN
+    costs = np.array([[float(v) for v in row.split()] for row in rows.split("/")])
+    pays = [tuple(Pay(0, float(costs[r, j]), frozenset({r})) for r in range(10)) for j in range(6)]
+    task = Task(
+        (1,),
+        [Candidate((1,), 1, own) for own in pays],
+        [Pot(1, float(m), False) for m in money],
+        [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(values)],
+    )
+    found = Choosing(task, nobody(), Watch(None)).best(FREE)
+    assert found.levels[-1].value == found.levels[-1].bound == 3800 and found.proven
+    assert [j + 1 for j, s in enumerate(found.starts) if s is not None] == [2, 3, 6]
+
+
+def test_the_toy_programme_that_greed_gets_wrong() -> None:
+    """Eight projects of (cost, people a year), three years of 9, 7, 6; D after A, F after C, B or H: 312 (greedy 249)."""
+    names = "ABCDEFGH"
+    data = dict(zip(names, [(5, 12), (6, 39), (4, 24), (4, 16), (3, 24), (3, 12), (8, 59), (7, 22)], strict=True))
+    after, excludes = {"D": "A", "F": "C"}, {"B": "H"}
+
+    def at(name: str) -> Set:
+        return frozenset({names.index(name)}) if name else NONE
+
+    pots = [Pot(year, money, False) for year, money in ((1, 9), (2, 7), (3, 6))]
+    every = frozenset(range(3))
+    candidates = [
+        plain(data[n][0], range(1, 4), pots=every, after=at(after.get(n, "")), excludes=at(excludes.get(n, "")))
+        for n in names
+    ]
+    extras = [Extra(at(n), PEOPLE, data[n][1]) for n in names]
+    found = Choosing(Task((1, 2, 3), candidates, pots, extras), nobody(), Watch(None)).best(FREE)
+    assert found.levels[-1].value == pytest.approx(312) and found.proven
+    assert {n: s for n, s in zip(names, found.starts, strict=True) if s} == {"G": 1, "C": 2, "E": 2, "B": 3}
+
+
+@pytest.mark.parametrize(("carry", "best", "begin"), [(False, 84, "CAD"), (True, 87, "ACD")])
+def test_the_toy_programme_of_places(carry: bool, best: int, begin: str) -> None:
+    covers = {"A": {1, 2}, "B": {2, 3}, "C": {3, 4, 5}, "D": {5, 6}}
+    cost = {"A": 5, "B": 4, "C": 6, "D": 3}
+    oracle = Known([10, 8, 6, 5, 4, 3], lambda d, o, c: any(d + 1 in covers["ABCD"[j]] for j in o))
+    pots = [Pot(year, money, carry) for year, money in ((1, 6), (2, 5), (3, 6))]
+    candidates = [plain(cost[n], range(1, 4), pots=frozenset(range(3)), opens=True) for n in "ABCD"]
+    found = Choosing(Task((1, 2, 3), candidates, pots), oracle, Watch(None)).best(FREE)
+    assert found.levels[-1].value == pytest.approx(best) and found.proven
+    order = sorted((s, "ABCD"[j]) for j, s in enumerate(found.starts) if s)
+    assert [name for _, name in order] == list(begin) and [s for s, _ in order] == [1, 2, 3]
+
+
+def by_hand(task: Task, oracle: Known, equity: bool) -> tuple[float, ...]:
+    """The best values of all programmes, counted one by one: floor, urgent, elderly, people."""
+    best: tuple[float, ...] = ()
+    kinds = [[None, *c.starts] for c in task.candidates]
+    for plan in itertools.product(*kinds):
+        c = task.candidates
+        if any(s is None and own.must for s, own in zip(plan, c, strict=True)):
+            continue
+        ok = True
+        for j, s in enumerate(plan):
+            if s is None:
+                continue
+            ok &= all(plan[o] is not None and plan[o] + c[o].duration <= s for o in c[j].after)
+            ok &= all(plan[o] is None for o in c[j].excludes)
+        spent: dict[int, float] = {}
+        for j, s in enumerate(plan):
+            for pay in c[j].pays if s is not None else ():
+                spent[s + pay.year] = spent.get(s + pay.year, 0.0) + pay.amount
+        for year, total in spent.items():
+            ok &= total <= sum(p.amount for p in task.pots if p.year == year) + 1e-9
+        if not ok:
+            continue
+        base = oracle.served(0, NONE, NONE)
+        values = {"urgent": 0.0, "elderly": 0.0, "people": 0.0}
+        served = base
+        for year in task.years:
+            done = {j for j, s in enumerate(plan) if s is not None and s + c[j].duration - 1 <= year}
+            served = oracle.served(
+                0, frozenset(j for j in done if c[j].opens), frozenset(j for j in done if c[j].closes)
+            )
+            values["people"] += float(oracle.people @ (served * 1.0 - base))
+            values["elderly"] += float(oracle.elderly @ (served * 1.0 - base))
+            for extra in task.extras:
+                values[extra.level] += extra.weight * bool(done & extra.by)
+        floor = min(
+            float((oracle.people * served)[oracle.group == g].sum() / oracle.people[oracle.group == g].sum())
+            for g in set(oracle.group)
+        )
+        told = (*((floor,) if equity else ()), *values.values())
+        best = max(best, tuple(round(v, 6) for v in told))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_brute_force_over_all_programmes(seed: int) -> None:
+    """Places, gates that only help together, a closure, a move: whoever is served depends on all of them."""
+    rng = np.random.default_rng(seed)
+    size, demands, years = 6, 9, (1, 2, 3)
+    role = ["place", "place", "gate", "gate", "close", "move" if seed % 2 else "place"]
+    near = rng.random((demands, size)) < 0.35
+    behind = rng.random(demands) < 0.4  # reached only with both gates
+    lost = rng.random(demands) < 0.4
+    there = rng.random(demands) < 0.3
+
+    def served(d: int, opened: Set, closed: Set) -> bool:
+        places = any(near[d, j] for j in opened if role[j] in ("place", "move") and not behind[d])
+        gates = bool(behind[d] and {2, 3} <= opened and (there[d] or any(near[d, j] for j in opened)))
+        stays = bool(
+            there[d] and not (lost[d] and 4 in closed) and not (d % 3 == 0 and role[5] == "move" and 5 in closed)
+        )
+        return places or gates or (stays and not behind[d])
+
+    oracle = Known(rng.integers(1, 20, demands), served, rng.integers(0, 5, demands), np.arange(demands) % 2)
+    candidates = []
+    for j in range(size):
+        duration = int(rng.integers(1, 3))
+        half = float(rng.integers(1, 5))
+        pays = tuple(Pay(k, half, frozenset(range(3))) for k in range(duration))
+        starts = tuple(range(1, 4 - duration + 1))
+        candidates.append(
+            Candidate(
+                starts,
+                duration,
+                pays,
+                must=role[j] == "close" and seed % 3 == 0,
+                after=frozenset({0}) if j == 1 and seed % 2 else NONE,
+                excludes=frozenset({1}) if j == 5 and seed % 4 == 0 else NONE,
+                opens=role[j] != "close",
+                closes=role[j] in ("close", "move"),
+                ways=role[j] == "gate",
+                whole=role[j] == "move",
+            )
+        )
+    extras = [Extra(frozenset({4, 5}), URGENT_FIRST, 1.0)] if seed % 2 else []
+    task = Task(years, candidates, [Pot(y, float(rng.integers(4, 9)), False) for y in years], extras)
+    equity = seed % 4 > 1
+    expected = by_hand(task, oracle, equity)
+    found = Choosing(task, oracle, Watch(None)).best(Wishes(equity=equity))
+    told = {level.name: level.value for level in found.levels}
+    names = (*(("floor",) if equity else ()), "urgent", "elderly", "people")
+    assert [round(told.get(n, 0.0), 6) for n in names] == pytest.approx(list(expected))
+    assert found.proven and found.monotone
+
+
+def test_what_is_under_way_must_be_paid() -> None:
+    task = Task((1,), [plain(5, range(1, 2), must=True)], [Pot(1, 3, False)])
+    with pytest.raises(ScenarioError, match="排不下"):
+        Choosing(task, nobody(), Watch(None)).best(FREE)
+
+
+def test_a_classic_of_capital_budgeting() -> None:
+    """Lorie and Savage: nine projects that are paid in two years; 70 by counting all."""
+    value = (14, 17, 17, 15, 40, 12, 14, 10, 12)
+    first, second = (12, 54, 6, 6, 30, 6, 48, 36, 18), (3, 7, 6, 2, 35, 6, 4, 3, 3)
+    both = frozenset({0, 1})
+    candidates = [
+        Candidate((1,), 2, (Pay(0, float(a), both), Pay(1, float(b), both))) for a, b in zip(first, second, strict=True)
+    ]
+    extras = [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(value)]
+    task = Task((1, 2), candidates, [Pot(1, 50.0, False), Pot(2, 20.0, False)], extras)
+    found = Choosing(task, nobody(), Watch(None)).best(FREE)
+    assert found.levels[-1].value == 70 and [j + 1 for j, s in enumerate(found.starts) if s] == [1, 3, 4, 6, 9]
+
+
+def test_identities_of_money() -> None:
+    """Without money nothing; with enough everything; more money, or money that carries over, never brings less."""
+    rng = np.random.default_rng(7)
+    near = rng.random((8, 5)) < 0.4
+    oracle = Known(rng.integers(1, 9, 8), lambda d, o, c: any(near[d, j] for j in o))
+    every = frozenset(range(2))
+    candidates = [plain(float(rng.integers(1, 6)), range(1, 3), pots=every, opens=True) for _ in range(5)]
+
+    def best(*amounts: float, carry: bool = False) -> float:
+        pots = [Pot(y, a, carry) for y, a in zip((1, 2), amounts, strict=True)]
+        return Choosing(Task((1, 2), candidates, pots), oracle, Watch(None)).best(FREE).levels[-1].value
+
+    everything = 2 * float(oracle.people @ near.any(axis=1))
+    assert best(0, 0) == 0 and best(99, 0) == pytest.approx(everything)
+    for money in ((3, 3), (5, 2), (2, 6)):
+        assert best(*money) <= best(*money, carry=True) + 1e-9
+        assert best(*money) <= best(money[0] + 1, money[1]) + 1e-9
+
+
+class Interrupted(Watch):
+    """Somebody presses Ctrl-C while the solver works for the second time."""
+
+    def run(self, solver, nodes):
+        if self.stopped:
+            return
+        self.stopped = True
+        return
+
+
+def test_ctrl_c_keeps_what_there_is_and_says_that_nothing_is_proven() -> None:
+    oracle = Known([5.0], lambda d, o, c: bool(o))
+    task = Task((1,), [plain(1, range(1, 2), opens=True)], [Pot(1, 3, False)])
+    found = Choosing(task, oracle, Interrupted(None)).best(FREE)
+    assert found.starts == (None,) and not found.proven
+    assert found.levels[-1].value == 0 and found.levels[-1].bound == np.inf

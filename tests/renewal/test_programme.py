@@ -1,0 +1,237 @@
+"""The programme of projects: judged at the door, chosen with proof, its counts those of the district of each year."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from functools import cache
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import tomli_w
+
+import xinhe_geo as xh
+from xinhe_geo.district import project_edits
+from xinhe_geo.renewal import REASONS, Programming, programmed
+
+REPO = Path(__file__).parents[2]
+TOY = REPO / "tests" / "toy"
+RULES = ("plan_elderly_canteen_15", "plan_clinic_15", "plan_elderly_daycare_15")
+
+
+def lonlat(*spots: tuple[float, float]) -> list[list[float]]:
+    """Places of the toy, metres east and north of its corner, as plans write them."""
+    points = gpd.GeoSeries(gpd.points_from_xy(*np.array(spots).T + np.array([[500_000], [4_320_000]])), crs=4548)
+    return [[float(p.x), float(p.y)] for p in points.to_crs(4326)]
+
+
+#: Plans on the toy: the island of home E is 320 m from the streets, by two paths that only help together.
+PLANS = {
+    "canteen": [{"do": "open_facility", "facility": "n-canteen", "kind": "canteen", "at": lonlat((50, 0))[0]}],
+    "daycare": [
+        {"do": "open_facility", "facility": "n-daycare", "kind": "elderly_daycare", "at": lonlat((150, 300))[0]}
+    ],
+    "path-west": [{"do": "add_street", "street": "n-west", "line": lonlat((500, 0), (650, 0))}],
+    "path-east": [{"do": "add_street", "street": "n-east", "line": lonlat((650, 0), (800, 0))}],
+    "shut": [{"do": "close_facility", "facility": "F1"}],
+    "move": [{"do": "move_facility", "facility": "F2", "at": lonlat((450, 0))[0]}],
+}
+HEAD = "project,name,kind,problem,edits,cost_low,cost_high,earliest,duration,status,start,after,excludes,funds,people,urgency,yearly"
+PROJECTS = """p1,食堂,新建补短板,q1,canteen,40,60,2023,1,,,,,,,,
+p2,日间照料,新建补短板,q2,daycare,50,50,2023,1,,,,,,,,
+p3,西段,微改造,q3,path-west,30,30,2023,1,,,,,,,,
+p4,东段,微改造,q3,path-east,30,40,2023,1,,,,,,,,
+p5,迁走,功能置换,q4,shut,5,5,2023,1,实施,2024,,,,,,
+p6,加梯,综合整治,q5,,50,50,2023,1,,,,,,7,,
+"""
+BUDGETS = """row,fund,year,amount,types,state,carry
+1,财政,2023,70,,,
+2,财政,2024,50,,已落实,
+3,财政,2025,60,,,
+4,专项债,2024,40,微改造;新建补短板,拟申请,是
+"""
+
+
+def folder_of(to: Path, projects: str = PROJECTS, budgets: str = BUDGETS, head: str = HEAD) -> Path:
+    """The toy with plans, projects and money."""
+    folder = Path(shutil.copytree(TOY, to / "toy"))
+    (folder / "renewal").mkdir()
+    (folder / "scenarios").mkdir()
+    for name, edits in PLANS.items():
+        (folder / "scenarios" / f"{name}.toml").write_text(tomli_w.dumps({"name": name, "edit": edits}), "utf-8")
+    (folder / "renewal" / "projects.csv").write_text(f"{head}\n{projects}", "utf-8")
+    (folder / "renewal" / "budgets.csv").write_text(budgets, "utf-8")
+    entries = "".join(f'\n[layers.{n}]\nfile = "renewal/{n}.csv"\nsecrecy = "内部"\n' for n in ("projects", "budgets"))
+    manifest = folder / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8") + entries, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("projects"))
+
+
+def row(**cells: object) -> str:
+    """A line of projects, most of it blank."""
+    blank = {"project": "x", "name": "某项目", "cost_low": 1}
+    return ",".join(str({**blank, **cells}.get(c, "")) for c in HEAD.split(",")) + "\n"
+
+
+#: What is wrong with projects, in which row and field it is told, and the words that say so.
+WRONG = [
+    (row(edits="canten"), "x", "edits", "没有方案 canten"),
+    (row(edits="canteen#2"), "x", "edits", "没有第 2 步"),
+    (row(cost_low=9, cost_high=5), "x", "cost_high", "上限 5 小于下限 9"),
+    (row(earliest=2021), "x", "earliest", "早于数据年 2022"),
+    (row(status="实施"), "x", "start", "没有写开工年"),
+    (row(after="y") + row(project="y", after="z") + row(project="z", after="x"), "x", "after", "绕成一圈"),
+    (row(after="nobody"), "x", "after", "不存在"),
+    (row(excludes="x"), "x", "excludes", "与自己互斥"),
+    (row(funds="彩票"), "x", "funds", "没有渠道“彩票”"),
+    (row(funds="财政=5"), "x", "funds", "与造价 1 不符"),
+    (row(yearly="1;2"), "x", "yearly", "不等于造价"),
+    (row(yearly="1;x"), "x", "yearly", "不小于 0"),
+    (row(cost_low="", cost_high=5), "x", "cost_low", "没有写下限"),
+]
+
+
+@pytest.mark.parametrize(("lines", "key", "field", "said"), WRONG, ids=[w[3] for w in WRONG])
+def test_what_is_wrong_is_told_with_its_row_and_field(
+    tmp_path: Path, lines: str, key: str, field: str, said: str
+) -> None:
+    problems = xh.check(folder_of(tmp_path, lines))
+    own = problems[(problems["severity"] == "error").to_numpy()]
+    assert [(p.layer, p.file, p.row, p.field) for p in own.itertuples()] == [
+        ("projects", "renewal/projects.csv", key, field)
+    ]
+    assert said in own["problem"].iloc[0] and own["remedy"].iloc[0]
+
+
+def test_everything_wrong_is_told_in_one_message(tmp_path: Path) -> None:
+    lines = row(edits="canten") + row(project="y", cost_low=9, cost_high=5) + row(project="z", earliest=1999)
+    with pytest.raises(xh.DataError) as error:
+        xh.District.load(folder_of(tmp_path, lines, BUDGETS.replace("财政,2023", "财政,2020")))
+    assert set(zip(error.value.problems["row"], error.value.problems["field"], strict=True)) >= {
+        ("x", "edits"),
+        ("y", "cost_high"),
+        ("z", "earliest"),
+        ("1", "year"),
+    }
+
+
+def test_frames_are_judged_as_files_are(folder: Path) -> None:
+    toy = xh.District.load(folder)
+    bad = toy.rows["projects"].assign(cost_high=1.0)
+    with pytest.raises(xh.DataError, match="小于下限"):
+        xh.programme(toy, bad)
+    with pytest.raises(xh.DataError, match="项目库"):
+        xh.programme(xh.District.load(TOY))
+    # the least that says what is meant, as frames, on a district that has neither
+    own = pd.DataFrame({"project": ["a", "b"], "name": ["甲", "乙"], "people": [5, 7], "cost_low": [2.0, 3.0]})
+    money = pd.DataFrame({"fund": ["财政"], "year": [2023], "amount": [4.0]})
+    plan = xh.programme(xh.District.load(TOY), own, money, programming=Programming(equity=False))
+    assert plan["year"].to_dict() == {"b": 2023, "a": pytest.approx(np.nan, nan_ok=True)}
+    assert plan["reason"].to_dict() == {"b": "", "a": "better"} and plan["objective"].eq(7).all()
+    assert plan["bound"].eq(7).all() and plan["declared"].to_dict() == {"b": True, "a": False}
+
+
+def test_edits_that_cannot_be_carried_out_name_the_project(folder: Path) -> None:
+    toy = xh.District.load(folder)
+    made = toy.rows["facilities"].drop("F1")
+    with pytest.raises(xh.DataError) as error:
+        xh.programme(toy.replace(facilities=made))
+    assert [tuple(p) for p in error.value.problems[["row", "field"]].to_numpy()] == [("p5", "edits")]
+
+
+def asked(**more: object) -> Programming:
+    return Programming(rules=RULES, equity=False, **more)
+
+
+def counted(district: xh.District, done: frozenset[str], year: int) -> pd.Series:
+    """People served under each rule in the district in which some projects are done, by `coverage` and nothing else."""
+    rows = district.rows["projects"]
+    edits = [e for key in sorted(done) for e in project_edits(district.folder, rows.loc[key, "edits"])]
+    cover = xh.coverage(xh.Scenario("s", edits=tuple(edits), year=year).on(district), rules=RULES)
+    return (cover["served"] * cover["people"]).groupby(level="rule").sum()
+
+
+def test_each_years_counts_are_those_of_coverage(folder: Path) -> None:
+    toy = xh.District.load(folder)
+    found = programmed(toy, programming=asked())
+    chosen = found.plan[found.plan["reason"] == ""]
+    assert chosen.loc["p5", "year"] == 2024, "what is under way goes on"
+    for year in (2023, 2024, 2025):
+        done = frozenset(chosen.index[(chosen["finished"] <= year).to_numpy()])
+        own = found.years.loc[year]
+        expected = counted(toy, done, year)
+        assert own.loc[list(RULES), "people"].to_dict() == pytest.approx(expected.to_dict()), year
+        assert own.loc[list(RULES), "reference"].to_dict() == pytest.approx(expected.to_dict()), year
+        shown = xh.coverage(found.scenario.at(year).on(toy), rules=RULES)
+        assert (shown["served"] * shown["people"]).groupby(level="rule").sum().to_dict() == pytest.approx(
+            expected.to_dict()
+        )
+    assert (found.money["spent"] <= found.money["amount"] + 1e-6).all()
+    spent = chosen["cost"].sum()
+    assert found.money["spent"].sum() == pytest.approx(spent)
+    assert found.money.xs("applied", level="state")["spent"].eq(0).all(), "money that is asked for is not spent"
+    assert set(found.plan["reason"]) <= {"", *REASONS}
+    assert found.plan["proven"].all() and found.plan["gap"].eq(0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("costs", ["high", "low"])
+def test_no_programme_is_better(folder: Path, costs: str) -> None:
+    """All programmes, counted by `coverage`: paths that only help together, a closure, a project without edits."""
+    toy = xh.District.load(folder)
+    projects, years = toy.rows["projects"], (2023, 2024, 2025)
+    money = {2023: 70.0, 2024: 50.0, 2025: 60.0}
+    people = cache(lambda done, year: counted(toy, done, year))
+    cost = {k: float(r[f"cost_{costs}"]) for k, r in projects.iterrows()}
+    elderly = [r for r in RULES if "elderly" in r]
+    old = toy.homes["people_60plus"]
+
+    @cache
+    def value(done: frozenset[str]) -> tuple[float, float]:
+        rows = projects
+        edits = [e for key in sorted(done) for e in project_edits(toy.folder, rows.loc[key, "edits"])]
+        cover = xh.coverage(xh.Scenario("s", edits=tuple(edits), year=2023).on(toy), rules=RULES)
+        aged = (cover["served"] * cover["people_60plus"]).groupby(level="rule").sum()
+        served = (cover["served"] * cover["people"]).groupby(level="rule").sum()
+        return float(aged[elderly].sum()), float(served.sum()) + 7.0 * ("p6" in done)
+
+    assert old.sum() > 0 and people(frozenset(), 2023).sum() > 0
+    best = (-np.inf, -np.inf)
+    base = value(frozenset())
+    choices = [[2024] if key == "p5" else [None, *years] for key in projects.index]
+    for plan in itertools.product(*choices):
+        begin = dict(zip(projects.index, plan, strict=True))
+        if any(sum(cost[k] for k, y in begin.items() if y == year) > money[year] + 1e-9 for year in years):
+            continue
+        sums = np.zeros(2)
+        for year in years:
+            done = frozenset(k for k, y in begin.items() if y is not None and y <= year)
+            sums += np.array(value(done)) - np.array(base)
+        best = max(best, (round(float(sums[0]), 6), round(float(sums[1]), 6)))
+    found = programmed(toy, programming=asked(costs=costs))
+    assert found.levels["value"].to_list() == pytest.approx(list(best))
+    assert found.levels["bound"].to_list() == pytest.approx(list(best)) and found.plan["proven"].all()
+
+
+@pytest.mark.slow
+def test_order_of_rows_and_weights(folder: Path) -> None:
+    toy = xh.District.load(folder)
+    rows = toy.rows["projects"]
+    first = xh.programme(toy, programming=asked())
+    again = xh.programme(toy, rows.iloc[::-1], programming=asked())
+    assert first["objective"].iloc[0] == pytest.approx(again["objective"].iloc[0])
+    urgent = rows.assign(urgency=pd.Series({"p6": "urgent"}, dtype="str"))
+    assert xh.programme(toy, urgent, programming=asked()).loc["p6", "year"] == 2023, "urgent goes before people"
+    with pytest.raises(xh.UnknownNameError, match="elderly"):
+        xh.programme(toy, weights={"elderli": 1.0})
+    people = xh.programme(toy, weights={"people": 1.0}, programming=asked())
+    both = xh.programme(toy, weights={"people": 1.0, "elderly": 0.0}, programming=asked())
+    assert people["objective"].iloc[0] == both["objective"].iloc[0] >= first["objective"].iloc[0]

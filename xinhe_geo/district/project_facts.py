@@ -1,0 +1,261 @@
+"""Projects and money at the door: what contradicts itself or names what is not there; and the edits that a project carries out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..core import IDEA, RESERVED, UNDER_WAY, Edit, Problem, ScenarioError, did_you_mean, listed
+from .scenario import Scenario
+
+#: Sums of money agree when they differ by no more than this (万元).
+CENT = 0.005
+#: What is not begun yet: its years lie ahead.
+_AHEAD = (IDEA, RESERVED)
+_PART = re.compile(r"([^#]+)(?:#([\d,，\s]+))?")
+
+
+class Fund(NamedTuple):
+    """A source of money that a project may be paid from, and how much it pays of it in any case (missing: as it comes)."""
+
+    name: str
+    amount: float
+
+
+def funds_of(cell: object) -> list[Fund]:
+    """
+    Return the sources of money named in a cell: `fund` or `fund=万元`, parted by `;`.
+
+    Raises
+    ------
+    ValueError
+        What stands behind `=` is no number of at least 0.
+    """
+    found = []
+    for part in listed(_text(cell)):
+        name, said, number = part.partition("=")
+        amount = float(number) if said else math.nan
+        if said and not 0 <= amount < math.inf:
+            raise ValueError(part)
+        found.append(Fund(name.strip(), amount))
+    return found
+
+
+def yearly_of(cell: object) -> list[float]:
+    """
+    Return the sums of a cell, year by year.
+
+    Raises
+    ------
+    ValueError
+        One of them is no number of at least 0.
+    """
+    sums = [float(part) for part in listed(_text(cell))]
+    if not all(0 <= amount < math.inf for amount in sums):
+        raise ValueError(_text(cell))
+    return sums
+
+
+def project_edits(folder: Path, cell: object) -> list[Edit]:
+    """
+    Return the edits that a project carries out, as its cell `edits` names them.
+
+    Parameters
+    ----------
+    folder
+        The district's: its plans lie in `scenarios/`.
+    cell
+        `plan`, or `plan#2,4` for some of its steps (from 1); several parted by `;`.
+
+    Returns
+    -------
+    edits
+        As a plan stands at the end of its last year: what has ended before is left out, and no edit carries a year, for a project
+        is carried out as a whole when it is finished.
+
+    Raises
+    ------
+    ScenarioError
+        No such plan or step, or a plan that cannot be read: which, and what there is.
+    """
+    found: list[Edit] = []
+    for part in listed(_text(cell)):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ScenarioError(f"“{part}”的写法不对；写方案名，或 方案名#2,4")
+        plan = _plan(folder, match[1].strip())
+        wanted = [int(step) for step in re.split(r"[,，\s]+", match[2] or "") if step]
+        beyond = [step for step in wanted if not 1 <= step <= len(plan.edits)]
+        if beyond:
+            raise ScenarioError(f"方案 {plan.name} 没有第 {beyond[0]} 步；它有 {len(plan.edits)} 步")
+        last = max(plan.years, default=0)
+        for step, edit in enumerate(plan.edits, 1):
+            over = edit.what.get("until") is not None and edit.what["until"] < last
+            if not over and (not wanted or step in wanted):
+                found.append(Edit(edit.do, {k: v for k, v in edit.what.items() if k not in ("year", "until")}))
+    return found
+
+
+def _plan(folder: Path, name: str) -> Scenario:
+    files = {path.stem: path for path in sorted((folder / "scenarios").glob("*.toml"))}
+    if name not in files:
+        raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
+    return Scenario.read(files[name])
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None or pd.isna(cell) else str(cell)
+
+
+# --- the check at the door -------------------------------------------------------------------------------------------
+
+
+def project_problems(
+    rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any], year: int, folder: Path
+) -> Iterator[Problem]:
+    """
+    Yield everything in projects and money that contradicts itself, or names what is not there.
+
+    Parameters
+    ----------
+    rows, declared
+        All rows of a district, and what its manifest says of their files.
+    year
+        Of the data: nothing can be begun, or paid, before it.
+    folder
+        The district's, where the plans lie that projects name.
+    """
+    projects, budgets = rows.get("projects"), rows.get("budgets")
+    if projects is not None:
+        file = str(declared.get("projects", {}).get("file", ""))
+        funds = None if budgets is None else sorted(set(budgets["fund"].dropna()))
+        for key, row in projects.iterrows():
+            told = [*_cost(row), *_years(row, year), *_funds(row, funds), *_others(str(key), row)]
+            told += [*_edits(row, folder)]
+            for field, problem, remedy in told:
+                yield Problem("error", "projects", file, str(key), field, problem, remedy)
+            for number in _unknown_problems(row, rows.get("problems")):
+                said, remedy = f"问题清单里没有 {number}", "照 checkup 列出的问题编号写；今年新发现的，记进问题清单"
+                yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
+            if pd.isna(row["problem"]) and pd.isna(row["reason"]):
+                said = "没有对应的体检问题，也没有写理由"
+                remedy = "在 problem 写问题编号，或在 reason 写为什么要做"
+                yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
+        yield from _circles(projects, file)
+    if budgets is not None:
+        file = str(declared.get("budgets", {}).get("file", ""))
+        kinds = set() if projects is None else set(projects["kind"].dropna())
+        for key, row in budgets.iterrows():
+            if _number(row["year"]) < year:
+                said = f"{row['year']} 年早于数据年 {year}"
+                yield Problem("error", "budgets", file, str(key), "year", said, f"只写 {year} 年及以后的资金")
+            for kind in listed(_text(row["types"])):
+                if kinds and kind not in kinds:
+                    said = f"项目库里没有更新类型“{kind}”"
+                    yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
+
+
+def _unknown_problems(row: pd.Series, problems: pd.DataFrame | None) -> list[str]:
+    return [] if problems is None else [n for n in listed(_text(row["problem"])) if n not in problems.index]
+
+
+#: Field, problem, remedy.
+_Told = tuple[str, str, str]
+
+
+def _cost(row: pd.Series) -> Iterator[_Told]:
+    low, high = _number(row["cost_low"]), _number(row["cost_high"])
+    if high < low:
+        yield "cost_high", f"造价上限 {high:g} 小于下限 {low:g}", "核对两格，改正其中一个"
+    if math.isnan(low) and not math.isnan(high):
+        yield "cost_low", "写了造价上限，没有写下限", "在 cost_low 写下限；只有一个数就只写 cost_low"
+    parts = [float(v) for c, v in row.items() if str(c).startswith("invest_") and pd.notna(v)]
+    if parts and pd.notna(row["invest"]) and sum(parts) > float(row["invest"]) + CENT:
+        said = f"各渠道合计 {sum(parts):g} 大于总投资 {row['invest']:g}"
+        yield "invest", said, "核对总投资和各渠道的数，改正其中一个"
+    try:
+        sums = yearly_of(row["yearly"])
+    except ValueError:
+        yield "yearly", f"“{row['yearly']}”不是一列不小于 0 的数", "写成 40;60 这样，开工起每年一个数"
+        return
+    if sums and pd.notna(row["duration"]) and len(sums) != row["duration"]:
+        yield "yearly", f"写了 {len(sums)} 年的投资，工期是 {row['duration']} 年", "一年一个数，当年没有写 0；或改工期"
+    totals = [v for v in (low, high, _number(row["invest"])) if not math.isnan(v)]
+    if sums and totals and all(abs(sum(sums) - total) > CENT for total in totals):
+        yield "yearly", f"各年合计 {sum(sums):g} 不等于造价 {totals[0]:g}", "合计等于造价下限或上限"
+
+
+def _number(cell: object) -> float:
+    return math.nan if pd.isna(cell) else float(cell)  # type: ignore[arg-type]
+
+
+def _years(row: pd.Series, year: int) -> Iterator[_Told]:
+    status = IDEA if pd.isna(row["status"]) else row["status"]
+    if status in _AHEAD:
+        for field, label in (("earliest", "最早开工年"), ("start", "开工年")):
+            if _number(row[field]) < year:
+                said = f"{label} {row[field]} 早于数据年 {year}"
+                yield field, said, f"改成 {year} 年或以后；已经开工的把状态写成实施"
+    if status == UNDER_WAY and pd.isna(row["start"]):
+        yield "start", "状态是实施，没有写开工年", "写哪一年开工；还没有开工的把状态写成储备"
+    if _number(row["end"]) < _number(row["start"]):
+        yield "end", f"完工年 {row['end']} 早于开工年 {row['start']}", "核对两格，改正其中一个"
+
+
+def _funds(row: pd.Series, known: list[str] | None) -> Iterator[_Told]:
+    try:
+        funds = funds_of(row["funds"])
+    except ValueError as error:
+        yield "funds", f"“{error}”的金额不是不小于 0 的数", "写 渠道=万元，如 专项债=60"
+        return
+    for fund in funds:
+        if known is not None and fund.name not in known:
+            yield "funds", f"资金表里没有渠道“{fund.name}”", did_you_mean(fund.name, known)
+    fixed = [fund.amount for fund in funds if not math.isnan(fund.amount)]
+    totals = [v for v in map(_number, (row["cost_low"], row["cost_high"], row["invest"])) if not math.isnan(v)]
+    if fixed and totals:
+        whole = len(fixed) == len(funds)
+        if sum(fixed) > max(totals) + CENT or (whole and all(abs(sum(fixed) - t) > CENT for t in totals)):
+            said = f"各渠道合计 {sum(fixed):g} 与造价 {totals[0]:g} 不符"
+            yield "funds", said, "合计等于造价；余下由谁出还没有定的，加上那个渠道、不写金额"
+
+
+def _others(key: str, row: pd.Series) -> Iterator[_Told]:
+    after, excludes = (listed(_text(row[c])) for c in ("after", "excludes"))
+    if key in excludes:
+        yield "excludes", "与自己互斥", "从这一格去掉自己"
+    for both in sorted(set(after) & set(excludes)):
+        yield "excludes", f"{both} 既是先行项目又互斥", "从其中一格去掉"
+
+
+def _edits(row: pd.Series, folder: Path) -> Iterator[_Told]:
+    try:
+        project_edits(folder, row["edits"])
+    except ScenarioError as error:
+        what, _, remedy = str(error).partition("；")
+        yield "edits", what, remedy or "改正方案文件；scenario check 列出全部问题"
+
+
+def _circles(projects: pd.DataFrame, file: str) -> Iterator[Problem]:
+    """Yield the circle that prerequisites close, where they do: nothing in it can ever begin."""
+    before = {
+        str(key): [p for p in listed(_text(cell)) if p in projects.index] for key, cell in projects["after"].items()
+    }
+    while True:
+        try:
+            TopologicalSorter(before).prepare()
+        except CycleError as error:
+            circle = list(error.args[1])[::-1]  # each waits for the next
+            begin = circle.index(min(circle))
+            names = [*circle[:-1][begin:], *circle[:-1][:begin]] if begin < len(circle) - 1 else circle[:-1]
+            said = f"先行项目绕成一圈：{' → '.join([*names, names[0]])}"
+            yield Problem("error", "projects", file, names[0], "after", said, "从其中一格去掉一个先行项目")
+            before[names[0]] = []
+        else:
+            return

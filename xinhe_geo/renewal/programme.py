@@ -1,0 +1,865 @@
+"""Which project in which year, under the money of each source and year: chosen with proof, and what it leaves out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..access import (
+    PLAN,
+    PointsOfHomes,
+    coverage,
+    home_points,
+    nearest_of_any,
+    od_tables,
+    points_of_homes,
+    rules_of,
+    within_limit,
+)
+from ..core import (
+    APPLIED,
+    FINISHED,
+    GIVEN_UP,
+    IDEA,
+    LAYERS,
+    SECURED,
+    UNDER_WAY,
+    URGENT,
+    DataError,
+    Edit,
+    Problem,
+    Rule,
+    ScenarioError,
+    UnknownNameError,
+    WrongValueError,
+    listed,
+    problems_table,
+)
+from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, project_edits, yearly_of
+from ..siting import MixedInteger, Watch
+from .choosing import (
+    FLOOR,
+    LEVELS_IN_ORDER,
+    PEOPLE,
+    URGENT_FIRST,
+    Candidate,
+    Choosing,
+    Chosen,
+    Extra,
+    Pay,
+    Pot,
+    Set,
+    Task,
+    Wishes,
+)
+
+#: Why a project is not in the programme. In it: "".
+REASONS = {
+    "finished": "已完工",
+    "given_up": "已退出",
+    "no_cost": "造价数据不足",
+    "too_late": "最早开工年和工期超出资金表的年份",
+    "waits": "先行项目没有列入",
+    "excluded": "与已列入的项目互斥",
+    "no_money": "资金不足",
+    "no_gain": "在所计年份内不增加承诺覆盖",
+    "better": "同等投入下另有更优方案",
+}
+#: More money that is tried, in 万元.
+MORE_MONEY = (100.0, 200.0, 500.0)
+_NONE: Set = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Programming:
+    """
+    How a programme is chosen.
+
+    Parameters
+    ----------
+    rules
+        What is promised: a set of `rules.csv`, rules or kinds, as in `coverage`. With "plan" what the plan itself says.
+    horizon
+        The last year in which is counted who is served; None: the last year of the money.
+    equity
+        Whether the least served community is served as well as can be before anything else is looked at.
+    applied
+        Whether money that is only asked for counts too.
+    costs
+        "high": what is chosen can be paid if every project costs its upper end; "low": its lower end.
+    gap
+        Stop when this close to the proven bound (share); 0 asks for the optimum.
+
+    Raises
+    ------
+    ValueError
+        Other costs than "high" and "low", or a gap below 0.
+    """
+
+    rules: str | Sequence[str | Rule] = PLAN
+    horizon: int | None = None
+    equity: bool = True
+    applied: bool = False
+    costs: str = "high"
+    gap: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.costs not in ("high", "low"):
+            raise WrongValueError(f"costs 写 high 或 low：{self.costs}")
+        if not 0 <= self.gap < 1:
+            raise WrongValueError(f"gap 要在 0 和 1 之间：{self.gap}")
+
+
+class Programmed(NamedTuple):
+    """
+    A programme: its projects, and what they bring year by year and cost.
+
+    Attributes
+    ----------
+    plan
+        As `programme` returns it.
+    years
+        Index (year, rule): label; `people` served as `coverage` counts them in the district of that year; `reference` (of these, who
+        lived there before), `newcomers`; `without` (who would be served if nothing were done) and `gained`. Rule "": what projects
+        without edits say they serve.
+    money
+        Index (fund, year, state): amount, spent (at the costs that were planned with).
+    more
+        Index amount (万元 that come on top, in any year and for anything): `person_years` and `people` (in the last year) that they
+        would add.
+    levels
+        Index level, in the order in which they were maximised: value, bound. The floor is a share, the others are counted in
+        problems x years (urgent) and promises x people x years.
+    low
+        What the lower ends of all costs would allow: value of the last level.
+    scenario
+        The chosen projects as a plan whose edits carry the years in which projects are finished.
+    """
+
+    plan: pd.DataFrame
+    years: pd.DataFrame
+    money: pd.DataFrame
+    more: pd.DataFrame
+    levels: pd.DataFrame
+    low: float
+    scenario: Scenario
+
+
+def programme(
+    district: District,
+    projects: pd.DataFrame | None = None,
+    budgets: pd.DataFrame | None = None,
+    *,
+    weights: Mapping[str, float] | None = None,
+    programming: Programming | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """
+    Choose which project is begun in which year, with proof.
+
+    What is maximised are promises x people x years: who is served under each rule, counted from the year in which a project is
+    finished, of those who live in the district in its year (newcomers never count). First the least served community is
+    served as well as can be, then come problems that must be solved by a date, then people of 60 or more under rules for the
+    elderly, then people.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    projects, budgets
+        Rows as in `renewal/projects.csv` and `budgets.csv`, judged as a folder's are; None: the district's own.
+    weights
+        Instead of one aim after the other their weighted sum: "urgent", "elderly", "people" (aims without one count nothing); and
+        codes of rules: by how much each promise counts.
+    programming
+        Rules, horizon, equity, which money and costs, and how near to the bound is enough.
+    progress
+        Called with a short Chinese line now and then. Ctrl-C then gives the best programme so far, with its bound.
+
+    Returns
+    -------
+    plan
+        Index project, in the order of their years, those left out last. Columns name; `year` (in which it begins) and `finished`, missing
+        where it is left out; `cost` (万元, as planned with), `cost_low`, `cost_high`; `people` and `people_60plus`: promises x people
+        who would not be served in the last year without it (`declared` where the project says so itself, having no edits); `reason`
+        (a key of `REASONS`, "" where it is chosen). The same in every row: `objective` (of the last level, promises x people x
+        years more than if nothing were done), `bound`, `gap`, `proven`, `floor` (share served of the least served community
+        in the last year; missing without equity or communities).
+
+    Raises
+    ------
+    DataError
+        Everything that is wrong with projects and money, in `.problems`; or there are none.
+    ScenarioError
+        What is under way cannot be paid.
+    UnknownNameError
+        A weight of what is no aim and no rule.
+
+    Examples
+    --------
+    >>> import xinhe_geo as xh
+    >>> plan = xh.programme(xh.District.load())                  # doctest: +SKIP
+    >>> plan.loc[plan["reason"] == "", ["year", "cost"]]         # doctest: +SKIP
+    """
+    asked = Programming() if programming is None else programming
+    return _prepared(district, projects, budgets, weights, asked, progress).chosen_plan()
+
+
+def programmed(
+    district: District,
+    projects: pd.DataFrame | None = None,
+    budgets: pd.DataFrame | None = None,
+    *,
+    weights: Mapping[str, float] | None = None,
+    programming: Programming | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Programmed:
+    """Return a programme with everything that is told of it; parameters and errors as of `programme`."""
+    asked = Programming() if programming is None else programming
+    return _prepared(district, projects, budgets, weights, asked, progress).everything()
+
+
+# --- from rows to numbers --------------------------------------------------------------------------------------------
+
+
+def _prepared(
+    district: District,
+    projects: pd.DataFrame | None,
+    budgets: pd.DataFrame | None,
+    weights: Mapping[str, float] | None,
+    asked: Programming,
+    progress: Callable[[str], None] | None,
+) -> _Work:
+    must_be_district(district)
+    given = {name: frame for name, frame in (("projects", projects), ("budgets", budgets)) if frame is not None}
+    state = district.replace(**given) if given else district
+    missing = [name for name in ("projects", "budgets") if name not in state.rows or state.rows[name].empty]
+    if missing:
+        said = [
+            Problem(
+                "error",
+                n,
+                f"{LAYERS[n].folder}/{n}.csv",
+                "",
+                "",
+                f"没有{LAYERS[n].label}",
+                "照 template 的表填写，在 district.toml 声明",
+            )
+            for n in missing
+        ]
+        raise DataError(problems_table(said), district.name)
+    # the district that was given keeps what was walked: projects and money change none of it
+    walked = district.memo.setdefault("programme", {})
+    return _Work(state, dict(weights or {}), asked, Watch(progress), walked)
+
+
+class _Project(NamedTuple):
+    """A project as its row says it."""
+
+    key: str
+    row: pd.Series
+    edits: tuple[Edit, ...]
+    duration: int
+    status: str
+    low: float
+    high: float
+
+    def roles(self) -> set[str]:
+        return {ACTIONS[e.do].serves for e in self.edits} - {"none"}
+
+
+def _project(state: District, key: str, row: pd.Series) -> _Project:
+    low = _number(row["invest"]) if pd.isna(row["cost_low"]) else _number(row["cost_low"])
+    high = low if pd.isna(row["cost_high"]) else _number(row["cost_high"])
+    span = _number(row["end"]) - _number(row["start"]) + 1
+    yearly = yearly_of(row["yearly"])
+    duration = next((d for d in (_number(row["duration"]), float(len(yearly)) or math.nan, span) if d >= 1), 1.0)
+    status = IDEA if pd.isna(row["status"]) else str(row["status"])
+    begun = status == UNDER_WAY and _number(row["start"]) + duration - 1 <= state.year
+    edits = () if status in (FINISHED, GIVEN_UP) or begun else tuple(project_edits(state.folder, row["edits"]))
+    return _Project(key, row, edits, int(duration), status, low, high)
+
+
+def _number(cell: object) -> float:
+    return math.nan if cell is None or pd.isna(cell) else float(cell)  # type: ignore[arg-type]
+
+
+#: Which points are served under each rule, by the year, the edits that are carried out, and the rules.
+_Walked = dict[tuple[int, str, tuple[Rule, ...]], np.ndarray]
+
+
+class _Walks:
+    """Whom a set of projects serves, found by walking in the district that it makes."""
+
+    def __init__(
+        self,
+        state: District,
+        rules: Sequence[Rule],
+        projects: Sequence[_Project],
+        years: Sequence[int],
+        walked: _Walked,
+    ) -> None:
+        self.state, self.rules, self.projects = state, rules, projects
+        self._epochs = _epochs(state, years)
+        self._bases = {epoch: state.at(year) for year, epoch in self._epochs.items()}
+        self._walked = walked
+        self.points = points_of_homes(home_points(state))
+        homes = state.homes
+        names = self.points.names
+        lived = np.nan_to_num(homes["people"].reindex(names).to_numpy(float)) if homes is not None else np.zeros(0)
+        older = (
+            np.nan_to_num(homes["people_60plus"].reindex(names).to_numpy(float)) if homes is not None else np.zeros(0)
+        )
+        parts = self._parts(names, lived)
+        point = [
+            np.arange(len(self.points.code)) if home < 0 else np.flatnonzero(self.points.code == home)
+            for home, *_ in parts
+        ]
+        share = [self._shares(parts, lived, i)[at] for i, at in enumerate(point)]
+        self._point = np.concatenate(point) if point else np.zeros(0, dtype=np.int64)
+        self._mover = np.concatenate([np.full(len(at), mover) for at, (_, mover, _) in zip(point, parts, strict=True)])
+        weight = np.concatenate(share) * self.points.weight[self._point]
+        code = self.points.code[self._point]
+        for_elderly = np.array([_is_for_elderly(state, rule) for rule in rules], dtype=float)
+        self.lived = self.people = np.tile(
+            weight * lived[code], len(rules)
+        )  # the one as they are, the other may be weighted
+        self.elderly = (for_elderly[:, None] * (weight * older[code])[None, :]).ravel()
+        groups = (
+            state.groups["community"].reindex(names)
+            if "community" in state.groups
+            else pd.Series(index=names, dtype=object)
+        )
+        number, self.group_names = pd.factorize(groups, sort=True)
+        self.group = np.tile(number[code], len(rules))
+
+    def _parts(self, names: pd.Index, lived: np.ndarray) -> list[tuple[int, int, float]]:
+        """Return who moves: everybody first (home -1), then per home and project that moves some of them how many."""
+        parts: list[tuple[int, int, float]] = [(-1, -1, 0.0)]
+        for j, project in enumerate(self.projects):
+            if not any(e.do == "move_households" for e in project.edits):
+                continue
+            after = _carried_out(self._bases[max(self._bases)], project.edits).homes
+            left = after["people"].reindex(names).to_numpy(float) if after is not None else np.zeros(len(names))
+            gone = np.where(np.isnan(left), lived, lived - left)
+            parts += [(int(home), j, float(gone[home])) for home in np.flatnonzero(gone > 1e-9)]
+        return parts
+
+    def _shares(self, parts: Sequence[tuple[int, int, float]], lived: np.ndarray, number: int) -> np.ndarray:
+        """Return, per point, which share of its home's people a part is."""
+        home, _, moved = parts[number]
+        share = np.ones(len(lived))
+        if home >= 0:
+            share = np.full(len(lived), moved / lived[home])
+        else:
+            for other, _, gone in parts[1:]:
+                share[other] = max(share[other] - gone / lived[other], 0.0)
+        return share[self.points.code]
+
+    def epoch(self, year: int) -> int:
+        """Return the number of the stretch of years in which the district itself does not change."""
+        return self._epochs[year]
+
+    def ways(self, epoch: int) -> int:
+        """Return the number of the first epoch whose streets and gates are the same."""
+        own = self._bases[epoch].layers
+        for other in sorted(e for e in self._bases if e < epoch):
+            there = self._bases[other].layers
+            if all(_same(own.get(name), there.get(name)) for name in ("streets", "gates")):
+                return other
+        return epoch
+
+    def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+        """Return, rule by rule and point by point, who is served."""
+        edits = self._edits(opened, closed)
+        base = self._bases[epoch]
+        key = base.year, repr(edits), tuple(self.rules)
+        if key not in self._walked:
+            self._walked[key] = self._found(_carried_out(base, edits))
+        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
+        served: np.ndarray = (self._walked[key][:, self._point] & ~gone[None, :]).ravel()
+        return served
+
+    def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
+        """Return what some projects do that opens, and what some do that closes; what does neither is left out."""
+        by_role = {"less": closed, "none": _NONE}
+        return tuple(
+            edit
+            for j, project in enumerate(self.projects)
+            for edit in project.edits
+            if j in by_role.get(ACTIONS[edit.do].serves, opened)
+        )
+
+    def _found(self, after: District) -> np.ndarray:
+        """Return which points of the reference homes are served under each rule; nobody where the home is gone."""
+        own = points_of_homes(home_points(after))
+        served = np.zeros((len(self.rules), len(own.code)), dtype=bool)
+        for i, rule in enumerate(self.rules):
+            if rule.metric == "presence":
+                shares = coverage(after, rules=[rule]).droplevel("rule")["served"].reindex(own.names)
+                served[i] = (shares.fillna(0.0).to_numpy() > 0.5)[own.code]
+            else:
+                costs = nearest_of_any(od_tables(after, rule.kinds, profile=rule.profile), rule.kinds)
+                served[i] = within_limit(costs, rule, rule.method)
+        return self._of_reference(own, served)
+
+    def _of_reference(self, own: PointsOfHomes, served: np.ndarray) -> np.ndarray:
+        """Return what is so of the points of a district for those of the reference homes; nothing where a home is gone."""
+        found = np.zeros((len(self.rules), len(self.points.code)), dtype=bool)
+        place = {name: i for i, name in enumerate(own.names)}
+        for i, name in enumerate(self.points.names):
+            k = place.get(name)
+            if k is not None and own.size[k] == self.points.size[i]:
+                here, there = (slice(p.start[n], p.start[n] + p.size[n]) for p, n in ((self.points, i), (own, k)))
+                found[:, here] = served[:, there]
+        return found
+
+    def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        """
+        Return whom each project serves by the places it opens, found for all of them in one go.
+
+        Every place is given a kind of its own, so that one table of walks tells them apart. Where the projects cannot all be carried
+        out together nothing is said of any.
+        """
+        try:
+            after = _carried_out(self._bases[epoch], self._edits(ways | set(places), _NONE))
+        except ScenarioError:
+            return {}
+        opened = {str(e.what["facility"]): j for j in places for e in self.projects[j].edits if "facility" in e.what}
+        rows, kinds = {}, dict.fromkeys(places, frozenset[str]())
+        for name in ("facilities", "own_facilities"):
+            frame = after.rows.get(name)
+            if frame is not None:
+                kind = [
+                    f"{k} {opened[i]}" if i in opened else k for i, k in zip(frame.index, frame["kind"], strict=True)
+                ]
+                rows[name] = frame.assign(kind=pd.array(kind, dtype="str"))
+                for i, k in zip(frame.index, frame["kind"], strict=True):
+                    if i in opened:
+                        kinds[opened[i]] |= {str(k)}
+        apart = after.with_rows(rows)
+        own = points_of_homes(home_points(apart))
+        serving = apart.serving(apart.facilities) if apart.facilities is not None else None
+        community = apart.groups["community"].reindex(own.names).to_numpy(object)
+        found = {j: np.zeros((len(self.rules), len(own.code)), dtype=bool) for j in places}
+        for i, rule in enumerate(self.rules):
+            asked = {j: [f"{k} {j}" for k in rule.kinds if k in kinds[j]] for j in places}
+            every = [kind for some in asked.values() for kind in some]
+            if rule.metric == "presence" and serving is not None:
+                for j in (j for j in places if asked[j]):
+                    mine = serving[serving["facility"].map(opened).eq(j).to_numpy()]["community"]
+                    found[j][i] = np.isin(community, list(mine))[own.code]
+            elif rule.metric != "presence" and every:
+                tables = od_tables(apart, every, profile=rule.profile)
+                for j, some in asked.items():
+                    if some:
+                        found[j][i] = within_limit(nearest_of_any(tables, some), rule, rule.method)
+        return {j: self._of_reference(own, served)[:, self._point].ravel() for j, served in found.items()}
+
+    def by_rule(self, served: np.ndarray) -> np.ndarray:
+        """Return how many of the reference residents are served under each rule."""
+        total: np.ndarray = (self.lived * served).reshape(len(self.rules), -1).sum(axis=1)
+        return total
+
+
+def _same(own: pd.DataFrame | None, other: pd.DataFrame | None) -> bool:
+    return own is other or (own is not None and other is not None and bool(own.equals(other)))
+
+
+def _carried_out(base: District, edits: tuple[Edit, ...]) -> District:
+    """Return a district with edits carried out in its year; what contradicts itself is told elsewhere."""
+    plan = Scenario("programme", "programme", edits, year=base.year)
+    return plan.on(base, with_conflicts=True) if edits else base
+
+
+def _epochs(state: District, years: Sequence[int]) -> dict[int, int]:
+    """Return, per year, the number of its stretch: a new one begins where rows come or go by their own dates."""
+    begins: set[int] = set()
+    for name, frame in state.rows.items():
+        if LAYERS[name].dated and {"since", "until"} <= set(frame.columns):
+            begins |= {int(y) for y in frame["since"].dropna()} | {int(y) + 1 for y in frame["until"].dropna()}
+    epochs, number = {}, -1
+    for year in sorted(years):
+        number += 1 if year in begins or number < 0 else 0
+        epochs[year] = number
+    return epochs
+
+
+def _is_for_elderly(state: District, rule: Rule) -> bool:
+    kinds = state.kinds.reindex(list(rule.kinds))
+    return rule.denominator == "people_60plus" or bool(kinds["elderly"].fillna(False).astype(bool).all())
+
+
+class _Work:
+    """A programme at work: what is asked, in rows and in numbers."""
+
+    def __init__(
+        self, state: District, weights: Mapping[str, float], asked: Programming, watch: Watch, walked: _Walked
+    ) -> None:
+        self.state, self.asked, self.watch = state, asked, watch
+        self.rules = _known(state, _promised(state, asked.rules))
+        for name in weights:
+            if name not in LEVELS_IN_ORDER and name not in {r.name for r in self.rules}:
+                raise UnknownNameError("权重", name, [*LEVELS_IN_ORDER, *(r.name for r in self.rules)])
+        self.budgets = state.rows["budgets"]
+        self.projects = [_project(state, str(key), row) for key, row in state.rows["projects"].iterrows()]
+        self.paid = range(int(self.budgets["year"].min()), int(self.budgets["year"].max()) + 1)
+        self.years = range(self.paid[0], max(self.paid[-1], asked.horizon or 0) + 1)
+        self._must_work_alone()
+        self.walks = _Walks(state, self.rules, self.projects, self.years, walked)
+        by_rule = [weights.get(rule.name, 1.0) for rule in self.rules]
+        self.walks.people = self.walks.people * np.repeat(by_rule, len(self.walks.people) // max(len(self.rules), 1))
+        levels = {name: weight for name, weight in weights.items() if name in LEVELS_IN_ORDER}
+        self.wishes = Wishes(levels or None, asked.equity, asked.gap)
+        self.pots = [_pot(row, asked.applied) for _, row in self.budgets.iterrows()]
+        self.spare = len(self.pots)  # more money that is tried: none at first
+        self.pots.append(Pot(self.paid[0], 0.0, True))
+
+    def _must_work_alone(self) -> None:
+        """Carry out each project on its own, with what must be done before it; tell of all that cannot be."""
+        by_key = {p.key: p for p in self.projects}
+        wrong = []
+        for project in self.projects:
+            before: dict[str, None] = {}
+            ahead = [project.key]
+            while ahead:
+                key = ahead.pop()
+                if key in by_key and key not in before:
+                    before[key] = None
+                    ahead += listed(_text(by_key[key].row["after"]))
+            edits = [e for p in self.projects if p.key in before for e in p.edits]
+            try:
+                if edits:
+                    Scenario("project", project.key, tuple(edits), year=self.years[-1]).on(self.state)
+            except ScenarioError as error:
+                what, _, remedy = str(error).splitlines()[0].partition("；")
+                remedy = remedy or "改正方案文件；scenario check 列出全部问题"
+                wrong.append(Problem("error", "projects", "projects.csv", project.key, "edits", what, remedy))
+        if wrong:
+            raise DataError(problems_table(wrong), self.state.name)
+
+    # --- the task
+
+    def task(self, costs: str) -> Task:
+        """Return what is asked in numbers, at the upper or lower ends of the costs."""
+        index = {p.key: j for j, p in enumerate(self.projects)}
+        candidates = [self._candidate(p, index, costs) for p in self.projects]
+        return Task(tuple(self.years), candidates, self.pots, self._extras(candidates))
+
+    def _candidate(self, project: _Project, index: Mapping[str, int], costs: str) -> Candidate:
+        row, roles = project.row, project.roles()
+        must = project.status == UNDER_WAY and not pd.isna(row["start"])
+        over = {p.key for p in self.projects if p.status == FINISHED}
+        names = {c: [n for n in listed(_text(row[c])) if n in index and n not in over] for c in ("after", "excludes")}
+        pays = self._pays(project, costs)
+        starts: tuple[int, ...] = ()
+        if must:
+            starts = (int(row["start"]),)
+            pays = tuple(pay for pay in pays if starts[0] + pay.year >= self.paid[0])
+        elif project.status not in (FINISHED, GIVEN_UP) and not math.isnan(project.high):
+            first = max(self.paid[0], int(row["earliest"]) if pd.notna(row["earliest"]) else 0)
+            starts = tuple(range(first, self.paid[-1] - project.duration + 2))
+        return Candidate(
+            starts,
+            project.duration,
+            pays,
+            must,
+            frozenset(index[n] for n in names["after"]),
+            frozenset(index[n] for n in names["excludes"]),
+            opens=bool(roles & {"places", "ways", "moved", "either"}),
+            closes=bool(roles & {"less", "moved", "either"}),
+            ways=bool(roles & {"ways", "either"}),
+            whole=bool(roles & {"moved", "either"}),
+        )
+
+    def _pays(self, project: _Project, costs: str) -> tuple[Pay, ...]:
+        total = project.high if costs == "high" else project.low
+        if math.isnan(total):
+            return ()
+        sums = yearly_of(project.row["yearly"]) or [1.0] * project.duration
+        sums = [*sums, *[0.0] * (project.duration - len(sums))]
+        whole = sum(sums) or 1.0
+        funds = funds_of(project.row["funds"])
+        fixed = {fund.name: fund.amount for fund in funds if not math.isnan(fund.amount)}
+        free = [fund.name for fund in funds if math.isnan(fund.amount)]
+        if fixed and not free:  # all of it is parted: the parts grow with it
+            scale = total / sum(fixed.values()) if sum(fixed.values()) else 0.0
+            parts = [(amount * scale, self._pots([name], project)) for name, amount in fixed.items()]
+        else:
+            rest = max(total - sum(fixed.values()), 0.0)
+            parts = [(amount, self._pots([name], project)) for name, amount in fixed.items()]
+            parts.append((rest, self._pots(free, project)))
+        return tuple(
+            Pay(year, amount * share / whole, pots)
+            for year, share in enumerate(sums)
+            for amount, pots in parts
+            if amount * share > 0
+        )
+
+    def _pots(self, funds: Sequence[str], project: _Project) -> Set:
+        """Return the pots that may pay for a project: of these sources (any where none is named), for its type."""
+        kind = _text(project.row["kind"])
+        found = set()
+        for p, (_, row) in enumerate(self.budgets.iterrows()):
+            types = listed(_text(row["types"]))
+            if (not funds or row["fund"] in funds) and (not types or kind in types):
+                found.add(p)
+        return frozenset({*found, self.spare})
+
+    def _extras(self, candidates: Sequence[Candidate]) -> list[Extra]:
+        """Return what counts besides walks: what projects without edits say they serve, and problems to solve by a date."""
+        extras: list[Extra] = []
+        cited: dict[str, set[int]] = {}
+        urgent: set[str] = set()
+        for j, project in enumerate(self.projects):
+            if not candidates[j].starts:
+                continue
+            if not project.roles() and (people := self.declared(project)) > 0:
+                extras.append(Extra(frozenset({j}), PEOPLE, people))
+            names = listed(_text(project.row["problem"])) or [f"项目 {project.key}"]
+            for name in names:
+                cited.setdefault(name, set()).add(j)
+            if project.row["urgency"] == URGENT:
+                urgent |= set(names)
+        return [*extras, *(Extra(frozenset(cited[name]), URGENT_FIRST, 1.0) for name in sorted(urgent))]
+
+    def declared(self, project: _Project) -> float:
+        """Return how many people a project without edits says it serves; 0 where it does not say."""
+        if not pd.isna(project.row["people"]):
+            return float(project.row["people"])
+        homes = self.state.homes
+        own = [h for h in listed(_text(project.row["homes"])) if homes is not None and h in homes.index]
+        return float(homes.loc[own, "people"].sum()) if homes is not None else 0.0
+
+    # --- what is told
+
+    def chosen_plan(self) -> pd.DataFrame:
+        """Choose, and return the table of projects."""
+        choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+        return self._plan(choosing, choosing.best(self.wishes))
+
+    def everything(self) -> Programmed:
+        """Choose, and return all that is told of it."""
+        choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+        chosen = choosing.best(self.wishes)
+        plan = self._plan(choosing, chosen)
+        low = Choosing(self.task("low"), self.walks, self.watch) if self.asked.costs == "high" else choosing
+        at_low = chosen if self.watch.stopped else low.best(self.wishes)
+        levels = pd.DataFrame(
+            [(x.value, x.bound) for x in chosen.levels],
+            columns=["value", "bound"],
+            index=pd.Index([x.name for x in chosen.levels], name="level"),
+        )
+        return Programmed(
+            plan,
+            self._years(choosing, chosen),
+            self._money(choosing.task, chosen),
+            self._more(choosing, chosen),
+            levels,
+            at_low.levels[-1].value,
+            self._scenario(choosing, chosen),
+        )
+
+    def _plan(self, choosing: Choosing, chosen: Chosen) -> pd.DataFrame:
+        last = self.years[-1]
+        served = choosing.served_in(chosen.starts, last)
+        done = choosing.done_in(chosen.starts, last)
+        rows = []
+        for j, project in enumerate(self.projects):
+            start = chosen.starts[j]
+            people, older, declared = math.nan, math.nan, False
+            if j in done:
+                people, older, declared = self._brings(choosing, chosen, j, served)
+            row = {
+                "name": project.row["name"],
+                "year": math.nan if start is None else start,
+                "finished": math.nan if start is None else start + project.duration - 1,
+                "cost": project.high if self.asked.costs == "high" else project.low,
+                "cost_low": project.low,
+                "cost_high": project.high,
+                "people": people,
+                "people_60plus": older,
+                "declared": declared,
+                "reason": "" if start is not None else self._reason(choosing, chosen, j),
+            }
+            rows.append(row)
+        goal = chosen.levels[-1]
+        floor = next((x.value for x in chosen.levels if x.name == FLOOR), math.nan)
+        plan = pd.DataFrame(rows, index=pd.Index([p.key for p in self.projects], name="project"))
+        gap = (goal.bound - goal.value) / abs(goal.value) if goal.value else (0.0 if goal.bound <= 1e-9 else math.inf)
+        plan = plan.assign(objective=goal.value, bound=goal.bound, gap=max(gap, 0.0), proven=chosen.proven, floor=floor)
+        return plan.iloc[np.lexsort((plan.index, plan["year"].fillna(math.inf)))]
+
+    def _brings(self, choosing: Choosing, chosen: Chosen, j: int, served: np.ndarray) -> tuple[float, float, bool]:
+        """Return who would not be served in the last year without a project."""
+        project = self.projects[j]
+        if not project.roles():
+            people = self.declared(project)
+            return (people if people else math.nan), math.nan, True
+        without = [None if k == j else s for k, s in enumerate(chosen.starts)]
+        try:
+            change = served * 1.0 - choosing.served_in(without, self.years[-1])
+        except ScenarioError:
+            return math.nan, math.nan, False
+        return float(self.walks.lived @ change), float(self.walks.elderly @ change), False
+
+    def _reason(self, choosing: Choosing, chosen: Chosen, j: int) -> str:
+        project, own, task = self.projects[j], choosing.task.candidates[j], choosing.task
+        if project.status in (FINISHED, GIVEN_UP):
+            return "finished" if project.status == FINISHED else "given_up"
+        if math.isnan(project.high):
+            return "no_cost"
+        if not own.starts:
+            return "too_late"
+        if any(chosen.starts[k] is None for k in own.after):
+            return "waits"
+        if any(
+            chosen.starts[k] is not None
+            for k in range(len(task.candidates))
+            if k in own.excludes or j in task.candidates[k].excludes
+        ):
+            return "excluded"
+        if not any(_spending(task, self._beside(task, {j: s})) is not None for s in own.starts):
+            return "no_money"
+        added = [{**dict(enumerate(chosen.starts)), j: s} for s in own.starts]
+        fits = [plan for plan in added if _spending(task, [plan[k] for k in range(len(task.candidates))]) is not None]
+        return "no_gain" if fits else "better"
+
+    def _beside(self, task: Task, more: Mapping[int, int]) -> list[int | None]:
+        """Return a plan of what is under way and some more."""
+        return [more.get(k, c.starts[0] if c.must else None) for k, c in enumerate(task.candidates)]
+
+    def _years(self, choosing: Choosing, chosen: Chosen) -> pd.DataFrame:
+        rows: dict[tuple[int, str], dict[str, object]] = {}
+        scenario = self._scenario(choosing, chosen)
+        for year in self.years:
+            served = self.walks.by_rule(choosing.served_in(chosen.starts, year))
+            without = self.walks.by_rule(choosing.served_in([None] * len(chosen.starts), year))
+            base = self.state.at(year)
+            after = scenario.at(year).on(base, with_conflicts=True) if scenario.edits else base
+            cover = coverage(after, rules=list(self.rules))
+            people = (cover["served"] * cover["people"]).groupby(level="rule").sum()
+            for i, rule in enumerate(self.rules):
+                total = float(people.get(rule.name, math.nan))
+                rows[year, rule.name] = {
+                    "label": rule.label,
+                    "people": total,
+                    "reference": float(served[i]),
+                    "newcomers": max(total - float(served[i]), 0.0),
+                    "without": float(without[i]),
+                    "gained": float(served[i] - without[i]),
+                }
+            done = choosing.done_in(chosen.starts, year)
+            said = sum(e.weight for e in choosing.task.extras if e.level == PEOPLE and done & e.by)
+            if any(e.level == PEOPLE for e in choosing.task.extras):
+                rows[year, ""] = {
+                    "label": "",
+                    "people": said,
+                    "reference": said,
+                    "newcomers": 0.0,
+                    "without": 0.0,
+                    "gained": said,
+                }
+        index = pd.MultiIndex.from_tuples(list(rows), names=["year", "rule"])
+        return pd.DataFrame(list(rows.values()), index=index)
+
+    def _money(self, task: Task, chosen: Chosen) -> pd.DataFrame:
+        spent = _spending(task, chosen.starts)
+        given = [0.0] * len(self.pots) if spent is None else spent
+        states = self.budgets["state"].fillna(SECURED)
+        table = pd.DataFrame(
+            {
+                "fund": self.budgets["fund"].to_numpy(),
+                "year": self.budgets["year"].astype(int).to_numpy(),
+                "state": states.to_numpy(),
+                "amount": self.budgets["amount"].to_numpy(float),
+                "spent": given[: self.spare],
+            }
+        )
+        return table.groupby(["fund", "year", "state"], sort=True)[["amount", "spent"]].sum()
+
+    def _more(self, choosing: Choosing, chosen: Chosen) -> pd.DataFrame:
+        last, now = self.years[-1], chosen.levels[-1].value
+        here = float(self.walks.lived @ choosing.served_in(chosen.starts, last))
+        rows = []
+        for amount in () if self.watch.stopped else MORE_MONEY:
+            other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], amount, True)])
+            done = [choosing.done_in(plan, last) for plan in (chosen.starts, other.starts)]
+            said = [sum(e.weight for e in choosing.task.extras if e.level == PEOPLE and d & e.by) for d in done]
+            there = float(self.walks.lived @ choosing.served_in(other.starts, last))
+            rows.append((other.levels[-1].value - now, there + said[1] - here - said[0]))
+        index = pd.Index(MORE_MONEY[: len(rows)], name="amount")
+        return pd.DataFrame(rows, index=index, columns=["person_years", "people"])
+
+    def _scenario(self, choosing: Choosing, chosen: Chosen) -> Scenario:
+        edits = [
+            (s + p.duration - 1, Edit(e.do, {**e.what, "year": s + p.duration - 1}))
+            for p, s in zip(self.projects, chosen.starts, strict=True)
+            if s is not None
+            for e in p.edits
+        ]
+        return Scenario("programme", "年度计划", tuple(edit for _, edit in sorted(edits, key=lambda pair: pair[0])))
+
+
+def _text(value: object) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+def _promised(state: District, rules: str | Sequence[str | Rule]) -> list[Rule]:
+    """Return the rules that count: with "plan" those of the plan, without the indicators that are shown beside it."""
+    chosen = rules_of(state, rules)
+    if isinstance(rules, str) and rules == PLAN:
+        own = set(state.rules.index[(state.rules["set"] == PLAN).to_numpy()])
+        chosen = [rule for rule in chosen if rule.name in own]
+    return chosen
+
+
+def _known(state: District, rules: Sequence[Rule]) -> list[Rule]:
+    """Return the rules of which is known who is served; of the others nothing can be counted."""
+    if not rules:
+        return []
+    served = coverage(state, rules=list(rules))["served"].groupby(level="rule").count()
+    return [rule for rule in rules if served.get(rule.name, 0) > 0]
+
+
+def _pot(row: pd.Series, applied: bool) -> Pot:
+    counts = applied or row["state"] != APPLIED
+    return Pot(
+        int(row["year"]), float(row["amount"]) if counts else 0.0, bool(row["carry"]) and not pd.isna(row["carry"])
+    )
+
+
+def _spending(task: Task, starts: Sequence[int | None]) -> list[float] | None:
+    """Return what each pot pays for a plan, those that are named first as much as they can; None where it cannot be paid."""
+    owed: dict[tuple[Set, int], float] = {}
+    for own, start in zip(task.candidates, starts, strict=True):
+        if start is not None:
+            for pay in own.pays:
+                owed[pay.pots, start + pay.year] = owed.get((pay.pots, start + pay.year), 0.0) + pay.amount
+    flows = [(n, p) for n, (pots, year) in enumerate(owed) for p in sorted(pots) if task.pots[p].pays_in(year)]
+    if not owed:
+        return [0.0] * len(task.pots)
+    short = len(flows)
+    programme = MixedInteger(
+        np.zeros(short + 1), np.full(short + 1, np.inf), np.zeros(short + 1, dtype=bool), Watch(None)
+    )
+    for n, amount in enumerate(owed.values()):
+        own_flows = np.array([i for i, (m, _) in enumerate(flows) if m == n] + [short], dtype=np.int64)
+        programme.add(np.zeros(len(own_flows)), own_flows, 1.0, amount, np.inf)
+    for p, pot in enumerate(task.pots):
+        own_flows = np.array([i for i, (_, q) in enumerate(flows) if q == p], dtype=np.int64)
+        if len(own_flows):
+            programme.add(np.zeros(len(own_flows)), own_flows, 1.0, -np.inf, pot.amount)
+    cost = np.array([1e-4 * (1 + p) / len(task.pots) for _, p in flows] + [1e3])
+    x, _, _ = programme.minimise(cost, 0.0, None)
+    if x is None or x[short] > 1e-4:
+        return None
+    spent = [0.0] * len(task.pots)
+    for (_, p), flow in zip(flows, x, strict=False):
+        spent[p] += float(flow)
+    return spent

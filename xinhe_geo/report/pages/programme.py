@@ -1,0 +1,203 @@
+"""项目库与年度计划: which project in which year, what it brings, what is left out and why, as a page and a workbook."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from ...core import MONEY_STATES, amount, per_cent, refuse_uncleared, say, write_text
+from ...district import District, rule_name
+from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
+from ..files import added_to
+from ..workbook import foot, write_workbook
+from .brief import link_pages
+from .shell import page_text, table_html
+
+#: The aims, in the order in which they come.
+AIMS = {FLOOR: "社区底线", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
+#: What `cost` is planned with is said once, in the note.
+_UNKNOWN = "数据不足"
+
+
+def programme_sheets(district: District, found: Programmed) -> dict[str, pd.DataFrame]:
+    """
+    Return a programme as tables with Chinese columns, by the name of their sheet.
+
+    Parameters
+    ----------
+    district
+        What it was made for.
+    found
+        What `programmed` returned.
+    """
+    return {
+        "年度计划": _yearly(found.plan),
+        "未列入": _left_out(found.plan),
+        "逐年服务": _served(district, found.years),
+        "资金": _money(found.money),
+        "再投入": _more(found.more),
+    }
+
+
+def programme_notes(found: Programmed) -> list[str]:
+    """
+    Return the sentences that say how sure a programme is and what it rests on, in the language that is spoken.
+
+    Parameters
+    ----------
+    found
+        What `programmed` returned.
+    """
+    plan = found.plan
+    chosen = plan[(plan["reason"] == "").to_numpy()]
+    said = [
+        say(
+            "列入 {0} 个项目，{1} 万元；未列入 {2} 个。",
+            len(chosen),
+            amount(chosen["cost"].sum()),
+            len(plan) - len(chosen),
+        )
+    ]
+    for name, row in found.levels.iterrows():
+        value, bound = (
+            (per_cent(row["value"]), per_cent(row["bound"]))
+            if name == FLOOR
+            else (amount(row["value"]), amount(row["bound"]))
+        )
+        said.append(say("{0}：{1}，上界 {2}。", say(AIMS[str(name)]), value, bound))
+    gap = float(plan["gap"].iloc[0]) if len(plan) else 0.0
+    shown = per_cent(gap, 2) if math.isfinite(gap) else say(_UNKNOWN)
+    proven = bool(plan["proven"].all())
+    said.append(say("已证明最优（差距 {0}）。", shown) if proven else say("没有证明最优，与上界还差 {0}。", shown))
+    high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
+    if found.low > high and found.low:
+        share = per_cent((found.low - high) / found.low)
+        said.append(say("按造价上限排，全部超支也付得起；都按下限，目标可多 {0}。", share))
+    said.append(
+        say("目标为承诺·人·年：数据年住在这里的居民，自项目完工的那一年起，每有一项承诺走得到计一次；导入人口不计。")
+    )
+    said.append(say("先保社区底线，再排限时解决的问题，然后为老，最后全体居民。拟申请的资金不参与排序。"))
+    return said
+
+
+def _yearly(plan: pd.DataFrame) -> pd.DataFrame:
+    own = plan[(plan["reason"] == "").to_numpy()]
+    return pd.DataFrame(
+        {
+            "年份": own["year"].astype("Int64"),
+            "项目": own.index,
+            "名称": own["name"],
+            "完工年": own["finished"].astype("Int64"),
+            "造价（万元）": own["cost"],
+            "下限（万元）": own["cost_low"],
+            "受益承诺·人": own["people"],
+            "其中为老": own["people_60plus"],
+            "人数来自": [say("填报") if d else say("计算") for d in own["declared"]],
+        }
+    ).reset_index(drop=True)
+
+
+def _left_out(plan: pd.DataFrame) -> pd.DataFrame:
+    own = plan[(plan["reason"] != "").to_numpy()]
+    return pd.DataFrame(
+        {
+            "项目": own.index,
+            "名称": own["name"].to_numpy(),
+            "造价（万元）": own["cost"].to_numpy(),
+            "原因": [say(REASONS[reason]) for reason in own["reason"]],
+        }
+    )
+
+
+def _served(district: District, years: pd.DataFrame) -> pd.DataFrame:
+    rows = years.reset_index()
+    some = rows[(rows["gained"].abs() > 1e-9).groupby(rows["rule"]).transform("any").to_numpy()]
+    labels = [rule_name(district, district.rule(rule)) if rule else say("填报受益") for rule in some["rule"]]
+    return pd.DataFrame(
+        {
+            "年份": some["year"].to_numpy(),
+            "目标": labels,
+            "走得到（人）": some["people"].to_numpy(),
+            "其中导入人口（人）": some["newcomers"].to_numpy(),
+            "不做项目时（人）": some["without"].to_numpy(),
+            "新增（人）": some["gained"].to_numpy(),
+        }
+    )
+
+
+def _money(money: pd.DataFrame) -> pd.DataFrame:
+    rows = money.reset_index()
+    return pd.DataFrame(
+        {
+            "资金渠道": rows["fund"],
+            "年份": rows["year"],
+            "是否落实": [say(MONEY_STATES[state]) for state in rows["state"]],
+            "金额（万元）": rows["amount"],
+            "安排（万元）": rows["spent"].round(6),
+            "结余（万元）": (rows["amount"] - rows["spent"]).round(6),
+        }
+    )
+
+
+def _more(more: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "再投入（万元）": more.index,
+            "可新增服务（承诺·人）": more["people"].to_numpy(),
+            "可新增（承诺·人·年）": more["person_years"].to_numpy(),
+        }
+    )
+
+
+#: What each sheet says under its heading.
+_TOLD: Mapping[str, str] = {
+    "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的承诺·人，几个项目都能服务的不重复计",
+    "未列入": "原因是第一个成立的",
+    "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
+    "资金": "按造价上限安排；拟申请的另列",
+    "再投入": "任何一年都能用、用在任何项目上的钱，多给这么多",
+}
+
+
+def write_programme(district: District, found: Programmed, to: str | Path) -> None:
+    """
+    Write a programme: `programme.html`, `tables/年度计划.xlsx`.
+
+    Parameters
+    ----------
+    district
+        What it was made for.
+    found
+        What `programmed` returned.
+    to
+        The folder of a report, or a new one.
+
+    Raises
+    ------
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    heading = say("项目库与年度计划")
+    refuse_uncleared(district.manifest, say("写出{0}", heading))
+    sheets, notes = programme_sheets(district, found), programme_notes(found)
+    target = Path(to)
+    with added_to(target) as folder:
+        book = "tables/年度计划.xlsx"
+        pages = [(name, table, say(_TOLD[name])) for name, table in sheets.items()]
+        write_workbook(folder / book, heading, district.year, pages, foot(district))
+        nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
+        if (target / "index.html").is_file():
+            nav += f'　<a href="index.html">{say("简报")}</a>'
+        lines = "".join(f'<p class="line">{html.escape(line)}</p>' for line in notes)
+        body = f"<section>{lines}</section>"
+        for name, table, told in pages:
+            shown = table_html(table) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
+            body += (
+                f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
+            )
+        write_text(folder / "programme.html", page_text(district, heading, nav, body))
+    link_pages(target)
