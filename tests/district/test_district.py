@@ -19,6 +19,7 @@ from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.given import must_be_cover
 from xinhe_geo.district.labels import walker_name
+from xinhe_geo.district.renewal_edits import stands
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -413,3 +414,14 @@ def test_a_coverage_has_both_its_levels_and_its_column(levels: list[str], column
         return
     with pytest.raises(WrongValueError, match="缺 " + "、".join(lacks)):
         must_be_cover(given)
+
+
+def test_a_row_stands_from_its_first_year_to_its_last_whichever_is_known() -> None:
+    rows = pd.DataFrame({"since": [None, 2020, 2020, None], "until": [None, None, 2024, 2019]}, dtype="Int64")
+    found = {year: stands(rows, year).tolist() for year in (2019, 2020, 2024, 2025)}
+    assert found == {
+        2019: [True, False, False, True],
+        2020: [True, True, True, False],
+        2024: [True, True, True, False],
+        2025: [True, True, False, False],
+    }

@@ -559,7 +559,7 @@ def lab(tmp_path: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(120)
         log.close()
 
 

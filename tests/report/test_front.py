@@ -37,7 +37,8 @@ def test_three_sentences_come_first_and_say_how_many_are_met_which_is_worst_and_
     """By hand: of ten rules nine have a value, none is whole; the day care centre is in neither community of 350 people."""
     first = re.search(r'<ol class="conclusion">(.*?)</ol>', page)
     assert first is not None and page.index("<ol") < page.index("<table")
-    met, worst, nxt = (re.sub("<[^>]*>", "", item) for item in re.findall(r"<li>(.*?)</li>", first.group(1)))
+    met, worst, nxt = (re.sub("<[^>]+>", "", said) for said in re.findall(r"<li>(.*?)</li>", first.group(1)))
+    assert len(re.findall('<li><a class="sum" href="receipts.html#', first.group(1))) == 3
     assert met == "10 项参考口径中 0 项做到，9 项还差，1 项数据不足"
     assert worst == "短板突出的是“每个社区有日间照料中心”：0 / 2 个社区有，没有的社区住着 350 人"
     assert (

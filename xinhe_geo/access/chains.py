@@ -165,5 +165,5 @@ class _Days:
         """Return the place of each stop, from the last one back."""
         own, route = np.arange(len(last)), [last]
         for back in reversed(came):
-            route.insert(0, back[own, route[0]])
+            route.insert(0, back[own, route[0]] if back.size else np.zeros(len(last), int))
         return route

@@ -24,13 +24,21 @@ from ..core import (
     write_bytes,
     write_text,
 )
-from ..district import District, Named, Scenario
+from ..district import District, Scenario
 from ..io import RESULT_LABELS, template
 from ..network import Graph
 from ..report import provision_sheet
 from ..siting import links, provision, sites
 from .desk import COUNTED, GROUPS, Desk
 from .words import PROVIDED
+
+
+def _of_kind(district: District, kind: str) -> gpd.GeoDataFrame:
+    """Return the open facilities of a kind in the order of their ids; none where the district has no layer of them."""
+    places = district.open_facilities
+    if places is None:
+        raise UnknownNameError("设施类别", kind, [])
+    return places[places["kind"] == kind].sort_index()
 
 
 def one_place(district: District, kind: str, place: int) -> tuple[District, str]:
@@ -42,7 +50,7 @@ def one_place(district: District, kind: str, place: int) -> tuple[District, str]
     ValueError
         There are not so many.
     """
-    own = district.open_facilities.query("kind == @kind").sort_index()
+    own = _of_kind(district, kind)
     if place not in range(max(len(own), 1) + 1):
         raise WrongValueError(f"place 应当是 0（全部）到 {max(len(own), 1)} 之间的整数，不是 {place!r}")
     what = district.kinds.loc[kind, "label"]
@@ -126,7 +134,7 @@ def ways_to_close(
     return table.infer_objects().rename_axis("做法")
 
 
-def what_changes(states: Sequence[tuple[District, District, str]], rules: Named, least: float) -> pd.DataFrame:
+def what_changes(states: Sequence[tuple[District, District, str]], rules: str, least: float) -> pd.DataFrame:
     """Return which rules change between two states of a district, by `least` percentage points or for anybody: `effects`, with `plan`."""
     tables = [effects(old, new, rules=rules).assign(plan=label) for old, new, label in states]
     table = pd.concat(tables).reset_index()
@@ -150,7 +158,7 @@ def two_speeds(district: District, kind: str, minutes: float, speeds_kmh: Sequen
     """
     slow, fast = (speed / 3.6 * 60 * minutes for speed in speeds_kmh)
     nearest = od_table(district, [kind])["metres"].groupby(level="home").median()
-    table = district.homes[["name", "people"]].assign(metres=nearest)
+    table = district.layers["homes"][["name", "people"]].assign(metres=nearest)
     table["state"] = (
         pd.Series("都不到", table.index).mask(table["metres"] <= fast, "快才到").mask(table["metres"] <= slow, "都到")
     )
@@ -240,8 +248,8 @@ def ways_compared(district: District, rule: Rule, ways: Mapping[str, Mapping[str
 
 def facilities_numbered(district: District, here: District, kind: str) -> pd.DataFrame:
     """Return the facilities of a kind by name and number, and which of them another state of the district has too."""
-    own = district.open_facilities.query("kind == @kind").sort_index()
-    drawn = pd.Series(own.index.isin(here.open_facilities.index), own.index).map({True: "✓", False: ""})
+    own = _of_kind(district, kind)
+    drawn = pd.Series(own.index.isin(_of_kind(here, kind).index), own.index).map({True: "✓", False: ""})
     return pd.DataFrame({"名称": own["name"], "第几处": range(1, len(own) + 1), "本图": drawn})
 
 

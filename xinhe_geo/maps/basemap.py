@@ -254,6 +254,25 @@ def _basis_words(district: District, layer: str, frame: gpd.GeoDataFrame, lang: 
     return [None if is_blank(b) else t.get(f"basis_{b}", str(b)) for b in found]
 
 
+#: How far a home known as a point is drawn around it, in metres, and the part of what a map shows that it is at least.
+DISC_M, DISC_OF_MAP = 18.0, 1 / 300
+
+
+def disc_radius(shapes: gpd.GeoSeries) -> float:
+    """
+    Return how far homes known as points are drawn around them, in metres.
+
+    So far that they are seen on a map of all of them, a city's too; but not so far that most cover their neighbours.
+    """
+    spots = shapes.geometry.to_numpy()
+    spots = spots[shapely.area(spots) == 0]
+    if len(spots) < 2:
+        return DISC_M
+    west, south, east, north = shapes.total_bounds
+    near = shapely.STRtree(spots).query_nearest(spots, exclusive=True, all_matches=False, return_distance=True)[1]
+    return max(DISC_M, min(max(east - west, north - south) * DISC_OF_MAP, 0.5 * float(np.median(near))))
+
+
 def homes_layer(district: District, lang: str) -> Iterable[Layer]:
     """Yield the homes, those known as points as small discs."""
     homes = layer_of(district, "homes")
@@ -262,7 +281,9 @@ def homes_layer(district: District, lang: str) -> Iterable[Layer]:
     shapes = homes.geometry
     if not is_area(homes).all():  # a home known only as a point is drawn as a small disc
         shapes = gpd.GeoSeries(
-            np.where(is_area(homes), shapes.array, shapes.buffer(18.0, quad_segs=4).array), homes.index, crs=homes.crs
+            np.where(is_area(homes), shapes.array, shapes.buffer(disc_radius(shapes), quad_segs=4).array),
+            homes.index,
+            crs=homes.crs,
         )
     t = wording(lang)
     yield Layer(

@@ -243,7 +243,9 @@ class LiveControls:
 
     def _ipython_display_(self) -> None:
         """Show the picture, and the map below it: whichever of the two works where the notebook is opened is seen."""
-        from IPython.display import display
+        from IPython.display import display as untyped
+
+        display: Callable[..., Any] = untyped
 
         refuse_uncleared(self._model.district.manifest, "打开活地图")
         self._kept = display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True, display_id=True)

@@ -49,7 +49,7 @@ from ..core import (
     whole_page,
 )
 from ..district import District, rule_name, to_degrees, walker_name
-from .basemap import Label, Layer, border_layers, ground_layers, labels_of, point_styles, road_layers
+from .basemap import Label, Layer, border_layers, disc_radius, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .scripts import spoken_script
 from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, role, wording
@@ -419,7 +419,7 @@ def packed_homes(
     number = pd.Series(np.arange(len(homes)), index=homes.index)
     area = homes.geometry.area
     shapes = homes.geometry.where(
-        area > 0, homes.geometry.buffer(18.0, quad_segs=4)
+        area > 0, homes.geometry.buffer(disc_radius(homes.geometry), quad_segs=4)
     )  # a home known as a point is a disc
     return {
         "id": [str(i) for i in homes.index],

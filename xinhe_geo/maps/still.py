@@ -12,6 +12,7 @@ import gzip
 import html
 import io
 from functools import lru_cache
+from typing import Any
 
 from ..core import escape, packaged_font, say
 
@@ -33,7 +34,9 @@ def png_of(svg: str) -> bytes | None:
     except ImportError:
         return None
     font = packaged_font()
-    own = {"skip_system_fonts": True, "font_files": [str(font)], "sans_serif_family": "Noto Sans SC"} if font else {}
+    own: dict[str, Any] = (
+        {"skip_system_fonts": True, "font_files": [str(font)], "sans_serif_family": "Noto Sans SC"} if font else {}
+    )
     drawn = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=_WIDE, **own))
     try:
         from PIL import Image

@@ -479,7 +479,7 @@ def values_theme(
     number = pd.to_numeric(values.reindex(homes.index), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     known = number[~np.isnan(number)]
     share = not unit and (not len(known) or (known.min() >= 0 and known.max() <= 1))
-    low, high = (0.0, 1.0) if share else (float(known.min()), float(known.max()))
+    low, high = (0.0, 1.0) if share or not len(known) else (float(known.min()), float(known.max()))
     whole = not share and bool(np.all(known == np.rint(known)))
     if whole:  # none by itself, then classes of as many whole numbers each
         none = [0.0] if low == 0 < high else []

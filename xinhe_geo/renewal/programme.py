@@ -450,11 +450,11 @@ class _Walks:
         for i, rule in enumerate(self.rules):
             asked = {j: [f"{k} {j}" for k in rule.kinds if k in kinds[j]] for j in places}
             every = [kind for some in asked.values() for kind in some]
-            if rule.metric == "presence":
-                for j in (j for j in places if asked[j] and serving is not None):
+            if rule.metric == "presence" and serving is not None:
+                for j in (j for j in places if asked[j]):
                     mine = serving[serving["facility"].map(opened).eq(j).to_numpy()]["community"]
                     found[j][i] = np.isin(community, list(mine))[own.code]
-            elif every:
+            elif rule.metric != "presence" and every:
                 tables = od_tables(apart, every, profile=rule.profile)
                 for j, some in asked.items():
                     if some:

@@ -495,9 +495,12 @@ def of_change(change: Change) -> Sums:
     rows = pd.concat([change.rules, change.goals])
     for rule, row in rows[~rows.index.duplicated()].iterrows():
         old, new = (cover.xs(rule, level="rule") for cover in (a, b))
-        crowd = shared.xs(rule, level="rule")
-        gone = moved(old, new, crowd, row, change.pair.after.district)
-        found[str(rule)] = [*_of_shares(change, row, (old, new)), *gone]
+        own = _of_shares(change, row, (old, new))
+        if rule in change.rules.index or not str(row["net_text"]).startswith("0 "):
+            own += moved(old, new, shared.xs(rule, level="rule"), row, change.pair.after.district)
+        elif row["net_of"] != "community":  # nobody moves
+            own.append(Parts(pd.Series(dtype="str"), pd.Series(dtype="float64")).of(title(NET), [_net(row)[0]]))
+        found[str(rule)] = own
     for row in change.users.itertuples():
         sides = []
         for own in (cover.xs(row.rule, level="rule") for cover in (a, b)):
