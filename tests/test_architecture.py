@@ -580,7 +580,6 @@ WRITES_ITSELF = {
     "io.new_folder": {"write_dataframe"},
     "network.osm_file": {"SimpleWriter"},  # a copy to read, in a folder that goes with it
     "report.paper.page": {"savefig"},  # into memory
-    "io.overpass": {"SimpleWriter"},  # in a fresh folder that its caller moves into place
     "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
 }
 

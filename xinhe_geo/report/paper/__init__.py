@@ -3,7 +3,8 @@
 from .atlas import atlas
 from .formats import write_brief, write_slides
 from .public import missing_on_sheets, public
-from .sheet import Format, file_name, sheet
+from .sheet import file_name, sheet
+from .sheet_parts import Format
 
 __all__ = [
     "Format",

@@ -36,18 +36,8 @@ from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Paper, pdf_bytes, png_bytes
 from .parcel_sheet import locator, parcel_page
-from .sheet import (
-    USUAL,
-    Format,
-    check_size,
-    file_name,
-    page_foot,
-    page_head,
-    short_label,
-    theme_pages,
-    title_block,
-    title_cells,
-)
+from .sheet import USUAL, check_size, file_name, short_label, theme_pages, title_cells
+from .sheet_parts import Format, page_foot, page_head, title_block
 
 ATLAS = "图册.pdf"
 _MARGIN, _TOP, _FOOT = 22.0, 92.0, 66.0

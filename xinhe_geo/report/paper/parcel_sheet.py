@@ -17,7 +17,7 @@ from ...report import Parcel, Parcels, Story, budget_name, topic_name
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper
-from .sheet import Format, page_foot, page_head, title_block
+from .sheet_parts import Format, page_foot, page_head, title_block
 
 _MARGIN, _HEAD, _FOOT = 22.0, 92.0, 66.0
 #: Where the map ends, as a share of the page; how large the two insets are; how high the maps of before and after.

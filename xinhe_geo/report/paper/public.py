@@ -32,7 +32,8 @@ from ...district import MANIFEST, District
 from ...maps import COMPLETENESS, OVERVIEW, PARCELS, promised_rules, themes
 from ...report import Story, added_to, analyse, refuse_foreign
 from .page import pdf_bytes, png_bytes
-from .sheet import Format, check_size, file_name, refuse_plan, refuse_public, theme_pages
+from .sheet import check_size, file_name, refuse_plan, refuse_public, theme_pages
+from .sheet_parts import Format
 
 __all__ = ["missing_on_sheets", "public"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import shapely
+import pandas as pd
 
 from ...core import (
     DEMONSTRATION,
@@ -47,33 +47,18 @@ from ...maps import (
 from ...report import Analysis, Story
 from . import carto
 from .carto import Column
-from .page import SIZES, UNITS, Columns, Frame, Lettering, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
+from .page import SIZES, UNITS, Columns, Frame, Paper, legible, pdf_bytes, png_bytes
+from .parcel_sheet import parcel_page
+from .sheet_parts import MARGIN, Format, page_foot, page_head, title_block
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
 #: Names that mean a device on Windows, with whatever ending.
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
-_MARGIN, _HEAD, _FOOT = 22.0, 92.0, 66.0
+_HEAD, _FOOT = 92.0, 66.0
 #: The column beside the map: its least width, the largest share of the page it may have, and what each of two needs.
 _COLUMN = {"A3": 410.0, "A4": 356.0}
 _MOST = {"A3": 0.46, "A4": 0.5}
 _NARROW = 296.0
-
-
-@dataclass(frozen=True)
-class Format:
-    """What sheets are made for: paper, language, whether they may leave the house, and the numbers they carry."""
-
-    size: str = "A3"
-    lang: str = "zh"
-    public: bool = False
-    approval: str = ""
-    number: str = ""
-    date: str = ""
-
-    @property
-    def fewer_than(self) -> int:
-        """Counts of people and homes below this are not told."""
-        return SMALL if self.public else 0
 
 
 #: What sheets are made for where nothing else is asked.
@@ -150,10 +135,8 @@ def sheet(
     with speaking(lang):
         story = Story(Analysis.of(district), against=against)
     if parcel:
-        from .parcel_sheet import parcel_page  # it is laid out with what stands here
-
         if public:
-            raise _internal(district, "parcels", "地块是内部资料，不出公开版", "换一张图出公开版")
+            raise DataError(_internal("parcels", "地块是内部资料，不出公开版", "换一张图出公开版"), district.name)
         return _write_pages([parcel_page(story, parcel, form)], Path(to), parcel)
     pages = theme_pages(story, what, form, show=show, alone=against is None)
     return _write_pages(pages, Path(to), str(themes(district, lang)[what]))
@@ -195,11 +178,13 @@ def refuse_plan(district: District) -> None:
         A plan has been carried out on the district.
     """
     if district.manifest.get("scenario"):
-        raise _internal(district, "scenario", "方案是内部资料，不出公开版", "用没有套方案的街道目录出公开版")
+        raise DataError(
+            _internal("scenario", "方案是内部资料，不出公开版", "用没有套方案的街道目录出公开版"), district.name
+        )
 
 
-def _internal(district: District, what: str, why: str, remedy: str) -> DataError:
-    return DataError(problems_table([Problem("error", "district", MANIFEST, "", what, why, remedy)]), district.name)
+def _internal(what: str, why: str, remedy: str) -> pd.DataFrame:
+    return problems_table([Problem("error", "district", MANIFEST, "", what, why, remedy)])
 
 
 def parcel_asked(district: District, what: Named) -> str:
@@ -307,7 +292,7 @@ def _list_pages(
     while done < len(listed):
         paper = Paper(*SIZES[form.size], UNITS[form.size])
         page_head(paper, title, scene.badges, theme.lines if theme else scene.lines)
-        column = Column(paper, _MARGIN, _HEAD, paper.width - 2 * _MARGIN, paper.height - _FOOT)
+        column = Column(paper, MARGIN, _HEAD, paper.width - 2 * MARGIN, paper.height - _FOOT)
         widths = (26, 92, 52 if form.lang == "zh" else 76, 330)
         put = column.tables(2, _gap_columns(widths, 4, form.lang), _gap_rows(listed, done), fill=True)
         page_foot(paper, column.bottom, foot)
@@ -320,32 +305,15 @@ def _split(paper: Paper, size: str, bounds: Sequence[float]) -> tuple[Frame, lis
     """Return the map's frame and the columns beside it: two where the district is slim and leaves room."""
     west, south, east, north = bounds
     height = paper.height - _HEAD - _FOOT
-    whole = paper.width - 2 * _MARGIN - 16
+    whole = paper.width - 2 * MARGIN - 16
     slim = whole - height * 1.15 * (east - west) / max(north - south, 1.0)
     wide = min(max(slim, _COLUMN[size]), paper.width * _MOST[size])
-    frame = Frame(_MARGIN, _HEAD, whole - wide, height)
+    frame = Frame(MARGIN, _HEAD, whole - wide, height)
     left = frame.right + 16
     if wide < 2 * _NARROW + 16:
         return frame, [Column(paper, left, frame.top, wide, frame.bottom)]
     half = (wide - 16) / 2
     return frame, [Column(paper, x, frame.top, half, frame.bottom) for x in (left, left + half + 16)]
-
-
-def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
-    """Write title, marks, and how the numbers were made."""
-    left = paper.width - _MARGIN - sum(span(words, 14) + 28 for _, words in badges) + 10
-    room = left - _MARGIN - 10
-    size = next((size for size in range(27, 15, -1) if span(title, size) <= room), 16)  # a plan's title is long
-    paper.words(_MARGIN, 34, cut(title, size, room), Lettering(size, carto.INK, bold=True))
-    for kind, words in badges:
-        wide, dark = span(words, 14) + 18, kind == "demo"
-        paper.rectangle(Frame(left, 20, wide, 26), fill=carto.MARK if dark else "", line=carto.MARK)
-        look = Lettering(14, "#ffffff" if dark else carto.MARK, "middle", bold=True)
-        paper.words(left + wide / 2, 33, words, look)
-        left += wide + 10
-    paper.words(_MARGIN, 67, cut("　".join(lines), 14, paper.width - 2 * _MARGIN), Lettering(14, carto.QUIET))
-    edge = shapely.LineString([(_MARGIN, 82), (paper.width - _MARGIN, 82)])
-    paper.lines([edge], carto.MARK, 2.5, flat=True)
 
 
 def _gap_columns(widths: Sequence[float], most_lines: int, lang: str) -> Columns:
@@ -518,47 +486,6 @@ def title_cells(district: District, scene: Scene, denominator: float, form: Form
         cells.append((label, value) if value else (t["basis"], label))
     cells += [(t["cell_number"], form.number)] if form.number else []
     return cells + ([(t["cell_approval"], form.approval or t["approval_later"])] if form.public else [])
-
-
-def title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tuple[str, str]]) -> float:
-    """Draw 图签 at the foot of a column, in two halves where it is wide; return where it begins."""
-    n = 2 if column.width > 500 else 1
-    each = -(-len(cells) // n)
-    parts = [cells[i : i + each] for i in range(0, len(cells), each)]
-    wide = column.width / len(parts)
-    height = max(sum(_cell_height(value, wide) for _, value in part) for part in parts)
-    for i, part in enumerate(parts):
-        _title_part(paper, Frame(column.left + i * wide, bottom - height, wide, height), part)
-    return bottom - height
-
-
-def _cell_height(value: str, width: float) -> float:
-    return 5 + 15 * min(max(len(wrap(value, 11.5, width - 84)), 1), 2)
-
-
-def _title_part(paper: Paper, frame: Frame, cells: Sequence[tuple[str, str]]) -> None:
-    edges, left, width, y = [], frame.left, frame.width, frame.top
-    more = (frame.height - sum(_cell_height(value, width) for _, value in cells)) / len(cells)
-    paper.rectangle(Frame(left, frame.top, 70, frame.height), fill="#efeae0")
-    for label, value in cells:
-        lines = wrap(value, 11.5, width - 84)
-        lines = lines if len(lines) <= 2 else [lines[0], cut(carto.rejoined(lines[1:]), 11.5, width - 84)]
-        own = _cell_height(value, width) + more
-        paper.words(left + 35, y + own / 2, label, Lettering(11.5, carto.QUIET, "middle"))
-        for i, line in enumerate(lines):
-            paper.words(left + 77, y + own / 2 + 15 * (i - (len(lines) - 1) / 2), line, Lettering(11.5, carto.INK))
-        y += own
-        edges.append(shapely.LineString([(left, y), (left + width, y)]))
-    paper.lines(edges[:-1], "#b8b0a4", 0.7)
-    paper.rectangle(frame, line="#555555")
-
-
-def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
-    """Write sources and what the page rests on."""
-    y = bottom + 14
-    for line in wrap("　".join(lines), 11.5, paper.width - 2 * _MARGIN)[:3]:
-        paper.words(_MARGIN, y, line, Lettering(11.5, carto.QUIET))
-        y += 16
 
 
 def map_png(scene: Scene, width_mm: float, height_mm: float, *, units: float = 900.0, dpi: int = 200) -> bytes:
