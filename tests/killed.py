@@ -23,6 +23,7 @@ from typing import NamedTuple
 import crash
 import geopandas as gpd
 import openpyxl
+import pandas as pd
 import pytest
 import shapely
 from test_batch import work_here
@@ -32,7 +33,7 @@ from test_secret_district import TYPED, every_command
 
 from xinhe_geo.app.cli import main
 from xinhe_geo.app.commands.console import DATA, DONE, ENVIRONMENT, PARTLY
-from xinhe_geo.core import files
+from xinhe_geo.core import LAYERS, bundled_folder, files
 from xinhe_geo.ledger import export_rules
 from xinhe_geo.report.files import MARK
 
@@ -42,12 +43,13 @@ Command = tuple[str, str]
 #: These write nothing a run could leave half done, or are tried elsewhere.
 NOT_TRIED: dict[Command, str] = {
     **dict.fromkeys(
-        [("", "check"), ("", "scenarios"), ("", "parcels"), ("scenario", "list"), ("scenario", "check")],
+        [("", "check"), ("", "scenarios"), ("scenario", "list"), ("scenario", "check")],
         "writes nothing",
     ),
     **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
     ("", "fetch"): "asks the network, then goes on as `import`",
     ("", "programme"): "needs projects, which the toy has none of; writes its files as `stress` does",
+    ("", "parcels"): "needs parcels, which the toy has none of; writes three files into a folder, as `robustness` does",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
     ("", "docs"): "reads no district; handed over as `atlas` hands over its folder",
     ("", "notebooks"): "copies what can be copied again; each file is written as `receipt` writes its own",
@@ -72,6 +74,9 @@ MAKING: dict[Command, list[str]] = {
 MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
 MORE["rules", "import"] = ["--yes"]
 WRITING = sorted(every_command() - {*NOT_TRIED})
+#: These draw and write whatever the rules ask: two rules are enough to see what becomes of files.
+BY_RULES = {("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress")}
+RULES = ("plan_clinic_15", "plan_canteen_community")
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}
 #: These have nothing to replace, or would write the same again.
@@ -80,7 +85,7 @@ MAKING_ANEW = {
     *[("scenario", "new"), ("rules", "import"), ("rules", "export")],
 }
 #: These write several files that people name one by one, or one folder for each district: each is old or new by itself.
-ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "split"), ("", "batch")}
+ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "robustness"), ("", "split"), ("", "batch")}
 FAILURES = {"disk full": (errno.ENOSPC, "磁盘满了"), "not permitted": (errno.EACCES, "没有权限")}
 WAYS = ("cut off", "killed", *FAILURES)
 #: Names of places beside others end at random.
@@ -139,6 +144,18 @@ class Case:
             )
         if self.command == ("rules", "import"):
             self._change_rules()
+        if self.command in BY_RULES:
+            self._leave_few_rules()
+
+    def _leave_few_rules(self) -> None:
+        """Give the district tables of its own that have two rules."""
+        for name in ("rules", "measures", "kinds"):
+            place = f"{LAYERS[name].folder}/{name}.csv"
+            rows = pd.read_csv(bundled_folder() / place, dtype="str", encoding="utf-8-sig", keep_default_na=False)
+            kept = rows["rule"].isin(RULES)
+            rows = rows.assign(rule=rows["rule"].where(kept, "")) if name == "kinds" else rows[kept]
+            (self.district / place).parent.mkdir(exist_ok=True)
+            rows.to_csv(self.district / place, index=False)
 
     def _change_rules(self) -> None:
         book = openpyxl.load_workbook(export_rules(self.made / "rules.xlsx", self.district))

@@ -56,11 +56,13 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "ways": lambda path, _: left_out(path),
     "date": lambda path, _: date_of(path),
     "split": divided,
-    "answers of servers": lambda path, out: overpass._merge([path, path], out.with_suffix(".osm.pbf")),
+    "answers of servers": lambda path, out: (out.mkdir(), overpass._merge([path, path], out / "a.osm.pbf")),
 }
 
 
-@pytest.mark.parametrize("reader", [pytest.param(r, marks=pytest.mark.slow if r == "split" else []) for r in READERS])
+@pytest.mark.parametrize(
+    "reader", [pytest.param(r, marks=pytest.mark.slow if r in ("split", "import") else []) for r in READERS]
+)
 def test_nothing_of_an_extract_is_parsed_here(
     extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
@@ -190,6 +192,16 @@ def test_damaged_extracts_never_crash(tmp_path: Path, packed: bool, data: st.Dat
     except XinheError as error:
         assert len(str(error)) < 1000
     assert not out.exists()
+
+
+@pytest.mark.parametrize("what", ['timestamp="2021-05-06T07:08:09Z"', 'version="1"', 'lon="117.6000000"', 'id="1000"'])
+def test_a_reader_that_quotes_the_file_is_not_quoted_whole(extract: Path, what: str) -> None:
+    text = extract.read_text("utf-8")
+    assert what in text
+    extract.write_text(text.replace(what, f'{what.partition("=")[0]}="{"甲" * 50_000}"', 1), "utf-8")
+    with pytest.raises(XinheError) as caught:
+        WalkNetwork.from_osm(extract)
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.slow

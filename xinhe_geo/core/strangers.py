@@ -137,9 +137,8 @@ def apart(
         if _STATE.confined or _is_ours(path):
             return function(path, *args, **kwargs)  # type: ignore[arg-type]
         with reading():
-            child = _child(
-                os.path.abspath(path.parent if folder is None else folder), os.path.abspath(into) if into else None
-            )
+            place = os.path.abspath(path.parent if folder is None else folder)
+            child = _child(place, None if into is None else os.path.abspath(into))
             return _ask(child, function, path, args, kwargs)
 
 

@@ -191,8 +191,7 @@ def _why(error: BaseException) -> str:
 
 def _merge(files: Sequence[Path], out: Path) -> Path:
     """Merge answers into one extract: every object once, nodes before ways before relations."""
-    with growing(out) as fresh:
-        apart(_merged, files[0], files, fresh, into=fresh.parent)
+    apart(_merged, files[0], files, out, into=out.parent)
     return out
 
 
@@ -200,5 +199,6 @@ def _merged(_: Path, files: Sequence[Path], out: Path) -> None:
     reader = osmium.MergeInputReader()
     for file in files:
         reader.add_file(str(file))
-    with osmium.SimpleWriter(str(out), thread_pool=osmium.io.ThreadPool(2)) as writer:
+    threads = osmium.io.ThreadPool(2)
+    with growing(out) as fresh, osmium.SimpleWriter(str(fresh), thread_pool=threads) as writer:
         reader.apply(writer)
