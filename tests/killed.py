@@ -43,12 +43,13 @@ Command = tuple[str, str]
 #: These write nothing a run could leave half done, or are tried elsewhere.
 NOT_TRIED: dict[Command, str] = {
     **dict.fromkeys(
-        [("", "check"), ("", "scenarios"), ("", "parcels"), ("scenario", "list"), ("scenario", "check")],
+        [("", "check"), ("", "scenarios"), ("scenario", "list"), ("scenario", "check")],
         "writes nothing",
     ),
     **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
     ("", "fetch"): "asks the network, then goes on as `import`",
     ("", "programme"): "needs projects, which the toy has none of; writes its files as `stress` does",
+    ("", "parcels"): "needs parcels, which the toy has none of; writes three files into a folder, as `robustness` does",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
     ("", "docs"): "reads no district; handed over as `atlas` hands over its folder",
     ("", "notebooks"): "copies what can be copied again; each file is written as `receipt` writes its own",

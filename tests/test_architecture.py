@@ -66,6 +66,7 @@ ONLY_IMPORTER = {
         "ledger.rulebook",
         "report.ledger_workbook",
         "report.pages.plans",
+        "report.parcel_book",
         "report.workbook",
     },
     "matplotlib": {"report.paper.page"},

@@ -127,7 +127,7 @@ def test_homes_are_named_as_what_they_are_while_a_district_of_cells_is_spoken_of
 def texts(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".html", ".svg", ".csv", ".txt"):
-            yield path.name, re.sub(r"<script.*?</script>", "", path.read_text("utf-8"), flags=re.DOTALL)
+            yield path.name, re.sub(r"<(script|style).*?</\1>", "", path.read_text("utf-8"), flags=re.DOTALL)
         elif path.suffix in (".xlsx", ".docx", ".pptx"):
             with zipfile.ZipFile(path) as parts:
                 for name in parts.namelist():

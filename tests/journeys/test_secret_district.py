@@ -235,9 +235,9 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "compare"): lambda d, out, _: ["compare", "a", "--for", d, "--out", f"{out}/c"],
     ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
     ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
-    ("", "parcels"): lambda d, out, _: ["parcels", "--for", d],
     ("", "checkup"): lambda d, out, _: ["checkup", d, "--out", f"{out}/j"],
     ("", "programme"): lambda d, out, _: ["programme", d, "--toml", f"{out}/y.toml", "--out", f"{out}/y"],
+    ("", "parcels"): lambda d, out, _: ["parcels", "--for", d, "--out", f"{out}/w"],
     ("", "robustness"): lambda d, out, _: [
         *("robustness", d, "--draws", "39", "--csv", f"{out}/k.csv", "--out", f"{out}/k"),
     ],
@@ -265,6 +265,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("update", f"{made}/list.csv", "--to", d, "--kind", "canteen", "--year", "2023"),
     ],
     ("", "dxf"): lambda d, out, _: ["dxf", d, "--out", f"{out}/a.dxf"],
+    ("", "gpkg"): lambda d, out, _: ["gpkg", d, "--out", f"{out}/a.gpkg"],
     ("", "undo"): lambda d, out, _: ["undo", d],
     ("", "seal"): lambda d, out, _: ["seal", d],
     ("scenario", "list"): lambda d, out, _: ["scenario", "list", d],

@@ -159,6 +159,7 @@ def counted(district: xh.District, done: frozenset[str], year: int) -> pd.Series
     return (cover["served"] * cover["people"]).groupby(level="rule").sum()
 
 
+@pytest.mark.slow
 def test_each_years_counts_are_those_of_coverage(folder: Path) -> None:
     toy = xh.District.load(folder)
     found = programmed(toy, programming=asked())

@@ -70,6 +70,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "add": data.add,
         "update": data.update,
         "dxf": drawings.dxf,
+        "gpkg": drawings.gpkg,
         "undo": data.undo,
         "seal": data.seal,
         "notebook": reports.run_notebook,

@@ -7,7 +7,17 @@ from .edited_rows import EditedRows, Flow
 from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
-from .labels import buildings_said, cell, column_name, kind_name, layer_name, rule_name, walker_name
+from .labels import (
+    buildings_said,
+    cell,
+    column_name,
+    kind_name,
+    layer_name,
+    place_title,
+    rule_name,
+    state_name,
+    walker_name,
+)
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
 from .project_facts import funds_of, project_edits, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
@@ -68,6 +78,7 @@ __all__ = [
     "new_files",
     "number",
     "parcel_number",
+    "place_title",
     "plain_name",
     "played",
     "project_edits",
@@ -79,6 +90,7 @@ __all__ = [
     "seal",
     "secrecy_of",
     "secrets_opened",
+    "state_name",
     "steps",
     "to_degrees",
     "undo",

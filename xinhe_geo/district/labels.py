@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core import LAYERS, Profile, Rule, language, renamed, say
+from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking
 from .district import District
 
 
@@ -13,6 +13,21 @@ def cell(row: Mapping[str, Any], column: str) -> str:
     """Return a cell in the language that is spoken, where the table has it in that language (`label_en` beside `label`)."""
     said = str(row.get(f"{column}_en") or "") if language() == "en" else ""
     return said or str(row[column])
+
+
+def place_title(district: District, lang: str | None = None) -> str:
+    """Return what titles call a district: its name; under a plan also which plan, for which year, and that it is an assumption."""
+    plan = district.manifest.get("scenario")
+    if not plan:
+        return district.name
+    with speaking(lang or language()):
+        return say("{0}〔方案“{1}”，{2} 年，含假定〕", district.name, plan, district.year)
+
+
+def state_name(district: District) -> str:
+    """Return what one of two states of a district is called beside the other: the plan, or what is there, and the year."""
+    plan = district.manifest.get("scenario")
+    return say("{0}（{1} 年）", plan, district.year) if plan else say("现状（{0} 年）", district.year)
 
 
 def layer_name(name: str) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 import shapely
 
 from ..core import LAYERS, Layer, SourceError, crs_label, needing, refuse_leaving, write_bytes
-from ..district import District
+from ..district import District, place_title
 from .cells import printable
 from .incoming import MOST_ROWS, Floats, Incoming, cannot_take
 from .row_report import RowReport, Where
@@ -253,7 +253,14 @@ def _beside(records: list[dict[str, Any]], shapes: list[Any], texts: Sequence[_T
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | None = None) -> dict[str, int]:
+def drawing_of(
+    district: District,
+    path: str | Path,
+    sites: gpd.GeoDataFrame | None = None,
+    *,
+    against: District | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, int]:
     """
     Write outlines, streets and facilities of a district as DXF (R2010, UTF-8), in the district's own CRS.
 
@@ -265,6 +272,10 @@ def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | N
         The .dxf to write; an earlier one is replaced, whole or not at all.
     sites
         Sites found (`xh.sites`, geometry in the district's CRS), drawn as crosses; None for none.
+    against
+        Another state, which this one is held against: homes and facilities that only one of the two has stand on layers of their own.
+    notes
+        Lines of text that stand under the drawing.
 
     Returns
     -------
@@ -308,6 +319,8 @@ def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | N
     try:
         drawing = new("R2010", units=6)
         counts = _draw(drawing, district, drawn, sites)
+        counts |= _draw_changes(drawing, district, against)
+        _write_notes(drawing, district, notes)
         # The library registers classes in the order of a set, which differs from run to run.
         drawing.classes.add_required_classes(drawing.dxfversion)
         drawing.classes.classes = dict(sorted(drawing.classes.classes.items()))
@@ -370,15 +383,55 @@ def _draw(drawing: Drawing, district: District, drawn: list[str], sites: gpd.Geo
             at = {"layer": "选址", "style": "宋体", "insert": (spot.x, spot.y)}
             space.add_text(_clean(str(tag)), height=20, dxfattribs=at)
     crs = crs_label(district.crs, named=True)
-    note = f"{district.manifest.get('name', '')} {crs}，X 为东、Y 为北，单位米"
+    note = f"{place_title(district)} {crs}，X 为东、Y 为北，单位米"
     drawing.header["$INSUNITS"] = 6
     west, south, *_ = _extent(district)
     marked = "　演示值（不作结论）" if district.is_demonstration else ""
-    drawing.layers.add("说明", color=7)
+    drawing.layers.add(_NOTES, color=7)
     space.add_text(
-        _clean(note + marked), height=25, dxfattribs={"layer": "说明", "style": "宋体", "insert": (west, south - 80)}
+        _clean(note + marked), height=25, dxfattribs={"layer": _NOTES, "style": "宋体", "insert": (west, south - 80)}
     )
     return counts
+
+
+#: Where texts about the whole drawing stand.
+_NOTES = "说明"
+#: What only one of two states has: its layer by layer and state, and the colour of both.
+_CHANGED = {("homes", "after"): "方案新建小区", ("homes", "before"): "方案拆除小区"}
+_CHANGED |= {("facilities", "after"): "方案新增设施", ("facilities", "before"): "方案撤除设施"}
+_CHANGE_COLOURS = {"after": 3, "before": 1}
+
+
+def _draw_changes(drawing: Drawing, district: District, against: District | None) -> dict[str, int]:
+    """Draw what only one of two states has, and return how many of each."""
+    counts: dict[str, int] = {}
+    if against is None:
+        return counts
+    space = drawing.modelspace()
+    states = {
+        side: {"homes": state.homes, "facilities": state.open_facilities}
+        for side, state in (("after", district), ("before", against))
+    }
+    for (name, side), label in _CHANGED.items():
+        own, other = (layers[name] for layers in (states[side], states["before" if side == "after" else "after"]))
+        rows = own if own is None or other is None else own[~own.index.isin(other.index)]
+        if rows is None or rows.empty:
+            continue
+        drawing.layers.add(label, color=_CHANGE_COLOURS[side])
+        counts[label] = len(rows)
+        for key, shape, title in zip(rows.index, rows.geometry, rows["name"], strict=True):
+            for part in _parts(shape):
+                _entity(
+                    drawing, space, part, label, {"编号": str(key), "名称": title if isinstance(title, str) else ""}
+                )
+    return counts
+
+
+def _write_notes(drawing: Drawing, district: District, notes: Sequence[str]) -> None:
+    west, south, *_ = _extent(district)
+    for i, text in enumerate(notes, 1):
+        at = {"layer": _NOTES, "style": "宋体", "insert": (west, south - 80 - 40 * i)}
+        drawing.modelspace().add_text(_clean(text), height=20, dxfattribs=at)
 
 
 def _extent(district: District) -> Floats:

@@ -2,13 +2,37 @@
 
 from .basemap import Label, Layer
 from .changes import Comparison
-from .charts import MARKS_STYLE, Bar, Line, bars, curves, diverging_bar, slope, span_bar, tone_style, tones
+from .charts import (
+    MARKS_STYLE,
+    Bar,
+    Line,
+    Stack,
+    bars,
+    curves,
+    diverging_bar,
+    slope,
+    span_bar,
+    stacks,
+    tone_style,
+    tones,
+)
 from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
 from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text, renewal_in_words, with_sites
-from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, front_scene, misses_any, scene_for, themes, worst_gaps
+from .presets import (
+    COMPLETENESS,
+    GAPS,
+    OVERVIEW,
+    PARCELS,
+    front_scene,
+    misses_any,
+    parcel_scene,
+    scene_for,
+    themes,
+    worst_gaps,
+)
 from .room import Room, moves
 from .scene import Scene, beside, hidden, shown_mode
 from .style import (
@@ -45,6 +69,7 @@ __all__ = [
     "Mode",
     "Room",
     "Scene",
+    "Stack",
     "Theme",
     "Tiles",
     "badges_of",
@@ -74,6 +99,7 @@ __all__ = [
     "moves",
     "number_text",
     "of_district",
+    "parcel_scene",
     "percent",
     "picture",
     "preset_text",
@@ -86,6 +112,7 @@ __all__ = [
     "shown_mode",
     "slope",
     "span_bar",
+    "stacks",
     "swipe",
     "themes",
     "tone_style",

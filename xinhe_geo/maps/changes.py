@@ -14,7 +14,7 @@ import shapely
 
 from ..access import coverage
 from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, speaking
-from ..district import District
+from ..district import District, place_title
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
 from .style import (
     column_of,
@@ -183,7 +183,7 @@ def _walkers_theme(district: District, pair: _Walkers, lang: str) -> Theme:
     return Theme(
         rule.name,
         label,
-        f"{district.name} · {label}",
+        f"{place_title(district, lang)} · {label}",
         lines,
         "homes",
         [_walkers_mode(pair, lang)],
@@ -276,7 +276,7 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     return Theme(
         own.name,
         label,
-        f"{after.name} · {label} · {t['difference']}",
+        f"{place_title(after, lang)} · {label} · {t['difference']}",
         rule_lines(after, own, lang),
         "homes",
         modes,
@@ -435,7 +435,7 @@ def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDat
     return Theme(
         rule.name,
         label,
-        f"{after.name} · {label} · {t['difference']}",
+        f"{place_title(after, lang)} · {label} · {t['difference']}",
         lines,
         "presence",
         [mode],

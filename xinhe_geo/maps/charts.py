@@ -27,6 +27,13 @@ class Line(NamedTuple):
     values: Sequence[float]
 
 
+class Stack(NamedTuple):
+    """One upright bar: its name, and its parts from the bottom, each with what it says."""
+
+    label: str
+    parts: Sequence[tuple[float, str]]
+
+
 class Bar(NamedTuple):
     """One bar: its name, the share of it that is marked (0-1; missing: unknown), and what stands beside it."""
 
@@ -146,6 +153,47 @@ def bars(title: str, rows: Sequence[Bar], mark: str = "") -> str:
             )
         body.append(text(left + width + 8, y + 7, row.text))
     return drawn(title, 12 + step * len(rows), "".join(body), mark)
+
+
+#: How the parts of a stack are told apart, in grey too; the last ones, of who is not there, have no fill.
+_PARTS = ("#0b5c6b", "#3f97a3", "#e5956c", "none", "none")
+_DASHED = 4
+
+
+def stacks(title: str, names: Sequence[str], rows: Sequence[Stack], mark: str = "") -> str:
+    """Draw a stack per row side by side, with the number of each part that has room for it, and the names of the parts below."""
+    left, top, height = 8.0, 16.0, 150.0
+    most = max((sum(value for value, _ in row.parts) for row in rows), default=0.0) or 1.0
+    gap = (WIDTH - 2 * left) / max(len(rows), 1)
+    wide, body = min(gap * 0.7, 90.0), []
+    for i, row in enumerate(rows):
+        x, y = left + gap * i + (gap - wide) / 2, top + height
+        for j, (value, said) in enumerate(row.parts):
+            tall = height * max(value, 0.0) / most
+            y -= tall
+            if tall < 0.3:
+                continue
+            dash = ' stroke-dasharray="3 2"' if j == _DASHED else ""
+            fill = _PARTS[j % len(_PARTS)]
+            line = f'stroke="{role("ink")}" stroke-width=".8"{dash}'
+            body.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}" fill="{fill}" {line}/>')
+            if tall > SIZE * 1.1:
+                ink = role("ink") if fill == "none" else ink_on(fill)
+                words = text(x + wide / 2, y + tall / 2, said, "middle")
+                body.append(words.replace(f'fill="{role("ink")}"', f'fill="{ink}"'))
+        body.append(text(left + gap * (i + 0.5), top + height + 12, row.label, "middle"))
+    x, y = left, top + height + 32
+    for j, name in enumerate(names):
+        room = 22 + SIZE * len(name) * (1.0 if not name.isascii() else 0.55) + 14
+        if x > left and x + room > WIDTH:
+            x, y = left, y + 18
+        dash = ' stroke-dasharray="3 2"' if j == _DASHED else ""
+        body.append(
+            f'<rect x="{x:.1f}" y="{y - 5:.1f}" width="16" height="10" fill="{_PARTS[j]}" stroke="{role("ink")}" stroke-width=".8"{dash}/>'
+        )
+        body.append(text(x + 22, y, name))
+        x += room
+    return drawn(title, y + 14, "".join(body), mark)
 
 
 def tone_style() -> str:

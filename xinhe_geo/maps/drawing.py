@@ -110,6 +110,7 @@ def of_district(
     *,
     rule: str | None = None,
     scenario: str | None = None,
+    against: District | None = None,
     tiles: Tiles | None = None,
     lang: str = "zh",
 ) -> HouseMap:
@@ -122,7 +123,9 @@ def of_district(
         "overview", "completeness", "gaps", "parcels", "rule", "walkers", "difference" or "swipe".
     rule, scenario
         A rule or the kind it leads; a scenario of the folder, or a TOML file. "rule" and "walkers" need the first,
-        "difference" and "swipe" the second.
+        "difference" and "swipe" the second, or `against`.
+    against
+        The state that `district`, which a plan has been carried out on, is held against.
     tiles
         Online tiles; only "overview" and "rule" lie on them.
     lang
@@ -151,11 +154,13 @@ def of_district(
         return HouseMap(scene_for(district, named, lang=lang), tiles=online(tiles) if tiles else None)
     if what == "walkers" and rule is not None:
         return walkers(district, rule, lang=lang)
-    if not scenario:
-        raise ScenarioError("请用 --scenario 写方案名（目录里的 scenarios/名.toml）或 .toml 文件")
-    plan = district.scenario(scenario)
-    before = district.at(plan.year_on(district), planned=district.with_planned)
-    comparison = Comparison(before, plan.on(district))
+    if against is None and not scenario:
+        raise ScenarioError("请用 --plan 写方案名（目录里的 scenarios/名.toml）或 .toml 文件")
+    after = district
+    if against is None and scenario:
+        plan = district.scenario(scenario)
+        against, after = district.at(plan.year_on(district), planned=district.with_planned), plan.on(district)
+    comparison = Comparison(district if against is None else against, after)
     return (difference if what == "difference" else swipe)(comparison, rule, lang=lang)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import language, listed, say, speaking
-from ..district import District, kind_name
+from ..district import District, kind_name, place_title
 from ..ledger import (
     Lacks,
     beyond,
@@ -84,7 +84,7 @@ def _theme(district: District, key: str, row: pd.Series, m: Mapping[str, Any]) -
     return Theme(
         key,
         f"{key}　{row['label']}",
-        f"{district.name} · {row['label']}",
+        f"{place_title(district)} · {row['label']}",
         lines,
         layer,
         [mode],

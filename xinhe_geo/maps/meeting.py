@@ -48,7 +48,7 @@ from ..core import (
     web_file,
     whole_page,
 )
-from ..district import District, rule_name, to_degrees, walker_name
+from ..district import District, place_title, rule_name, to_degrees, walker_name
 from .basemap import Label, Layer, border_layers, disc_radius, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .scripts import spoken_script
@@ -128,7 +128,7 @@ def _page(district: District, css: str, data: str, script: str) -> str:
 {_SITES.format("{}")}
 <script>
 {script}</script>"""
-    return whole_page(say("{0} 选址推演", district.name), f"\n{css}", body, policy=policy)
+    return whole_page(say("{0} 选址推演", place_title(district)), f"\n{css}", body, policy=policy)
 
 
 # --- what goes in ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import shapely
 
 from ..access import completeness, coverage, gaps, headlines
 from ..core import Rule
-from ..district import District
+from ..district import District, place_title
 from .basemap import Layer, points_of
 from .leading_rules import Analysed, leading_rules, promised_among, rings_of
 from .scene import Scene, reasons_of, scene_of
@@ -47,7 +47,7 @@ def themes(district: District, lang: str = "zh") -> pd.Series:
     """
     t, rules = wording(lang), district.rules
     fixed = {
-        OVERVIEW: t["overview"],
+        OVERVIEW: t["overview_plan" if district.manifest.get("scenario") else "overview"],
         COMPLETENESS: t["sheet_completeness"],
         GAPS: t["sheet_gaps" if district.has_own_plan else "sheet_gaps_reference"],
         PARCELS: t["sheet_parcels"],
@@ -67,7 +67,9 @@ def scene_for(
 ) -> Scene:
     """Return what a theme shows; see `theme_pages`, and `shown_count` for `fewer_than`."""
     edition = Edition(lang, fewer_than)
-    plain = Subject(show=show, title=f"{district.name}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}")
+    plain = Subject(
+        show=show, title=f"{place_title(district, lang)}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}"
+    )
     if what == OVERVIEW:
         return scene_of(district, plain, edition)
     if what == COMPLETENESS:
@@ -87,8 +89,36 @@ def scene_for(
     rings = rings_of(district, rule)
     if rings is not None and lang == "en":
         rings["profile"] = cell_text(district.profiles, rule.profile, "label_en") or rule.profile
-    title = f"{district.name} · {rule_label(district, rule, lang)}"
+    title = f"{place_title(district, lang)} · {rule_label(district, rule, lang)}"
     return scene_of(district, Subject(cover, rings, what, missing, show=show, title=title), edition)
+
+
+#: Around a parcel a map shows so much of its own size, and so many metres at least.
+_AROUND, _AROUND_M = 0.5, 120.0
+
+
+def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
+    """
+    Return a map of one parcel at a scale that shows it, with what surrounds it.
+
+    Parameters
+    ----------
+    parcel
+        Its id.
+    """
+    area = district.layers["parcels"].loc[[parcel]]
+    name = texts_of(area, "name")[0] or parcel
+    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang))
+    look = {**house_style()["bounds"]["district"], "label": name, "width": 2.6}
+    outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
+    west, south, east, north = map(float, area.total_bounds)
+    edge = max(_AROUND * max(east - west, north - south), _AROUND_M)
+    bounds = (west - edge, south - edge, east + edge, north + edge)
+    layers = [x for x in scene.layers if x.id != "veil"]
+    ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
+    layers.insert(ground[-1] if ground else 0, outline)
+    title = f"{place_title(district, lang)} · {name}"
+    return replace(scene, title=title, layers=layers, bounds=bounds, themes=[])
 
 
 def _completeness_lines(district: District, lang: str) -> list[str]:
@@ -215,7 +245,7 @@ def front_scene(district: District, rule: str, results: Analysed, sites: Sequenc
     t, edition, own = wording(lang), Edition(lang), district.rule(rule)
     worst = worst_gaps(district, results, lang)
     first = None if worst is None else worst.head(FRONT_GAPS).assign(reason=worst["why"].head(FRONT_GAPS))
-    title = f"{district.name} · {rule_label(district, own, lang)}"
+    title = f"{place_title(district, lang)} · {rule_label(district, own, lang)}"
     extra = [_site_layer(sites, district.crs, t["sites"])] if sites else []
     scene = scene_of(district, Subject(results.cover, None, rule, first, title=title), edition, extra=extra)
     homes = layer_of(district, "homes")

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from ..core import UnknownNameError
-from ..district import District
+from ..district import District, place_title
 from .basemap import (
     Label,
     Layer,
@@ -272,7 +272,7 @@ def scene_of(
     layers = _stack(district, themes, communities, ring_layers, [*gap_layers, *extra], lang)
     demonstration = is_demonstration(district, CORE)
     first, whole = _fit(district, themes, start, subject)
-    name = title or f"{district.name} · " + (t["gaps"] if gap_layers else t["overview"])
+    name = title or f"{place_title(district, lang)} · " + (t["gaps"] if gap_layers else t["overview"])
     name = themes[start].title if themes else name
     labels = sorted([*ring_labels, *made_once(district, "labels", lang, labels_of)], key=lambda x: x.rank)
     return Scene(

@@ -14,7 +14,7 @@ import shapely
 
 from ..access import AT_LEAST, only_known, rule_in, rule_meant
 from ..core import DEMONSTRATION, Rule, amount, per_cent, say, speaking
-from ..district import District, Named
+from ..district import District, Named, place_title
 from .basemap import names_of
 from .style import (
     Edition,
@@ -358,7 +358,7 @@ def _reach_theme(
     if straight is not None:
         modes.append(straight)
     start = 1 if show == "straight" and straight is not None else 0
-    title = f"{district.name} · {label}" + (f" · {wording(lang)['only_straight']}" if start else "")
+    title = f"{place_title(district, lang)} · {label}" + (f" · {wording(lang)['only_straight']}" if start else "")
     return Theme(
         rule.name,
         label,
@@ -457,7 +457,7 @@ def _presence_theme(
     return Theme(
         rule.name,
         label,
-        f"{district.name} · {label}",
+        f"{place_title(district, lang)} · {label}",
         lines,
         "presence",
         [mode],
@@ -527,7 +527,7 @@ def values_theme(
     return Theme(
         "values",
         label,
-        f"{district.name} · {label}",
+        f"{place_title(district, edition.lang)} · {label}",
         [],
         "homes",
         [_counted(Classes(label, label, styles, pick), homes, "people", edition)],

@@ -3,15 +3,15 @@
 from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
+from .gis import write_geopackage
 from .ledger_workbook import ledger_workbook
 from .pages.checkup import checkup_note, checkup_sheets, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.firmness import firmness, ranges_sheet, write_robustness, write_stress
+from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
 from .pages.plans import (
-    State,
     provision_sheet,
     read_shapes,
-    state_of,
     write_comparison,
     write_comparisons,
     write_new,
@@ -24,7 +24,9 @@ from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
 from .record import RECORD, read_json
 from .report import brief, documents, write_ledger, write_report
-from .story.change import by_residents, people_line, with_net
+from .states import Asked, Sides, State, sides_of, state_of
+from .story.change import Change, by_residents, people_line, with_net
+from .story.parcels import Parcel, Parcels, PromiseLine, budget_name, topic_name
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story
@@ -33,16 +35,25 @@ from .tables import csv_text, marked_rows
 __all__ = [
     "COMPARISON",
     "LEDGER_BOOK",
+    "NO_STAGES",
+    "PARCELS_PAGE",
     "RECORD",
     "Analysis",
+    "Asked",
+    "Change",
     "Comparison",
     "Goal",
+    "Parcel",
+    "Parcels",
+    "PromiseLine",
     "Promises",
+    "Sides",
     "State",
     "Story",
     "added_to",
     "analyse",
     "brief",
+    "budget_name",
     "by_heading",
     "by_residents",
     "checkup_note",
@@ -64,15 +75,19 @@ __all__ = [
     "receipt",
     "refuse_foreign",
     "side_by_side",
+    "sides_of",
     "state_of",
+    "topic_name",
     "with_net",
     "write_checkup",
     "write_choice",
     "write_comparison",
     "write_comparisons",
+    "write_geopackage",
     "write_ledger",
     "write_links",
     "write_new",
+    "write_parcels",
     "write_plans",
     "write_programme",
     "write_report",

@@ -9,13 +9,16 @@ from contextlib import closing
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 
 from ..access import EXACT, only_known
-from ..core import LAYERS, growing, word
-from ..district import District, column_name
+from ..core import LAYERS, growing, refuse_uncleared, word
+from ..district import District, column_name, place_title
 from ..maps import mapped_rules
-from .analysis import Analysis
+from .analysis import Analysis, analyse
+from .story.change import Change
+from .story.story import Story
 
 _ALIASES = {
     "home": "小区编号",
@@ -65,25 +68,67 @@ _ALIASES = {
     "detour": "绕行倍数",
     "kinds": "应配类数",
     "complete": "齐全",
+    "served_before": "之前可达份额",
+    "served_after": "之后可达份额",
+    "served_change": "变化份额",
+    "minutes_before": "之前_分钟",
+    "minutes_after": "之后_分钟",
+    "minutes_change": "变化_分钟",
+    "facility_before": "之前最近",
+    "facility_after": "之后最近",
     "area_m2": "面积_平方米",
     "area_km2": "面积_平方公里",
 }
 
 
-def geopackage(district: District, results: Analysis, path: Path) -> None:
+def geopackage(story: Story, path: Path) -> None:
     """
     Write `coverage.gpkg` in the district's CRS, styled for QGIS.
 
     One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
-    completeness, facilities and outlines.
+    completeness, facilities and outlines. Of a plan: homes before and after, per rule that it moves, too.
     """
+    district, results = story.district, story.analysis
     declared = {c.name: column_name(layer.name, c.name) for layer in LAYERS.values() for c in layer.names.values()}
     labels = {**declared, **results.headlines["label"], **{name: word(alias) for name, alias in _ALIASES.items()}}
-    write_layers(path, _gis_layers(district, results), district.year, labels)
+    layers = {**_gis_layers(district, results), **_changed_layers(story.change)}
+    write_layers(path, layers, district.year, labels, about=place_title(district) if story.change is not None else "")
 
 
-def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
-    """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns."""
+def write_geopackage(
+    district: District, to: str | Path, *, preset: str = "plan", against: District | None = None
+) -> Path:
+    """
+    Write the GeoPackage of a report alone, for QGIS.
+
+    Parameters
+    ----------
+    to
+        A .gpkg file.
+    preset
+        "plan", "td1063" or "elderly".
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
+
+    Returns
+    -------
+    file
+        What was written.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The file cannot be written.
+    """
+    refuse_uncleared(district.manifest, "写出 GeoPackage")
+    geopackage(Story(analyse(district, preset=preset), against=against), Path(to))
+    return Path(to)
+
+
+def write_layers(
+    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], *, about: str = ""
+) -> None:
+    """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns, `about` describes every layer."""
     # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
     options = {"OGR_CURRENT_DATE": f"{year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
     with growing(path) as fresh:
@@ -94,6 +139,9 @@ def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, 
         finally:
             pyogrio.set_gdal_config_options(dict.fromkeys(options))
         _dress(fresh, layers, year, labels)
+        if about:
+            with closing(sqlite3.connect(fresh)) as db, db:
+                db.execute("UPDATE gpkg_contents SET description = ? WHERE data_type <> 'attributes'", (about,))
 
 
 def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataFrame]:
@@ -116,6 +164,20 @@ def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataF
     for name in ("facilities", "communities", "zones", "parcels", "barriers"):
         if name in district.layers:
             layers[LAYERS[name].label] = district.layers[name]
+    return layers
+
+
+def _changed_layers(change: Change | None) -> dict[str, gpd.GeoDataFrame]:
+    """Return, per rule that a plan moves for anybody, the homes of before and after with what they have of it."""
+    layers: dict[str, gpd.GeoDataFrame] = {}
+    if change is None:
+        return layers
+    states = [state.district for state in (change.pair.after, change.pair.before)]
+    shapes = pd.concat([state.homes.geometry for state in states if state.homes is not None])
+    shapes = shapes[~shapes.index.duplicated()]
+    for rule in change.drawn:
+        own = change.pair.home_changes.xs(rule, level="rule")
+        layers[f"变化_{rule}"] = gpd.GeoDataFrame(own, geometry=shapes.reindex(own.index), crs=states[0].crs)
     return layers
 
 

@@ -28,7 +28,7 @@ from ..core import (
     title,
     word,
 )
-from ..district import District, layer_name
+from ..district import District, layer_name, place_title
 from ..ledger import (
     COLOURS,
     DRAFT_SHEET,
@@ -121,7 +121,7 @@ def _write_book(
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
     with growing(path) as fresh, xlsxwriter.Workbook(fresh, options) as book:
         created = datetime(district.year, 1, 1, tzinfo=UTC)
-        book.set_properties({"title": f"{district.name} {say('规划目标落实核对表')}", "created": created})
+        book.set_properties({"title": f"{place_title(district)} {say('规划目标落实核对表')}", "created": created})
         draft = pd.DataFrame()
         for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
             _write_sheet(book, name, rows, note, frozen, _typed_into(district, name, rows))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ from .gis import geopackage
 from .ledger_workbook import ledger_workbook, read_tasks, responsible
 from .pages.brief import brief_page, with_links
 from .pages.ground import ground_page
+from .pages.plans import comparison, comparison_files
 from .pages.registry import PAGES, Shown, made
 from .record import RECORD, hashes, record_of
 from .story.steps import KEPT, siting_order, suggested, text_of
@@ -72,6 +74,7 @@ def brief(
     processes: int = 1,
     lang: str = "zh",
     suggest: bool = False,
+    against: District | None = None,
 ) -> pd.DataFrame:
     """
     Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
@@ -96,6 +99,9 @@ def brief(
     suggest
         Whether a next step is worked out for every goal that is not met; else for the one that falls shortest. What was worked out
         for the same inputs stands in `suggested.json` and is taken over.
+    against
+        Another state, which this one is held against (what was there before a plan, another plan): the brief then says what differs,
+        and `compare.html` with its workbook and maps stands beside it.
 
     Returns
     -------
@@ -135,7 +141,7 @@ def brief(
             tell(say("找缺口和原因"))
             results.work_out()
             aside = Worker(district, results, processes=processes)
-            _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged, suggest))
+            _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged, suggest, against))
     headline: pd.DataFrame = results.headlines
     return headline
 
@@ -242,6 +248,7 @@ class _Run(NamedTuple):
     ahead: Callable[[], Mapping[str, str]]
     judged: Callable[[], _Judged | None]
     every: bool = False
+    against: District | None = None
 
 
 @named_by_homes
@@ -283,19 +290,22 @@ def write_report(
 
 def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
     with swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
-        booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx")
+        story = Story(results, against=run.against)
+        changed = {} if story.change is None else comparison(story.change.pair, targets=False)
+        booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx", changed)
         run.tell(say("写表格和 GIS 数据"))
-        geopackage(district, results, folder / "gis" / "coverage.gpkg")
+        geopackage(story, folder / "gis" / "coverage.gpkg")
         now: Record = record_of(district, results, results.preset)
         if run.only is None:
-            now = _write_pages(district, results, folder, to, now, run)
+            now = _write_pages(story, folder, to, now, run)
         booked()
         record = {**now, "files": hashes(folder)}
         write_text(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
-def _write_pages(district: District, results: Analysis, folder: Path, target: Path, now: Record, run: _Run) -> Record:
+def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Run) -> Record:
     """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
+    district, results = story.district, story.analysis
     if has_own_plan(district):
         run.tell(say("核对规划目标"))
     judged = run.judged()
@@ -309,7 +319,7 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
-    sited = run.aside(suggested, results, siting_order(Story(results).worst), every=run.every, kept=_kept(target))
+    sited = run.aside(suggested, results, siting_order(story.worst), every=run.every, kept=_kept(target))
     filed = run.aside(_write_judged, district, judged, changed, pictured, folder, target)
     # The last first: maps are drawn here from the first on, and there from the last, until they meet.
     drawn = [
@@ -324,9 +334,11 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     for file, page in ahead.items():
         write_text(folder / file, maps.with_sites(page, found))
     write_text(folder / KEPT, text_of(results, found))
+    if story.change is not None:
+        comparison_files(story.change, story.change.names, folder, run.tell)
     run.tell(say("写简报"))
     offices = {} if judged is None else responsible(judged.table, target / LEDGER_BOOK)
-    story = Story(results, found, offices)
+    story = replace(story, sites=found, offices=offices)
     for file, page in made("results", Shown(district, story)):
         write_text(folder / file, page)
     index = brief_page(story, shown, [p for p in PAGES if (folder / p.file).exists()], changed)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, newcomers, presence, unchecked_of
-from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, title, word
+from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, signed, title, word
 from ..district import District, Scenario, kind_name, rule_name
 from ..ledger import (
     Lacks,
@@ -499,7 +499,7 @@ def of_change(change: Change) -> Sums:
         if rule in change.rules.index or not str(row["net_text"]).startswith("0 "):
             own += moved(old, new, shared.xs(rule, level="rule"), row, change.pair.after.district)
         elif row["net_of"] != "community":  # nobody moves
-            own.append(Parts(pd.Series(dtype="str"), pd.Series(dtype="float64")).of(title(NET), [_net(row)[0]]))
+            own.append(_nothing(_net(row)[0]))
         found[str(rule)] = own
     for row in change.users.itertuples():
         sides = []
@@ -538,7 +538,9 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
         return [{**side, "label": title(what), "printed": [share_text(float(n), 1)]} for side, what, n in known]
     if sides[0]["rows"] == sides[1]["rows"] and row["points"] == 0:
         printed = [[title(what), "{value:.1%}", per_cent(row[c])] for what, c in told]
-        return [{**sides[0], "label": row["label"], "printed": printed}]
+        zeros = [_nothing([title("变化（百分点）"), "{value:,.0f}", signed(row["points"])])]
+        zeros += [_nothing(_net(row)[0])] if row["net_of"] == "community" and np.isfinite(row["net"]) else []
+        return [{**sides[0], "label": row["label"], "printed": printed}, *zeros]
     cells = [(what, c, float(row[c])) for what, c in told]
     found = [_minus(row["label"], sides, [*cells, ("变化（百分点）", "value", float(row["points"]))], 100.0)]
     communities = pair.after.district.communities
@@ -546,6 +548,11 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
         told_net, sign = _net(row)
         found.append({**_minus(told_net[0], sides, [], sign * len(communities)), "printed": [told_net]})
     return found
+
+
+def _nothing(printed: list[str]) -> Sum:
+    """Return the sum of nothing: how a 0 is printed."""
+    return Parts(pd.Series(dtype="str"), pd.Series(dtype="float64")).of(printed[0], [printed])
 
 
 def _net(row: pd.Series) -> tuple[list[str], float]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
-from ..district import District, kind_name, walker_name
+from ..district import District, kind_name, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import Analysis, by_heading, sources_table
 
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
     import xlsxwriter
 
 
-def workbook(district: District, results: Analysis, path: Path) -> None:
-    """Write `coverage.xlsx`: 社区×设施矩阵 and 缺口清单 first, then headlines, groups, homes, the annex, sources."""
+def workbook(
+    district: District,
+    results: Analysis,
+    path: Path,
+    changed: Mapping[str, tuple[pd.DataFrame, str]] = MappingProxyType({}),
+) -> None:
+    """
+    Write `coverage.xlsx`: 社区×设施矩阵 and 缺口清单 first, then headlines, groups, homes, the annex, sources.
+
+    `changed`: by sheet name what a plan changes, and what its numbers are; these sheets come last.
+    """
     with speaking(results.lang):
-        sheets = _sheets(district, results)
-        write_workbook(path, say("{0} 公共服务设施覆盖", district.name), district.year, sheets, foot(district))
+        sheets = [*_sheets(district, results), *((name, *told) for name, told in changed.items())]
+        write_workbook(path, say("{0} 公共服务设施覆盖", place_title(district)), district.year, sheets, foot(district))
 
 
 def write_workbook(
@@ -331,4 +341,4 @@ def foot(district: District) -> str:
     credit = str(district.manifest.get("credit", ""))
     mark += say("{0}。", keeping(district.manifest))
     text = "{0}{1}，数据年份 {2}，社区名录 {3} 年，坐标系 {4}。{5}"
-    return say(text, mark, district.name, district.year, district.list_year, crs_label(district.crs), credit)
+    return say(text, mark, place_title(district), district.year, district.list_year, crs_label(district.crs), credit)

@@ -67,6 +67,13 @@ ERR = Console(stderr=True, highlight=False)
 Since = Annotated[
     Path | None, typer.Option("--since", help="上次输出里的 run.json（或那个文件夹）：列出与上次相比的变化")
 ]
+Plan = Annotated[
+    str | None,
+    typer.Option("--plan", help="方案名或 TOML 文件：写这个方案实施后的样子，并与现状相比；标题写明方案、年份、含假定"),
+]
+Against = Annotated[str | None, typer.Option("--against", help="不与现状比，改与另一个方案比（与 --plan 一起用）")]
+Year = Annotated[int | None, typer.Option("--year", help="看哪一年末；省略为数据年，写了方案为方案自己的年份")]
+WithConflicts = Annotated[bool, typer.Option("--with-conflicts", help="方案自相矛盾也照算，并写明")]
 Lang = Annotated[str, typer.Option("--lang", help="zh 或 en")]
 
 

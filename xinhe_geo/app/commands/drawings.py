@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -10,15 +11,31 @@ import typer
 from rich.markup import escape
 
 from ...core import UnknownNameError, speaking
-from ...district import District
+from ...district import District, place_title
 from ...io import drawing_of
 from ...maps import PRESETS, Tiles, of_district, themes
+from ...report import Asked, Change, Comparison, sides_of, write_geopackage
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import (
+    OUT,
+    Against,
+    Lang,
+    Plan,
+    WithConflicts,
+    Year,
+    grid,
+    message,
+    opened,
+    replacing,
+    shown_path,
+    watched,
+)
 
 
 def one_sheet(
-    theme: Annotated[str, typer.Argument(help="overview | completeness | gaps | 规则名；list 列出全部")] = "overview",
+    theme: Annotated[
+        str, typer.Argument(help="overview | completeness | gaps | 规则名 | 地块；list 列出全部")
+    ] = "overview",
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写到哪个 .pdf 或 .png 文件；没有后缀则两种都写")] = None,
     size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
@@ -27,13 +44,19 @@ def one_sheet(
         bool, typer.Option("--public", help="公开版：不画行政界线，小于 10 的数不显示，留审图号")
     ] = False,
     number: Annotated[str, typer.Option("--number", help="图号")] = "",
+    date: Annotated[str, typer.Option("--date", help="地块图图签上的日期，照写的印")] = "",
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """一张图一页：现状总图、某条规则的结论图、缺口图、配套齐全度、更新地块图，A3 或 A4 的 PDF 和 PNG。"""
     from ...report.paper import file_name, sheet
 
     with watched(message(lang, "loading")) as tell:
-        district = opened(folder, "写出图纸")
+        sides = sides_of(opened(folder, "写出图纸"), Asked(plan, against, year, with_conflicts))
+        district = sides.district
         known = themes(district, lang)
         if theme == "list":
             shown = grid("图", "图名")
@@ -42,10 +65,21 @@ def one_sheet(
             OUT.print(shown)
             return
         tell(message(lang, "drawing"))
-        to = out or Path(file_name(f"{district.name}-{known.get(theme, theme)}") + ".pdf")
+        to = out or Path(file_name(f"{place_title(district, lang)}-{known.get(theme, theme)}") + ".pdf")
         show = "straight" if straight else "minutes"
         before = set(to.parent.glob("*"))
-        written = sheet(district, theme, to, size=size, show=show, public=public, number=number, lang=lang)
+        written = sheet(
+            district,
+            theme,
+            to,
+            size=size,
+            show=show,
+            public=public,
+            number=number,
+            lang=lang,
+            against=sides.against,
+            date=date,
+        )
     for path in written:
         if path in before:
             OUT.print(escape(message(lang, "replaced", shown_path(path))))
@@ -58,19 +92,24 @@ def make_atlas(
     size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
     figures: Annotated[bool, typer.Option("--figures", help="每页另存一张 300 dpi 的 PNG（figures/）")] = False,
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """图册：现状、缺口、每项目标各一页，再每个社区一页（一社区一图一表），合成一个 PDF。"""
     from ...report.paper import Format, atlas
 
     with watched(message(lang, "loading")) as tell:
-        district = opened(folder, "写出图册")
+        sides = sides_of(opened(folder, "写出图册"), Asked(plan, against, year, with_conflicts))
         written = atlas(
-            district,
+            sides.district,
             out,
             form=Format(size, lang),
             figures=figures,
             preset=preset,
+            against=sides.against,
             progress=tell,
         )
     OUT.print(escape(message(lang, "done", shown_path(written[0]))))
@@ -88,20 +127,25 @@ def one_map(
     ] = "overview",
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="规则名或设施类别（kinds.csv）")] = None,
-    scenario: Annotated[str | None, typer.Option("--scenario", help="方案名或 .toml 文件（difference、swipe）")] = None,
+    scenario: Annotated[str | None, typer.Option("--scenario", help="difference、swipe 的方案；与 --plan 相同")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写到哪个 .html 或 .svg 文件")] = None,
     tiles: Annotated[
         str | None, typer.Option("--tiles", help="在线底图：tianditu | tianditu-image（要联网，只用于现状和规则图）")
     ] = None,
     key: Annotated[str, typer.Option("--key", help="自己申请的天地图密钥")] = "",
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """画一张图：一个断网也能打开的 HTML，或一张 SVG。"""
     with watched(message(lang, "loading")) as tell:
-        district = opened(folder, "写出地图")
+        own = scenario if plan is None and what in ("difference", "swipe") else plan
+        sides = sides_of(opened(folder, "写出地图"), Asked(own, against, year, with_conflicts))
         tell(message(lang, "drawing"))
-        asked = Tiles(tiles, key) if tiles else None
-        drawn = of_district(district, what, rule=rule, scenario=scenario, tiles=asked, lang=lang)
+        lie_on = Tiles(tiles, key) if tiles else None
+        drawn = of_district(sides.district, what, rule=rule, against=sides.against, tiles=lie_on, lang=lang)
         to = out or Path(f"{what}{'-' + rule if rule else ''}.html")
         with replacing(lang, to):
             drawn.write(to)
@@ -143,41 +187,78 @@ def make_slides(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .pptx 文件")] = Path("汇报.pptx"),
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """汇报幻灯片（16:9）：一页一个结论，配图、数字和可编辑的图表，备注写明依据。"""
     from ...report.paper import write_slides
 
-    _write_document(write_slides, folder, out, ".pptx", preset, lang)
+    write = partial(write_slides, to=_ending(out, ".pptx"), preset=_preset(preset))
+    _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
 def make_word(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .docx 文件")] = Path("汇报.docx"),
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """Word 汇报：目标是什么、现状多少、差多少、补哪里、补完多少、有多不确定、什么无法核对。"""
     from ...report.paper import write_brief
 
-    _write_document(write_brief, folder, out, ".docx", preset, lang)
+    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset))
+    _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
 class _Writer(Protocol):
     """What writes a document about a district, and returns where it is."""
 
-    def __call__(self, district: District, to: Path, /, *, preset: str, progress: Callable[[str], None]) -> Path: ...
+    def __call__(self, district: District, /, *, against: District | None, progress: Callable[[str], None]) -> Path: ...
 
 
-def _write_document(write: _Writer, folder: Path | None, out: Path, ending: str, preset: str, lang: str) -> None:
+def _ending(out: Path, ending: str) -> Path:
     if out.suffix.lower() != ending:
         raise UnknownNameError("文件格式", out.suffix or out.name, [ending])
+    return out
+
+
+def _preset(preset: str) -> str:
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
+    return preset
+
+
+def _write_document(write: _Writer, folder: Path | None, asked: Asked, out: Path, lang: str) -> None:
     with speaking(lang), watched(message(lang, "loading")) as tell:
-        district = opened(folder, "写出汇报")
+        sides = sides_of(opened(folder, "写出汇报"), asked)
         with replacing(lang, out):
-            path = write(district, out, preset=preset, progress=tell)
+            path = write(sides.district, against=sides.against, progress=tell)
+    OUT.print(escape(message(lang, "done", shown_path(path))))
+
+
+def gpkg(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="写到哪个 .gpkg 文件")] = Path("街道.gpkg"),
+    preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
+    lang: Lang = "zh",
+) -> None:
+    """单写一个 GeoPackage（QGIS 直接打开，已配好样式）：每条规则的小区和缺口；写了方案，另有变化图层。"""
+    write = partial(write_geopackage, to=_ending(out, ".gpkg"), preset=_preset(preset))
+    with speaking(lang), watched(message(lang, "loading")):
+        sides = sides_of(opened(folder, "写出 GeoPackage"), Asked(plan, against, year, with_conflicts))
+        with replacing(lang, out):
+            path = write(sides.district, against=sides.against)
     OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
@@ -186,16 +267,24 @@ def dxf(
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .dxf 文件")] = Path("街道.dxf"),
     kind: Annotated[str | None, typer.Option("--sites", help="同时画出这一类设施的选址结果")] = None,
     n: Annotated[int, typer.Option("--n", help="选址几处")] = 1,
+    plan: Plan = None,
+    against: Against = None,
+    year: Year = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """导出 DXF 给设计院：街道界、小区、地块、路网、设施（和选址），用街道的投影坐标系。"""
     with watched(message(lang, "loading")):
-        district = opened(folder, "导出 DXF")
+        sides = sides_of(opened(folder, "导出 DXF"), Asked(plan, against, year, with_conflicts))
         found = None
         if kind is not None:
-            found = find_sites(district, kind, n)
+            found = find_sites(sides.district, kind, n)
+        notes: Sequence[str] = ()
+        if sides.against is not None:  # a drawing is in Chinese, as its layers are
+            with speaking("zh"):
+                notes = Change(Comparison.of(sides.against, sides.district)).lines
         with replacing(lang, out):
-            counts = drawing_of(district, out, found)
+            counts = drawing_of(sides.district, out, found, against=sides.against, notes=notes)
     for layer, number in counts.items():
         OUT.print(escape(f"{layer}：{number}"))
     OUT.print(escape(message(lang, "done", shown_path(out))))

@@ -16,7 +16,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "每天用": ("report", "check", "add", "update", "ledger", "sites", "compare", "sheet"),
     "数据": ("new", "import", "fetch", "split", "ways", "template", "undo", "seal"),
     "方案": ("plans", "scenarios", "scenario", "parcels", "checkup", "programme", "provision", "links", "stress"),
-    "出图": ("map", "atlas", "slides", "word", "public", "dxf"),
+    "出图": ("map", "atlas", "slides", "word", "public", "dxf", "gpkg"),
     "高级": ("batch", "receipt", "robustness", "rules", "notebook", "notebooks", "docs"),
 }
 #: Wider than this, a line is hard to read; narrower, nothing can be laid out.

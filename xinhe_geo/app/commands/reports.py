@@ -13,20 +13,36 @@ from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
 from ...maps import renewal_in_words
-from ...report import LEDGER_BOOK, brief, state_of, write_comparisons, write_ledger, write_worst
+from ...report import LEDGER_BOOK, Asked, brief, sides_of, state_of, write_comparisons, write_ledger, write_worst
 from ...report import receipt as write_receipt
 from ..batch import Tick
 from ..batch import batch as run_batch
 from ..notebook import run_notebook as run_book
 from ..site import build_site
 from ..suite import copy_notebooks
-from .console import ERR, OUT, PARTLY, Lang, Since, grid, message, opened, replacing, shown_path, watched
+from .console import (
+    ERR,
+    OUT,
+    PARTLY,
+    Against,
+    Lang,
+    Plan,
+    Since,
+    WithConflicts,
+    Year,
+    grid,
+    message,
+    opened,
+    replacing,
+    shown_path,
+    watched,
+)
 
 
 def report(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output"),
-    year: Annotated[int | None, typer.Option("--year", help="哪一年的状态")] = None,
+    year: Year = None,
     planned: Annotated[bool, typer.Option("--planned", help="到期的规划设施也算开放")] = False,
     communities: Annotated[int | None, typer.Option("--communities", help="用哪一年的社区名录")] = None,
     preset: Annotated[
@@ -39,18 +55,32 @@ def report(
     suggest: Annotated[
         bool, typer.Option("--suggest", help="给每一项没做到的目标都测算新增一处放在哪里；省略只测算短板突出的一项")
     ] = False,
+    plan: Plan = None,
+    against: Against = None,
+    with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
     with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出报告")
-        if year is not None or planned or communities is not None:
+        if planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        lead = brief(district, out, preset=preset, since=since, progress=tell, processes=2, lang=lang, suggest=suggest)
+        sides = sides_of(district, Asked(plan, against, year, with_conflicts))
+        lead = brief(
+            sides.district,
+            out,
+            preset=preset,
+            since=since,
+            progress=tell,
+            processes=2,
+            lang=lang,
+            suggest=suggest,
+            against=sides.against,
+        )
         if plans:
             with speaking(lang):
                 write_comparisons(district, out, rules=preset, progress=tell)
-            write_worst(district, lead, out, progress=tell)
+            write_worst(sides.district, lead, out, progress=tell)
     with speaking(lang):
         parcels = renewal_in_words(district)
     if parcels and (out / "meeting.html").is_file():

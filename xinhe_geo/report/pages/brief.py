@@ -13,10 +13,11 @@ import pandas as pd
 
 from ...access import rests_on
 from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, word
-from ...district import walker_name
+from ...district import place_title, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
     DEMONSTRATION_TEXT,
+    MARKS_STYLE,
     bars,
     curves,
     figure_of,
@@ -31,10 +32,12 @@ from ...maps import Bar as ChartBar
 from ...maps import Line as ChartLine
 from ..files import is_as_written, put_over
 from ..record import RECORD, read_run
+from ..story.change import Change
 from ..story.front import TOLD_AT
 from ..story.records import Figure, Goal, Line, WalkTold
 from ..story.story import Story
 from ..workbook import foot
+from .change import concluded
 from .receipts import OF_BRIEF
 from .registry import Page
 from .shell import followed, heads, html_page, receipt_line, scrolled, warning
@@ -65,7 +68,8 @@ def brief_page(
         What changed since an earlier run.
     """
     e, district = html.escape, story.district
-    style = tone_style() + (web_file(ENGLISH_STYLE) if language() == "en" else "")
+    styles = [tone_style(), *([MARKS_STYLE] if story.change is not None else [])]
+    styles += [web_file(ENGLISH_STYLE)] if language() == "en" else []
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""
@@ -84,7 +88,7 @@ def brief_page(
         lists,
         crs_label(district.crs),
     )
-    heading = say("{0} 公共服务设施覆盖简报", district.name)
+    heading = say("{0} 公共服务设施覆盖简报", place_title(district))
     there = {page.file for page in pages} | {m["file"] for m in drawn}
     body = f"""<header>
 <h1>{e(heading)}</h1>
@@ -105,6 +109,7 @@ def brief_page(
 </section>
 <section class="annex" id="annex">
 <h2 class="part">{say("附件")}</h2>
+{"" if story.change is None else _changed(story.change)}
 {"" if changed is None else since_section(changed)}
 {_heat(story, there)}
 {_curves(story)}
@@ -117,7 +122,14 @@ def brief_page(
 </section>
 </main>
 <footer><p>{e(foot(district))}</p></footer>"""
-    return marked(html_page(heading, style, body))
+    return marked(html_page(heading, "".join(styles), body))
+
+
+def _changed(change: Change) -> str:
+    """What a plan changes, and where all of it stands."""
+    names = html.escape(say("{0} 与 {1}", *change.names))
+    more = f'<p class="line"><a href="compare.html">{say("方案前后：每个指标、小区、设施和地图")}</a></p>'
+    return f"<section><h2>{names}</h2><p>{html.escape(change.people)}</p>{more}</section>{concluded(change)}"
 
 
 # --- the first page --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core import SCRIPT, marked, per_cent, say, speaking, title
-from ...district import District, kind_name, walker_name
+from ...district import District, kind_name, place_title, walker_name
 from ...ledger import (
     CIRCLE_MIN,
     COLOURS,
@@ -105,7 +105,7 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
     line = say("{0} 个社区（{1} 年名录）　数据年份：{2}", len(overview), district.list_year, district.year)
     empty = f"<p>{say('数据不足：没有社区界（layers.communities）')}</p>"
     mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
-    heading = f"{district.name} {say('一社区一页')}"
+    heading = f"{place_title(district)} {say('一社区一页')}"
     body = f"""<header>
 <h1>{e(heading)}</h1>
 <p class="line">{line}{rest}　<a href="ledger.html">{say("规划目标落实核对表")}</a></p>

@@ -10,7 +10,7 @@ import shapely
 
 from ...access import audit, rests_on
 from ...core import crs_label, marked, per_cent, say, title, word
-from ...district import District, kind_name
+from ...district import District, kind_name, place_title
 from ..workbook import foot
 from .shell import heads, html_page, scrolled, warning
 
@@ -23,7 +23,7 @@ ROWS = 15
 def ground_page(district: District, picture: str) -> str:
     """Return the page; `picture` is its map (markup)."""
     e = html.escape
-    heading = say("{0} 街道和设施概况", district.name)
+    heading = say("{0} 街道和设施概况", place_title(district))
     note = say("没有小区图层，算不了任何覆盖率")
     add = say(
         "下一步：补上住的地方。有人口表：import 或 fetch 时加 --homes 人口表.csv（列 id、lon、lat、people）；有小区图层：add 文件 --to 街道目录 --layer homes。"

@@ -8,7 +8,6 @@ and pages that load nothing.
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,12 +22,10 @@ from ...core import (
     EnvironmentProblem,
     ScenarioError,
     SourceError,
-    amount,
     as_typed,
     growing,
     language,
     named_by_homes,
-    per_cent,
     read_layer,
     refuse_uncleared,
     say,
@@ -37,15 +34,17 @@ from ...core import (
 )
 from ...core import title as column_title
 from ...district import District, Scenario, scenarios, steps
-from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE, diverging_bar
+from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..story.change import LIVING, Change, GoalRow, few_names, side_by_side
+from ..states import State, state_of
+from ..story.change import Change, few_names, side_by_side
 from ..sums import abouts, of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
+from .change import concluded, demonstration_mark
 from .receipts import OF_CHANGE, receipts_page
 from .shell import followed, heads, page_text, receipt_line, scrolled, table_html
 
@@ -74,40 +73,6 @@ _EFFECT_NAMES = {
     "homes_lose": "受影响小区",
     "code": "编号",
 }
-
-
-class State(NamedTuple):
-    """A state of a district, and what it is called."""
-
-    district: District
-    label: str
-
-
-def state_of(district: District, name: str | None, *, year: int | None = None, with_conflicts: bool = False) -> State:
-    """
-    Return a state of a district and what it is called.
-
-    Parameters
-    ----------
-    name
-        A scenario of the folder, a TOML file, or None: the district as it is.
-    year
-        The year it stands for where the scenario names none; None keeps the district's.
-    with_conflicts
-        Carry out a scenario that contradicts the district (see `conflicts`); its label then says so.
-
-    Raises
-    ------
-    UnknownNameError, ScenarioError
-        No such scenario, or one that cannot be carried out, or has conflicts.
-    """
-    if name is None:
-        state = district if year is None else district.at(year, planned=district.with_planned)
-        return State(state, say("现状（{0} 年）", state.year))
-    plan = district.scenario(name)
-    plan = plan if year is None or plan.year is not None else plan.at(year)
-    after = plan.on(district, with_conflicts=with_conflicts)
-    return State(after, say("{0}（{1} 年）", after.manifest["scenario"], after.year))
 
 
 def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.DataFrame, str]]:
@@ -346,18 +311,23 @@ def write_comparison(
     refuse_foreign(Path(to), COMPARISON_FILES)
     pair = Comparison.of(before.district, after.district, rules)
     with added_to(Path(to)) as folder:
-        return _write_comparison(pair, (before.label, after.label), folder, progress or (lambda _: None), back)
+        return comparison_files(Change(pair), (before.label, after.label), folder, progress, back=back)
 
 
-def _write_comparison(
-    pair: Comparison, names: tuple[str, str], folder: Path, tell: Progress, back: str | None
+def comparison_files(
+    change: Change,
+    names: tuple[str, str],
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    back: str | None = None,
 ) -> pd.DataFrame:
-    """Write the files of a comparison into a folder of their own; return the one-page table."""
+    """Write the files of a comparison into a folder; return the one-page table. Parameters as in `write_comparison`."""
+    pair, tell = change.pair, progress or (lambda _: None)
     e, old, lang = html.escape, pair.before.district, language()
     tell(say("计算两边的覆盖、人数和目标"))
     sheets = comparison(pair)
     links: dict[str, str] = {}
-    change = Change(pair)
     for rule, label in change.drawn.items():
         tell(say("画地图：{0}", label))
         files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
@@ -378,55 +348,10 @@ def _write_comparison(
     nav += f'　<a href="{OF_CHANGE}">{say("每个数的算式")}</a>'
     heading, options = say("{0} 与 {1}", *names), say(" --plan 方案")
     write_text(folder / OF_CHANGE, receipts_page(old, of_change(change), heading, options))
-    body = _concluded(change) + listed + body + receipt_line(options)
+    body = concluded(change) + listed + body + receipt_line(options)
     page = page_text(old, heading, nav, body, style=MARKS_STYLE)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
-
-
-def _concluded(change: Change) -> str:
-    """Return what a comparison comes to: sentences, who stays, moves and comes, and a bar for each goal."""
-    e, goals = html.escape, change.goals
-    told = "".join(f"<li>{followed(e(said.text), OF_CHANGE, said.about)}</li>" for said in change.verdict)
-    told = f'<ul class="verdict">{told}</ul>' if told else f"<p>{say('没有可以评判的目标。')}</p>"
-    people = ""
-    if change.living:
-        cells = "".join(
-            f'<td class="n">{followed(amount(group.number), OF_CHANGE, LIVING)}</td>' for group in change.living
-        )
-        names = [group.label for group in change.living]
-        people = scrolled(heads(names, range(len(names))), f"<tr>{cells}</tr>", "short")
-        people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
-    rows = "".join(_goal_row(row, change.longest) for row in goals.itertuples())
-    names = [say("目标"), column_title("之前"), column_title("之后"), say("降低 ← → 提高")]
-    names += [column_title("变化（百分点）"), column_title("净增（按本指标）")]
-    table = scrolled(heads(names, (1, 2, 4, 5)), rows) if rows else ""
-    if (goals["tone"] == "others").any():
-        table += f'<p class="small">{say("空心：居民走得到的没有变，份额只因人口迁入或迁出而变")}</p>'
-    mark = _mark(change.pair.after.district)
-    return f"<section><h2>{say('结论')}{mark}</h2>{told}{people}<h3>{say('各项目标')}</h3>{table}</section>"
-
-
-def _goal_row(row: GoalRow, longest: float) -> str:
-    """Return the row of a goal: both shares, a bar, what lies between them, whom it serves more; each figure can be followed."""
-
-    def figure(text: str) -> str:
-        return followed(html.escape(text), OF_CHANGE, row.code) if re.search(r"\d", text) else html.escape(text)
-
-    before, after = (figure(per_cent(share, unknown="—")) for share in (row.before, row.after))
-    points = f'<td class="n">{figure(signed(row.points))}</td>'
-    if row.tone == "unknown":
-        points = f'<td class="unknown">{say("数据不足")}</td>'
-    return (
-        f'<tr><td>{html.escape(row.label)}</td><td class="n">{before}</td><td class="n">{after}</td>'
-        f'<td class="diverging">{diverging_bar(row.points, longest, hollow=row.tone == "others")}</td>'
-        f'{points}<td class="{row.tone}">{figure(row.net_text)}</td></tr>'
-    )
-
-
-def _mark(district: District) -> str:
-    """Return the mark that stands in every figure of a demonstration."""
-    return f'<span class="mark">{say("演示数据")}</span>' if district.is_demonstration else ""
 
 
 def _matrix(plans: Mapping[str, _Planned], sums: Mapping[str, str]) -> str:
@@ -444,7 +369,7 @@ def _matrix(plans: Mapping[str, _Planned], sums: Mapping[str, str]) -> str:
     note = say(
         "各方案与同一年没有它的情形相比：按目标自己的分母净增，括号里是百分点（净增为 0 的，份额只因人口迁入或迁出而变）；“—”为没有变化"
     )
-    mark = _mark(next(iter(plans.values())).pair.after.district)
+    mark = demonstration_mark(next(iter(plans.values())).pair.after.district)
     return f'<section><h2>{say("方案一览")}{mark}</h2>{body}<p class="small">{note}</p></section>'
 
 
@@ -558,7 +483,7 @@ def write_comparisons(
         with added_to(folder) as fresh:
             head = say("方案 {0}/{1} {2}：", number, len(names), labels[1])
             tell = partial(_said, progress or (lambda _: None), head)
-            _write_comparison(pair, labels, fresh, tell, "../../plans.html")
+            comparison_files(Change(pair), labels, fresh, tell, back="../../plans.html")
     if names:
         refuse_foreign(Path(to), PLANS_FILES)
         _write_plans(district, Path(to), plans, progress)

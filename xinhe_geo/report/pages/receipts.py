@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from ...core import SCRIPT, marked, say, web_file
-from ...district import District
+from ...district import District, place_title
 from ..sums import Sum, Sums
 from ..workbook import foot
 from .shell import html_page, receipt_line
@@ -116,7 +116,7 @@ def _data(district: District, sums: Sums, homes: Mapping[str, str]) -> str:
     also = [{"figure": about, **_lean(one, homes)} for about, own in sums.items() for one in own]
     inputs = {str(layer): row["sha256"] for layer, row in district.files.iterrows()}
     told = {
-        "label": district.name,
+        "label": place_title(district),
         "how": "stated",
         "printed": [],
         "inputs": inputs,

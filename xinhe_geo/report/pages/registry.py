@@ -10,7 +10,7 @@ import pandas as pd
 
 from ... import maps
 from ...core import say, speaking
-from ...district import District
+from ...district import District, place_title
 from ...ledger import canonical, spoken
 from ..story.story import Story
 from ..sums import joined, of_ledger, of_steps, of_story
@@ -64,13 +64,13 @@ def _meeting(shown: Shown) -> str | None:
 def _receipts(shown: Shown) -> str | None:
     if shown.story is None:
         return None
-    heading = say("{0} 简报的算式", shown.district.name)
+    heading = say("{0} 简报的算式", place_title(shown.district))
     return receipts_page(shown.district, joined(of_story(shown.story), of_steps(shown.story)), heading)
 
 
 def _ledger_receipts(shown: Shown) -> str:
     with speaking(spoken(shown.table)):
-        heading = say("{0} 核对表的算式", shown.district.name)
+        heading = say("{0} 核对表的算式", place_title(shown.district))
         return receipts_page(shown.district, of_ledger(shown.district, canonical(shown.table)), heading)
 
 

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
-import shapely
 
 from ...core import amount, named_by_homes, refuse_uncleared, told, write_bytes
-from ...district import District
+from ...district import District, place_title
 from ...maps import (
     COMPLETENESS,
     GAPS,
@@ -36,7 +34,8 @@ from ...maps import (
 from ...report import Story, added_to, analyse, refuse_foreign
 from . import carto
 from .carto import Column
-from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper, pdf_bytes, png_bytes
+from .page import SIZES, UNITS, Box, Columns, Frame, Paper, pdf_bytes, png_bytes
+from .parcel_sheet import locator, parcel_page
 from .sheet import (
     USUAL,
     Format,
@@ -66,6 +65,7 @@ def atlas(
     form: Format = USUAL,
     figures: bool = False,
     preset: str = "plan",
+    against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """
@@ -81,6 +81,8 @@ def atlas(
         Write every page as a PNG of 300 dots per inch too.
     preset
         "plan", "td1063" or "elderly".
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def atlas(
     refuse_uncleared(district.manifest, "写出图册")
     t, say = wording(form.lang), progress or (lambda _: None)
     refuse_foreign(Path(to), (ATLAS,))
-    story = Story(analyse(district, preset=preset, progress=say))
+    story = Story(analyse(district, preset=preset, progress=say), against=against)
     pictures: list[str] = []
 
     def leaves(folder: Path) -> Iterator[Paper]:
@@ -110,7 +112,7 @@ def atlas(
             yield page
 
     with added_to(Path(to)) as folder:
-        write_bytes(folder / ATLAS, pdf_bytes(leaves(folder), f"{district.name} {t['atlas']}"))
+        write_bytes(folder / ATLAS, pdf_bytes(leaves(folder), f"{place_title(district, form.lang)} {t['atlas']}"))
     return [Path(to) / name for name in (ATLAS, *pictures)]
 
 
@@ -121,13 +123,17 @@ def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
     i, shown = 0, [*fixed, *(goal.rule for goal in story.goals if goal.share.known)]
     for i, what in enumerate(shown, 1):
         own = replace(form, number=f"{i:02d}")
-        for page in theme_pages(district, what, own, results=story.analysis, whole=what == GAPS):
+        for page in theme_pages(story, what, own, whole=what == GAPS):
             yield str(named[what]), page
     if district.communities is None or district.homes is None:
         return
     for code, name in district.layers["communities"]["name"].items():
         i += 1
         yield str(name), community_page(story, str(code), replace(form, number=f"{i:02d}"))
+    if story.against is not None and district.parcels is not None:
+        for parcel, name in district.parcels["name"].items():
+            i += 1
+            yield str(name), parcel_page(story, str(parcel), replace(form, number=f"{i:02d}"))
 
 
 # --- the sheet ----------------------------------------------------------------------------------------------------------
@@ -143,7 +149,7 @@ def community_page(story: Story, code: str, form: Format) -> Paper:
     inset = Frame(frame.right - _KEY_MAP[0] - 8, frame.bottom - _KEY_MAP[1] - 8, *_KEY_MAP)
     room = (inset.left - 6, inset.top - 6, frame.right, frame.bottom)
     ground = carto.draw_map(paper, frame, scene, keep_free=[room])
-    _key_map(paper, inset, district, code)
+    locator(paper, inset, district, district.layers["communities"].loc[[code]].geometry)
     left = frame.right + 16
     column = Column(paper, left, frame.top, paper.width - _MARGIN - left, frame.bottom)
     cells = title_cells(district, scene, ground.denominator, form)
@@ -172,14 +178,20 @@ def _community_scene(story: Story, code: str, lang: str) -> Scene:
         first = scene.themes[0]
         mode = _own_mode(first.modes[0], district, code, lang)
         theme = replace(
-            first, title=f"{district.name} · {name}", lines=lines, modes=[mode], kinds=shown, notes=[], facts=[]
+            first,
+            title=f"{place_title(district, lang)} · {name}",
+            lines=lines,
+            modes=[mode],
+            kinds=shown,
+            notes=[],
+            facts=[],
         )
     bounds = tuple(float(v) for v in area.total_bounds)
     whole: Box = (bounds[0], bounds[1], bounds[2], bounds[3])
     off = [x for x in scene.off if x != "gates"]
     return replace(
         scene,
-        title=f"{district.name} · {name}",
+        title=f"{place_title(district, lang)} · {name}",
         lines=lines,
         layers=layers,
         bounds=whole,
@@ -224,27 +236,6 @@ def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
     return replace(
         mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
     )
-
-
-def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
-    """Draw where in the district the community lies."""
-    communities = district.layers["communities"]
-    whole = district.layers.get("district", communities)
-    west, south, east, north = whole.total_bounds
-    scale = min((frame.width - 12) / (east - west), (frame.height - 12) / (north - south))
-    x0 = frame.left + frame.width / 2 - (west + east) / 2 * scale
-    y0 = frame.top + frame.height / 2 + (south + north) / 2 * scale
-
-    def put(shapes: gpd.GeoSeries, look: Look) -> None:
-        moved = shapely.transform(
-            np.asarray(shapes.array), lambda p: np.column_stack([x0 + p[:, 0] * scale, y0 - p[:, 1] * scale])
-        )
-        paper.areas(moved, look)
-
-    paper.rectangle(frame, fill=carto.SHEET, line="#555555")
-    put(whole.geometry, Look("#efeae0", carto.MARK, 1.4))
-    put(communities.geometry, Look(line="#a59a91", width=0.6))
-    put(communities.loc[[code]].geometry, Look(carto.MARK))
 
 
 def _minutes(value: float, lang: str) -> str:

@@ -74,8 +74,12 @@ class Ground(Room):
 # --- the map ----------------------------------------------------------------------------------------------------------
 
 
-def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] = ()) -> Ground:
-    """Draw a scene into a frame, with scale bar and north arrow; no names and symbols where something else is to lie."""
+def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] = (), *, small: bool = False) -> Ground:
+    """
+    Draw a scene into a frame, with scale bar and north arrow; no names and symbols where something else is to lie.
+
+    `small`: a map beside a larger one, whose north is the same: without bar and arrow.
+    """
     ground = Ground(paper, frame, scene.crs, scene.bounds)
     off = hidden(scene)
     theme, mode = shown_mode(scene)
@@ -95,7 +99,8 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
                 _draw_layer(ground, layer, layer.styles, layer.pick)
         if scene.mark:
             _watermark(paper, frame, scene.mark)
-        _reserve_corners(ground)
+        if not small:
+            _reserve_corners(ground)
         for box in keep_free:
             ground.take(box)
         own = {f"k-{k}" for k in theme.kinds} | {"gaps"} if theme else {"gaps"}
@@ -109,8 +114,9 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
         names.append(_draw_labels(ground, scene.labels, off, first=False))
         for write in (w for group in names for w in group):
             write()
-        _scale_bar(ground)
-        _north_arrow(ground, wording(scene.lang)["north"])
+        if not small:
+            _scale_bar(ground)
+            _north_arrow(ground, wording(scene.lang)["north"])
     paper.rectangle(frame, line="#555555")
     return ground
 

@@ -14,12 +14,13 @@ def write_brief(
     to: str | Path = "汇报.docx",
     *,
     preset: str = "plan",
+    against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the brief for a meeting as a Word document; all about it stands with `word.write_brief`."""
     with needing("office", "写 Word 简报"):
         from . import word
-    return word.write_brief(district, to, preset=preset, progress=progress)
+    return word.write_brief(district, to, preset=preset, against=against, progress=progress)
 
 
 def write_slides(
@@ -27,9 +28,10 @@ def write_slides(
     to: str | Path = "汇报.pptx",
     *,
     preset: str = "plan",
+    against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write slides for a meeting; all about them stands with `slides.slides`."""
     with needing("office", "写幻灯片"):
         from . import slides
-    return slides.slides(district, to, preset=preset, progress=progress)
+    return slides.slides(district, to, preset=preset, against=against, progress=progress)

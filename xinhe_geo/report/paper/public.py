@@ -30,9 +30,9 @@ from ...core import (
 )
 from ...district import MANIFEST, District
 from ...maps import COMPLETENESS, OVERVIEW, PARCELS, promised_rules, themes
-from ...report import added_to, analyse, refuse_foreign
+from ...report import Story, added_to, analyse, refuse_foreign
 from .page import pdf_bytes, png_bytes
-from .sheet import Format, check_size, file_name, refuse_public, theme_pages
+from .sheet import Format, check_size, file_name, refuse_plan, refuse_public, theme_pages
 
 __all__ = ["missing_on_sheets", "public"]
 
@@ -107,7 +107,7 @@ def public(
         for i, what in enumerate(dict.fromkeys(wanted), 1):
             title = str(known[what])
             say(f"画图 {title}")
-            (page,) = theme_pages(district, what, form, results=results, whole=False)
+            (page,) = theme_pages(Story(results), what, form, whole=False)
             name = f"{i:02d}-{file_name(title)}"
             write_bytes(folder / f"{name}.pdf", pdf_bytes([page], title))
             write_bytes(folder / f"{name}.png", png_bytes(page))
@@ -144,13 +144,11 @@ def _refuse(district: District) -> None:
         )
         for name, mark in secret_layers(district.manifest).items()
     ]
-    try:
-        refuse_public(district)
-    except DataError as error:
-        found += [Problem(**row) for row in error.problems.to_dict("records")]
-    if district.manifest.get("scenario"):
-        why = "方案是内部资料，不出公开版"
-        found.append(Problem("error", "district", MANIFEST, "", "scenario", why, "用没有套方案的街道目录出公开版"))
+    for refuse in (refuse_plan, refuse_public, refuse_plan):
+        try:
+            refuse(district)
+        except DataError as error:
+            found += [Problem(**row) for row in error.problems.to_dict("records")]
     if found:
         raise DataError(problems_table(found), district.name)
 

@@ -24,9 +24,12 @@ from ...core import (
     problems_table,
     refuse_leaving,
     refuse_uncleared,
+    say,
+    speaking,
     write_bytes,
 )
-from ...district import District, Named, meant, must_be_district
+from ...core import title as heading
+from ...district import MANIFEST, District, Named, meant, must_be_district
 from ...maps import (
     COMPLETENESS,
     OVERVIEW,
@@ -65,6 +68,7 @@ class Format:
     public: bool = False
     approval: str = ""
     number: str = ""
+    date: str = ""
 
     @property
     def fewer_than(self) -> int:
@@ -88,6 +92,8 @@ def sheet(
     approval: str = "",
     number: str = "",
     lang: str = "zh",
+    against: District | None = None,
+    date: str = "",
 ) -> list[Path]:
     """
     Draw one theme on one landscape page, in the house style of the maps.
@@ -100,7 +106,7 @@ def sheet(
         What `District.load` opened; it stays as it was.
     what
         "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or a rule, or
-        the kind it leads, by code, name or row; see `themes`.
+        the kind it leads, by code, name or row; see `themes`. A parcel, by its id or name: its drawing.
     to
         A file: ".pdf" gives vectors with the typeface inside, ".png" 300 dots per inch, a name without ending both.
     size
@@ -113,6 +119,10 @@ def sheet(
         审图号 and 图号 where they are known.
     lang
         "zh" or "en"; names stay as the data have them.
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
+    date
+        What stands in the title block of a parcel's drawing, as typed.
 
     Returns
     -------
@@ -132,10 +142,20 @@ def sheet(
     check_size(size)
     if public:
         refuse_leaving(district.manifest, "出公开版")
+        refuse_plan(district)
         refuse_public(district)
     refuse_uncleared(district.manifest, "写出图纸")
-    form, what = Format(size, lang, public, approval, number), theme_meant(district, what)
-    pages = theme_pages(district, what, form, show=show)
+    form, parcel = Format(size, lang, public, approval, number, date), parcel_asked(district, what)
+    what = "" if parcel else theme_meant(district, what)
+    with speaking(lang):
+        story = Story(Analysis.of(district), against=against)
+    if parcel:
+        from .parcel_sheet import parcel_page  # it is laid out with what stands here
+
+        if public:
+            raise _internal(district, "parcels", "地块是内部资料，不出公开版", "换一张图出公开版")
+        return _write_pages([parcel_page(story, parcel, form)], Path(to), parcel)
+    pages = theme_pages(story, what, form, show=show, alone=against is None)
     return _write_pages(pages, Path(to), str(themes(district, lang)[what]))
 
 
@@ -165,6 +185,32 @@ def refuse_public(district: District) -> None:
         raise DataError(problems_table(found), district.name)
 
 
+def refuse_plan(district: District) -> None:
+    """
+    Stop a public edition of a plan.
+
+    Raises
+    ------
+    DataError
+        A plan has been carried out on the district.
+    """
+    if district.manifest.get("scenario"):
+        raise _internal(district, "scenario", "方案是内部资料，不出公开版", "用没有套方案的街道目录出公开版")
+
+
+def _internal(district: District, what: str, why: str, remedy: str) -> DataError:
+    return DataError(problems_table([Problem("error", "district", MANIFEST, "", what, why, remedy)]), district.name)
+
+
+def parcel_asked(district: District, what: Named) -> str:
+    """Return the id of the parcel that is asked for by its id or name; "" where none is called so, or a theme is."""
+    parcels = district.layers.get("parcels")
+    if parcels is None or not isinstance(what, str) or what in themes(district).index:
+        return ""
+    names = {str(name): str(key) for key, name in parcels["name"].items() if isinstance(name, str)}
+    return what if what in parcels.index else names.get(what, "")
+
+
 def check_size(size: str) -> None:
     """Stop where no paper is called so."""
     if size not in SIZES:
@@ -175,24 +221,20 @@ def check_size(size: str) -> None:
 
 
 def theme_pages(
-    district: District,
-    what: str,
-    form: Format,
-    *,
-    show: str = "minutes",
-    results: Analysis | None = None,
-    whole: bool = True,
+    story: Story, what: str, form: Format, *, show: str = "minutes", whole: bool = True, alone: bool = False
 ) -> list[Paper]:
     """
     Return one theme as a page, and (`whole`) the gaps it has no room for as further ones.
 
-    `results` of `report.analyse` spare computing it again; other parameters as in `sheet`.
+    Parameters as in `sheet`; the story is in the language of `form`. `alone`: nothing else is drawn of it, so that only what this
+    theme needs is worked out.
     """
+    district = story.district
     what = theme_meant(district, what)
+    results = None if alone else story.analysis
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
     scene = _for_public(district, scene) if form.public else scene
-    told = Told(Story(results or Analysis(district, lang=form.lang)), what)
-    return _pages(scene, form, told, whole=whole)
+    return _pages(scene, form, Told(story, what), whole=whole)
 
 
 def theme_meant(district: District, what: Named) -> str:
@@ -227,6 +269,7 @@ def _pages(scene: Scene, form: Format, told: Told, *, whole: bool = True) -> lis
     cells = title_cells(district, scene, ground.denominator, form)
     last.bottom = title_block(paper, last, frame.bottom, cells) - 10
     below = carto.legend_height(last, scene, ground.zoom) if first is last else 0.0
+    _change_table(first, told, form.lang)
     if told.what == OVERVIEW:
         _zone_table(last, story, form)
         _kind_table(first, story, form.lang, below)
@@ -291,7 +334,9 @@ def _split(paper: Paper, size: str, bounds: Sequence[float]) -> tuple[Frame, lis
 def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
     """Write title, marks, and how the numbers were made."""
     left = paper.width - _MARGIN - sum(span(words, 14) + 28 for _, words in badges) + 10
-    paper.words(_MARGIN, 34, cut(title, 27, left - _MARGIN - 10), Lettering(27, carto.INK, bold=True))
+    room = left - _MARGIN - 10
+    size = next((size for size in range(27, 15, -1) if span(title, size) <= room), 16)  # a plan's title is long
+    paper.words(_MARGIN, 34, cut(title, size, room), Lettering(size, carto.INK, bold=True))
     for kind, words in badges:
         wide, dark = span(words, 14) + 18, kind == "demo"
         paper.rectangle(Frame(left, 20, wide, 26), fill=carto.MARK if dark else "", line=carto.MARK)
@@ -329,6 +374,25 @@ def _gap_table(column: Column, gaps: Layer, start: int, below: float, lang: str)
     column.bottom = bottom
     column.y += 5
     return start + done
+
+
+def _change_table(column: Column, told: Told, lang: str) -> None:
+    """Write what a plan changes: of the goal that the map is about, or of all that change."""
+    change = told.story.change
+    if change is None:
+        return
+    with speaking(lang):
+        shifts = [s for s in change.shifts if s.rule == told.what] or change.moved
+        column.text(say("{0} 与 {1}", *change.names), 14, bold=True)
+        column.text(change.people, 11, carto.QUIET, lines=4)
+        head = [heading(name) for name in ("任务", "之前", "之后", "净增（按本指标）")]
+        rows = [[s.label, s.before.text, s.after.text, s.net] for s in shifts]
+        strong = {(i, 3): carto.WARN for i, s in enumerate(shifts) if s.tone == "lose"}
+        column.skip(3)
+        column.table(Columns(head, (180, 50, 50, 84), (1, 2, 3), 11, most_lines=2), rows, strong=strong)
+        column.skip(3)
+        column.text(change.unmoved, 11, carto.QUIET)
+        column.skip(10)
 
 
 def _zone_table(column: Column, story: Story, form: Format) -> None:

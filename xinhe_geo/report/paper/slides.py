@@ -22,8 +22,8 @@ from pptx.util import Emu, Inches, Pt
 from ...access import rests_on
 from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District
-from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for
+from ...district import District, place_title
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for, themes
 from ...report import Goal, Promises, Story, analyse
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
@@ -57,6 +57,8 @@ _MAP_MM = (_MAP[0] * 25.4, _MAP[1] * 25.4)
 GROUPINGS, READABLE = ("community", "area", "zone"), range(2, 21)
 #: How many kinds that are out of reach are charted.
 LISTED = 12
+#: How many goals that a plan moves are charted.
+CHANGED = 10
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,12 @@ class _Bars:
 
 @told("写幻灯片", 5)
 def slides(
-    district: District, to: str | Path = SLIDES, *, preset: str = "plan", progress: Callable[[str], None] | None = None
+    district: District,
+    to: str | Path = SLIDES,
+    *,
+    preset: str = "plan",
+    against: District | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
     """
     Write slides for a meeting: the whole in one table, a page per promise, gaps, what would help, the ledger, what it rests on.
@@ -94,6 +101,8 @@ def slides(
         A .pptx file.
     preset
         "plan", "td1063" or "elderly".
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
     Returns
     -------
@@ -107,9 +116,10 @@ def slides(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    story = Story(analyse(district, preset=preset, progress=tell))
+    story = Story(analyse(district, preset=preset, progress=tell), against=against)
     deck = _Deck(district)
     deck.cover(story)
+    _change(deck, story)
     _whole(deck, story)
     tell(say("画地图"))
     for goal in story.goals:
@@ -158,7 +168,10 @@ class _Deck:
         line.line.color.rgb, line.line.width = _RGB.from_string(_MARK), Pt(2)
         number = len(self.show.slides)
         foot = say(
-            "{0}　数据年份 {1}　{2}", self.district.name, self.district.year, self.district.manifest.get("credit", "")
+            "{0}　数据年份 {1}　{2}",
+            place_title(self.district),
+            self.district.year,
+            self.district.manifest.get("credit", ""),
         )
         self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [_Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
@@ -279,7 +292,7 @@ class _Deck:
         """Add the first page."""
         district = self.district
         slide = self.page(
-            say("{0}公共服务设施步行可达评估", district.name),
+            say("{0}公共服务设施步行可达评估", place_title(district)),
             [say("本演示的每个数字见各页备注和 coverage.xlsx。"), rests_on(district)],
         )
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
@@ -294,13 +307,16 @@ class _Deck:
         if district.is_demonstration:
             lines += [_Line(say(DEMONSTRATION_TEXT), 22, _MARK, True), _Line(rests_on(district), 14)]
         self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, 4.6), lines)
-        self.map(slide, story, OVERVIEW, say("{0}现状总图", district.name), left=7.23)
+        self.map(slide, story, OVERVIEW, str(themes(district, language())[OVERVIEW]), left=7.23)
 
     def save(self) -> bytes:
         """Return the presentation."""
         show = self.show
         return document_bytes(
-            show.save, show.core_properties, say("{0}公共服务设施步行可达评估", self.district.name), self.district.year
+            show.save,
+            show.core_properties,
+            say("{0}公共服务设施步行可达评估", place_title(self.district)),
+            self.district.year,
         )
 
 
@@ -337,6 +353,28 @@ def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: 
 
 
 # --- pages --------------------------------------------------------------------------------------------------------------
+
+
+def _change(deck: _Deck, story: Story) -> None:
+    """What a plan changes, where the state is one of a plan."""
+    change = story.change
+    if change is None:
+        return
+    said = [sentence.text for sentence in change.verdict]
+    title = say("{0} 与 {1}：{2}", *change.names, say("；").join(said[:1]) or say("没有可以评判的目标。"))
+    slide = deck.page(title, [change.people, *said, rests_on(deck.district)])
+    deck.text(
+        slide,
+        Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH),
+        [_Line(t, 13) for t in (change.people, *said[1:], change.unmoved) if t],
+    )
+    known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
+    if known:
+        sides = dict(
+            zip(change.names, ([s.before.plotted for s in known], [s.after.plotted for s in known]), strict=True)
+        )
+        bars = _Bars(say("变了的目标"), [s.label for s in known], sides, colours=("B99A7C", "3F97A3"))
+        deck.bars(slide, Frame(_LEFT, _TOP, 7.4, _HIGH), bars)
 
 
 def _whole(deck: _Deck, story: Story) -> None:

@@ -17,9 +17,9 @@ from docx.shared import Cm, Pt, RGBColor
 from ...access import rests_on
 from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District
+from ...district import District, place_title
 from ...ledger import bases_text
-from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
 from .office import TONGUES, document_bytes
 from .page import plain
@@ -40,7 +40,12 @@ _WIDTH = 16.6  # centimetres of text on an A4 page
 @told("写 Word 简报", 6)
 @named_by_homes
 def write_brief(
-    district: District, to: str | Path = BRIEF, *, preset: str = "plan", progress: Callable[[str], None] | None = None
+    district: District,
+    to: str | Path = BRIEF,
+    *,
+    preset: str = "plan",
+    against: District | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
     """
     Write the brief for a meeting as a Word document.
@@ -55,6 +60,8 @@ def write_brief(
         A .docx file.
     preset
         "plan", "td1063" or "elderly".
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
     Returns
     -------
@@ -68,9 +75,10 @@ def write_brief(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    story = Story(analyse(district, preset=preset, progress=tell))
+    story = Story(analyse(district, preset=preset, progress=tell), against=against)
     paper = _Document(district)
     _opening(paper, story)
+    _change(paper, story)
     _targets(paper, story)
     tell(say("画地图"))
     _standing(paper, story)
@@ -107,7 +115,7 @@ class _Document:
         ):
             _set_style(self.file.styles[name], face, size)
         head = section.header.paragraphs[0]
-        _run(head, say("{0}公共服务设施步行可达评估", district.name), 9, _QUIET)
+        _run(head, say("{0}公共服务设施步行可达评估", place_title(district)), 9, _QUIET)
         badges = badges_of(district, district.is_demonstration, language())
         _run(head, say("　") + say("　").join(words for _, words in badges), 9, _MARK)
         foot = section.footer.paragraphs[0]
@@ -184,7 +192,7 @@ class _Document:
 
     def save(self) -> bytes:
         """Return the document."""
-        title = say("{0}公共服务设施步行可达评估", self.district.name)
+        title = say("{0}公共服务设施步行可达评估", place_title(self.district))
         return document_bytes(self.file.save, self.file.core_properties, title, self.district.year)
 
 
@@ -242,7 +250,7 @@ def _field(paragraph: Paragraph, code: str) -> None:
 
 def _opening(paper: _Document, story: Story) -> None:
     district, tally = paper.district, story.tally
-    paper.title(say("{0}公共服务设施步行可达评估", district.name))
+    paper.title(say("{0}公共服务设施步行可达评估", place_title(district)))
     lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
     preset, crs = preset_text(district, story.analysis.preset), crs_label(district.crs)
     paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, crs))
@@ -253,6 +261,25 @@ def _opening(paper: _Document, story: Story) -> None:
     paper.text(say(told, tally.promised, tally.whole, tally.short, unknown), bold=True)
     for goal in story.worst[:4]:
         paper.text(say("{0}：{1} {2}", goal.label, goal.headline, goal.mark), bullet=True)
+
+
+def _change(paper: _Document, story: Story) -> None:
+    """What a plan changes, where the state is one of a plan."""
+    change = story.change
+    if change is None:
+        return
+    paper.heading(say("方案前后：{0} 与 {1}", *change.names))
+    paper.text(say("{0}。", change.people))
+    for sentence in change.verdict:
+        paper.text(sentence.text, bullet=True)
+    if change.moved:
+        paper.table(
+            say("变了的目标；{0}", change.unmoved) if change.unmoved else say("变了的目标"),
+            [column("任务"), column("之前"), column("之后"), column("变化（百分点）"), column("净增（按本指标）")],
+            [[s.label, s.before.text, s.after.text, s.points, s.net] for s in change.moved],
+            (6.6, 2, 2, 2.6, 3.4),
+            right=(1, 2, 3, 4),
+        )
 
 
 def _targets(paper: _Document, story: Story) -> None:
@@ -281,7 +308,7 @@ def _targets(paper: _Document, story: Story) -> None:
 def _standing(paper: _Document, story: Story) -> None:
     district = paper.district
     paper.heading(say("二、现状多少"))
-    _figure(paper, story, OVERVIEW, say("{0}现状总图", district.name))
+    _figure(paper, story, OVERVIEW, str(themes(district, language())[OVERVIEW]))
     paper.table(
         say("现状，三种算法并列"),
         [column("任务"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ...access import attached_anew
-from ...core import amount, say
-from ...district import District, rule_name
+from ...core import amount, say, signed
+from ...district import District, rule_name, state_name
 from ...maps import promised_among
 from ..analysis import Comparison
-from .records import GOALS
+from .records import GOALS, Shift, share
 
 #: Smaller changes of a share, of minutes, of people are rounding.
 SHARE, MINUTES, PEOPLE = 5e-5, 0.05, 0.5
@@ -103,6 +103,45 @@ class Change:
         rank = pd.Series(tone).map({"gain": 0, "others": 1, "same": 2, "unknown": 3, "lose": 4}).to_numpy()
         order = np.lexsort((-np.nan_to_num(moved), rank))
         return table.assign(tone=tone).iloc[order]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two states are called."""
+        return state_name(self.pair.before.district), state_name(self.pair.after.district)
+
+    @cached_property
+    def shifts(self) -> tuple[Shift, ...]:
+        """What each promised rule comes to before and after, in the digits of a `Goal`; in the order of `goals`."""
+        return tuple(
+            Shift(
+                str(row.Index),
+                row.label,
+                share("before", str(row.Index), row.before),
+                share("after", str(row.Index), row.after),
+                signed(row.points) if np.isfinite(row.points) else say("数据不足"),
+                row.net_text,
+                row.tone,
+            )
+            for row in self.goals.itertuples()
+        )
+
+    @property
+    def moved(self) -> tuple[Shift, ...]:
+        """Of these, what is another one after than before."""
+        return tuple(shift for shift in self.shifts if shift.tone not in ("same", "unknown"))
+
+    @property
+    def unmoved(self) -> str:
+        """How many goals are as before, and of how many nobody knows; "" where there are none."""
+        same, unknown = (sum(s.tone == tone for s in self.shifts) for tone in ("same", "unknown"))
+        told = [say("没有变化 {0} 项", same)] if same else []
+        return say("；").join([*told, *([say("数据不足 {0} 项", unknown)] if unknown else [])])
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it in lines of text: the two states, who lives there, each goal that moves, and how many do not."""
+        told = [say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net) for s in self.moved]
+        return [say("{0} 与 {1}", *self.names), self.people, *told, *([self.unmoved] if self.unmoved else [])]
 
     @cached_property
     def verdict(self) -> list[Said]:

@@ -108,6 +108,18 @@ class Goal(NamedTuple):
     timed: bool  # whether it is measured in minutes
 
 
+class Shift(NamedTuple):
+    """What a plan does to a goal: its share before and after, and what it gains in what it counts itself."""
+
+    rule: str
+    label: str
+    before: Figure
+    after: Figure
+    points: str  # percentage points, with their sign
+    net: str
+    tone: str  # gain, lose, same, others (only who comes or goes makes its share another), unknown
+
+
 class Part(NamedTuple):
     """How one community (area, zone) stands to a goal; `code` is "" for homes that are in none."""
 

@@ -11,8 +11,8 @@ import pandas as pd
 from ...core import speaking
 from ...district import District, kind_name
 from ...ledger import has_own_plan
-from ..analysis import Analysis, survey_first
-from . import evidence, front, goals, places, promises, steps
+from ..analysis import Analysis, Comparison, survey_first
+from . import change, evidence, front, goals, places, promises, steps
 from .records import (
     Conclusion,
     Curve,
@@ -51,16 +51,28 @@ class Story:
         Where new places would stand, by rule (`steps.suggested`); None: they are worked out for the goal that falls shortest.
     offices
         Who answers for a rule, as people have typed it.
+    against
+        Another state, which this one is held against: what was there before a plan, or another plan.
     """
 
     analysis: Analysis
     sites: Mapping[str, steps.Rows] | None = None
     offices: Mapping[str, str] = field(default_factory=dict)
+    against: District | None = None
 
     @property
     def district(self) -> District:
         """The district in that state."""
         return self.analysis.district
+
+    @cached_property
+    def change(self) -> change.Change | None:
+        """What differs from the state that this one is held against; None where it stands alone."""
+        if self.against is None:
+            return None
+        with speaking(self.analysis.lang):
+            before = Analysis.of(self.against, self.analysis.preset)
+        return change.Change(Comparison(before, self.analysis))
 
     # --- how are we doing ---
 
@@ -353,4 +365,5 @@ class Story:
         found += [gap.unserved for gap in self.gaps] + [row.living for row in self.lacking]
         found += [f for r in self.remedies for f in (r.gained, r.before, r.after)]
         found += [f for p in self.paces for f in (p.slower, p.usual, p.faster)]
+        found += [f for s in (self.change.shifts if self.change is not None else ()) for f in (s.before, s.after)]
         return tuple(found)

@@ -1,0 +1,204 @@
+"""Parcels on paper: what the page prints, the workbook's formulas give; plans beside each other conclude what their numbers say."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.formula import Tokenizer
+
+import xinhe_geo as xh
+from xinhe_geo.core.i18n import speaking, title
+from xinhe_geo.core.numbers import amount
+from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
+from xinhe_geo.report.parcel_book import BALANCE, GROUND, GROUPS, MONEY, PROMISED
+from xinhe_geo.report.story.parcels import CRITERIA, Option, Parcels, beaten_by, budget_name, concluded, topic_name
+
+# --- a small spreadsheet: what the formulas of the book come to, worked out from nothing but its inputs ------------------
+
+FUNCTIONS: dict[str, Any] = {
+    "SUM": lambda *own: sum(x for x in flat(own) if isinstance(x, int | float)),
+    "COUNT": lambda *own: sum(isinstance(x, int | float) for x in flat(own)),
+    "ROWS": len,
+    "MAX": lambda *own: max(flat(own)),
+    "COUNTIF": lambda own, what: sum(x == what for x in own),
+    "IF": lambda asked, yes, no: yes() if asked() else no(),
+}
+
+
+def flat(values: Any) -> Iterator[Any]:
+    for value in values:
+        yield from flat(value) if isinstance(value, list | tuple) else (value,)
+
+
+class Evaluated:
+    """A workbook whose formulas are worked out when a cell is asked for; what it has kept of its results is not looked at."""
+
+    def __init__(self, path: Path) -> None:
+        self.book = openpyxl.load_workbook(path, data_only=False)
+        self.known: dict[tuple[str, str], Any] = {}
+
+    def cell(self, sheet: str, at: str) -> Any:
+        if (sheet, at) not in self.known:
+            value = self.book[sheet][at].value
+            self.known[sheet, at] = self.worked_out(sheet, value) if str(value).startswith("=") else value
+        return self.known[sheet, at]
+
+    def reference(self, sheet: str, text: str) -> Any:
+        where, _, at = text.rpartition("!")
+        own = where.strip("'") or sheet
+        if ":" not in at:
+            return self.cell(own, at)
+        return [self.cell(own, c.coordinate) for row in self.book[own][at] for c in row]
+
+    def worked_out(self, sheet: str, formula: str) -> Any:
+        code, lazy = [], []
+        for token in Tokenizer(formula).items:
+            if token.type == "FUNC" and token.subtype == "OPEN":
+                name = token.value[:-1]
+                lazy.append(name == "IF")
+                code.append(f"F[{name!r}](" + ("lambda: " if name == "IF" else ""))
+            elif token.type == "FUNC":
+                lazy.pop()
+                code.append(")")
+            elif token.type == "SEP":
+                code.append(", lambda: " if lazy[-1] else ", ")
+            elif token.type == "OPERAND" and token.subtype == "RANGE":
+                code.append(f"R({token.value!r})")
+            elif token.type.startswith("OPERATOR"):
+                code.append({"=": "==", "<>": "!="}.get(token.value, token.value))
+            else:
+                code.append(token.value)
+        return eval("".join(code), {"F": FUNCTIONS, "R": lambda text: self.reference(sheet, text)})
+
+    def rows(self, name: str) -> list[list[Any]]:
+        sheet = self.book[title(name)]
+        return [[self.cell(sheet.title, c.coordinate) for c in row] for row in sheet.iter_rows(min_row=4)]
+
+
+def told(value: Any) -> str:
+    return "数据不足" if value in (None, "") else amount(float(value))
+
+
+@pytest.fixture(scope="module")
+def bundled() -> xh.District:
+    return xh.District.load()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parcels")
+
+
+@pytest.fixture(scope="module")
+def story(bundled: xh.District, folder: Path) -> Parcels:
+    with speaking("zh"):
+        own = Parcels(bundled, bundled.scenario("sample-renewal"))
+        write_parcels(own, folder, only="sample-a")
+    return own
+
+
+@pytest.mark.slow
+def test_the_formulas_of_the_book_give_every_figure_of_the_page(story: Parcels, folder: Path) -> None:
+    with speaking("zh"):
+        check_book(story, folder)
+
+
+def check_book(story: Parcels, folder: Path) -> None:
+    page = html.unescape(re.sub(r"<[^>]+>", "\x1f", (folder / PARCELS_PAGE).read_text("utf-8")))
+    book, own = Evaluated(folder / PARCEL_BOOK), story.of("sample-a")
+    formulas = [c for s in book.book for row in s.iter_rows() for c in row if str(c.value).startswith("=")]
+    assert len(formulas) > 100
+    lines = {(row[1], row[2]): [told(v) for v in row[4:]] for row in book.rows(BALANCE)}
+    for account in own.accounts:
+        for line in account.lines:
+            assert tuple(lines[account.label, line.label]) == line.texts, (account.label, line.label)
+        for line in account.told:
+            assert all(f"\x1f{text}\x1f" in page for text in line.texts)
+    groups = {row[1]: [told(v) for v in row[2:]] for row in book.rows(GROUPS)}
+    for j, year in enumerate(own.bars):
+        assert [own_texts[j] for own_texts in groups.values()] == list(year.texts.values())
+    for total in own.money:
+        about = ["合计", budget_name(total.budget), topic_name(total.topic)]
+        ends = [tuple(r[4:6]) for r in book.rows(MONEY) if [r[3], r[1], r[2]] == about]
+        assert ends == [("", "") if math.isnan(total.low) else (total.low, total.high)]
+        assert total.text in page
+    tallied = {row[1]: row[3] for row in book.rows(PROMISED) if str(row[1]).endswith("（条）")}
+    assert sum(tallied.values()) == len(own.promised) == sum(own.tally.values())
+    lacks = [row[6] for row in book.rows(PROMISED) if not str(row[1]).endswith("（条）")]
+    assert [f"{amount(n)} 处" if n else "" for n in lacks] == [line.lacks for line in own.promised]
+    (ground,) = [row for row in book.rows(GROUND) if row[1] == "合计"]
+    assert f"{ground[4]:.2f} 公顷" in own.ground and f"{told(ground[5])} 个小区、{told(ground[2])} 人" in own.ground
+
+
+@pytest.mark.slow
+def test_another_input_gives_another_figure(story: Parcels, folder: Path) -> None:
+    """The formulas hang on the inputs: one more person who moves out is one less at the end, and one more who waits."""
+    book = Evaluated(folder / PARCEL_BOOK)
+    sheet = book.book[title(BALANCE)]
+    at = {row[2].value: row[4].coordinate for row in sheet.iter_rows(min_row=4) if row[1].value == "常住人口"}
+    before = {name: Evaluated(folder / PARCEL_BOOK).cell(sheet.title, at[name]) for name in at}
+    sheet[at["搬出"]] = before["搬出"] + 1
+    for name, change in (("年末在住", -1), ("累计搬出", 1), ("过渡中", 1), ("已还迁", 0)):
+        assert book.cell(sheet.title, at[name]) - before[name] == change
+
+
+@pytest.mark.slow
+def test_a_parcel_of_which_nobody_knows_anything_prints_what_is_to_be_filled_in(bundled: xh.District) -> None:
+    with speaking("zh"):
+        own = Parcels(bundled).of("wuchedi")
+        assert own.bars == () and own.accounts == () and own.stages == ()
+        assert all(total.text == "待填" and math.isnan(total.low) for total in own.money)
+        assert {line.text for line in own.plain if line.quantity in ("households", "people")} == {"待填"}
+        assert own.promised and all(line.told for line in own.promised)
+
+
+# --- plans beside each other -------------------------------------------------------------------------------------------
+
+
+def option(name: str, state: Any = "there", **values: float) -> Option:
+    """Return an option that is nowhere anything but where it is said."""
+    own = {**dict.fromkeys(CRITERIA, 0.0), **values}
+    return Option(name, name, state, own, {key: str(value) for key, value in own.items()}, "")
+
+
+def test_what_is_worse_in_everything_is_beaten_and_nothing_else() -> None:
+    a, b, c = option("a", gain=10, lose=5), option("b", gain=10, lose=7), option("c", gain=20, lose=9)
+    assert beaten_by([a, b, c]) == {"b": "a"}, "worse in one and nowhere better; c gains more"
+    assert beaten_by([a, option("same", gain=10, lose=5)]) == {}, "equal ones beat nobody"
+    assert beaten_by([a, option("d", gain=0, lose=9, missing=math.nan)]) == {}, "what is unknown of one decides nothing"
+    assert beaten_by([option("x", None, gain=99), b]) == {}, "what contradicts itself beats nobody"
+
+
+def test_the_conclusion_follows_from_the_numbers() -> None:
+    a, b, c = option("a", gain=10, lose=5), option("b", gain=10, lose=7), option("c", gain=20, lose=9)
+    with speaking("zh"):
+        assert concluded([a]) == "" and concluded([a, option("x", None)]) == ""
+        assert "不足以区分" in concluded([a, option("a2", gain=10, lose=5)])
+        assert concluded([a, b]).startswith("按表中各项，a不差于其余")
+        assert "各有长短" in concluded([a, c])
+        assert "可取舍的是a、c" in concluded([a, b, c])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nobody_that_is_beaten_is_needed_to_beat(seed: int) -> None:
+    """Whoever is left stands without those that are beaten, and at least one always is left."""
+    import random
+
+    draw = random.Random(seed)
+    options = [option(str(i), **{key: float(draw.randint(0, 2)) for key in CRITERIA}) for i in range(6)]
+    beaten = beaten_by(options)
+    left = [own for own in options if own.name not in beaten]
+    assert left and beaten_by(left) == {}
+    for own in options:
+        better = any(
+            all(s * o.values[k] >= s * own.values[k] for k, (_, s) in CRITERIA.items()) and o.values != own.values
+            for o in options
+        )
+        assert better == (own.name in beaten)

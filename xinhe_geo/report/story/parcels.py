@@ -1,0 +1,655 @@
+"""The story of renewal parcels: their ledger in words, who lives there year by year, what was promised, and plans beside each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, amount, per_cent, say, word
+from ...district import District, Scenario, cell, conflicts, home_parcels, kind_name, scenarios, state_name
+from ...renewal import (
+    ORIGINS,
+    STATUSES,
+    Course,
+    accounts,
+    capacity_by_year,
+    first_short,
+    money,
+    parcel_figures,
+    parcel_stages,
+    promises,
+    totals,
+)
+from ...renewal import parcels as parcels_of
+from ..analysis import Comparison
+from .change import PEOPLE, Change
+
+#: What is counted in a balance, and what its columns are called.
+COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
+FLOW_LABELS = {
+    "opening": "上年末在住",
+    "moved_out": "搬出",
+    "returned": "还迁",
+    "newcomers": "导入",
+    "other": "其他变动",
+    "closing": "年末在住",
+    "moved_total": "累计搬出",
+    "waiting": "过渡中",
+    "returned_total": "已还迁",
+    "elsewhere": "异地安置",
+    "cash": "货币离开",
+    "unsaid": "去向待填",
+}
+#: Who lives on a parcel, or did, in the order in which a bar is stacked.
+GROUP_LABELS = {
+    "stay": "留下的居民",
+    "back": "还迁",
+    "came": "导入人口",
+    "waiting": "过渡中",
+    "left": "已离开或去向待填",
+}
+#: Topics that are money.
+MONEY = ("cost", "receipt")
+#: What is told of a norm in a year.
+CAPACITY_LABELS = {"need": "需要", "there": "走得到的现有", "coming": "方案新增", "short": "本地块还缺"}
+
+
+class FigureLine(NamedTuple):
+    """A figure of the ledger: what it is, whose, its text (待填 where blank), its two ends, and who says so or could."""
+
+    quantity: str
+    topic: str  # a key of `TOPICS`
+    label: str
+    holder: str
+    text: str
+    low: float
+    high: float
+    unit: str
+    year: str
+    basis: str
+    who: str
+
+
+class StageLine(NamedTuple):
+    """A stage of the chain: when it was reached, with which share."""
+
+    label: str
+    date: str
+    share: str
+    who: str
+
+
+class PromiseLine(NamedTuple):
+    """A sentence of the plan, what it wants, and what has become of it."""
+
+    quote: str
+    wants: str
+    status: str  # a key of `STATUSES`
+    lacks: str
+    answers: str
+    numbers: tuple[float, float, float]  # wanted, there, coming; missing where it is about no facility
+
+    @property
+    def told(self) -> str:
+        """What has become of it, in words."""
+        return say(STATUSES[self.status])
+
+
+class FlowLine(NamedTuple):
+    """One line of a balance: its number in each year."""
+
+    code: str
+    label: str
+    values: tuple[float, ...]
+    texts: tuple[str, ...]
+
+
+class Account(NamedTuple):
+    """Whom a balance is about, and its lines."""
+
+    counted: str
+    holder: str
+    label: str
+    lines: tuple[FlowLine, ...]
+
+    @property
+    def told(self) -> tuple[FlowLine, ...]:
+        """Who is there at the end of each year, and whatever is not 0 in all of them."""
+        return tuple(line for line in self.lines if line.code == "closing" or any(value != 0 for value in line.values))
+
+
+class MoneyLine(NamedTuple):
+    """An amount: what for, of which year, its text (待填 where blank), its two ends, and whence it is."""
+
+    label: str
+    year: str
+    text: str
+    low: float
+    high: float
+    unit: str
+    origin: str
+
+
+class Total(NamedTuple):
+    """What is paid, or comes in, by one budget: its lines, and what they come to between which ends."""
+
+    budget: str  # a key of `BUDGETS`
+    topic: str  # cost or receipt
+    lines: tuple[MoneyLine, ...]
+    low: float
+    high: float
+    text: str
+
+
+class CapacityLine(NamedTuple):
+    """What the people of a parcel need by one norm, what there is, what comes and what lacks, in each year."""
+
+    label: str
+    unit: str
+    values: Mapping[str, tuple[float, ...]]  # by the keys of `CAPACITY_LABELS`, a number for each year
+    texts: Mapping[str, tuple[str, ...]]
+    told: str  # the first year that falls short; "" where none does
+
+
+class Year(NamedTuple):
+    """Who lives on a parcel at the end of a year and who has left it: a number per group of `GROUP_LABELS`; none where unknown."""
+
+    year: int
+    groups: Mapping[str, float]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The same in words."""
+        return {key: amount(value) for key, value in self.groups.items()}
+
+
+class Option(NamedTuple):
+    """One plan of a parcel beside others: what it comes to, in numbers that can be compared, and in words."""
+
+    name: str
+    label: str
+    state: District | None  # None: it cannot be carried out, or contradicts itself
+    values: Mapping[str, float]
+    texts: Mapping[str, str]
+    note: str
+
+
+#: What plans of a parcel are compared by, and whether more of it is better (1) or worse (-1).
+CRITERIA = {
+    "gain": ("受益居民（人，受益最多的一项）", 1),
+    "lose": ("受影响居民（人，受影响最多的一项）", -1),
+    "better": ("提高的目标（项）", 1),
+    "worse": ("降低的目标（项）", -1),
+    "missing": ("还缺的承诺（条）", -1),
+    "out": ("搬出（人）", -1),
+    "back": ("还迁（人）", 1),
+}
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One parcel as it is told; `homes` are those that stand on it and how many people live in each."""
+
+    id: str
+    name: str
+    ground: str
+    area_m2: float
+    homes: Mapping[str, float]
+    figures: tuple[FigureLine, ...]
+    stages: tuple[StageLine, ...]
+    promised: tuple[PromiseLine, ...]
+    years: tuple[int, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    bars: tuple[Year, ...] = ()
+    #: What is needed, there and coming, norm by norm; none without a plan.
+    capacity: tuple[CapacityLine, ...] = ()
+    #: What each budget pays and what comes in; never netted.
+    money: tuple[Total, ...] = ()
+
+    @property
+    def lacking(self) -> tuple[CapacityLine, ...]:
+        """The norms that fall short in one of the years, or of which nobody knows."""
+        return tuple(line for line in self.capacity if line.told or any(map(math.isnan, line.values["short"])))
+
+    @property
+    def enough(self) -> str:
+        """How many norms are met in all years; "" where none is."""
+        number = len(self.capacity) - len(self.lacking)
+        return say("其余 {0} 项各年都够", number) if number else ""
+
+    @property
+    def plain(self) -> tuple[FigureLine, ...]:
+        """The figures that are no money."""
+        return tuple(line for line in self.figures if line.topic not in MONEY)
+
+    @property
+    def halves(self) -> tuple[tuple[FigureLine, ...], tuple[FigureLine, ...]]:
+        """These in two: what is about land and buildings, and what about people."""
+        people = tuple(line for line in self.plain if line.topic == "people")
+        return tuple(line for line in self.plain if line.topic != "people"), people
+
+    @property
+    def tallied(self) -> list[tuple[str, int]]:
+        """The same, in words, without those that nothing has come to."""
+        return [(say(STATUSES[status]), number) for status, number in self.tally.items() if number]
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """How many of what was promised have come to what, by `STATUSES`."""
+        return {status: sum(line.status == status for line in self.promised) for status in STATUSES}
+
+
+@dataclass(frozen=True, eq=False)
+class Parcels:
+    """
+    What there is to say of the parcels of a district, in the language that is spoken.
+
+    Attributes
+    ----------
+    district
+        As it is.
+    plan
+        A plan that is played over the years, looked at in its last or in a year of its own; None: only what the ledger says.
+    year
+        Whose end is told; None: the plan's, else the district's.
+    with_conflicts
+        Whether a plan that contradicts itself goes on all the same.
+    carried_out
+        Instead of a plan: the district after one, where it is there already; who moves year by year is then not told.
+    """
+
+    district: District
+    plan: Scenario | None = None
+    year: int | None = None
+    with_conflicts: bool = False
+    carried_out: District | None = None
+    #: What plans come to, by name: a plan that moves several parcels is worked out once.
+    _outcomes: dict[str, Change | str] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def when(self) -> int:
+        """The year whose end is told."""
+        plan = self.looked_at
+        return (
+            self.year if self.year is not None else self.district.year if plan is None else plan.year_on(self.district)
+        )
+
+    @property
+    def looked_at(self) -> Scenario | None:
+        """The plan, in the year whose end is told."""
+        return self.plan if self.plan is None or self.year is None else self.plan.at(self.year)
+
+    @cached_property
+    def state(self) -> District:
+        """What is there in that year without the plan."""
+        return self.district.at(self.when)
+
+    @cached_property
+    def after(self) -> District | None:
+        """The district under the plan; None without one."""
+        plan = self.looked_at
+        if self.carried_out is not None or plan is None:
+            return self.carried_out
+        return plan.on(self.district, with_conflicts=self.with_conflicts)
+
+    @property
+    def shown(self) -> District:
+        """The state that is told: the plan's, else what is there."""
+        return self.state if self.after is None else self.after
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """Every figure (`renewal.parcel_figures`)."""
+        return parcel_figures(self.shown, self.when)
+
+    @cached_property
+    def stages(self) -> pd.DataFrame:
+        """Every stage (`renewal.parcel_stages`)."""
+        return parcel_stages(self.state)
+
+    @cached_property
+    def promised(self) -> pd.DataFrame:
+        """Every promise (`renewal.promises`)."""
+        plan = self.looked_at if self.carried_out is None else Scenario("")
+        return promises(self.state.at(self.district.year), plan, after=self.after)
+
+    @cached_property
+    def books(self) -> pd.DataFrame | None:
+        """Who lives where, year by year (`renewal.accounts`); None without a plan."""
+        if self.plan is None:
+            return None
+        return accounts(self.district, self.looked_at, with_conflicts=self.with_conflicts)
+
+    @cached_property
+    def _money(self) -> pd.DataFrame:
+        return money(self.shown)
+
+    @cached_property
+    def _capacity(self) -> pd.DataFrame:
+        """Whether there is enough, year by year (`renewal.capacity_by_year`); empty without a plan."""
+        plan = self.looked_at
+        if plan is None or "norms" not in self.district.rows:
+            return pd.DataFrame()
+        return capacity_by_year(Course(self.district, plan, self.with_conflicts))
+
+    @cached_property
+    def all(self) -> tuple[Parcel, ...]:
+        """The parcels, in the order of the layer."""
+        told = parcels_of(self.shown)
+        return tuple(self._parcel(str(parcel), row) for parcel, row in told.iterrows())
+
+    @cached_property
+    def elsewhere(self) -> tuple[PromiseLine, ...]:
+        """What was promised and stands on no parcel."""
+        return self._promises(self.promised[[not listed for listed in self.promised["parcels"]]])
+
+    @cached_property
+    def outside(self) -> tuple[tuple[int, ...], tuple[Account, ...]]:
+        """The balance of everybody who lives on no parcel: years and accounts; none without a plan."""
+        return _accounts_of(self.books, "")
+
+    def of(self, parcel: str) -> Parcel:
+        """Return one of them by its id."""
+        return next(own for own in self.all if own.id == parcel)
+
+    def _parcel(self, parcel: str, row: pd.Series) -> Parcel:
+        years, accounts = _accounts_of(self.books, parcel)
+        own = self.promised[[parcel in listed for listed in self.promised["parcels"]]]
+        return Parcel(
+            id=parcel,
+            name=str(row["name"] or parcel),
+            ground=_ground(row, self.when),
+            area_m2=float(row["area_m2"]),
+            homes=self._homes(parcel),
+            figures=self._figures(parcel),
+            stages=self._stages(parcel),
+            promised=self._promises(own),
+            years=years,
+            accounts=accounts,
+            bars=_bars(self.books, parcel),
+            capacity=_capacity_lines(self._capacity, parcel),
+            money=_totals(self.district, self._money, parcel),
+        )
+
+    def _homes(self, parcel: str) -> dict[str, float]:
+        homes, places = self.shown.homes, self.shown.parcels
+        if homes is None or places is None:
+            return {}
+        own = homes[np.array(home_parcels(homes, places), dtype=object) == parcel]
+        return {str(name): float(people) for name, people in own["people"].astype("float64").items()}
+
+    def _figures(self, parcel: str) -> tuple[FigureLine, ...]:
+        if parcel not in self.figures.index.get_level_values("parcel"):
+            return ()
+        table = self.district.rows["quantities"]
+        return tuple(
+            _figure(str(quantity), str(holder), row, table.loc[quantity].fillna(""))
+            for (quantity, holder), row in self.figures.loc[parcel].iterrows()
+        )
+
+    def _stages(self, parcel: str) -> tuple[StageLine, ...]:
+        if parcel not in self.stages.index.get_level_values("parcel"):
+            return ()
+        own, table = self.stages.loc[parcel], self.district.rows["stage_chains"]
+        return tuple(_stage(row, table.loc[stage].fillna("")) for stage, row in own.iterrows() if stage)
+
+    def _promises(self, own: pd.DataFrame) -> tuple[PromiseLine, ...]:
+        return tuple(_promise(self.district, row) for _, row in own.iterrows())
+
+    # --- plans beside each other ---
+
+    def options(self, parcel: str) -> tuple[Option, ...]:
+        """Return the plans of the folder that do something on a parcel, each against the same year without it."""
+        found = []
+        for name in map(str, scenarios(self.district).index):
+            plan = self.district.scenario(name)
+            if _touches(self.district, plan, parcel):
+                found.append(self._option(plan, parcel))
+        return tuple(found)
+
+    def _option(self, plan: Scenario, parcel: str) -> Option:
+        if plan.name not in self._outcomes:
+            self._outcomes[plan.name] = self._outcome(plan)
+        change = self._outcomes[plan.name]
+        if isinstance(change, str):
+            return Option(plan.name, plan.label or plan.name, None, dict.fromkeys(CRITERIA, math.nan), {}, change)
+        after = change.pair.after.district
+        own = promises(self.district, plan, after=after)
+        own = own[[parcel in listed for listed in own["parcels"]]]
+        goals, books = change.goals, accounts(self.district, plan)
+        gone = books.loc[parcel] if parcel in books.index.get_level_values("parcel") else books.iloc[:0]
+        gone = gone[(gone.index.get_level_values("count") == "people") & (gone.index.get_level_values("holder") == "")]
+        values = {
+            "gain": float(goals["people_gain"].max()),
+            "lose": float(goals["people_lose"].max()),
+            "better": float((goals["tone"] == "gain").sum()),
+            "worse": float((goals["tone"] == "lose").sum()),
+            "missing": math.nan if own.empty else float((own["status"] == "missing").sum()),
+            "out": float(gone["moved_out"].sum(skipna=False)),
+            "back": float(gone["returned"].sum(skipna=False)),
+        }
+        texts = {key: amount(value, unknown=say("数据不足")) for key, value in values.items()}
+        return Option(plan.name, state_name(after), after, values, texts, plan.note)
+
+    def _outcome(self, plan: Scenario) -> Change | str:
+        """Return what a plan changes against the same year without it; what keeps it from being worked out, in words."""
+        wrong = conflicts(plan, self.district)
+        if len(wrong):
+            return say("有 {0} 处冲突，没有计算；用 scenario check 看", len(wrong))
+        after = plan.on(self.district)
+        return Change(Comparison.of(self.district.at(after.year, planned=self.district.with_planned), after))
+
+
+def beaten_by(options: Sequence[Option]) -> dict[str, str]:
+    """
+    Return which options are worse in everything, and by which other: no better in any criterion, and worse in one.
+
+    An option of which a number is unknown that is known of the other beats nobody, and is beaten by nobody.
+    """
+    found: dict[str, str] = {}
+    for own in options:
+        for other in options:
+            pairs = [
+                (sign * own.values[key], sign * other.values[key])
+                for key, (_, sign) in CRITERIA.items()
+                if not (math.isnan(own.values[key]) and math.isnan(other.values[key]))
+            ]
+            if own.state is None or other.state is None or not all(a <= b for a, b in pairs):
+                continue
+            if any(a < b for a, b in pairs):
+                found.setdefault(own.name, other.label)
+    return found
+
+
+def concluded(options: Sequence[Option]) -> str:
+    """Return what plans beside each other come to: which remain, or that the data do not tell them apart; "" for less than two."""
+    able = [own for own in options if own.state is not None]
+    if len(able) < 2:
+        return ""
+    beaten = beaten_by(able)
+    left = [own.label for own in able if own.name not in beaten]
+    same = {tuple(own.texts.items()) for own in able}
+    if len(same) == 1:
+        return say("现有数据不足以区分，不作为取舍依据")
+    if len(left) == 1:
+        return say("按表中各项，{0}不差于其余方案的任何一项，且各有更优之处", left[0])
+    if beaten:
+        return say("按表中各项，可取舍的是{0}；其余方案都有不差于它、且有一项更优的", say("、").join(left))
+    return say("{0}个方案各有长短，没有一个在各项上都不差：取舍看更看重哪一项", len(able))
+
+
+def _touches(district: District, plan: Scenario, parcel: str) -> bool:
+    """Return whether a plan does something on a parcel: it names it, or what stands on it."""
+    homes, places = district.homes, district.parcels
+    on: set[str] = {parcel}
+    if homes is not None and places is not None:
+        on |= {str(h) for h, on_it in zip(homes.index, home_parcels(homes, places), strict=True) if on_it == parcel}
+    return any(not on.isdisjoint(_named(edit.what)) for edit in plan.edits)
+
+
+def _named(what: Mapping[str, object]) -> Iterator[str]:
+    for value in what.values():
+        yield from (str(own) for own in value) if isinstance(value, list) else (str(value),)
+
+
+# --- in words ----------------------------------------------------------------------------------------------------------
+
+
+def _ground(row: pd.Series, year: int) -> str:
+    people = amount(row["people"], unknown=say("人口数据不足"))
+    homes = say("{0} 年末图上有 {1} 个小区、{2} 人", year, amount(row["homes"]), people)
+    parts = [word(row["use"]), say("图上 {0:.2f} 公顷", row["area_m2"] / 1e4), homes, row["note"]]
+    return say("；").join(str(part) for part in parts if part)
+
+
+def _ends(low: float, high: float) -> str:
+    return "—".join(dict.fromkeys(amount(n, 0 if n == round(n) else 2) for n in (low, high)))
+
+
+def _figure(quantity: str, holder: str, row: pd.Series, about: Mapping[str, str]) -> FigureLine:
+    known, unit = bool(row["value"]), str(row["unit"])
+    text = str(row["value"]) if known else say("待填")
+    if known and row["low"] == row["low"]:
+        text = f"{_ends(row['low'], row['high'])} {word(unit)}".strip()
+    return FigureLine(
+        quantity,
+        str(row["topic"]),
+        cell(about, "label"),
+        say(HOLDERS[holder]) if holder else "",
+        text,
+        float(row["low"]),
+        float(row["high"]),
+        unit,
+        "" if math.isnan(row["year"]) else f"{row['year']:.0f}",
+        say(BASIS_LABELS[row["basis"]]) if row["basis"] in BASIS_LABELS else "",
+        "" if known else cell(about, "who"),
+    )
+
+
+def _stage(row: pd.Series, about: Mapping[str, str]) -> StageLine:
+    share = "" if math.isnan(row["share"]) else f"{per_cent(row['share'] / 100)} {cell(about, 'share_of')}"
+    return StageLine(cell(about, "label"), row["date"] or say("待填"), share, "" if row["date"] else cell(about, "who"))
+
+
+def _promise(district: District, row: pd.Series) -> PromiseLine:
+    done = "" if math.isnan(row["done"]) else say("完成 {0}", per_cent(row["done"] / 100))
+    steps = say("方案第 {0} 步", say("、").join(map(str, row["steps"]))) if row["steps"] else ""
+    asked = say("谁能填：{0}", row["filled_by"]) if row["status"] == "blank" and row["filled_by"] else ""
+    return PromiseLine(
+        f"{row['place']}：{row['quote']}" if row["place"] else str(row["quote"]),
+        say("、").join(kind_name(district, kind) for kind in row["kinds"]),
+        str(row["status"]),
+        "" if math.isnan(row["lacks"]) or not row["lacks"] else say("{0} 处", amount(row["lacks"])),
+        say("；").join(part for part in (done, say("、").join(row["by"]), steps, asked) if part),
+        (float(row["amount"]), float(row["there"]), float(row["coming"])),
+    )
+
+
+def _totals(district: District, table: pd.DataFrame, parcel: str) -> tuple[Total, ...]:
+    """Return what each budget pays for a parcel and what comes in, budget by budget."""
+    own = table[(table.index.get_level_values("parcel") == parcel)]
+    found, sums = [], totals(own)
+    for (budget, topic), total in sums.iterrows():
+        rows = own[(own.index.get_level_values("budget") == budget) & (own["topic"] == topic).to_numpy()]
+        lines = tuple(_money_line(district, str(item), int(year), row) for (_, _, item, year), row in rows.iterrows())
+        found.append(Total(str(budget), str(topic), lines, float(total["low"]), float(total["high"]), _sum_told(total)))
+    return tuple(sorted(found, key=lambda own: (list(BUDGETS).index(own.budget), MONEY.index(own.topic))))
+
+
+def _money_line(district: District, item: str, year: int, row: pd.Series) -> MoneyLine:
+    about = district.rows["quantities"].loc[item].fillna("")
+    known = not math.isnan(row["low"])
+    text = f"{_ends(row['low'], row['high'])} {word(str(row['unit']))}".strip() if known else say("待填")
+    who = cell(about, "who") if row["origin"] == "blank" else row["source"] if row["origin"] == "reference" else ""
+    origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
+    ends = float(row["low"]), float(row["high"])
+    return MoneyLine(cell(about, "label"), str(year) if year else "", text, *ends, str(row["unit"]), origin)
+
+
+def _sum_told(total: pd.Series) -> str:
+    if not total["items"]:
+        return say("待填")
+    text = f"{_ends(total['low'], total['high'])} {word('万元')}"
+    text += say("，其中 {0} 项为参考值（未核）", int(total["reference"])) if total["reference"] else ""
+    return text + (say("（另有 {0} 项待填，未计入）", int(total["blank"])) if total["blank"] else "")
+
+
+def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...]:
+    """Return what each norm asks of a parcel, year by year."""
+    if table.empty or parcel not in table.index.get_level_values("parcel"):
+        return ()
+    own, found = table.loc[[parcel]], []
+    firsts = first_short(own)
+    years = sorted(set(own.index.get_level_values("year")))
+    for (_, norm), rows in own.groupby(level=["parcel", "norm"], sort=False):
+        by_year = rows.droplevel(["parcel", "norm"]).reindex(years)
+        digits = 2 if rows[["need", "there", "coming"]].max().max() < _FEW else 0
+        values = {key: tuple(map(float, by_year[key])) for key in CAPACITY_LABELS}
+        texts = {k: tuple(amount(n, digits, unknown=say("数据不足")) for n in v) for k, v in values.items()}
+        short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
+        unit = word(str(rows["unit"].iloc[0]))
+        told = say("{0} 年起不够", short) if short else ""
+        found.append(CapacityLine(str(rows["label"].iloc[0]), unit, values, texts, told))
+    return tuple(found)
+
+
+#: Less than this is told with decimals.
+_FEW = 10
+
+
+def _accounts_of(books: pd.DataFrame | None, parcel: str) -> tuple[tuple[int, ...], tuple[Account, ...]]:
+    """Return the balance of a parcel: its years, and the lines of each account."""
+    if books is None or parcel not in books.index.get_level_values("parcel"):
+        return (), ()
+    own = books.loc[parcel]
+    years = tuple(sorted(map(int, own.index.get_level_values("year").unique())))
+    found = []
+    for (count, holder), rows in own.groupby(["count", "holder"], sort=False):
+        by_year = rows.droplevel(["count", "holder"]).reindex(years)
+        label = say(COUNT_LABELS[count]) + (say("（{0}）", say(HOLDERS[holder])) if holder else "")
+        lines = tuple(_flow(code, by_year[code]) for code in FLOW_LABELS)
+        found.append(Account(str(count), str(holder), label, lines))
+    return years, tuple(found)
+
+
+def _flow(code: str, numbers: pd.Series) -> FlowLine:
+    values = tuple(map(float, numbers))
+    return FlowLine(code, say(FLOW_LABELS[code]), values, tuple(amount(n, unknown=say("数据不足")) for n in values))
+
+
+def _bars(books: pd.DataFrame | None, parcel: str) -> tuple[Year, ...]:
+    """Return who lives on a parcel at the end of each year, and who left: nothing where a number is missing, or nobody ever lived."""
+    if books is None or parcel not in books.index.get_level_values("parcel"):
+        return ()
+    own = books.loc[parcel].xs("people", level="count").xs("", level="holder").sort_index()
+    came = own["newcomers"].cumsum()
+    groups = pd.DataFrame(
+        {
+            "stay": own["closing"] - own["returned_total"] - came,
+            "back": own["returned_total"],
+            "came": came,
+            "waiting": own["waiting"],
+            "left": own[["elsewhere", "cash", "unsaid"]].sum(axis=1, skipna=False),
+        }
+    )
+    if not np.isfinite(groups.to_numpy()).all() or (groups < -PEOPLE).to_numpy().any() or not groups.to_numpy().any():
+        return ()
+    return tuple(
+        Year(int(str(year)), dict(row)) for year, row in zip(groups.index, groups.to_dict("records"), strict=True)
+    )
+
+
+def budget_name(budget: str) -> str:
+    """Return what a table of money is called."""
+    return say(BUDGETS[budget])
+
+
+def topic_name(topic: str) -> str:
+    """Return what a kind of figures is called."""
+    return say(TOPICS[topic])
