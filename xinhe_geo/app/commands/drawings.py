@@ -52,7 +52,7 @@ def one_sheet(
     lang: Lang = "zh",
 ) -> None:
     """一张图一页：现状总图、某条规则的结论图、缺口图、配套齐全度、更新地块图，A3 或 A4 的 PDF 和 PNG。"""
-    from ...report.paper import file_name, sheet
+    from ...report.paper import Format, file_name, parcel_asked, parcel_sheet, sheet
 
     with watched(message(lang, "loading")) as tell:
         sides = sides_of(opened(folder, "写出图纸"), Asked(plan, against, year, with_conflicts))
@@ -68,18 +68,21 @@ def one_sheet(
         to = out or Path(file_name(f"{place_title(district, lang)}-{known.get(theme, theme)}") + ".pdf")
         show = "straight" if straight else "minutes"
         before = set(to.parent.glob("*"))
-        written = sheet(
-            district,
-            theme,
-            to,
-            size=size,
-            show=show,
-            public=public,
-            number=number,
-            lang=lang,
-            against=sides.against,
-            date=date,
-        )
+        if parcel := parcel_asked(district, theme):
+            form = Format(size, lang, public, "", number, date)
+            written = parcel_sheet(district, parcel, to, form=form, against=sides.against)
+        else:
+            written = sheet(
+                district,
+                theme,
+                to,
+                size=size,
+                show=show,
+                public=public,
+                number=number,
+                lang=lang,
+                against=sides.against,
+            )
     for path in written:
         if path in before:
             OUT.print(escape(message(lang, "replaced", shown_path(path))))

@@ -2,6 +2,7 @@
 
 from .atlas import atlas
 from .formats import write_brief, write_slides
+from .parcel_sheet import parcel_asked, parcel_sheet
 from .public import missing_on_sheets, public
 from .sheet import file_name, sheet
 from .sheet_parts import Format
@@ -11,6 +12,8 @@ __all__ = [
     "atlas",
     "file_name",
     "missing_on_sheets",
+    "parcel_asked",
+    "parcel_sheet",
     "public",
     "sheet",
     "write_brief",

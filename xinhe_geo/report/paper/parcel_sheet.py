@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import shapely
 
-from ...core import amount, say, speaking
+from ...core import DataError, Problem, amount, problems_table, refuse_uncleared, say, speaking
 from ...core import title as heading
-from ...district import District, state_name
-from ...maps import Scene, parcel_scene, wording
-from ...report import Parcel, Parcels, Story, budget_name, topic_name
+from ...district import MANIFEST, District, Named, state_name
+from ...maps import Scene, parcel_scene, themes, wording
+from ...report import Analysis, Parcel, Parcels, Story, budget_name, topic_name
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper
+from .sheet import check_size, write_pages
 from .sheet_parts import Format, page_foot, page_head, title_block
 
 _MARGIN, _HEAD, _FOOT = 22.0, 92.0, 66.0
@@ -30,6 +32,56 @@ _LEAST = 60.0
 _REST = 18.0
 #: How much ground the map of the surroundings shows, of the parcel's own size on each side, and at least.
 _AROUND, _AROUND_M = 3.0, 600.0
+
+
+def parcel_sheet(
+    district: District, parcel: str, to: str | Path, *, form: Format, against: District | None = None
+) -> list[Path]:
+    """
+    Draw one parcel on one landscape page.
+
+    Parameters
+    ----------
+    parcel
+        Its id.
+    to
+        As in `sheet`.
+    form
+        Paper, language, number, and the date of the title block as typed.
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
+
+    Returns
+    -------
+    files
+        What was written.
+
+    Raises
+    ------
+    DataError
+        For publication: parcels are internal.
+    UnknownNameError
+        No such size.
+    EnvironmentProblem
+        The file cannot be written, or the typeface is missing.
+    """
+    check_size(form.size)
+    if form.public:
+        why, remedy = "地块是内部资料，不出公开版", "换一张图出公开版"
+        raise DataError(problems_table([Problem("error", "parcels", MANIFEST, "", "", why, remedy)]), district.name)
+    refuse_uncleared(district.manifest, "写出图纸")
+    with speaking(form.lang):
+        story = Story(Analysis.of(district), against=against)
+    return write_pages([parcel_page(story, parcel, form)], Path(to), parcel)
+
+
+def parcel_asked(district: District, what: Named) -> str:
+    """Return the id of the parcel that is asked for by its id or name; "" where none is called so, or a theme is."""
+    parcels = district.layers.get("parcels")
+    if parcels is None or not isinstance(what, str) or what in themes(district).index:
+        return ""
+    names = {str(name): str(key) for key, name in parcels["name"].items() if isinstance(name, str)}
+    return what if what in parcels.index else names.get(what, "")
 
 
 def parcel_page(story: Story, parcel: str, form: Format) -> Paper:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ...core import (
     DEMONSTRATION,
@@ -48,7 +47,6 @@ from ...report import Analysis, Story
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Columns, Frame, Paper, legible, pdf_bytes, png_bytes
-from .parcel_sheet import parcel_page
 from .sheet_parts import MARGIN, Format, page_foot, page_head, title_block
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
@@ -78,7 +76,6 @@ def sheet(
     number: str = "",
     lang: str = "zh",
     against: District | None = None,
-    date: str = "",
 ) -> list[Path]:
     """
     Draw one theme on one landscape page, in the house style of the maps.
@@ -91,7 +88,7 @@ def sheet(
         What `District.load` opened; it stays as it was.
     what
         "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or a rule, or
-        the kind it leads, by code, name or row; see `themes`. A parcel, by its id or name: its drawing.
+        the kind it leads, by code, name or row; see `themes`.
     to
         A file: ".pdf" gives vectors with the typeface inside, ".png" 300 dots per inch, a name without ending both.
     size
@@ -106,8 +103,6 @@ def sheet(
         "zh" or "en"; names stay as the data have them.
     against
         Another state, which this one is held against (what was there before a plan, another plan); None: none.
-    date
-        What stands in the title block of a parcel's drawing, as typed.
 
     Returns
     -------
@@ -130,16 +125,11 @@ def sheet(
         refuse_plan(district)
         refuse_public(district)
     refuse_uncleared(district.manifest, "写出图纸")
-    form, parcel = Format(size, lang, public, approval, number, date), parcel_asked(district, what)
-    what = "" if parcel else theme_meant(district, what)
+    form, what = Format(size, lang, public, approval, number), theme_meant(district, what)
     with speaking(lang):
         story = Story(Analysis.of(district), against=against)
-    if parcel:
-        if public:
-            raise DataError(_internal("parcels", "地块是内部资料，不出公开版", "换一张图出公开版"), district.name)
-        return _write_pages([parcel_page(story, parcel, form)], Path(to), parcel)
     pages = theme_pages(story, what, form, show=show, alone=against is None)
-    return _write_pages(pages, Path(to), str(themes(district, lang)[what]))
+    return write_pages(pages, Path(to), str(themes(district, lang)[what]))
 
 
 def refuse_public(district: District) -> None:
@@ -178,22 +168,9 @@ def refuse_plan(district: District) -> None:
         A plan has been carried out on the district.
     """
     if district.manifest.get("scenario"):
-        raise DataError(
-            _internal("scenario", "方案是内部资料，不出公开版", "用没有套方案的街道目录出公开版"), district.name
-        )
-
-
-def _internal(what: str, why: str, remedy: str) -> pd.DataFrame:
-    return problems_table([Problem("error", "district", MANIFEST, "", what, why, remedy)])
-
-
-def parcel_asked(district: District, what: Named) -> str:
-    """Return the id of the parcel that is asked for by its id or name; "" where none is called so, or a theme is."""
-    parcels = district.layers.get("parcels")
-    if parcels is None or not isinstance(what, str) or what in themes(district).index:
-        return ""
-    names = {str(name): str(key) for key, name in parcels["name"].items() if isinstance(name, str)}
-    return what if what in parcels.index else names.get(what, "")
+        why, remedy = "方案是内部资料，不出公开版", "用没有套方案的街道目录出公开版"
+        found = Problem("error", "district", MANIFEST, "", "scenario", why, remedy)
+        raise DataError(problems_table([found]), district.name)
 
 
 def check_size(size: str) -> None:
@@ -527,7 +504,7 @@ def _on_homes(district: District, scene: Scene) -> Scene:
 # --- files --------------------------------------------------------------------------------------------------------------
 
 
-def _write_pages(pages: Sequence[Paper], to: Path, title: str) -> list[Path]:
+def write_pages(pages: Sequence[Paper], to: Path, title: str) -> list[Path]:
     """Write pages as the ending says: one PDF, one PNG per page, or both."""
     endings = {".pdf": (".pdf",), ".png": (".png",), "": (".pdf", ".png")}.get(to.suffix.lower())
     if endings is None:
