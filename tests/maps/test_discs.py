@@ -27,3 +27,4 @@ def test_discs_are_seen_and_do_not_cover_each_other(side: float, homes: int) -> 
 def test_one_home_and_areas_are_drawn_as_before() -> None:
     assert disc_radius(gpd.GeoSeries([shapely.Point(0, 0)])) == DISC_M
     assert disc_radius(gpd.GeoSeries([shapely.box(0, 0, 9e4, 9e4), shapely.Point(5, 5)])) == DISC_M
+    assert disc_radius(gpd.GeoSeries([shapely.Point(5, 5)] * 3)) == DISC_M  # on one spot nobody has a neighbour

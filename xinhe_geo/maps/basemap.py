@@ -266,10 +266,10 @@ def disc_radius(shapes: gpd.GeoSeries) -> float:
     """
     spots = shapes.geometry.to_numpy()
     spots = spots[shapely.area(spots) == 0]
-    if len(spots) < 2:
+    near = shapely.STRtree(spots).query_nearest(spots, exclusive=True, all_matches=False, return_distance=True)[1]
+    if not len(near):  # one spot at the most
         return DISC_M
     west, south, east, north = shapes.total_bounds
-    near = shapely.STRtree(spots).query_nearest(spots, exclusive=True, all_matches=False, return_distance=True)[1]
     return max(DISC_M, min(max(east - west, north - south) * DISC_OF_MAP, 0.5 * float(np.median(near))))
 
 
