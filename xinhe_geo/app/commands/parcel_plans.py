@@ -134,7 +134,7 @@ def _show_capacity(own: pd.DataFrame, title: str) -> None:
             year = int(firsts[parcel, norm])
             lacks = shortage_in_words(float(by_year.loc[year, "short"]), str(head["unit"]))
             bound = "" if head["bound"] == EXACT else say("（只据地图，至多如此）")
-            told.append(say("{0}：{1} 年起不够：{2}{3}", head["label"], year, lacks, bound))
+            told.append(say("{0}：{1} 年起，{2}{3}", head["label"], year, lacks, bound))
     OUT.print(shown)
     for sentence in told:
         OUT.print(escape(sentence))

@@ -27,6 +27,7 @@ from ...renewal import (
     totals,
 )
 from ...renewal import parcels as parcels_of
+from ...siting import shortage_in_words
 from ..analysis import Comparison
 from .change import PEOPLE, Change
 
@@ -594,7 +595,8 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
         texts = {k: tuple(amount(n, digits, unknown=say("数据不足")) for n in v) for k, v in values.items()}
         short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
         unit = word(str(rows["unit"].iloc[0]))
-        told = say("{0} 年起不够", short) if short else ""
+        lacks = shortage_in_words(float(by_year.loc[short, "short"]), str(rows["unit"].iloc[0])) if short else ""
+        told = say("{0} 年起，{1}", short, lacks) if short else ""
         found.append(CapacityLine(str(rows["label"].iloc[0]), unit, values, texts, told))
     return tuple(found)
 
