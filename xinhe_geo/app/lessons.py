@@ -155,7 +155,15 @@ def two_speeds(district: District, kind: str, minutes: float, speeds_kmh: Sequen
 
     Streets are taken both ways and as long as they are on foot; lanes inside compounds carry nobody else. Index `home`; columns `name`,
     `metres` (nearest place along the streets), `state` ("都到", "快才到", "都不到"; missing where unreachable), `people`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such kind.
+    WrongValueError
+        Minutes of 0 or less.
     """
+    kind, (minutes, *_) = district.key("kinds", kind), limits_of(minutes, "minutes")
     slow, fast = (speed / 3.6 * 60 * minutes for speed in speeds_kmh)
     nearest = od_table(district, [kind])["metres"].groupby(level="home").median()
     table = district.layers["homes"][["name", "people"]].assign(metres=nearest)
