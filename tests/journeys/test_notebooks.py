@@ -452,6 +452,7 @@ def legal_sets() -> Iterator[Any]:
                 number,
                 {name: values[turn] for name, values in free.items() if turn < len(values)},
                 id=f"{number}-{turn}",
+                marks=pytest.mark.matrix,
             )
 
 

@@ -41,8 +41,11 @@ def save(streets: Streets, path: StrPath) -> None:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-        return {key: content[key] for key in content.files}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            return {key: content[key] for key in content.files}
+    except (zipfile.BadZipFile, AttributeError, EOFError) as error:  # by a name that is known where it is asked for
+        raise ValueError(str(error)) from error
 
 
 def load(path: StrPath) -> Streets:
@@ -56,7 +59,7 @@ def load(path: StrPath) -> Streets:
         known = head["format"] == FORMAT
     except FileNotFoundError as error:
         raise NetworkError(f"路网文件不存在：{name}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(f"{name} 不是本工具保存的路网文件，或已损坏；请从街道图层重新生成") from error
     if not known or stored != _digest(arrays):
         raise NetworkError(f"{name} 已损坏（内容与校验值不符）；请从街道图层重新生成")
