@@ -90,7 +90,7 @@ TOY = Path(__file__).parents[1] / "toy"
 #: These only convert: what is no number stays none.
 CONVERTING = {("Profile", "metres", "minutes"), ("Profile", "minutes", "metres")}
 #: What a plan worked out, handed on by the library itself.
-HANDED_ON = {("District", "", "moved"), ("District", "with_rows", "moved")}
+HANDED_ON = {("District", method, given) for method in ("", "with_rows") for given in ("moved", "arrived")}
 #: Where no limit is one: only what is no number is refused.
 ENDLESS = {("WalkNetwork", "limit"), ("WalkNetwork", "limits"), ("Rule", "metres"), ("Rule", "minutes")}
 
@@ -130,6 +130,7 @@ def test_no_public_function_takes_a_number_without_end_or_none(toy: xh.District)
         ("isochrones", ""): lambda **v: xh.isochrones(toy, "clinic_station", **v),
         ("curve", ""): lambda **v: xh.curve(toy, "clinic_station", **v),
         ("within", ""): lambda **v: xh.within(toy, "clinic_station", **{"minutes": 15, **v}),
+        ("programme", ""): lambda **v: xh.programme(toy, **v),
         ("flips", ""): lambda **v: xh.flips(toy, "plan_clinic_15", **v),
         ("WalkNetwork", "metres"): lambda **v: network.metres(points, points, **v),
         ("WalkNetwork", "minutes"): lambda **v: network.minutes(points, points, profile="adult", **v),

@@ -299,7 +299,8 @@ def test_outputs_follow_the_language_and_the_record_does_not(toy: xh.District, t
     other = toy.with_rows({**toy.rows, "homes": homes})
     write_ledger(other, lg.ledger(other), tmp_path / "en", lang="en", since=tmp_path / "zh")
     page = (tmp_path / "en" / "ledger.html").read_text("utf-8")
-    part = page[page.index('<section id="since">') : page.index("</section>")]
+    begin = page.index('<section id="since">')
+    part = page[begin : page.index("</section>", begin)]
     assert "Since the earlier run" in part and "State reported (the plan states no number)" in part
     assert not HAN.search(re.sub(r'<span lang="zh">[^<]*</span>', "", part).replace("手算", ""))
 

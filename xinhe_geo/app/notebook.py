@@ -351,6 +351,10 @@ def _value(text: str, usual: object) -> object:
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
+#: A picture in the text of a notebook.
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+
+
 def page_of(book: NotebookNode, title: str) -> str:
     """Return an executed notebook (an nbformat 4 node) as one HTML page that loads nothing; code is folded away."""
     import mistune
@@ -360,7 +364,8 @@ def page_of(book: NotebookNode, title: str) -> str:
     for cell in book["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            parts.append(f"<section>{text(source)}</section>")
+            # the picture at the top is of another run, and a file beside the notebook; the maps of this one follow
+            parts.append(f"<section>{text(_PICTURE.sub('', source))}</section>")
             continue
         own = cell.get("metadata", {}).get("tags", [])
         is_open = " open" if PARAMETERS in own or "injected-parameters" in own else ""

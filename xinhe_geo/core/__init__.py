@@ -45,7 +45,7 @@ from .files import (
 )
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .hexagons import are_h3, h3_outlines
-from .html import PICTURES, SCRIPT, by_hash, escape, web_file, whole_page
+from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, web_file, whole_page
 from .i18n import (
     back,
     by_cells,
@@ -283,6 +283,7 @@ __all__ = [
     "os_words",
     "own_room",
     "packaged_font",
+    "packed_page",
     "parted",
     "per_cent",
     "place_file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import re
@@ -61,6 +62,7 @@ def whole_page(title: str, style: str, body: str, *, lang: str | None = None, po
 _SCRIPTS = re.compile(r"<script(?P<said>[^>]*)>(?P<text>.*?)</script", re.DOTALL | re.IGNORECASE)
 _STYLES = re.compile(r"<style[^>]*>(?P<text>.*?)</style", re.DOTALL | re.IGNORECASE)
 _DATA = re.compile(r"\stype\s*=\s*[\"']?(?!text/javascript|module)", re.IGNORECASE)
+_PACKED = re.compile(r"atob\(\"([A-Za-z0-9+/=]+)\"\)")
 _INNER = re.compile(r"\ssrcdoc=\"([^\"]*)\"")
 _HANDLERS = re.compile(r"\son[a-z]+=\"([^\"]*)\"")
 _LOOKS = re.compile(r"\sstyle=(?:\"([^\"]*)\"|'([^']*)')")
@@ -102,10 +104,22 @@ def _styles(page: str) -> tuple[list[str], list[str]]:
 def _with_inner(
     elements: str, texts: list[str], attached: list[str], found: Callable[[str], tuple[list[str], list[str]]]
 ) -> tuple[list[str], list[str]]:
-    for inner in _INNER.findall(elements):
-        more = found(html.unescape(inner))
-        texts, attached = texts + more[0], attached + more[1]
+    for inner in map(html.unescape, _INNER.findall(elements)):
+        packed = (gzip.decompress(base64.b64decode(text)).decode() for text in _PACKED.findall(inner))
+        for page in (inner, *packed):
+            more = found(page)
+            texts, attached = texts + more[0], attached + more[1]
     return texts, attached
+
+
+def packed_page(page: str) -> str:
+    """Return a page, for a frame, that unpacks itself there: a fifth as long, and one that never opens costs nothing."""
+    packed = base64.b64encode(gzip.compress(page.encode(), 9, mtime=0)).decode("ascii")
+    return (
+        f'<meta charset="utf-8"><script>(async()=>{{const b=Uint8Array.from(atob("{packed}"),c=>c.charCodeAt(0));'
+        'const t=await new Response(new Blob([b]).stream().pipeThrough(new DecompressionStream("gzip"))).text();'
+        "document.open();document.write(t);document.close()})()</script>"
+    )
 
 
 def _digest(script: str) -> str:

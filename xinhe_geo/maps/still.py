@@ -8,22 +8,14 @@ in the markup itself, with a sentence on trust; a style that is there only when 
 from __future__ import annotations
 
 import base64
-import gzip
-import html
 import io
 from functools import lru_cache
 from typing import Any
 
-from ..core import escape, packaged_font, say
+from ..core import escape, packaged_font, packed_page, say
 
 #: Width in pixels, and colours: legible on a projector, and small enough that a notebook with three maps stays below 1 MB.
 _WIDE, _COLOURS = 880, 48
-#: A page in a frame that unpacks itself: its text is a fifth as long, and a frame that never opens costs nothing.
-_PACKED = (
-    '<meta charset="utf-8"><script>(async()=>{{const b=Uint8Array.from(atob("{}"),c=>c.charCodeAt(0));'
-    'const t=await new Response(new Blob([b]).stream().pipeThrough(new DecompressionStream("gzip"))).text();'
-    "document.open();document.write(t);document.close()}})()</script>"
-)
 
 
 @lru_cache(maxsize=4)
@@ -58,8 +50,7 @@ def image(svg: str, title: str) -> str:
 def still_and_live(svg: str, page: str, title: str, height: int) -> str:
     """Return the markup of a map in a notebook: its picture and a sentence where the file is not trusted, else the live page."""
     how = say("这是一张图。要能放大、点选：点菜单“文件 → 信任笔记本”（或重新运行这一格）。")
-    packed = base64.b64encode(gzip.compress(page.encode(), 9, mtime=0)).decode("ascii")
-    frame = html.escape(_PACKED.format(packed), quote=True)
+    frame = escape(packed_page(page))
     return (
         f'<div class="xh-still">{image(svg, title)}<p>{escape(how)}</p></div><style>.xh-still{{display:none}}</style>'
         f'<iframe srcdoc="{frame}" title="{escape(title)}" allowfullscreen '
