@@ -233,7 +233,8 @@ def test_the_layers_an_import_fills_are_declared_and_take_what_the_table_gives_t
         assert types[row.form] in LAYERS[row.layer].geometry, row.id
     barriers = table[table["layer"] == "barriers"]
     assert set(barriers["value"]) <= set(LAYERS["barriers"].names["kind"].values)
-    assert set(table.loc[table["layer"] == "homes", "value"]) == {"house", "unsure", "land"}
+    homes = {"house", "unsure", "other", "elsewhere", "land"}
+    assert set(table.loc[table["layer"] == "homes", "value"]) == homes
 
 
 # --- against the reference -------------------------------------------------------------------------------------------

@@ -62,9 +62,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: Path) -> None:
     assert export_rules(tmp_path / "again.xlsx", TOY).read_bytes() == book.read_bytes()
     workbook = openpyxl.load_workbook(book)
-    assert workbook.sheetnames == ["说明", "设施类别表", "规则表", "配建标准表", "步行人群表", "距离衰减表"], (
-        "measures and claims belong to a plan of the folder's own"
-    )
+    assert workbook.sheetnames == [
+        "说明",
+        "设施类别表",
+        "规则表",
+        "配建标准表",
+        "单价参考表",
+        "步行人群表",
+        "距离衰减表",
+    ], "measures and claims belong to a plan of the folder's own"
     page = workbook["规则表"]
     assert page["A3"].value == "编号\nrule" and page.freeze_panes == "B4"
     assert "read,second_hand,recalled,convention" in {
