@@ -42,7 +42,7 @@ from xinhe_geo.ledger.panel import typed_figures
 from xinhe_geo.maps.live import LIVE_SCRIPTS
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
-from xinhe_geo.renewal import INDICATOR_STATES, ORIGINS, REASONS, STATUSES
+from xinhe_geo.renewal import CAPACITY_LABELS, COUNT_LABELS, FLOW_LABELS, INDICATOR_STATES, ORIGINS, REASONS, STATUSES
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
 from xinhe_geo.report.pages.registry import PAGES
@@ -99,6 +99,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
     tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values(), BUDGETS.values(), ORIGINS.values()]
     tables += [REASONS.values(), MONEY_STATES.values()]
+    tables += [COUNT_LABELS.values(), FLOW_LABELS.values(), CAPACITY_LABELS.values()]
     tables += [
         INDICATOR_STATES.values(),
         PROBLEM_STATES.values(),

@@ -1,7 +1,7 @@
 """Renewal: parcels over the years, people who are conserved, and the programme of projects that brings most for the money."""
 
-from .balance import COUNTS, GROUPS, NEWCOMERS, RESIDENTS, SINCE, YEARLY, accounts, balance
-from .capacity import capacity_by_year, first_short
+from .balance import COUNT_LABELS, COUNTS, FLOW_LABELS, GROUPS, NEWCOMERS, RESIDENTS, SINCE, YEARLY, accounts, balance
+from .capacity import CAPACITY_LABELS, capacity_by_year, first_short
 from .checkup import INDICATOR_STATES, checkup, problems
 from .choosing import ELDERLY, FLOOR, PEOPLE, URGENT_FIRST
 from .course import Course, affected_by_year, load_during, walks_during
@@ -10,9 +10,12 @@ from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parc
 from .programme import REASONS, Programmed, Programming, programme, programmed
 
 __all__ = [
+    "CAPACITY_LABELS",
     "COUNTS",
+    "COUNT_LABELS",
     "ELDERLY",
     "FLOOR",
+    "FLOW_LABELS",
     "GROUPS",
     "INDICATOR_STATES",
     "NEWCOMERS",

@@ -20,6 +20,22 @@ SINCE = ("moved_total", "waiting", "returned_total", "elsewhere", "cash", "unsai
 #: Who somebody is: of one 口径, of the residents without one, or of those who came in by the plan. Everybody is of one group.
 RESIDENTS, NEWCOMERS = "residents", "newcomers"
 GROUPS = (*HOLDERS, RESIDENTS, NEWCOMERS)
+#: What is counted in a balance, and what its columns are called.
+COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
+FLOW_LABELS = {
+    "opening": "上年末在住",
+    "moved_out": "搬出",
+    "returned": "还迁",
+    "newcomers": "导入",
+    "other": "其他变动",
+    "closing": "年末在住",
+    "moved_total": "累计搬出",
+    "waiting": "过渡中",
+    "returned_total": "已还迁",
+    "elsewhere": "异地安置",
+    "cash": "货币离开",
+    "unsaid": "去向待填",
+}
 #: Less than this is nobody: a trace of rounding.
 ROUNDING = 1e-6
 

@@ -15,6 +15,16 @@ from ..siting import chosen_norms, places_near, whole_units
 from .balance import ROUNDING
 from .course import Course
 
+#: What is told of a norm in a year.
+CAPACITY_LABELS = {
+    "need": "需要",
+    "there": "走得到的现有",
+    "coming": "方案新增",
+    "short": "本地块还缺",
+    "gross": "周边合计毛缺口",
+    "net": "周边合计净缺口",
+}
+
 
 def capacity_by_year(
     course: Course, norms: str | Sequence[str] | None = None, *, years: Sequence[int] | None = None

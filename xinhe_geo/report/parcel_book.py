@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..core import growing, say, title
 from ..district import District, place_title
-from .story.parcels import CAPACITY_LABELS, GROUP_LABELS, Account, Parcel, Total, budget_name, topic_name
+from ..renewal import CAPACITY_LABELS
+from .story.parcels import GROUP_LABELS, OF_CAPACITY, Account, Parcel, Total, budget_name, topic_name
 from .workbook import foot
 
 if TYPE_CHECKING:
@@ -190,8 +191,8 @@ def _capacities(book: _Book, shown: Sequence[Parcel]) -> None:
     sheet = book.sheet(CAPACITY, say("由步行可达算出，作为输入"), heads, (20, 24, 8, 16, *(10 for _ in years)))
     for own in shown:
         for line in own.capacity:
-            for key, label in CAPACITY_LABELS.items():
-                sheet.line(own.name, line.label, line.unit, say(label), *line.values[key])
+            for key in OF_CAPACITY:
+                sheet.line(own.name, line.label, line.unit, say(CAPACITY_LABELS[key]), *line.values[key])
 
 
 def _balances(book: _Book, shown: Sequence[Parcel]) -> None:

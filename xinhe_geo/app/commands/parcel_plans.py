@@ -13,35 +13,21 @@ from rich.table import Table
 from ...access import EXACT
 from ...core import HOLDERS, amount, say, word
 from ...district import District, Scenario
-from ...renewal import Course, accounts, affected_by_year, capacity_by_year, first_short, load_during, walks_during
+from ...renewal import (
+    CAPACITY_LABELS,
+    COUNT_LABELS,
+    FLOW_LABELS,
+    Course,
+    accounts,
+    affected_by_year,
+    capacity_by_year,
+    first_short,
+    load_during,
+    walks_during,
+)
 from ...siting import shortage_in_words
 from .console import OUT, grid
 
-#: What is counted in a balance, and what its columns are called.
-COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
-FLOW_LABELS = {
-    "opening": "上年末在住",
-    "moved_out": "搬出",
-    "returned": "还迁",
-    "newcomers": "导入",
-    "other": "其他变动",
-    "closing": "年末在住",
-    "moved_total": "累计搬出",
-    "waiting": "过渡中",
-    "returned_total": "已还迁",
-    "elsewhere": "异地安置",
-    "cash": "货币离开",
-    "unsaid": "去向待填",
-}
-#: What is told of a norm in a year.
-CAPACITY_LABELS = {
-    "need": "需要",
-    "there": "走得到的现有",
-    "coming": "方案新增",
-    "short": "本地块还缺",
-    "gross": "周边合计毛缺口",
-    "net": "周边合计净缺口",
-}
 #: How many places are named whose load rises.
 PLACES = 12
 

@@ -14,6 +14,8 @@ import pandas as pd
 from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, amount, per_cent, say, word
 from ...district import District, Scenario, cell, conflicts, home_parcels, kind_name, scenarios, state_name
 from ...renewal import (
+    COUNT_LABELS,
+    FLOW_LABELS,
     ORIGINS,
     STATUSES,
     Course,
@@ -31,22 +33,6 @@ from ...siting import shortage_in_words
 from ..analysis import Comparison
 from .change import PEOPLE, Change
 
-#: What is counted in a balance, and what its columns are called.
-COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
-FLOW_LABELS = {
-    "opening": "上年末在住",
-    "moved_out": "搬出",
-    "returned": "还迁",
-    "newcomers": "导入",
-    "other": "其他变动",
-    "closing": "年末在住",
-    "moved_total": "累计搬出",
-    "waiting": "过渡中",
-    "returned_total": "已还迁",
-    "elsewhere": "异地安置",
-    "cash": "货币离开",
-    "unsaid": "去向待填",
-}
 #: Who lives on a parcel, or did, in the order in which a bar is stacked.
 GROUP_LABELS = {
     "stay": "留下的居民",
@@ -57,8 +43,8 @@ GROUP_LABELS = {
 }
 #: Topics that are money.
 MONEY = ("cost", "receipt")
-#: What is told of a norm in a year.
-CAPACITY_LABELS = {"need": "需要", "there": "走得到的现有", "coming": "方案新增", "short": "本地块还缺"}
+#: What a parcel's page tells of a norm in a year; the command also says what lacks all around.
+OF_CAPACITY = ("need", "there", "coming", "short")
 
 
 class FigureLine(NamedTuple):
@@ -591,7 +577,7 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
     for (_, norm), rows in own.groupby(level=["parcel", "norm"], sort=False):
         by_year = rows.droplevel(["parcel", "norm"]).reindex(years)
         digits = 2 if rows[["need", "there", "coming"]].max().max() < _FEW else 0
-        values = {key: tuple(map(float, by_year[key])) for key in CAPACITY_LABELS}
+        values = {key: tuple(map(float, by_year[key])) for key in OF_CAPACITY}
         texts = {k: tuple(amount(n, digits, unknown=say("数据不足")) for n in v) for k, v in values.items()}
         short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
         unit = word(str(rows["unit"].iloc[0]))
