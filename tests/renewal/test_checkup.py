@@ -15,6 +15,7 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.schema import PROBLEM_STATES
 from xinhe_geo.renewal import INDICATOR_STATES, checkup
+from xinhe_geo.report.tables import cell_text
 
 REPO = Path(__file__).parents[2]
 TOY = REPO / "tests" / "toy"
@@ -179,3 +180,17 @@ def test_the_command_writes_the_sheets_of_the_form(tmp_path: Path) -> None:
     ], "a project that was to close it is finished, and it is still there"
     assert "上年2个问题，已解决0个" in "".join(done.output.split())
     assert "自查表" in (tmp_path / "out" / "checkup.html").read_text("utf-8")
+
+
+def test_what_nobody_could_work_out_has_no_number_of_problems_and_years_have_no_comma() -> None:
+    """Blank and lacking indicators: a 0 would say that all is well."""
+    found = checkup(xh.District.load(TOY))
+    waiting = found["status"].isin(["lacks", "blank"])
+    assert waiting.any() and found.loc[waiting, "places"].isna().all()
+    assert found.loc[found["status"] == "computed", "places"].notna().all()
+    assert [cell_text(name, 2026) for name in ("年份", "完工年", "发现年份", "户数")] == [
+        "2026",
+        "2026",
+        "2026",
+        "2,026",
+    ]

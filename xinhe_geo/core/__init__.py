@@ -65,6 +65,7 @@ from .i18n import (
 from .locks import hold, let_go
 from .looks import Look, card, small_map
 from .models import (
+    CONFIDENCE_LABELS,
     DENOMINATOR_LABELS,
     METHOD_LABELS,
     METHODS,
@@ -161,6 +162,7 @@ __all__ = [
     "BUDGETS",
     "CLAIM_LABELS",
     "CLOSED",
+    "CONFIDENCE_LABELS",
     "CORRECTED",
     "DATUMS",
     "DATUM_LABELS",

@@ -73,7 +73,8 @@ def checkup(district: District, sets: str | Sequence[str] | None = None) -> pd.D
     indicators
         Index indicator, in the order of the table. Columns set, level, name, unit; `value` (missing where it is unknown), `net` (of a
         shortfall: what is needed less what is there over all homes, so that surplus makes up for want; `value` adds up wants alone),
-        `status` (a key of `INDICATOR_STATES`), `lacks` (columns and kinds, parted by `;`), `places` (how many fall short), `people` (who
+        `status` (a key of `INDICATOR_STATES`), `lacks` (columns and kinds, parted by `;`), `places` (how many fall short; missing where
+        nobody could work it out), `people` (who
         live there and are concerned; missing where nobody is known), `unknown` (homes of which it is not known), basis, standard,
         clause, confidence, data.
 
@@ -88,7 +89,9 @@ def checkup(district: District, sets: str | Sequence[str] | None = None) -> pd.D
     for column in ("value", "net", "lacks", "unknown", "basis"):
         table[column] = [getattr(found[str(key)], column) for key in rows.index]
     table["status"] = [_status(found[str(key)], row) for key, row in rows.iterrows()]
-    table["places"] = [len(found[str(key)].where) for key in rows.index]
+    places = pd.Series([float(len(found[str(key)].where)) for key in rows.index], index=table.index)
+    # of what nobody could work out, and of a typed figure, nobody knows how many places fall short: that is not 0
+    table["places"] = places.where((table["status"] == COMPUTED) | (places > 0))
     table["people"] = [float(found[str(key)].where["people"].sum(min_count=1)) for key in rows.index]
     return table.join(rows[["standard", "clause", "confidence", "data"]])
 

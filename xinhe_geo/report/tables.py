@@ -47,6 +47,11 @@ def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return table[kept].rename(columns=dict(names)).reset_index(drop=True)
 
 
+def is_year(column: str) -> bool:
+    """Whether a column of a table holds years, in which no thousands are parted."""
+    return column.endswith("年份") or column == "完工年"
+
+
 def cell_text(column: str, value: object) -> str:
     """Return a number of a table in the form that its column's name asks for; a text as it is, what is missing as a dash."""
     if isinstance(value, str):
@@ -54,10 +59,12 @@ def cell_text(column: str, value: object) -> str:
     if not isinstance(value, SupportsFloat) or pd.isna(value):
         return "—"
     number = float(value)
+    if is_year(column):
+        return f"{number:.0f}"
     if column in ("之前", "之后") and 0 <= number <= 1:
         return per_cent(number)
     if column.startswith("变化"):
         whole = f"{'+' if number >= 0 else ''}{amount(number)}"
         return whole if column.endswith("人数") else signed(number)
-    whole_numbers = column.endswith(("（人）", "人口", "人数"))
+    whole_numbers = column.endswith(("（人）", "人口", "人数", "承诺·人", "其中为老"))
     return amount(number, 0 if abs(number) >= 100 or number == round(number) or whole_numbers else 2)

@@ -17,6 +17,7 @@ from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, g
 from ..district import District, kind_name, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import Analysis, by_heading, sources_table
+from .tables import is_year
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -320,6 +321,8 @@ def _number_format(values: pd.Series, column: str) -> str:
     if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
         return "General"
     numbers = pd.to_numeric(values, errors="coerce").dropna()
+    if is_year(column):
+        return "0"
     if "份额" not in column and any(word in column for word in ("人口", "60岁", "人数")):
         return "#,##0"
     if "份额" in column or column in ("齐全度", "直线半径", "路网距离", "步行时间", "仅界内设施"):

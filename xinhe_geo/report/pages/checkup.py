@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...core import LAYERS, LEVELS, PROBLEM_STATES, PROJECT_STATES, URGENCIES, amount, refuse_uncleared, say, write_text
+from ...core import (
+    CONFIDENCE_LABELS,
+    LAYERS,
+    LEVELS,
+    PROBLEM_STATES,
+    PROJECT_STATES,
+    URGENCIES,
+    amount,
+    refuse_uncleared,
+    say,
+    write_text,
+)
 from ...district import District, column_name, kind_name, layer_name
 from ...renewal import INDICATOR_STATES, checkup, problems
 from ..files import added_to
@@ -73,7 +84,8 @@ def _indicators(district: District, found: pd.DataFrame) -> pd.DataFrame:
             "涉及人数": found["people"],
             "数据不足的小区": found["unknown"],
             "标准、条款、可信度": [
-                "，".join(map(str, row)) for row in found[["standard", "clause", "confidence"]].fillna("").to_numpy()
+                "，".join(filter(None, (str(standard), str(clause), say(CONFIDENCE_LABELS[how]) if how else "")))
+                for standard, clause, how in found[["standard", "clause", "confidence"]].fillna("").to_numpy()
             ],
         }
     ).reset_index(drop=True)
