@@ -91,7 +91,9 @@ def checkup(district: District, sets: str | Sequence[str] | None = None) -> pd.D
     table["status"] = [_status(found[str(key)], row) for key, row in rows.iterrows()]
     places = pd.Series([float(len(found[str(key)].where)) for key in rows.index], index=table.index)
     # of what nobody could work out, and of a typed figure, nobody knows how many places fall short: that is not 0
-    table["places"] = places.where((table["status"] == COMPUTED) | (places > 0))
+    worked_out = table["status"] == COMPUTED
+    table["places"] = places.where(worked_out | (places > 0))
+    table["unknown"] = table["unknown"].astype("float64").where(worked_out | (table["unknown"] > 0))
     table["people"] = [float(found[str(key)].where["people"].sum(min_count=1)) for key in rows.index]
     return table.join(rows[["standard", "clause", "confidence", "data"]])
 
