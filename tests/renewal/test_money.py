@@ -77,6 +77,7 @@ def test_what_is_typed_counts_and_what_is_not_is_estimated_or_blank(toy: xh.Dist
     assert np.isnan(sums.loc[("project", "receipt"), "low"]) and set(sums.index.names) == {"budget", "topic"}
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_ranges_never_collapse_and_nothing_is_netted(toy: xh.District, data: st.DataObject) -> None:

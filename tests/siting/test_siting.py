@@ -577,6 +577,7 @@ def test_communities_get_their_first_one(toy: xh.District, tmp_path: Path) -> No
     assert set(chosen.index) <= set(SPOTS)
 
 
+@pytest.mark.slow
 def test_what_a_planner_reads(toy: xh.District) -> None:
     chosen = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=Siting(limit=3.0))
     assert chosen.index.name == "site"
@@ -734,6 +735,7 @@ def with_limit(district: xh.District, kind: str, minutes: float) -> xh.Rule:
     return xh.Rule(**{f: getattr(rule, f) for f in rule.__dataclass_fields__} | {"minutes": minutes})
 
 
+@pytest.mark.slow
 def test_streets_are_asked_for_by_name(toy: xh.District) -> None:
     few = sites(toy, "clinic_station", 4, siting=Siting(limit=0.4, plans=1))
     many = sites(toy, "clinic_station", 4, candidates="streets", siting=Siting(limit=0.4, plans=1))

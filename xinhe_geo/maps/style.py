@@ -19,6 +19,7 @@ from ..core import (
     Rule,
     UnknownNameError,
     amount,
+    by_cells,
     crs_label,
     renamed,
     speaking,
@@ -67,9 +68,14 @@ def ink_on(colour: str) -> str:
     return next((ink for ink in ("#1f2429", "#ffffff") if contrast(ink, colour) >= READABLE), "#000000")
 
 
-@cache
 def wording(lang: str) -> dict[str, str]:
-    """Return what maps say in a language (`web/texts.json`)."""
+    """Return what maps say in a language (`web/texts.json`), with homes named as what they are in the district."""
+    return _wording(lang, by_cells())
+
+
+@cache
+def _wording(lang: str, cells: bool) -> dict[str, str]:
+    """Return the texts of maps; `cells` says for which of the two names of homes they are kept."""
     known = json.loads(web_file("maps/texts.json"))
     if lang not in known:
         raise UnknownNameError("语言", lang, list(known))
