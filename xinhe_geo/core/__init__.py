@@ -81,7 +81,7 @@ from .models import (
     limits_of,
     standing,
 )
-from .numbers import amount, per_cent, signed
+from .numbers import amount, per_cent, signed, whole
 from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
 from .said import read_json, read_toml
@@ -319,6 +319,7 @@ __all__ = [
     "to_wgs84",
     "told",
     "web_file",
+    "whole",
     "whole_page",
     "word",
     "work",

@@ -18,6 +18,7 @@ from ..core import (
     DEMONSTRATION,
     Rule,
     UnknownNameError,
+    amount,
     by_cells,
     crs_label,
     renamed,
@@ -110,7 +111,7 @@ def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int =
         return text_of(value)
     if not math.isfinite(number):
         return None
-    return f"{number:,.{digits}f}" + (f" {unit}" if unit else "")
+    return amount(number, digits) + (f" {unit}" if unit else "")
 
 
 def shown_count(count: float | None, unit: str, lang: str, fewer_than: int = 0) -> str | None:
