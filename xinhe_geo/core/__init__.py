@@ -140,15 +140,25 @@ from .secrecy import (
     SMALL,
     guarded_problems,
     keeping,
+    refuse_above,
     refuse_leaving,
     refuse_uncleared,
+    rows_above,
     secrecy_problems,
     secret_layers,
     strictest,
     strictness,
     suppressed,
 )
-from .secrecy_marks import INTERNAL, is_cleared, marks_of, renewal_is_confirmed
+from .secrecy_marks import (
+    INTERNAL,
+    is_cleared,
+    level_of,
+    marks_of,
+    renewal_is_confirmed,
+    secret_cells,
+    secret_words,
+)
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .strangers import apart, reading
 from .validate import check_rows
@@ -271,6 +281,7 @@ __all__ = [
     "language",
     "layers_in",
     "let_go",
+    "level_of",
     "limits_of",
     "listed",
     "listed_words",
@@ -295,14 +306,18 @@ __all__ = [
     "read_layer",
     "read_toml",
     "reading",
+    "refuse_above",
     "refuse_leaving",
     "refuse_uncleared",
     "renamed",
     "renewal_is_confirmed",
     "room_lock",
+    "rows_above",
     "say",
     "secrecy_problems",
+    "secret_cells",
     "secret_layers",
+    "secret_words",
     "shipped_folder",
     "signed",
     "size_of",

@@ -48,6 +48,7 @@ from .current_layer import CurrentLayer, read_current
 from .densities import in_all
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
+from .headers import refuse_secret_rows
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
 from .positions import place_of
@@ -150,7 +151,9 @@ def _planned(
     listed = _Year(kinds, year, np.flatnonzero(alive.to_numpy(dtype=bool)).tolist())
     current = replace(whole, rows=rows_there.iloc[listed.live])
     report = RowReport()
-    rows = rows_of(read_file(source, _LAYER, request.sheet, report), _LAYER, current.kinds, request.key, report)
+    incoming = read_file(source, _LAYER, request.sheet, report)
+    refuse_secret_rows(incoming, _LAYER, whole.manifest)
+    rows = rows_of(incoming, _LAYER, current.kinds, request.key, report)
     name_codes(rows, whole.tables)
     fill_blanks(rows, {**({"kind": kinds[0]} if len(kinds) == 1 else {}), **request.fill}, current.kinds)
     _refuse_others(rows, listed, kind)
