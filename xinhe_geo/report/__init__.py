@@ -26,7 +26,7 @@ from .record import RECORD, read_json
 from .report import brief, documents, write_ledger, write_report
 from .states import Asked, Sides, State, sides_of, state_of
 from .story.change import Change, by_residents, people_line, with_net
-from .story.parcels import Parcel, Parcels, PromiseLine, budget_name, topic_name
+from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_name, concluded, options_grid, topic_name
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story
@@ -43,6 +43,7 @@ __all__ = [
     "Change",
     "Comparison",
     "Goal",
+    "Option",
     "Parcel",
     "Parcels",
     "PromiseLine",
@@ -50,6 +51,7 @@ __all__ = [
     "Sides",
     "State",
     "Story",
+    "Total",
     "added_to",
     "analyse",
     "brief",
@@ -58,12 +60,14 @@ __all__ = [
     "by_residents",
     "checkup_note",
     "checkup_sheets",
+    "concluded",
     "csv_text",
     "documents",
     "facts",
     "firmness",
     "ledger_workbook",
     "marked_rows",
+    "options_grid",
     "people_line",
     "programme_notes",
     "programme_sheets",
