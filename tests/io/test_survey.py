@@ -17,7 +17,7 @@ import shapely
 import xinhe_geo as xh
 from xinhe_geo.access import facts_in_doubt
 from xinhe_geo.district import undo
-from xinhe_geo.io import SHEETS, Visit, answers_tally, heads_of, survey_book, take_survey
+from xinhe_geo.io import SHEETS, SurveyRow, answers_tally, heads_of, survey_book, take_survey
 
 TOY = Path(__file__).parents[1] / "toy"
 #: Who was there, and when.
@@ -92,9 +92,9 @@ def folder_in(place: Path) -> Path:
 
 def form_in(place: Path, lines: list[tuple[str, str, dict[str, object]]]) -> Path:
     """Return a workbook as `survey` writes it, filled in."""
-    visits = [Visit(layer, key, i, "甲社区", "", "") for i, (layer, key, _) in enumerate(lines, 1)]
+    rows = [SurveyRow(layer, key, i, "甲社区", "", "") for i, (layer, key, _) in enumerate(lines, 1)]
     path = place / "form.xlsx"
-    path.write_bytes(survey_book("核查表", visits, ["甲社区", "乙社区"]))
+    path.write_bytes(survey_book("核查表", rows, ["甲社区", "乙社区"]))
     book = openpyxl.load_workbook(path)
     rows = dict.fromkeys(SHEETS, 1)
     for layer, _, cells in lines:

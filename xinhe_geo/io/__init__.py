@@ -14,20 +14,33 @@ from .row_report import RESULT_LABELS, tally
 from .sample_extract import sample_extract
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
-from .survey_form import SHEETS, Visit, heads_of, survey_book
+from .survey_form import (
+    BY,
+    FOUND,
+    ON,
+    REMARK,
+    SHEETS,
+    SurveyRow,
+    heads_of,
+    survey_book,
+)
 from .survey_take import OUTCOMES, answers_tally, take_survey
 from .template import template
 from .year_list import update
 
 __all__ = [
+    "BY",
     "CATALOGUE",
     "FETCH",
     "FORMATS",
+    "FOUND",
     "HOSTS",
     "LEFT_OUT",
+    "ON",
     "OUTCOMES",
     "PARTS",
     "PEOPLE_COLUMN",
+    "REMARK",
     "RESULT_LABELS",
     "SHEETS",
     "UNPROVEN",
@@ -35,7 +48,7 @@ __all__ = [
     "Division",
     "PeopleJump",
     "Request",
-    "Visit",
+    "SurveyRow",
     "Wishes",
     "add",
     "answers_tally",

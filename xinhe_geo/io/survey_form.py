@@ -69,7 +69,7 @@ SHEETS: Mapping[str, Sheet] = {
 
 
 @dataclass(frozen=True)
-class Visit:
+class SurveyRow:
     """A place to look at: its layer and id, its number on paper, and what helps to find it."""
 
     layer: str
@@ -89,7 +89,7 @@ def heads_of(layer: str) -> list[str]:
     return [*PLACE_HEADS, *SHEETS[layer].asked, BY, ON, REMARK]
 
 
-def survey_book(title: str, visits: Sequence[Visit], communities: Sequence[str]) -> bytes:
+def survey_book(title: str, rows: Sequence[SurveyRow], communities: Sequence[str]) -> bytes:
     """
     Return the workbook of a survey: a sheet for each layer of which something is asked.
 
@@ -97,14 +97,14 @@ def survey_book(title: str, visits: Sequence[Visit], communities: Sequence[str])
     ----------
     title
         What the book calls itself.
-    visits
+    rows
         The places, in the order of their numbers.
     communities
         Names that may be written under 服务社区.
     """
     sheets = []
     for layer, sheet in SHEETS.items():
-        own = [visit for visit in visits if visit.layer == layer]
+        own = [row for row in rows if row.layer == layer]
         if not own:
             continue
         heads = heads_of(layer)
@@ -112,6 +112,6 @@ def survey_book(title: str, visits: Sequence[Visit], communities: Sequence[str])
         choices = {head: list(words) for head, words in sheet.asked.items() if words}
         if SERVES in sheet.asked and communities:
             choices[SERVES] = list(communities)
-        rows = [[*visit.cells(), *[None] * len(asked)] for visit in own]
-        sheets.append(Questions(sheet.name, heads, rows, asked, choices))
+        lines = [[*row.cells(), *[None] * len(asked)] for row in own]
+        sheets.append(Questions(sheet.name, heads, lines, asked, choices))
     return answer_book(title, _REMARKS, sheets)
