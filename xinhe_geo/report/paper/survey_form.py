@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import facts_in_doubt
+from ...access import facts_in_doubt, worth_checking
 from ...core import amount, named_by_homes, refuse_uncleared, write_bytes
 from ...district import District, kind_name, must_be_district, place_title
 from ...io import BY, FOUND, ON, REMARK, SHEETS, SurveyRow, heads_of, survey_book
-from ...maps import Scene, ground_scene
-from ...report import added_to, write_layers
+from ...maps import Scene, ground_scene, promised_rules
+from ...report import Analysis, added_to, write_layers
 from . import carto
 from .page import SIZES, UNITS, Frame, Lettering, Look, Paper, cut, pdf_bytes, span
 from .sheet_parts import MARGIN, page_foot, page_head
@@ -57,8 +57,8 @@ def survey(
     to
         A folder: `核查表.pdf` (A4, by community), `核查表.xlsx` and `核查表.gpkg` come into it.
     facts
-        Facts in doubt ("gates:H01-G1:gate"), those that matter most first; by default those of `facts_in_doubt` by how many people
-        they are about.
+        Facts in doubt ("gates:H01-G1:gate"), those that matter most first; by default those that are worth checking first for what
+        is promised (`worth_checking`).
     most
         How many gates and facilities at most.
     crossings
@@ -67,7 +67,8 @@ def survey(
     Returns
     -------
     places
-        Index number (as on paper); columns `layer`, `id`, `name`, `group` (the community).
+        Index number (as on paper); columns `layer`, `id`, `name`, `group` (the community). Empty, and no file, where there is
+        nothing to check.
 
     Raises
     ------
@@ -85,9 +86,9 @@ def survey(
     names = [] if district.communities is None else district.communities["name"].dropna().astype(str).tolist()
     title = f"{place_title(district)} {TITLE}"
     with added_to(Path(to)) as folder:
-        pages, book, layers = FORM_FILES
-        write_bytes(folder / book, survey_book(title, rows, names))
         if places:
+            pages, book, layers = FORM_FILES
+            write_bytes(folder / book, survey_book(title, rows, names))
             write_bytes(folder / pages, pdf_bytes(_pages(district, places), title))
             own = _layers(district, places)
             write_layers(folder / layers, own, district.year, {head: head for frame in own.values() for head in frame})
@@ -108,7 +109,7 @@ class _Place:
 
 def _chosen(district: District, facts: Sequence[str] | None, most: int, crossings: int) -> list[_Place]:
     """Return the places that are looked at, community by community, from north to south, with their numbers."""
-    asked = _by_people(district) if facts is None else facts
+    asked = _worth(district, most) if facts is None else facts
     ids = dict.fromkeys(_place_of(fact) for fact in asked)
     wanted = [
         (layer, key) for layer, key in ids if layer in ("gates", "facilities") and key in district.layers[layer].index
@@ -131,6 +132,15 @@ def _place_of(fact: str) -> tuple[str, str]:
     """Return layer and id of a fact, "layer:id:what"; an id may have colons of its own."""
     layer, _, rest = fact.partition(":")
     return layer, rest.rpartition(":")[0]
+
+
+def _worth(district: District, most: int) -> list[str]:
+    """Return the facts in doubt that would make what is promised firmest; where none would, those that are about most people."""
+    if facts_in_doubt(district).empty:
+        return []
+    # a place may be asked about for two facts
+    found = worth_checking(district, promised_rules(district, Analysis.of(district)), most=2 * most)
+    return found.index.tolist() or _by_people(district)
 
 
 def _by_people(district: District) -> list[str]:
