@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -47,28 +49,49 @@ def plain(cost: float, years: range, *, pots: Set = frozenset({0}), **more) -> C
     return Candidate(tuple(years), 1, (Pay(0, cost, pots),), **more)
 
 
-#: OR-Library mknap1, the first of Petersen's seven: six projects, ten resources.
-PETERSEN = (
-    (100, 600, 1200, 2400, 500, 2000),
-    """8 12 13 64 22 41/8 12 13 75 22 41/3 6 4 18 6 4/5 10 8 32 6 12/5 13 8 42 6 20/5 13 8 48 6 20/0 0 0 0 8 0/3 0 4 0 8 0
-    /3 2 4 0 8 4/3 2 4 8 8 4""",
-    (80, 96, 20, 36, 44, 48, 10, 18, 22, 24),
-)
+#: J. E. Beasley's OR-Library, mknap1: the seven choices of R&D projects of Petersen (1967), each with the optimum it was published with.
+MKNAP1 = Path(__file__).with_name("mknap1.txt")
 
 
-def test_a_published_knapsack_of_ten_resources() -> None:
-    values, rows, money = PETERSEN
-    costs = np.array([[float(v) for v in row.split()] for row in rows.split("/")])
-    pays = [tuple(Pay(0, float(costs[r, j]), frozenset({r})) for r in range(10)) for j in range(6)]
+class Knapsack(NamedTuple):
+    """Values of projects, what each takes of each resource, how much there is, and the published optimum."""
+
+    values: np.ndarray
+    takes: np.ndarray
+    there: np.ndarray
+    optimum: float
+
+
+def published() -> list[Knapsack]:
+    numbers = iter(MKNAP1.read_text().split())
+
+    def some(count: int) -> np.ndarray:
+        return np.array([float(next(numbers)) for _ in range(count)])
+
+    found = []
+    for _ in range(int(next(numbers))):
+        n, m, optimum = int(next(numbers)), int(next(numbers)), float(next(numbers))
+        found.append(Knapsack(some(n), some(n * m).reshape(m, n), some(m), optimum))
+    assert next(numbers, None) is None
+    return found
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_published_knapsacks_of_several_resources(number: int) -> None:
+    own = published()[number - 1]
+    resources, projects = own.takes.shape
+    pays = [tuple(Pay(0, float(own.takes[r, j]), frozenset({r})) for r in range(resources)) for j in range(projects)]
     task = Task(
         (1,),
-        [Candidate((1,), 1, own) for own in pays],
-        [Pot(1, float(m), False) for m in money],
-        [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(values)],
+        [Candidate((1,), 1, each) for each in pays],
+        [Pot(1, float(there), False) for there in own.there],
+        [Extra(frozenset({j}), PEOPLE, float(value)) for j, value in enumerate(own.values)],
     )
     found = Choosing(task, nobody(), Watch(None)).best(FREE)
-    assert found.levels[-1].value == found.levels[-1].bound == 3800 and found.proven
-    assert [j + 1 for j, s in enumerate(found.starts) if s is not None] == [2, 3, 6]
+    assert found.levels[-1].value == pytest.approx(own.optimum) == found.levels[-1].bound and found.proven
+    chosen = np.array([start is not None for start in found.starts])
+    assert own.values @ chosen == pytest.approx(own.optimum)
+    assert (own.takes @ chosen <= own.there + 1e-9).all()
 
 
 def test_the_toy_programme_that_greed_gets_wrong() -> None:
