@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.schema import PROBLEM_STATES
-from xinhe_geo.renewal import INDICATOR_STATES, checkup
+from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, ranked, standing
 from xinhe_geo.report.tables import cell_text
 
 REPO = Path(__file__).parents[2]
@@ -194,3 +194,92 @@ def test_what_nobody_could_work_out_has_no_number_of_problems_and_years_have_no_
         "2026",
         "2,026",
     ]
+
+
+#: The set of our own, and one that asks the same of the clinics again, and one for the elderly.
+MORE = OWN + "again,other,街区,诊所在外的小区（另一套）,个,homes_outside,plan_clinic_15,,,,,,,convention\n"
+
+
+def told(rows: list[tuple[str, str, float]], **more: object) -> pd.DataFrame:
+    """Problems as `problems` tells them: indicator, place, people."""
+    frame = pd.DataFrame(rows, columns=["indicator", "place", "people"])
+    frame.index = pd.Index([f"{i}@{p}" for i, p, _ in rows], name="problem")
+    blank = {
+        "definition": frame["indicator"],
+        "name": frame["indicator"],
+        "urgency": None,
+        "duty": None,
+        "suggest": None,
+    }
+    return frame.assign(**{**blank, "projects": "", "state": "open", "is_found": True, **more})
+
+
+def test_the_order_in_which_to_begin(toy: xh.District) -> None:
+    """What must be solved by a date, then what is for the elderly, then most people; what two sets ask alike is one."""
+    rows = pd.read_csv(pd.io.common.StringIO(MORE), dtype=str).assign(per=np.nan, elderly=None)
+    rows["elderly"] = pd.Series([True] * len(rows)).where(rows["indicator"] == "lifts", None)
+    now = toy.replace(checkup_indicators=rows)
+    found = told(
+        [
+            ("clinic", "E", 10.0),
+            ("again", "E", 10.0),
+            ("lifts", "D", 5.0),
+            ("gas", "D", np.nan),
+            ("old", "A", 90.0),
+            ("wash", "B", 80.0),
+            ("wash", "A", 100.0),
+        ]
+    )
+    found["urgency"] = ["", "", "", "urgent", "urgent", "", ""]
+    found.loc[["clinic@E", "again@E"], "definition"] = "alike"
+    groups = ranked(now, found)
+    assert list(groups.index) == ["old@T01", "gas@T02", "lifts@T02", "wash@T01", "wash@T02", "again@990001"]
+    assert groups.index[0].startswith("old") and groups.index[1].startswith("gas"), (
+        "nobody known comes last of its kind"
+    )
+    assert groups.index[2].startswith("lifts") and bool(groups["elderly"].iloc[2])
+    alike = groups[groups["indicators"] == "again;clinic"].iloc[0]
+    assert (alike["problems"], alike["people"]) == (1, 10.0)
+    numbers = [n for cell in groups["numbers"] for n in cell.split(";")]
+    assert sorted(numbers) == sorted(found.index), "every problem stands in one group"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nobody_is_counted_twice(toy: xh.District, seed: int) -> None:
+    """Against the homes marked one by one: of each the problem that concerns most; a community and the district concern all."""
+    rng = np.random.default_rng(seed)
+    homes = toy.homes["people"]
+    community = toy.groups["community"]
+    places = [*homes.index, *sorted(set(community.dropna())), "", "gone"]
+    rows = [(f"i{k}", str(rng.choice(places)), float(rng.integers(1, 11))) for k in range(int(rng.integers(1, 9)))]
+    most = dict.fromkeys([*homes.index, "gone"], 0.0)
+    for _, place, people in rows:
+        for home in homes.index:
+            if place in (community.get(home), "") and not np.isnan(homes[home]):
+                most[home] = max(most[home], float(homes[home]))
+        if place in most:
+            most[place] = max(most[place], people)
+    assert concerned(toy, told(rows)) == pytest.approx(sum(most.values()))
+
+
+@pytest.mark.slow
+def test_a_problem_found_again_stands_whatever_was_said_of_it(toy: xh.District) -> None:
+    """Also one whose data were corrected, whose definition changed, and one that a year without data lies between."""
+    first = xh.problems(toy)
+    for said in PROBLEM_STATES:
+        again = xh.problems(toy, first.assign(state=said))
+        assert set(first.index) <= set(standing(again).index), said
+    other = toy.rows["checkup_indicators"].copy()
+    other.loc["park", "per"] = 0.4
+    changed = xh.problems(toy.replace(checkup_indicators=other), first)
+    assert changed.loc["park@A", "state"] == "redefined" and "park@A" in standing(changed).index
+    rules = toy.rows["rules"].copy()
+    rules.loc["plan_clinic_15", ["minutes", "metres"]] *= 0.9
+    assert xh.problems(toy.replace(rules=rules), first).loc["clinic@E", "state"] == "redefined", (
+        "a rule of another limit"
+    )
+    blank = xh.problems(toy.replace(homes=toy.rows["homes"].assign(parking_places=None)), first)
+    assert blank.loc["park@A", "state"] == "not_measured" and "park@A" in standing(blank).index
+    assert xh.problems(toy, blank).loc["park@A", ["state", "is_new"]].tolist() == ["open", False]
+    solved = xh.problems(toy_with(parking={"A": 20, "B": 60, "D": 10}), first)
+    assert solved.loc["park@A", "state"] == "solved" and "park@A" not in standing(solved).index

@@ -8,12 +8,14 @@ from .course import Course, affected_by_year, load_during, walks_during
 from .money import ORIGINS, floor_ratio, money, totals, unit_lines
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 from .programme import REASONS, Programmed, Programming, programme, programmed
+from .ranking import ENDED, concerned, ranked, standing
 
 __all__ = [
     "CAPACITY_LABELS",
     "COUNTS",
     "COUNT_LABELS",
     "ELDERLY",
+    "ENDED",
     "FLOOR",
     "FLOW_LABELS",
     "GROUPS",
@@ -35,6 +37,7 @@ __all__ = [
     "balance",
     "capacity_by_year",
     "checkup",
+    "concerned",
     "first_short",
     "floor_ratio",
     "load_during",
@@ -47,6 +50,8 @@ __all__ = [
     "programme",
     "programmed",
     "promises",
+    "ranked",
+    "standing",
     "totals",
     "unit_lines",
     "walks_during",

@@ -57,6 +57,7 @@ from .choosing import (
     Task,
     Wishes,
 )
+from .ranking import is_for_elderly
 
 #: Why a project is not in the programme. In it: "".
 REASONS = {
@@ -325,7 +326,7 @@ class _Walks:
         self._mover = np.concatenate([np.full(len(at), mover) for at, (_, mover, _) in zip(point, parts, strict=True)])
         weight = np.concatenate(share) * self.points.weight[self._point]
         code = self.points.code[self._point]
-        for_elderly = np.array([_is_for_elderly(state, rule) for rule in rules], dtype=float)
+        for_elderly = np.array([is_for_elderly(state, rule) for rule in rules], dtype=float)
         self.lived = self.people = np.tile(
             weight * lived[code], len(rules)
         )  # the one as they are, the other may be weighted
@@ -488,11 +489,6 @@ def _epochs(state: District, years: Sequence[int]) -> dict[int, int]:
         number += 1 if year in begins or number < 0 else 0
         epochs[year] = number
     return epochs
-
-
-def _is_for_elderly(state: District, rule: Rule) -> bool:
-    kinds = state.kinds.reindex(list(rule.kinds))
-    return rule.denominator == "people_60plus" or bool(kinds["elderly"].fillna(False).astype(bool).all())
 
 
 class _Work:

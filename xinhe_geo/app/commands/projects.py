@@ -14,8 +14,7 @@ from ...core import amount, keeping, say, speaking, title
 from ...maps import DEMONSTRATION_TEXT
 from ...renewal import Programming, programmed
 from ...report import (
-    checkup_note,
-    checkup_sheets,
+    checked,
     programme_notes,
     programme_sheets,
     write_checkup,
@@ -77,15 +76,18 @@ def checkup(
     """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
     with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "列出自查表")
-        sheets = checkup_sheets(district, sets)
+        found = checked(district, sets)
         if out is not None:
-            write_checkup(district, sheets, out)
+            write_checkup(district, found, out)
     with speaking("en" if lang == "en" else "zh"):
-        shown = sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
+        shown = found.sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
         _print_sheet(say("指标汇总"), shown)
-        if "上年度整治成效" in sheets:
-            _print_sheet(say("上年度整治成效"), sheets["上年度整治成效"])
-        OUT.print(escape(checkup_note(sheets)))
+        if "上年度整治成效" in found.sheets:
+            _print_sheet(say("上年度整治成效"), found.sheets["上年度整治成效"])
+        if len(found.first):
+            _print_sheet(say("先办哪些"), found.first[["次序", "问题", "在哪里", "问题数", "涉及人数", "为什么先办"]])
+        for line in found.said:
+            OUT.print(escape(line))
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))

@@ -19,6 +19,8 @@ from .shell import page_text, table_html
 
 #: The aims, in the order in which they come.
 AIMS = {FLOOR: "社区底线", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
+#: What an aim is counted in, where it is not promises x people x years.
+UNITS = {URGENT_FIRST: "问题·年"}
 #: What `cost` is planned with is said once, in the note.
 _UNKNOWN = "数据不足"
 
@@ -63,12 +65,12 @@ def programme_notes(found: Programmed) -> list[str]:
         )
     ]
     for name, row in found.levels.iterrows():
-        value, bound = (
-            (per_cent(row["value"]), per_cent(row["bound"]))
-            if name == FLOOR
-            else (amount(row["value"]), amount(row["bound"]))
-        )
-        said.append(say("{0}：{1}，上界 {2}。", say(AIMS[str(name)]), value, bound))
+        aim = say(AIMS[str(name)])
+        if name == FLOOR:
+            said.append(say("{0}：{1}，上界 {2}。", aim, per_cent(row["value"]), per_cent(row["bound"])))
+        else:
+            unit = say(UNITS.get(str(name), "承诺·人·年"))
+            said.append(say("{0}：{1} {2}，上界 {3} {2}。", aim, amount(row["value"]), unit, amount(row["bound"])))
     gap = float(plan["gap"].iloc[0]) if len(plan) else 0.0
     shown = per_cent(gap, 2) if math.isfinite(gap) else say(_UNKNOWN)
     proven = bool(plan["proven"].all())
