@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from typer.testing import CliRunner
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.schema import PROBLEM_STATES
-from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, ranked, standing
+from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, followed, on_record, outcomes, ranked, standing
+from xinhe_geo.report.closing import with_problems
+from xinhe_geo.report.pages.since import since_section
 from xinhe_geo.report.tables import cell_text
 
 REPO = Path(__file__).parents[2]
@@ -283,3 +286,44 @@ def test_a_problem_found_again_stands_whatever_was_said_of_it(toy: xh.District) 
     assert xh.problems(toy, blank).loc["park@A", ["state", "is_new"]].tolist() == ["open", False]
     solved = xh.problems(toy_with(parking={"A": 20, "B": 60, "D": 10}), first)
     assert solved.loc["park@A", "state"] == "solved" and "park@A" not in standing(solved).index
+
+
+@pytest.mark.slow
+def test_the_loop_closes_from_one_report_to_the_next(tmp_path: Path) -> None:
+    """
+    Two years of the toy: a daycare is built for A, p2 was to help E and has not, and a carpark that nobody's project built.
+
+    On record stay the problems that projects cite; the next report says which of them a finished project has solved, and which one
+    that was to be finished has not.
+    """
+    now = toy_with(parking={"A": 10, "B": 60, "D": 10})
+    projects = pd.DataFrame(
+        {
+            "name": ["补泊位", "建诊所", "以后再做", "补泊位二"],
+            "problem": ["park@A", "clinic@E", "clinic@E", "park@D"],
+            "status": ["reserved", "under_way", "idea", "idea"],
+            "start": [pd.NA, 2022, pd.NA, pd.NA],
+            "duration": [1, 2, 1, 1],
+        },
+        index=pd.Index(["p1", "p2", "p3", "p4"], name="project"),
+    )
+    first = now.replace(projects=projects)
+    kept = json.loads(json.dumps(on_record(first)))
+    assert set(kept) == {"park@A", "clinic@E"}, "D has all its places"
+    assert kept["clinic@E"]["people"] == 10
+    later = toy_with(parking={"A": 20, "B": 60, "D": 10}).replace(
+        projects=projects.assign(status=["finished", "under_way", "idea", "idea"])
+    )
+    later = later.at(2023)
+    found = followed(later, kept)
+    ends = outcomes(later, found)
+    assert ends.loc["park@A"].tolist() == ["by_project", "p1"]
+    assert ends.loc["clinic@E"].tolist() == ["missed", "p2"], "p3 was never to be finished by now"
+    rows = with_problems(pd.DataFrame(columns=["part", "id", "label", "before", "after"]), later, {"problems": kept})
+    assert dict(zip(rows["id"], rows["after"], strict=True)) == {
+        "park@A": "已解决（重新测算），由项目解决：p1 补泊位（完工）",
+        "clinic@E": "未解决（10 人），项目应解决而未解决：p2 建诊所（实施）",
+    }
+    assert "问题" in since_section(rows) and "p2 建诊所" in since_section(rows)
+    unfinished = later.replace(projects=projects)
+    assert outcomes(unfinished, followed(unfinished, kept)).loc["park@A", "outcome"] == "otherwise"

@@ -4,6 +4,7 @@ from .balance import COUNT_LABELS, COUNTS, FLOW_LABELS, GROUPS, NEWCOMERS, RESID
 from .capacity import CAPACITY_LABELS, capacity_by_year, first_short
 from .checkup import INDICATOR_STATES, checkup, problems
 from .choosing import ELDERLY, FLOOR, PEOPLE, URGENT_FIRST
+from .closing import BY_PROJECT, MISSED, SOLVED_OTHERWISE, WAITS, Followed, followed, last_years, on_record, outcomes
 from .course import Course, affected_by_year, load_during, walks_during
 from .money import ORIGINS, floor_ratio, money, totals, unit_lines
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
@@ -11,6 +12,7 @@ from .programme import REASONS, Programmed, Programming, programme, programmed
 from .ranking import ENDED, concerned, ranked, standing
 
 __all__ = [
+    "BY_PROJECT",
     "CAPACITY_LABELS",
     "COUNTS",
     "COUNT_LABELS",
@@ -20,16 +22,20 @@ __all__ = [
     "FLOW_LABELS",
     "GROUPS",
     "INDICATOR_STATES",
+    "MISSED",
     "NEWCOMERS",
     "ORIGINS",
     "PEOPLE",
     "REASONS",
     "RESIDENTS",
     "SINCE",
+    "SOLVED_OTHERWISE",
     "STATUSES",
     "URGENT_FIRST",
+    "WAITS",
     "YEARLY",
     "Course",
+    "Followed",
     "Programmed",
     "Programming",
     "accounts",
@@ -40,8 +46,12 @@ __all__ = [
     "concerned",
     "first_short",
     "floor_ratio",
+    "followed",
+    "last_years",
     "load_during",
     "money",
+    "on_record",
+    "outcomes",
     "parcel_figures",
     "parcel_named",
     "parcel_stages",

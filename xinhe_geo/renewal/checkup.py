@@ -129,9 +129,12 @@ def problems(
     UnknownNameError
         No such set.
     """
-    rows = _rows(district, sets)
     old = district.rows.get("problems") if before is None else before
-    old = pd.DataFrame(columns=["indicator"]) if old is None else old
+    return problems_of(district, _rows(district, sets), pd.DataFrame(columns=["indicator"]) if old is None else old)
+
+
+def problems_of(district: District, rows: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
+    """Return what `problems` does, of some rows of `checkup_indicators` and of these problems of last year."""
     told: dict[str, dict[str, object]] = {}
     measured: dict[str, _Found] = {}
     for key, row in rows.iterrows():

@@ -25,7 +25,8 @@ from ...core import (
     write_text,
 )
 from ...district import District, column_name, kind_name, layer_name
-from ...renewal import ENDED, INDICATOR_STATES, checkup, concerned, problems, ranked, standing
+from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
+from ..closing import closed_and_missed, place_name
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages
@@ -91,7 +92,7 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
     }
     if "projects" in district.rows:
         sheets["项目库"] = _projects(district.rows["projects"])
-    last = listed[(~listed["is_new"].astype(bool) & ~listed["state_before"].isin(ENDED)).to_numpy()]
+    last = last_years(listed)
     if len(last):
         sheets["上年度整治成效"] = _effects(district, last)
     return Checked(tuple(_said(district, found, still, groups, last)), _first(district, groups), sheets)
@@ -121,6 +122,7 @@ def _said(
         solved = int(last["solved"].sum())
         share = per_cent(solved / len(last))
         yield say("上年 {0} 个问题，已解决 {1} 个（{2}）。", amount(len(last)), amount(solved), share)
+        yield from closed_and_missed(district, last)
 
 
 def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +132,7 @@ def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
         {
             "次序": range(1, len(own) + 1),
             "问题": own["name"].to_numpy(),
-            "在哪里": [_place_name(district, place) for place in own["community"]],
+            "在哪里": [place_name(district, place) for place in own["community"]],
             "问题数": own["problems"].to_numpy(),
             "涉及人数": own["people"].to_numpy(float),
             "其中60岁及以上": own["people_60plus"].to_numpy(float),
@@ -148,16 +150,6 @@ def _why(row: pd.Series) -> str:
     people = float(row["people"])
     told = say("涉及 {0} 人", amount(people)) if not math.isnan(people) else say("涉及人数数据不足")
     return say("，").join([*ahead, told])
-
-
-def _place_name(district: District, place: object) -> str:
-    """Return what a home or a community is called; the whole district where none is named."""
-    if not isinstance(place, str) or not place:
-        return say("全街道")
-    for frame in (district.communities, district.homes):
-        if frame is not None and place in frame.index and pd.notna(frame.loc[place, "name"]):
-            return str(frame.loc[place, "name"])
-    return place
 
 
 def _ranks(listed: pd.DataFrame, groups: pd.DataFrame) -> pd.Series:
@@ -213,7 +205,7 @@ def _problems(district: District, still: pd.DataFrame, groups: pd.DataFrame) -> 
             "问题编号": listed.index,
             "体检维度": [say(LEVELS[level]) if level in LEVELS else "" for level in listed["level"]],
             "问题指标": listed["name"].astype(object).fillna(listed["indicator"]),
-            "在哪里": [_place_name(district, place) for place in listed["place"]],
+            "在哪里": [place_name(district, place) for place in listed["place"]],
             "涉及人数": listed["people"].astype("float64"),
             "缺多少": listed["amount"].astype("float64"),
             "整治类型": [say(URGENCIES[u]) if u in URGENCIES else "" for u in listed["urgency"]],
@@ -234,7 +226,7 @@ def _suggested(district: District, still: pd.DataFrame, groups: pd.DataFrame) ->
         own = by_indicator.get_group(indicator)
         first = own.iloc[0]
         most = own.iloc[np.argsort(-own["people"].astype("float64").fillna(-1.0).to_numpy(), kind="stable")[:6]]
-        places = say("、").join(_place_name(district, p) for p in most["place"])
+        places = say("、").join(place_name(district, p) for p in most["place"])
         more = say(" 等 {0} 处", len(own)) if len(own) > 6 else ""
         urgency = say(URGENCIES[first["urgency"]]) if first["urgency"] in URGENCIES else ""
         people = concerned(district, own)
