@@ -261,6 +261,43 @@ def test_identities_of_money() -> None:
         assert best(*money) <= best(money[0] + 1, money[1]) + 1e-9
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_however_many_projects_overrun(seed: int) -> None:
+    """Against all programmes, each held against all overruns of so many projects a year; none and all are the two ends of the costs."""
+    rng = np.random.default_rng(seed)
+    size, years = 5, (1, 2)
+    low, more = rng.integers(1, 6, size), rng.integers(0, 5, size)
+    value = rng.integers(1, 20, size)
+    money = [float(rng.integers(4, 12)) for _ in years]
+
+    def chosen(overruns: int, add: float) -> float:
+        candidates = [
+            Candidate(years, 1, (Pay(0, float(a + add * m), frozenset({0, 1}), float(m * (add == 0))),))
+            for a, m in zip(low, more, strict=True)
+        ]
+        pots = [Pot(y, m, False) for y, m in zip(years, money, strict=True)]
+        extras = [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(value)]
+        found = Choosing(Task(years, candidates, pots, extras, overruns), nobody(), Watch(None)).best(FREE)
+        assert found.proven
+        return found.levels[-1].value
+
+    for overruns in range(size + 1):
+        best = 0.0
+        for plan in itertools.product((0, 1, 2), repeat=size):
+            begun = [[j for j in range(size) if plan[j] == year] for year in years]
+            dearest = [
+                max(
+                    sum(low[own]) + sum(more[list(some)])
+                    for some in itertools.combinations(own, min(overruns, len(own)))
+                )
+                for own in begun
+            ]
+            if all(a <= b for a, b in zip(dearest, money, strict=True)):
+                best = max(best, sum(float(value[j]) * (3 - plan[j]) for j in range(size) if plan[j]))
+        assert chosen(overruns, 0) == pytest.approx(best)
+    assert chosen(size, 0) == pytest.approx(chosen(0, 1)), "all may overrun: the upper ends"
+
+
 class Interrupted(Watch):
     """Somebody presses Ctrl-C while the solver works for the second time."""
 
@@ -277,3 +314,30 @@ def test_ctrl_c_keeps_what_there_is_and_says_that_nothing_is_proven() -> None:
     found = Choosing(task, oracle, Interrupted(None)).best(FREE)
     assert found.starts == (None,) and not found.proven
     assert found.levels[-1].value == 0 and found.levels[-1].bound == np.inf
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_near_ties_are_the_next_best_sets(seed: int) -> None:
+    """Against all sets of projects: those that leave out something useful of every one before, best first."""
+    rng = np.random.default_rng(seed)
+    size = 6
+    cost, value = rng.integers(1, 6, size), rng.integers(5, 9, size).astype(float)
+    money = float(cost.sum()) / 2
+    extras = [Extra(frozenset({j}), PEOPLE, v) for j, v in enumerate(value)]
+    choosing = Choosing(
+        Task((1,), [plain(float(c), range(1, 2)) for c in cost], [Pot(1, money, False)], extras), nobody(), Watch(None)
+    )
+    best = choosing.best(FREE)
+    sets = [frozenset(j for j in range(size) if k >> j & 1) for k in range(1 << size)]
+    payable = [s for s in sets if sum(cost[j] for j in s) <= money]
+    before = [frozenset(j for j, s in enumerate(best.starts) if s is not None)]
+    found = choosing.near(best, before[0], FREE, 0.25, 3)
+    for other in found:
+        left = [s for s in payable if not any(b <= s for b in before)]
+        assert other.levels[-1].value == pytest.approx(max(sum(value[j] for j in s) for s in left))
+        assert other.levels[-1].value >= 0.75 * best.levels[-1].value - 1e-9
+        before.append(frozenset(j for j, s in enumerate(other.starts) if s is not None))
+    if len(found) < 3:
+        left = [s for s in payable if not any(b <= s for b in before)]
+        assert max((sum(value[j] for j in s) for s in left), default=0.0) < 0.75 * best.levels[-1].value
+    assert choosing.best(FREE).starts == best.starts, "nothing stays barred"

@@ -73,6 +73,8 @@ REASONS = {
 }
 #: More money that is tried, in 万元.
 MORE_MONEY = (100.0, 200.0, 500.0)
+#: Other programmes are named where they are no more than this share worse, and at most so many.
+NEAR, OTHERS = 0.02, 3
 _NONE: Set = frozenset()
 
 
@@ -93,13 +95,16 @@ class Programming:
         Whether money that is only asked for counts too.
     costs
         "high": what is chosen can be paid if every project costs its upper end; "low": its lower end.
+    overruns
+        With "high": that it can be paid if at most so many projects a year cost their upper end, whichever they are, and the others
+        their lower end; None: all of them.
     gap
         Stop when this close to the proven bound (share); 0 asks for the optimum.
 
     Raises
     ------
     ValueError
-        Other costs than "high" and "low", or a gap below 0.
+        Other costs than "high" and "low", a number of overruns below 0 or beside "low", or a gap below 0.
     """
 
     rules: str | Sequence[str | Rule] = PLAN
@@ -107,11 +112,14 @@ class Programming:
     equity: bool = True
     applied: bool = False
     costs: str = "high"
+    overruns: int | None = None
     gap: float = 0.0
 
     def __post_init__(self) -> None:
         if self.costs not in ("high", "low"):
             raise WrongValueError(f"costs 写 high 或 low：{self.costs}")
+        if self.overruns is not None and (self.overruns < 0 or self.costs != "high"):
+            raise WrongValueError(f"overruns 写不小于 0 的个数，只和 costs = high 一起用：{self.overruns}")
         if not 0 <= self.gap < 1:
             raise WrongValueError(f"gap 要在 0 和 1 之间：{self.gap}")
 
@@ -138,6 +146,11 @@ class Programmed(NamedTuple):
         problems x years (urgent) and promises x people x years.
     low
         What the lower ends of all costs would allow: value of the last level.
+    near
+        Other programmes that come near to it (`NEAR`), best first: index rank; `without` and `instead` (ids of projects that are left
+        out and that come in, parted by `;`), `value` (of the last level), `share` (of the programme's own), cost.
+    overruns
+        How many overruns a year can be paid; missing: all, or none that was asked for.
     scenario
         The chosen projects as a plan whose edits carry the years in which projects are finished.
     """
@@ -148,6 +161,8 @@ class Programmed(NamedTuple):
     more: pd.DataFrame
     levels: pd.DataFrame
     low: float
+    near: pd.DataFrame
+    overruns: int | None
     scenario: Scenario
 
 
@@ -545,7 +560,7 @@ class _Work:
         """Return what is asked in numbers, at the upper or lower ends of the costs."""
         index = {p.key: j for j, p in enumerate(self.projects)}
         candidates = [self._candidate(p, index, costs) for p in self.projects]
-        return Task(tuple(self.years), candidates, self.pots, self._extras(candidates))
+        return Task(tuple(self.years), candidates, self.pots, self._extras(candidates), self.asked.overruns or 0)
 
     def _candidate(self, project: _Project, index: Mapping[str, int], costs: str) -> Candidate:
         row, roles = project.row, project.roles()
@@ -574,7 +589,17 @@ class _Work:
         )
 
     def _pays(self, project: _Project, costs: str) -> tuple[Pay, ...]:
-        total = project.high if costs == "high" else project.low
+        """Return what a project has to pay; where only some may overrun, what it costs more then stands apart."""
+        if costs == "low" or self.asked.overruns is None:
+            return self._parted(project, project.high if costs == "high" else project.low)
+        owed: dict[tuple[int, Set], list[float]] = {}
+        for end, total in enumerate((project.low, project.high)):
+            for pay in self._parted(project, total):
+                owed.setdefault((pay.year, pay.pots), [0.0, 0.0])[end] += pay.amount
+        return tuple(Pay(year, low, pots, max(high - low, 0.0)) for (year, pots), (low, high) in owed.items())
+
+    def _parted(self, project: _Project, total: float) -> tuple[Pay, ...]:
+        """Return how much of a total is paid in which year from which pots."""
         if math.isnan(total):
             return ()
         sums = yearly_of(project.row["yearly"]) or [1.0] * project.duration
@@ -658,6 +683,8 @@ class _Work:
             self._more(choosing, chosen),
             levels,
             at_low.levels[-1].value,
+            self._near(choosing, chosen, plan),
+            self.asked.overruns,
             self._scenario(choosing, chosen),
         )
 
@@ -675,7 +702,7 @@ class _Work:
                 "name": project.row["name"],
                 "year": math.nan if start is None else start,
                 "finished": math.nan if start is None else start + project.duration - 1,
-                "cost": project.high if self.asked.costs == "high" else project.low,
+                "cost": project.high if self.asked.costs == "high" and self.asked.overruns is None else project.low,
                 "cost_low": project.low,
                 "cost_high": project.high,
                 "people": people,
@@ -792,6 +819,25 @@ class _Work:
         index = pd.Index(MORE_MONEY[: len(rows)], name="amount")
         return pd.DataFrame(rows, index=index, columns=["person_years", "people"])
 
+    def _near(self, choosing: Choosing, chosen: Chosen, plan: pd.DataFrame) -> pd.DataFrame:
+        keys = [p.key for p in self.projects]
+        counts = frozenset(j for extra in choosing.task.extras for j in extra.by)
+        brings = plan.reindex(keys)["people"].to_numpy(float)
+        useful = frozenset(
+            j for j, s in enumerate(chosen.starts) if s is not None and (j in counts or brings[j] > 1e-9)
+        )
+        others = [] if self.watch.stopped else choosing.near(chosen, useful, self.wishes, NEAR, OTHERS)
+        here = {j for j, s in enumerate(chosen.starts) if s is not None}
+        best, rows = chosen.levels[-1].value, []
+        for other in others:
+            there = {j for j, s in enumerate(other.starts) if s is not None}
+            cost = sum(float(plan.loc[keys[j], "cost"]) for j in there)
+            value = other.levels[-1].value
+            left, come = (";".join(keys[j] for j in sorted(some)) for some in (here - there, there - here))
+            rows.append((left, come, value, value / best if best else 1.0, cost))
+        index = pd.RangeIndex(1, len(rows) + 1, name="rank")
+        return pd.DataFrame(rows, index=index, columns=["without", "instead", "value", "share", "cost"])
+
     def _scenario(self, choosing: Choosing, chosen: Chosen) -> Scenario:
         edits = [
             (s + p.duration - 1, Edit(e.do, {**e.what, "year": s + p.duration - 1}))
@@ -833,10 +879,14 @@ def _pot(row: pd.Series, applied: bool) -> Pot:
 def _spending(task: Task, starts: Sequence[int | None]) -> list[float] | None:
     """Return what each pot pays for a plan, those that are named first as much as they can; None where it cannot be paid."""
     owed: dict[tuple[Set, int], float] = {}
+    over: dict[tuple[Set, int], list[float]] = {}
     for own, start in zip(task.candidates, starts, strict=True):
         if start is not None:
             for pay in own.pays:
                 owed[pay.pots, start + pay.year] = owed.get((pay.pots, start + pay.year), 0.0) + pay.amount
+                over.setdefault((pay.pots, start + pay.year), []).append(pay.more)
+    for group, more in over.items():
+        owed[group] += sum(sorted(more, reverse=True)[: task.overruns])
     flows = [(n, p) for n, (pots, year) in enumerate(owed) for p in sorted(pots) if task.pots[p].pays_in(year)]
     if not owed:
         return [0.0] * len(task.pots)

@@ -28,6 +28,9 @@ def programme(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     horizon: Annotated[int | None, typer.Option("--horizon", help="计到哪一年；省略为资金表的最后一年")] = None,
     costs: Annotated[str, typer.Option("--costs", help="high 按造价上限排（全部超支也付得起）| low 按下限")] = "high",
+    overruns: Annotated[
+        int | None, typer.Option("--overruns", min=0, help="每年最多几个项目超支到造价上限也付得起；省略为全部")
+    ] = None,
     applied: Annotated[bool, typer.Option("--applied", help="拟申请的资金也算；不写只算已落实的")] = False,
     no_floor: Annotated[bool, typer.Option("--no-floor", help="不先保社区底线")] = False,
     weight: Annotated[
@@ -42,7 +45,9 @@ def programme(
     """项目库与年度计划：在各渠道各年的资金里，哪个项目哪一年做，证明最优，并列出没有列入的和原因。Ctrl-C 取目前最好的。"""
     with watched(message(lang, "solving")) as tell, speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "排年度计划")
-        asked = Programming(horizon=horizon, equity=not no_floor, applied=applied, costs=costs, gap=gap)
+        asked = Programming(
+            horizon=horizon, equity=not no_floor, applied=applied, costs=costs, overruns=overruns, gap=gap
+        )
         found = programmed(district, weights=_weights(weight or []), programming=asked, progress=tell)
         if out is not None:
             write_programme(district, found, out)

@@ -42,6 +42,7 @@ def programme_sheets(district: District, found: Programmed) -> dict[str, pd.Data
         "逐年服务": _served(district, found.years),
         "资金": _money(found.money),
         "再投入": _more(found.more),
+        "相近方案": _near(found.near),
     }
 
 
@@ -76,9 +77,18 @@ def programme_notes(found: Programmed) -> list[str]:
     proven = bool(plan["proven"].all())
     said.append(say("已证明最优（差距 {0}）。", shown) if proven else say("没有证明最优，与上界还差 {0}。", shown))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
+    if found.overruns is not None:
+        said.append(say("按造价下限排，每年任意 {0} 个项目超支到上限也付得起。", found.overruns))
+    elif found.low > high and found.low:
+        said.append(say("按造价上限排，全部超支也付得起。"))
     if found.low > high and found.low:
-        share = per_cent((found.low - high) / found.low)
-        said.append(say("按造价上限排，全部超支也付得起；都按下限，目标可多 {0}。", share))
+        said.append(say("都按下限，目标可多 {0}。", per_cent((found.low - high) / found.low)))
+    for extra, row in found.more.iterrows():
+        if row["people"] > 0:
+            told = (amount(float(extra)), amount(row["people"]))  # type: ignore[arg-type]
+            said.append(say("再投入 {0} 万元可新增服务 {1} 人（每项承诺计一次）。", *told))
+            break
+    said.append(say("相近的其他安排有 {0} 个。", len(found.near)) if len(found.near) else say("没有相近的其他安排。"))
     said.append(
         say("目标为承诺·人·年：数据年住在这里的居民，自项目完工的那一年起，每有一项承诺走得到计一次；导入人口不计。")
     )
@@ -155,6 +165,19 @@ def _more(more: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _near(near: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "方案": near.index,
+            "不做": [cell.replace(";", say("、")) for cell in near["without"]],
+            "换成": [cell.replace(";", say("、")) or say("没有") for cell in near["instead"]],
+            "目标值": near["value"].to_numpy(),
+            "为本计划的": [per_cent(share) for share in near["share"]],
+            "造价（万元）": near["cost"].to_numpy(),
+        }
+    )
+
+
 #: What each sheet says under its heading.
 _TOLD: Mapping[str, str] = {
     "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的承诺·人，几个项目都能服务的不重复计",
@@ -162,6 +185,7 @@ _TOLD: Mapping[str, str] = {
     "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
     "资金": "按造价上限安排；拟申请的另列",
     "再投入": "任何一年都能用、用在任何项目上的钱，多给这么多",
+    "相近方案": "各级目标都相差不超过 2% 的其他安排：现有数据不足以区分，取舍可看别的理由",
 }
 
 
