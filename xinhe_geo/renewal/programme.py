@@ -324,6 +324,11 @@ class _Walks:
         self._epochs = _epochs(state, years)
         self._bases = {epoch: state.at(year) for year, epoch in self._epochs.items()}
         self._walked = walked
+        self._alone = frozenset(j for j, project in enumerate(projects) if project.roles() == {"places"})
+        self._places: dict[
+            tuple[int, Set, Set], dict[int, np.ndarray]
+        ] = {}  # whom each of them reaches, by what else is done
+        self._asked: set[tuple[int, Set, Set]] = set()
         self.points = points_of_homes(home_points(state))
         homes = state.homes
         names = self.points.names
@@ -392,14 +397,37 @@ class _Walks:
 
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """Return, rule by rule and point by point, who is served."""
-        edits = self._edits(opened, closed)
-        base = self._bases[epoch]
+        walked = self._together(epoch, opened, closed)
+        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
+        served: np.ndarray = (walked[:, self._point] & ~gone[None, :]).ravel()
+        return served
+
+    def _together(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+        """
+        Return which points are served under each rule.
+
+        Places of which each only adds itself serve together whom any of them serves; so where the same ways are asked about again with
+        other places, what each place reaches is found once, and the places are put together without another walk.
+        """
+        places, rest = opened & self._alone, opened - self._alone
+        key = epoch, rest, closed
+        if places and key in self._asked and key not in self._places:
+            self._places[key] = self._reached(epoch, rest, closed, sorted(self._alone))
+        if places:
+            self._asked.add(key)
+        reached = self._places.get(key, {})
+        if not places <= set(reached):
+            return self._walk(epoch, opened, closed)
+        walked = self._walk(epoch, rest, closed)
+        return np.logical_or.reduce([walked, *(reached[j] for j in sorted(places))])
+
+    def _walk(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+        """Return the same as found by walking, once for all who ask."""
+        edits, base = self._edits(opened, closed), self._bases[epoch]
         key = base.year, repr(edits), tuple(self.rules)
         if key not in self._walked:
             self._walked[key] = self._found(_carried_out(base, edits))
-        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
-        served: np.ndarray = (self._walked[key][:, self._point] & ~gone[None, :]).ravel()
-        return served
+        return self._walked[key]
 
     def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
         """Return what some projects do that opens, and what some do that closes; what does neither is left out."""
@@ -436,6 +464,14 @@ class _Walks:
         return found
 
     def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        """Return whom each project serves by the places it opens; those of which it is not known are left out."""
+        key = epoch, ways, _NONE
+        if key not in self._places:
+            self._places[key] = self._reached(epoch, ways, _NONE, sorted(self._alone))
+        found = self._places[key]
+        return {j: found[j][:, self._point].ravel() for j in places if j in found}
+
+    def _reached(self, epoch: int, rest: Set, closed: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
         """
         Return whom each project serves by the places it opens, found for all of them in one go.
 
@@ -443,7 +479,7 @@ class _Walks:
         out together nothing is said of any.
         """
         try:
-            after = _carried_out(self._bases[epoch], self._edits(ways | set(places), _NONE))
+            after = _carried_out(self._bases[epoch], self._edits(rest | set(places), closed))
         except ScenarioError:
             return {}
         opened = {str(e.what["facility"]): j for j in places for e in self.projects[j].edits if "facility" in e.what}
@@ -475,7 +511,7 @@ class _Walks:
                 for j, some in asked.items():
                     if some:
                         found[j][i] = within_limit(nearest_of_any(tables, some), rule, rule.method)
-        return {j: self._of_reference(own, served)[:, self._point].ravel() for j, served in found.items()}
+        return {j: self._of_reference(own, served) for j, served in found.items()}
 
     def by_rule(self, served: np.ndarray) -> np.ndarray:
         """Return how many of the reference residents are served under each rule."""

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...core import MONEY_STATES, amount, per_cent, refuse_uncleared, say, write_text
+from ... import maps
+from ...core import MONEY_STATES, amount, language, per_cent, refuse_uncleared, say, write_text
 from ...district import District, rule_name
+from ...maps import wording
 from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
 from ..files import added_to
 from ..workbook import foot, write_workbook
@@ -21,6 +23,8 @@ from .shell import page_text, table_html
 AIMS = {FLOOR: "社区底线", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
 #: What an aim is counted in, where it is not promises x people x years.
 UNITS = {URGENT_FIRST: "问题·年"}
+#: So many sources of money have a colour of their own.
+NAMED = 3
 #: What `cost` is planned with is said once, in the note.
 _UNKNOWN = "数据不足"
 
@@ -189,6 +193,49 @@ _TOLD: Mapping[str, str] = {
 }
 
 
+def _charts(district: District, found: Programmed) -> str:
+    """Return bars of a programme: what is spent in each year, from which source."""
+    spent = found.money["spent"].groupby(level=["fund", "year"]).sum().unstack("year", fill_value=0.0)
+    most = spent.sum(axis=1).sort_values(ascending=False, kind="stable")
+    parts = {str(fund): spent.loc[fund] for fund in most.index[:NAMED]}
+    if len(most) > NAMED:
+        parts[say("其余渠道")] = spent.loc[most.index[NAMED:]].sum()
+    rows = [
+        maps.Stack(str(year), [(float(own[year]), amount(own[year])) for own in parts.values()])
+        for year in spent.columns
+    ]
+    seal = wording(language())["demo"] if district.is_demonstration else ""
+    chart = maps.stacks(say("逐年安排的资金（万元）"), list(parts), rows, seal)
+    return f"<section><h2>{say('逐年安排的资金（万元）')}</h2><figure>{chart}</figure></section>"
+
+
+def _maps(district: District, found: Programmed) -> str:
+    """Return a map for each year in which projects are finished: whom they bring within reach, against the year without any."""
+    own = found.plan[(found.plan["reason"] == "").to_numpy()]
+    figures = []
+    for year in sorted({int(y) for y in own["finished"].dropna()}):
+        finished = own[(own["finished"] == year).to_numpy()]
+        told = say("{0} 年完工：{1}", year, say("、").join(map(str, finished["name"])))
+        rule = _most_gained(found.years, year)
+        if rule is not None:
+            base = district.at(year)
+            pair = maps.Comparison(base, found.scenario.at(year).on(base, with_conflicts=True))
+            drawn = maps.difference(pair, rule, lang=language()).picture()
+            told += say("。图为到这一年全部完工项目对“{0}”的影响", rule_name(district, district.rule(rule)))
+            figures.append(f"<figure>{drawn}<figcaption>{html.escape(told)}</figcaption></figure>")
+        else:
+            figures.append(f"<p>{html.escape(told + say('。没有改变步行可达的项目，不画图'))}</p>")
+    return f"<section><h2>{say('逐年一图')}</h2>{''.join(figures)}</section>" if figures else ""
+
+
+def _most_gained(years: pd.DataFrame, year: int) -> str | None:
+    """Return the rule that gains most people by the end of a year; None where none does."""
+    if year not in years.index.get_level_values("year"):
+        return None
+    gained = years.loc[year, "gained"].drop("", errors="ignore")
+    return str(gained.idxmax()) if len(gained) and gained.max() > 0 else None
+
+
 def write_programme(district: District, found: Programmed, to: str | Path) -> None:
     """
     Write a programme: `programme.html`, `tables/年度计划.xlsx`.
@@ -219,11 +266,12 @@ def write_programme(district: District, found: Programmed, to: str | Path) -> No
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
         lines = "".join(f'<p class="line">{html.escape(line)}</p>' for line in notes)
-        body = f"<section>{lines}</section>"
+        body = f"<section>{lines}</section>{_charts(district, found)}"
         for name, table, told in pages:
             shown = table_html(table) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
             body += (
                 f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
             )
+        body += _maps(district, found)
         write_text(folder / "programme.html", page_text(district, heading, nav, body))
     link_pages(target)
