@@ -10,6 +10,7 @@ import sqlite3
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from xml.etree import ElementTree
 
 import openpyxl
 import pandas as pd
@@ -114,6 +115,19 @@ def test_geopackage_opens_with_styles(output: Path) -> None:
         if not re.search("[一-龟]|OSM", alias)
     }
     assert not fields
+
+
+def test_its_project_has_every_layer_of_the_geopackage(output: Path) -> None:
+    with zipfile.ZipFile(output / "gis/coverage.qgz") as archive:
+        project = ElementTree.fromstring(archive.read("coverage.qgs"))
+    tables = {str(name) for name, _ in pyogrio.list_layers(output / "gis/coverage.gpkg")} - {"layer_styles"}
+    sources = [(layer.findtext("datasource") or "").split("|") for layer in project.iter("maplayer")]
+    assert {source[0] for source in sources} == {"./coverage.gpkg"}
+    shown = {source[1].removeprefix("layername=") for source in sources}
+    assert shown == tables >= {"街道路网", "小区出入口", "设施", "社区"}
+    titles = [layer.findtext("layername") or "" for layer in project.iter("maplayer")]
+    assert not [title for title in titles if not re.search("[一-龟]", title)]
+    assert all(alias.get("name") for alias in project.iter("alias"))
 
 
 def test_record_names_inputs_and_outputs(output: Path) -> None:
