@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import geopandas as gpd
-import pyogrio
 import pytest
 from shapely import LineString, Point, box
 

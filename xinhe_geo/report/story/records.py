@@ -350,6 +350,11 @@ class Weak(NamedTuple):
     features: str
     weak: str
 
+    @property
+    def plotted(self) -> float:
+        """Its share as a chart that can be edited holds it."""
+        return round(self.share, 6)
+
 
 class Tally(NamedTuple):
     """How many goals there are, and how many are met, are not, cannot be judged."""
