@@ -210,6 +210,18 @@ def test_no_document_has_a_figure_that_is_not_in_the_story(plan: Written) -> Non
     assert not any(foreign.values()), foreign
 
 
+def test_same_bytes_twice(plan: Written, tmp_path: Path) -> None:
+    """Every document of a plan, written again from the same files: nothing tells the hour, nothing depends on what ran before."""
+    if plan.story.analysis.lang != "zh":
+        pytest.skip("one language is enough")
+    sides = sides_of(xh.District.load(plan.folder / "toy"), Asked("close"))
+    with speaking("zh"):
+        written(Story(analyse(sides.district), against=sides.against), tmp_path, "zh")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert {name.rpartition(".")[2] for name in names} >= {"docx", "pptx", "pdf", "gpkg", "qgz", "dxf"}
+    assert [name for name in names if (tmp_path / name).read_bytes() != (plan.folder / name).read_bytes()] == []
+
+
 @pytest.mark.parametrize(
     ("said", "found"),
     [

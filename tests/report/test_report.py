@@ -19,7 +19,9 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.report import report
-from xinhe_geo.report.analysis import Analysis
+from xinhe_geo.report.analysis import Analysis, analyse
+from xinhe_geo.report.leader_book import LEADER_BOOK
+from xinhe_geo.report.story.story import Story
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -96,6 +98,31 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
     report.workbook(district, results, tmp_path / "book.xlsx")
     cell = openpyxl.load_workbook(tmp_path / "book.xlsx")["社区×设施矩阵"]["A4"]
     assert cell.value == "=1+1" and cell.data_type == "s"
+
+
+def test_the_leader_s_workbook_shows_the_story_and_adds_up_by_itself(output: Path) -> None:
+    """One screen with a chart first; sums are formulas over cells that come to what they showed when written."""
+    path, story = output / "tables" / LEADER_BOOK, Story(analyse(xh.District.load(TOY)))
+    book, values = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
+    assert book.sheetnames == ["一览", "分社区"]
+    with zipfile.ZipFile(path) as archive:
+        assert [name for name in archive.namelist() if name.startswith("xl/charts/chart")]
+    for sheet in book:
+        assert sheet.print_area and sheet.freeze_panes and sheet.page_setup.orientation == "landscape"
+    first = {row[0].value: row for row in book["一览"].iter_rows(min_row=5)}
+    for goal in story.goals:
+        share, missed = first[goal.label][1].value, first[goal.label][2].value
+        assert (f"{share:.0%}" if goal.share.known else share) == goal.share.text
+        assert (f"{missed:,.0f}" if goal.unserved.known else missed) == goal.unserved.text
+    total = values["一览"][len(story.goals) + 5]
+    assert [cell.value for cell in total[1:3]] == [story.tally.promised, story.tally.whole]
+    assert sum(first[goal.label][1].value == 1 for goal in story.goals) == story.tally.whole
+    heads, *rows, last = list(book["分社区"].iter_rows(min_row=4))
+    for j, head in enumerate(heads[1:], 1):
+        goal = next(g for g in story.judged if g.label == head.value)
+        assert str(last[j].value).startswith("=SUM(")
+        added = sum(row[j].value for row in rows if isinstance(row[j].value, int | float))
+        assert f"{added:,.0f}" == goal.unserved.text == f"{values['分社区'].cell(last[j].row, j + 1).value:,.0f}"
 
 
 def test_geopackage_opens_with_styles(output: Path) -> None:

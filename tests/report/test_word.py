@@ -22,6 +22,7 @@ from xinhe_geo.maps.presets import scene_for
 from xinhe_geo.report.analysis import analyse, best_sites, speed_range
 from xinhe_geo.report.paper import word as _word
 from xinhe_geo.report.paper.sheet import map_png
+from xinhe_geo.report.story.story import Story
 
 pytestmark = pytest.mark.slow
 
@@ -165,10 +166,14 @@ def test_one_conclusion_per_page_with_its_number_and_notes(toy: xh.District, dec
     for slide in show.slides:
         assert slide.has_notes_slide and slide.notes_slide.notes_text_frame.text.strip()
         assert sum(shape.has_chart or shape.shape_type == 13 for shape in slide.shapes) <= 1
-    pages = [s for s in show.slides if s.shapes.title.text.startswith("15分钟基本医疗卫生服务圈")]
-    (page,) = pages
+    worst = Story(analyse(toy)).worst[0]
+    (page,) = [s for s in show.slides if s.shapes.title.text == f"{worst.label}：{worst.headline}"]
     assert any(shape.shape_type == 13 for shape in page.shapes)  # a picture
-    assert "97%" in texts(page)
+    assert worst.big in texts(page)
+    (goals,) = [s for s in show.slides if "换算法列出" in s.notes_slide.notes_text_frame.text]
+    (chart,) = [shape.chart.plots[0] for shape in goals.shapes if shape.has_chart]
+    shares = dict(zip(chart.categories, chart.series[0].values, strict=True))
+    assert round(shares["15分钟基本医疗卫生服务圈"], 2) == 0.97
 
 
 def test_a_chart_can_be_edited(deck: Path) -> None:

@@ -257,13 +257,14 @@ def gpkg(
     with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
-    """单写一个 GeoPackage（QGIS 直接打开，已配好样式）：每条规则的小区和缺口；写了方案，另有变化图层。"""
+    """单写一个 GeoPackage 和打开它的 QGIS 工程（.qgz，分组、样式、标注都配好）：每条规则的小区和缺口；写了方案，另有变化图层。"""
     write = partial(write_geopackage, to=_ending(out, ".gpkg"), preset=_preset(preset))
     with speaking(lang), watched(message(lang, "loading")):
         sides = sides_of(opened(folder, "写出 GeoPackage"), Asked(plan, against, year, with_conflicts))
-        with replacing(lang, out):
+        with replacing(lang, out, out.with_suffix(".qgz")):
             path = write(sides.district, against=sides.against)
-    OUT.print(escape(message(lang, "done", shown_path(path))))
+    for written in (path, path.with_suffix(".qgz")):
+        OUT.print(escape(message(lang, "done", shown_path(written))))
 
 
 def dxf(

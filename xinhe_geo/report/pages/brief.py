@@ -413,7 +413,7 @@ def _rests_on(story: Story) -> str:
     district = story.district
     book = "tables/规划目标落实核对表.xlsx"
     files = {
-        say("表格"): ["tables/coverage.xlsx"],
+        say("表格"): ["tables/coverage.xlsx", "tables/overview.xlsx"],
         "GIS": ["gis/coverage.gpkg", "gis/coverage.qgz"],
         say("运行记录"): ["run.json"],
     }

@@ -234,6 +234,15 @@ class Change:
         return tuple(lines)
 
     @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of facilities of which only one of the two states has some."""
+        old, new = (state.district.open_facilities for state in (self.pair.before, self.pair.after))
+        if old is None or new is None:
+            return ()
+        only = pd.concat([new[~new.index.isin(old.index)]["kind"], old[~old.index.isin(new.index)]["kind"]])
+        return tuple(sorted(set(only)))
+
+    @cached_property
     def who(self) -> Moves | None:
         """Who lives there before and after."""
         return moves(self.pair.before.district, self.pair.after.district)
