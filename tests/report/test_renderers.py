@@ -19,7 +19,6 @@ import xinhe_geo
 REPORT = Path(xinhe_geo.__file__).parent / "report"
 #: What lays the story out.
 RENDERERS = (
-    "leader_book.py",
     "pages/brief.py",
     "pages/change.py",
     "pages/communities.py",
