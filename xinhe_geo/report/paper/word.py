@@ -361,7 +361,9 @@ def _report(paper: _Document, story: Story) -> None:
         paper.say(say("{0}。", say("、").join(met)))
     if story.worst:
         paper.part(say("还有缺口的"))
-        paper.points(say("{0}：{1}。", goal.label, goal.headline) for goal in story.worst)
+        paper.points(say("{0}：{1}。", goal.label, goal.headline) for goal in story.worst[:TOLD])
+        if story.worst[TOLD:]:
+            paper.say(say("其余见附件 2。"))
     if story.unknown:
         paper.part(say("数据不足、不能判断的"))
         paper.say(say("{0}。", say("、").join(goal.label for goal in story.unknown)))
@@ -371,7 +373,7 @@ def _report(paper: _Document, story: Story) -> None:
         paper.say(say("{0}。", gaps))
         told = "{0}：{1}，{2}在服务范围外。"
         paper.points(say(told, gap.name, gap.label, gap.unserved.told) for gap in story.gaps[:TOLD])
-        _figure(paper, story, GAPS, gaps, 10.0)
+        _figure(paper, story, GAPS, gaps, 9.0)
     else:
         paper.say(say("没有发现缺口，或数据不足以判断。"))
     _next_steps(paper, story)
