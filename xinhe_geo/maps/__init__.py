@@ -16,7 +16,7 @@ from .charts import (
     tone_style,
     tones,
 )
-from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
+from .drawing import difference, difference_scene, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
@@ -80,6 +80,7 @@ __all__ = [
     "colour_of",
     "curves",
     "difference",
+    "difference_scene",
     "diverging_bar",
     "draw",
     "evidence",
