@@ -29,7 +29,7 @@ from .style import (
     wording,
     words_of,
 )
-from .themes import Subject, land_text, two_tones, walker_text
+from .themes import Mode, Subject, class_text, land_text, two_tones, walker_text
 
 #: Maps that are not of one rule.
 OVERVIEW, COMPLETENESS, GAPS, PARCELS = "overview", "completeness", "gaps", "parcels"
@@ -109,16 +109,82 @@ def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
     area = district.layers["parcels"].loc[[parcel]]
     name = texts_of(area, "name")[0] or parcel
     scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang))
-    look = {**house_style()["bounds"]["district"], "label": name, "width": 2.6}
-    outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
     west, south, east, north = map(float, area.total_bounds)
     edge = max(_AROUND * max(east - west, north - south), _AROUND_M)
     bounds = (west - edge, south - edge, east + edge, north + edge)
-    layers = [x for x in scene.layers if x.id != "veil"]
-    ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
-    layers.insert(ground[-1] if ground else 0, outline)
+    layers = _with_outline([x for x in scene.layers if x.id != "veil"], area.geometry, name, 2.6)
     title = f"{place_title(district, lang)} · {name}"
     return replace(scene, title=title, layers=layers, bounds=bounds, themes=[])
+
+
+def community_scene(district: District, code: str, scene: Scene) -> Scene:
+    """
+    Return a map of one community: its homes by completeness, each class with how many of its own people it has.
+
+    Parameters
+    ----------
+    code
+        Of the community.
+    scene
+        That of the whole district (`scene_for` of `COMPLETENESS`), made once for all of them.
+    """
+    lang = scene.lang
+    t = wording(lang)
+    area = district.layers["communities"].loc[[code]]
+    name, kinds = texts_of(area, "name")[0] or code, district.kinds
+    shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
+    layers = [replace(x, geometry=area.geometry) if x.id == "veil" else x for x in scene.layers]
+    title = f"{place_title(district, lang)} · {name}"
+    lines = [
+        t["community_method"],
+        t["community_who"].format(w=walker_text(district, "adult", lang)),
+        t["community_middle"],
+    ]
+    themes = [
+        replace(
+            theme,
+            title=title,
+            lines=lines,
+            modes=[_own_mode(theme.modes[0], district, code, lang)],
+            kinds=shown,
+            notes=[],
+            facts=[],
+        )
+        for theme in scene.themes[:1]
+    ]
+    west, south, east, north = map(float, area.total_bounds)
+    return replace(
+        scene,
+        title=title,
+        lines=lines,
+        layers=_with_outline(layers, area.geometry, name, 2.4),
+        bounds=(west, south, east, north),
+        themes=themes,
+        off=[x for x in scene.off if x != "gates"],
+        labels=[x for x in scene.labels if x.kind != "zone" and (x.kind, x.text) != ("community", name)],
+    )
+
+
+def _with_outline(layers: list[Layer], shapes: gpd.GeoSeries, name: str, width: float) -> list[Layer]:
+    """Return layers with an outline above the ground and below the points."""
+    look = {**house_style()["bounds"]["district"], "label": name, "width": width}
+    ground = max((i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")), default=0)
+    return [*layers[:ground], Layer("own", name, "A", shapes, [look], np.zeros(1, dtype="int64")), *layers[ground:]]
+
+
+def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
+    """Return a mode that counts the community's own homes only."""
+    homes = district.layers["homes"]
+    own = (district.groups["community"].reindex(homes.index) == code).to_numpy()
+    # `pick` is in the order of the homes that have a shape
+    there = (~(homes.geometry.isna() | homes.geometry.is_empty)).to_numpy()
+    mine = own[there]
+    people = homes["people"].to_numpy(dtype="float64", na_value=np.nan)[there]
+    classes = [people[mine & (mode.pick == j)] for j in range(len(mode.styles))]
+    title = wording(lang)["homes_by_completeness"]
+    return replace(
+        mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
+    )
 
 
 def _completeness_lines(district: District, lang: str) -> list[str]:

@@ -529,10 +529,10 @@ def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
 _FIGURE = (820.0, 520.0)
 
 
-def figure_of(scene: Scene) -> str:
-    """Return the map alone, with the keys of its theme below it: a figure for a printed page."""
+def figure_of(scene: Scene, size: tuple[float, float] = _FIGURE) -> str:
+    """Return the map alone, with the keys of its theme below it: a figure for a printed page, `size` units wide and high."""
     (theme, mode), hatches = shown_mode(scene), _Hatches()
-    width, height = _FIGURE
+    width, height = size
     view = _room(scene, (0.0, 0.0, width, height))
     body, marks = _map_of(scene, view, hatches)
     entries = (
@@ -543,7 +543,9 @@ def figure_of(scene: Scene) -> str:
     entries += [((x.styles[0], "P"), x.label) for x in scene.layers if x.id in ("gaps", "sites")]
     kinds = set() if theme is None else {f"k-{kind}" for kind in theme.kinds}
     entries += [
-        ((x.styles[0], "P"), re.split("[（(]", x.label)[0]) for x in scene.layers if x.id in kinds and len(x.geometry)
+        ((x.styles[0], "P"), re.split("[（(]", x.label)[0])
+        for x in scene.layers
+        if x.id in kinds and shapely.intersects(shapely.box(*view.box), x.geometry.array).any()
     ]
     keys, x, y = [], 4.0, height + 18
     for key, label in entries:
