@@ -308,19 +308,58 @@ def front_scene(district: District, rule: str, results: Analysed, sites: Sequenc
     sites
         Letter, and metres in the plane of the district, of each place where something new would stand.
     """
-    t, edition, own = wording(lang), Edition(lang), district.rule(rule)
     worst = worst_gaps(district, results, lang)
     first = None if worst is None else worst.head(FRONT_GAPS).assign(reason=worst["why"].head(FRONT_GAPS))
+    t = wording(lang)
+    scene = _two_toned(
+        district, (district.rule(rule), results.cover), first, _site_layers(sites, district.crs, t["sites"]), lang
+    )
+    layers = [replace(x, label=t["five_gaps"]) if x.id == "gaps" else x for x in scene.layers]
+    return replace(scene, layers=layers)
+
+
+def openings_scene(
+    district: District, rule: Rule, cover: pd.DataFrame, openings: gpd.GeoSeries, lang: str = "zh"
+) -> Scene:
+    """
+    Return the map of openings: homes within reach and not, and where a gate, crossing, bridge or way would be opened.
+
+    Parameters
+    ----------
+    rule, cover
+        What is judged, and result of `coverage` for it.
+    openings
+        Lines and points by the names they have on the page.
+    """
+    t, crs = wording(lang), district.crs
+    flat = shapely.get_dimensions(openings.array) == 1
+    lines, middles = openings[flat], openings.copy()
+    middles[flat] = lines.interpolate(0.5, normalized=True)
+    look = {"line": role("gain"), "width": 5, "casing": "#ffffff", "label": t["openings"]}
+    extra = [Layer("opened", t["openings"], "L", lines, [look], np.zeros(len(lines), "int64"))] if len(lines) else []
+    marks = [(str(name), float(p.x), float(p.y)) for name, p in middles.items()]
+    return _two_toned(district, (rule, cover), None, [*extra, *_site_layers(marks, crs, t["openings"])], lang)
+
+
+def _two_toned(
+    district: District,
+    judged: tuple[Rule, pd.DataFrame],
+    first: gpd.GeoDataFrame | None,
+    extra: Sequence[Layer],
+    lang: str,
+) -> Scene:
+    """Return a map of homes within reach of a rule and not, with what lies over it and the gaps that have numbers."""
+    (own, cover), edition = judged, Edition(lang)
     title = f"{place_title(district, lang)} · {rule_label(district, own, lang)}"
-    extra = [_site_layer(sites, district.crs, t["sites"])] if sites else []
-    scene = scene_of(district, Subject(results.cover, None, rule, first, title=title), edition, extra=extra)
+    scene = scene_of(district, Subject(cover, None, own, first, title=title), edition, extra=extra)
     homes = layer_of(district, "homes")
     if homes is None or not scene.themes:
         return scene
-    mode = two_tones(own, results.cover, homes, edition)
+    mode = two_tones(own, cover, homes, edition)
     themes = [replace(theme, layer="homes", modes=[mode], start=0) for theme in scene.themes[:1]]
-    drawn = [replace(x, label=t["five_gaps"]) if x.id == "gaps" else x for x in scene.layers]
-    return replace(scene, themes=themes, first=0, layers=[x for x in drawn if x.id not in ("presence", "gaps-a")])
+    return replace(
+        scene, themes=themes, first=0, layers=[x for x in scene.layers if x.id not in ("presence", "gaps-a")]
+    )
 
 
 #: A letter, and where it stands.
@@ -329,10 +368,13 @@ Site = tuple[str, float, float]
 FRONT_GAPS = 5
 
 
-def _site_layer(sites: Sequence[Site], crs: str, label: str) -> Layer:
+def _site_layers(sites: Sequence[Site], crs: str, label: str) -> list[Layer]:
+    """Return the layer of places with their letters; none where there are none."""
+    if not sites:
+        return []
     points = gpd.GeoSeries(shapely.points([(x, y) for _, x, y in sites]), crs=crs)
     styles = [{"fill": role("gain"), "symbol": tag, "size": 11, "keep": True, "label": label} for tag, _, _ in sites]
-    return Layer("sites", label, "P", points, styles, np.arange(len(sites)))
+    return [Layer("sites", label, "P", points, styles, np.arange(len(sites)))]
 
 
 # --- renewal parcels ---------------------------------------------------------------------------------------------------

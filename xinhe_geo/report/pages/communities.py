@@ -27,7 +27,7 @@ from ...maps import COMPLETENESS, community_scene, figure_of, scene_for
 from ..ledger_workbook import BY_WHEN, OFFICE
 from ..story.places import community_facts, in_no_community, nearest_last
 from .receipts import OF_LEDGER
-from .shell import followed, heads, html_page, scrolled, warning
+from .shell import figure, followed, heads, html_page, scrolled, warning
 
 _STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
@@ -40,7 +40,6 @@ th::first-letter { text-transform: uppercase; }
 [lang=en] .community :is(th, .verdict) { white-space: normal; }
 @media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } }
 @media screen and (max-width: 620px) {
-  figure { overflow-x: auto; } figure svg { min-width: 480px; }
   .short thead { display: none; }
   .short tr { display: grid; grid-template-columns: 3.4em minmax(0, 1fr); padding: 6px 0; border-bottom: 1px solid var(--line); }
   .short td { border: 0; padding: 1px 8px; text-align: start; grid-column: 2; } .short td:first-child { grid-column: 1; grid-row: 1 / 9; }
@@ -173,7 +172,7 @@ def _pictures(district: District) -> Callable[[str], str]:
     if any(name not in district.layers or district.layers[name].empty for name in ("homes", "facilities", "streets")):
         return lambda _: ""
     whole = scene_for(district, COMPLETENESS, lang=language())
-    return lambda code: f"<figure>{figure_of(community_scene(district, code, whole), _MAP)}</figure>"
+    return lambda code: figure(figure_of(community_scene(district, code, whole), _MAP))
 
 
 def _lack(text: str) -> str:
