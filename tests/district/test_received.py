@@ -318,6 +318,31 @@ def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) 
     eye.close()
 
 
+PLACED = """
+import geopandas as gpd, xinhe_geo.core
+print(gpd.GeoSeries(gpd.points_from_xy([-77], [39]), crs=4267).to_crs(26918).x[0])
+"""
+
+
+@pytest.mark.slow
+def test_no_coordinate_system_asks_the_network(tmp_path: Path) -> None:
+    """Whatever the environment allows PROJ: a layer in an old datum, for which there are grids to be fetched."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-c", PLACED],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": str(TESTS.parent), "PROJ_NETWORK": "ON", "PROJ_NETWORK_ENDPOINT": url},
+        )
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert done.returncode == 0 and float(done.stdout) == pytest.approx(326_800, abs=100), done.stderr[-2000:]
+
+
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
 def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> None:
     """Of another planet, of a building site, with heights, or none: said of the district or of a layer."""

@@ -23,6 +23,7 @@ from clock import A_PART_OR_ALL, spent, trials
 from hostile.corpus import HARMLESS, HOSTILE, SLOW, book, drawing, geopackage, one, text
 from hostile.doors import DOORS, within_the_package
 from hostile.doors import sound as sound_door
+from hostile.siblings import BY_ROW_SIBLINGS, HARMLESS_SIBLINGS, SIBLINGS, SLOW_SIBLINGS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,9 @@ from xinhe_geo.io.row_report import tally
 adding = importlib.import_module("xinhe_geo.io.add")
 
 resource = pytest.importorskip("resource", reason="memory is measured")
+HOSTILE = HOSTILE | SIBLINGS
+HARMLESS = HARMLESS | HARMLESS_SIBLINGS
+SLOW = SLOW | SLOW_SIBLINGS
 TOY = Path(__file__).parents[1] / "toy"
 #: Reading 1,000,000 rows is bounded by these; everything else takes a fraction.
 SECONDS, MEGABYTES = 20, 900
@@ -90,7 +94,12 @@ TENTH = set(list(HOSTILE)[::10]) - LARGE
 
 
 #: Words that nobody knows are asked about; nothing is written either.
-BY_ROW = {"a drawing of lines", "a drawing far away", "a drawing in metres"}  # each row is told why it is not taken
+BY_ROW = {
+    "a drawing of lines",
+    "a drawing far away",
+    "a drawing in metres",
+    *BY_ROW_SIBLINGS,
+}  # each row is told why it is not taken
 ASKED = {*BY_ROW, "unknown kind", "a state nobody knows", "an unknown kind in json", "an object for a kind"}
 
 

@@ -155,6 +155,44 @@ def test_capacity_worked_out_by_hand(ground: xh.District) -> None:
     )
 
 
+def test_parking_is_a_need_like_the_others(ground: xh.District) -> None:
+    """
+    A's 368 households have 300 places of their own, and everybody else as many as households: 50 at F1 leave 18 short. With 360 in 2028
+    the other 8 park at F1. 100 more households come in 2029 with 20 places: 80 and 8 share 50, and of these 80 comes first what is not
+    on the parcel asked about. Who does not say how many places there are may have them: what lacks is at most so much.
+    """
+    norms = (
+        ground.rows["norms"]
+        .iloc[:1]
+        .assign(unit="车位", base="households", per=1.0, field="capacity", home_field="parking_places")
+    )
+    homes, facilities = ground.rows["homes"].copy(), ground.rows["facilities"].copy()
+    homes["households"] = homes["households"].fillna(40)
+    homes["parking_places"] = homes["households"]
+    homes.loc["A", "parking_places"] = 300
+    facilities.loc["F1", "capacity"] = 50.0
+    district = ground.with_rows({**ground.rows, "norms": norms, "homes": homes, "facilities": facilities})
+    plan = dated(
+        (2026, "retrofit", {"home": "A", "elevators": 1}),
+        (2028, "retrofit", {"home": "A", "parking_places": 360}),
+        (2029, "build_homes", {"parcel": "free", "home": "n", "people": 250, "households": 100, "parking_places": 20}),
+    )
+    name = str(norms.index[0])
+    own = capacity_by_year(Course(district, plan), parcels=["jia"]).loc["jia"].loc[name]
+    assert own["need"].tolist() == [368] * 3 and own["silent"].tolist() == [0] * 3
+    assert own["there"].tolist() == [350] * 3 and own["coming"].tolist() == [0, 60, 60]
+    free = capacity_by_year(Course(district, plan), parcels=["free"]).loc[("free", name, 2029)]
+    shared = 50 if free["there"] else 0  # whether F1 is within their walk
+    assert own["short"].tolist() == [18, 0, 0] or (shared and own["short"].tolist() == [18, 0, 8])
+    assert free["need"] == 100 and free["coming"] == 20 and free["short"] == 80 - max(shared - 8, 0)
+    listed = provision(district, plan).loc[name]
+    assert listed[["required", "missing"]].tolist() == free[["need", "short"]].tolist()
+    homes.loc["A", "parking_places"] = pd.NA
+    silent = district.with_rows({**district.rows, "homes": homes})
+    line = capacity_by_year(Course(silent, plan), parcels=["jia"]).loc[("jia", name, 2026)]
+    assert line["silent"] == 1 and line["short"] == 318 and line["there"] == 50
+
+
 def test_one_need_has_one_number(ground: xh.District) -> None:
     """Where only newcomers live on a parcel, the list of what a plan must provide and its capacity say the same."""
     plan = dated((2027, "build_homes", {"parcel": "free", "home": "n", "people": 1300, "people_60plus": 100}))

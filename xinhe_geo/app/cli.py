@@ -21,7 +21,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting
+from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting, survey
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 from .commands.helping import PROGRAM, help_for
 
@@ -61,6 +61,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "receipt": reports.receipt,
         "robustness": firmness.robustness,
         "stress": firmness.stress,
+        "survey": survey.survey,
         "sheet": drawings.one_sheet,
         "atlas": drawings.make_atlas,
         "map": drawings.one_map,

@@ -168,6 +168,7 @@ _CHOICES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 #: Parameters that are numbers or yes and no: what they must fulfil, and that in words.
 _NUMBERS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "year": (lambda v: v is None or (_whole(v) and 2000 <= v <= 2100), " None，或 2000 到 2100 之间的年份"),  # type: ignore[operator]
+    "end_of": (lambda v: v is None or (_whole(v) and 2000 <= v <= 2100), " None，或 2000 到 2100 之间的年份"),  # type: ignore[operator]
     "planned": (lambda v: isinstance(v, bool), " True 或 False"),
     "take_back": (lambda v: isinstance(v, bool), " True 或 False"),
     "top": (lambda v: _whole(v) and v > 0, "大于 0 的整数"),  # type: ignore[operator]
