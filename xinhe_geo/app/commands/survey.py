@@ -14,7 +14,7 @@ from ...access import facts_in_doubt
 from ...core import SourceError, refuse_uncleared, title, write_text
 from ...district import District, secrecy_of
 from ...io import OUTCOMES, SHEETS, answers_tally, take_survey
-from ...report import csv_text, firmness, shrunk_sheet
+from ...report import Firmness, csv_text, firmness, shrunk_sheet
 from .console import OUT, PARTLY, Lang, grid, is_guarded, message, opened, shown_path, watched
 
 #: How many lines of a form are printed, those that ask something first.
@@ -85,7 +85,7 @@ def _write(folder: Path | None, out: Path, how_many: tuple[int, int], lang: str)
         OUT.print(escape(message(lang, "done", shown_path(out / name))))
 
 
-_Ranges = tuple[int, tuple]
+_Ranges = tuple[int, tuple[Firmness, ...]]
 
 
 def _ranges(folder: Path) -> _Ranges:
