@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+import pandas as pd
 import typer
 from rich.markup import escape
 from typer.core import TyperGroup
@@ -99,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(text)
         return DONE
     try:
-        code = app(args=typed, standalone_mode=False, prog_name=PROGRAM)
+        # Our tables are small: Arrow's strings, which pandas takes where pyarrow is installed, cost a report a quarter more.
+        with pd.option_context("mode.string_storage", "python"):
+            code = app(args=typed, standalone_mode=False, prog_name=PROGRAM)
     except DataError as error:
         _say_problems(error)
         return DATA

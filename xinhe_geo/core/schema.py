@@ -680,6 +680,12 @@ _LAYERS = (
             Column("per", "每多少", "float", required=True, minimum=0),
             Column("amount", "应有多少", "float", required=True, minimum=0),
             Column("field", "现有量取自", required=True, values=("count", "capacity", "floor_area_m2", "area_m2")),
+            Column(
+                "home_field",
+                "小区自有取自",
+                values=("parking_places",),
+                help="小区自己有的先给本小区用；留空为只看设施",
+            ),
             Column("m2_each", "每单位建筑面积", "float", "m²", minimum=0),
             Column("site_m2_each", "每单位用地面积", "float", "m²", minimum=0),
             Column("standard", "标准"),
@@ -949,6 +955,9 @@ _LAYERS = (
             Column("value", "数值或文字", help="不知道就留空：印待填"),
             Column("high", "上限", "float", help="数值是一段时的上限"),
             Column("unit", "单位", help="留空则按指标表"),
+            Column(
+                "fund", "资金渠道", help="只写在资金的行：谁出这笔钱、从哪里收；一项由几个渠道出，各写一行；留空印待填"
+            ),
             Column("basis", "依据类型", values=BASES),
             Column("source", "来源"),
             Column("filled_by", "填报人"),
@@ -1027,6 +1036,7 @@ _LAYERS = (
             Column("need", "应有量", help="小区的列，或一个数"),
             Column("per", "每单位应有", "float", minimum=0),
             Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("elderly", "为老", "bool", help="办理次序里排在限时解决之后；留空按规则所涉的设施"),
             Column("duty", "责任单位"),
             Column("suggest", "整治建议"),
             Column("standard", "出处"),
