@@ -75,7 +75,9 @@ MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"
 MORE["rules", "import"] = ["--yes"]
 WRITING = sorted(every_command() - {*NOT_TRIED})
 #: These draw and write whatever the rules ask: two rules are enough to see what becomes of files.
-BY_RULES = {("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress")}
+BY_RULES = {
+    ("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress", "survey")
+}
 RULES = ("plan_clinic_15", "plan_canteen_community")
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}

@@ -283,6 +283,7 @@ def crs_of_a_file(place: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 @pytest.mark.parametrize("way", crs_of_a_file(""))
 def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) -> None:
@@ -570,6 +571,7 @@ ODD = st.recursive(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEADING_OUT)
 @pytest.mark.parametrize(
     ("do", "old", "new"),
@@ -601,6 +603,7 @@ def test_a_forger_who_is_trusted_gets_nothing_but_the_district(
     assert {k: v for k, v in contents(tmp_path).items() if f"d/{HISTORY}" not in k} == before
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     do=st.sampled_from(["apply", "undo"]),

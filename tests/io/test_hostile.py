@@ -228,6 +228,7 @@ KINDS = ("csv", "xlsx", "geojson", "kml", "kmz", "dxf", "gpkg")
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(80), deadline=None, suppress_health_check=QUIET)
 @given(kind=st.sampled_from(KINDS), data=st.data())
 def test_damaged_files_never_crash(tmp_path: Path, toy: Path, kind: str, data: st.DataObject) -> None:
@@ -251,6 +252,7 @@ CELL = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(25), deadline=None, suppress_health_check=QUIET)
 @given(rows=st.lists(st.lists(CELL, min_size=5, max_size=5), min_size=1, max_size=8))
 def test_rows_are_taken_or_reported_whatever_they_hold(tmp_path: Path, toy: Path, rows: list[list[Any]]) -> None:

@@ -345,6 +345,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("robustness", d, "--draws", "39", "--csv", f"{out}/k.csv", "--out", f"{out}/k"),
     ],
     ("", "stress"): lambda d, out, _: ["stress", d, "--out", f"{out}/v"],
+    ("", "survey"): lambda d, out, _: ["survey", d, "--out", f"{out}/h"],
     ("", "links"): lambda d, out, _: [
         *("links", "clinic_station", "--for", d, "--csv", f"{out}/a.csv", "--toml", f"{out}/a.toml", "--gaps"),
         *("--out", f"{out}/l"),

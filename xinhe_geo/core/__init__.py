@@ -81,7 +81,7 @@ from .models import (
     limits_of,
     standing,
 )
-from .numbers import amount, per_cent, signed
+from .numbers import amount, per_cent, signed, whole
 from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
 from .said import read_json, read_toml
@@ -110,6 +110,7 @@ from .schema import (
     NOT_MEASURED,
     ON_THE_WAY,
     OPEN,
+    OPEN_TO,
     PEOPLE_KINDS,
     PROBLEM_STATES,
     PROJECT_STATES,
@@ -197,6 +198,7 @@ __all__ = [
     "OF_PLAN",
     "ON_THE_WAY",
     "OPEN",
+    "OPEN_TO",
     "PEOPLE_KINDS",
     "PICTURES",
     "PROBLEM_STATES",
@@ -334,6 +336,7 @@ __all__ = [
     "to_wgs84",
     "told",
     "web_file",
+    "whole",
     "whole_page",
     "word",
     "work",

@@ -92,7 +92,10 @@ def workbook_rows(path: Path) -> dict[str, Grid]:
 def _workbook_rows(path: Path) -> dict[str, Grid]:
     check_workbook(path)
     try:
-        return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}
+        found = _sheets(path, None, formulas=False)
+        for name, sheet in found.items():
+            put_uncomputed(path, name, sheet)
+        return {name: sheet.rows for name, sheet in found.items()}
     except SourceError:
         raise
     except Exception as error:  # the reader raises whatever broken parts make it stumble over
