@@ -17,6 +17,7 @@ import io
 import json
 import os
 import platform
+import re
 import tempfile
 import threading
 import time
@@ -39,6 +40,7 @@ from ..core import (
     XinheError,
     bundled_folder,
     cannot_write,
+    csv_text,
     describe,
     own_room,
     read_toml,
@@ -195,7 +197,9 @@ def _catalogue(path: Path) -> list[Path]:
     if not rows or "folder" not in rows[0]:
         raise SourceError(f"{path.name} 里没有列 folder。目录表每行一个街道，folder 写街道目录（相对于这张表）")
     named = [
-        row["folder"].strip() for row in rows if (row.get("folder") or "").strip() and row.get("status") != "failed"
+        re.sub("^'(?=-)", "", row["folder"].strip())
+        for row in rows
+        if (row.get("folder") or "").strip() and row.get("status") != "failed"
     ]
     return [path.parent / folder for folder in named]
 
@@ -721,7 +725,7 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: 
     # The same districts give the same bytes, whether done now or earlier.
     status["status"] = status["status"].replace({"kept": "done"})
     with added_to(out) as room:
-        write_text(room / STATUS, status.to_csv(lineterminator="\n"), mark=True)
+        write_text(room / STATUS, csv_text(status), mark=True)
         if good:
             districts, values = side_by_side(records())
             write_side_by_side(districts, values, status, room, page=page)
