@@ -23,16 +23,16 @@ PLAIN = {
     "ledger/panel.py": "is hashed, not written",
     "app/lessons.py": "what a lesson fills in by itself",
 }
-WIDE = ("＝1+1", "＋1+1", "－cmd", "＠SUM(1)", "\t=1", "\r=1")
+WIDE = ("＝1+1", "＋1+1", "－cmd", "＠SUM(1)", "\t=1", "\r=1", "x\r=1+1")
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *WIDE])
 @pytest.mark.parametrize("index", [True, False])
 def test_no_text_is_a_formula(text: str, index: bool) -> None:
     """In a cell, as a name of a row or of a column."""
-    table = pd.DataFrame({text: [text, "x"], "n": [-1.5, 2]}, index=pd.Index([text, "y"], name=text))
+    table = pd.DataFrame({text: [text, "x"], "n": [-1.5, 2]}, index=pd.Index([text, "y"], name=f"{text}."))
     for line in pd.read_csv(io.StringIO(csv_text(table, index=index)), header=None, dtype=str).to_numpy():
-        assert not [cell for cell in line if re.match(r"[=+@\t\r＝＋＠－]|-\D", str(cell))]
+        assert not [cell for cell in line if "\r" in str(cell) or re.match(r"[=+@\t\r＝＋＠－]|-\D", str(cell))]
     assert "-1.5" in csv_text(table)
 
 

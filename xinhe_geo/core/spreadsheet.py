@@ -23,5 +23,10 @@ def csv_text(table: pd.DataFrame, *, index: bool = True) -> str:
 
 
 def _no_formula(value: object) -> object:
-    """Return a cell as it is, a text that would be taken for a formula behind an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    """Return a cell as it is, a text that would be taken for a formula behind an apostrophe, in lines that keep within their cell."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )  # a sole return would not be quoted: what follows it began a row
+    return f"'{text}" if _FORMULA.match(value) else text
