@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ...access import facts_in_doubt
-from ...core import SourceError, refuse_uncleared, speaking, title, write_text
+from ...core import SourceError, csv_text, refuse_uncleared, speaking, title, write_text
 from ...district import District, secrecy_of
 from ...io import OUTCOMES, SHEETS, answers_tally, take_survey
 from ...report import Firmness, csv_text, firmness, shrunk_sheet
