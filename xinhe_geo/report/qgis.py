@@ -114,11 +114,8 @@ def write_project(
     SubElement(root, "title").text = title
     crs = pyproj.CRS.from_user_input(next(iter(layers.values())).crs)
     SubElement(root, "projectCrs").append(_system(crs))
-    tree, canvas, kept = (
-        SubElement(root, "layer-tree-group"),
-        Element("mapcanvas", name="theMapCanvas"),
-        Element("projectlayers"),
-    )
+    tree = SubElement(root, "layer-tree-group")
+    canvas, kept = Element("mapcanvas", name="theMapCanvas"), Element("projectlayers")
     groups: dict[str, Element] = {}
     for entry in _entries(geopackage.name, layers, shown):
         group = entry.shown.group
@@ -134,15 +131,15 @@ def write_project(
         SubElement(extent, corner).text = f"{value:.2f}"
     SubElement(canvas, "destinationsrs").append(_system(crs))
     root.extend((canvas, kept))
-    said = SubElement(root, "properties")
-    SubElement(SubElement(said, "Paths"), "Absolute", type="bool").text = "false"
-    SubElement(SubElement(said, "SpatialRefSys"), "ProjectionsEnabled", type="int").text = "1"
+    properties = SubElement(root, "properties")
+    SubElement(SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
+    SubElement(SubElement(properties, "SpatialRefSys"), "ProjectionsEnabled", type="int").text = "1"
     text = '<!DOCTYPE qgis PUBLIC "" "SYSTEM">\n' + ElementTree.tostring(root, "unicode")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo(f"{geopackage.stem}.qgs", _EPOCH)
-        entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        archive.writestr(entry, text.encode())
+        packed = zipfile.ZipInfo(f"{geopackage.stem}.qgs", _EPOCH)
+        packed.compress_type, packed.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+        archive.writestr(packed, text.encode())
     return write_bytes(geopackage.with_suffix(".qgz"), stream.getvalue())
 
 
