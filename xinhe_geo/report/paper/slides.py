@@ -414,8 +414,9 @@ def _goals(deck: _Deck, story: Story) -> None:
     notes = [say("{0}：{1} {2}", goal.label, goal.headline, goal.mark) for goal in story.goals]
     notes += [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。")]
     notes += [say("{0}：{1}", goal.label, goal.alternatives) for goal in known]
-    beside = [say("{0}：{1}", goal.label, goal.headline) for goal in story.beside if goal.share.known]
-    notes += [say(REFERENCE), *beside] if beside else []
+    beside = [goal for goal in story.beside if goal.share.known]
+    beside += [goal for goal in story.beside if not goal.share.known]  # what nobody surveyed comes last
+    notes += [say(REFERENCE), *(say("{0}：{1}", goal.label, goal.headline) for goal in beside)] if beside else []
     slide = deck.page(_tally(story), [*notes, rests_on(deck.district)])
     series = {say("份额"): [goal.share.plotted for goal in known[:CHARTED]]}
     names = [f"{goal.label}（{goal.big}）" if goal.metric == "presence" else goal.label for goal in known[:CHARTED]]
