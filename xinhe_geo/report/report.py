@@ -43,7 +43,9 @@ from ..maps import (
     misses_any,
     scene_for,
 )
+from ..renewal import on_record
 from .analysis import Analysis, Progress
+from .closing import with_problems
 from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
 from .leader_book import LEADER_BOOK, leader_book
@@ -317,7 +319,9 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
         run.tell(say(TYPED_TEXT, len(judged.typed)))
     record = ledger_record(district, None) if judged is None else judged.record
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
-    changed = None if run.since is None else changes(now, run.since, district)
+    if problems := on_record(district):
+        now = {**now, "problems": problems}
+    changed = None if run.since is None else with_problems(changes(now, run.since, district), district, run.since)
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
