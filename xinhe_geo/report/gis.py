@@ -15,7 +15,7 @@ import pyogrio
 from ..access import EXACT, only_known
 from ..core import LAYERS, growing, refuse_uncleared, say, word
 from ..district import District, column_name, kind_name, place_title
-from ..maps import house_style, mapped_rules
+from ..maps import mapped_rules
 from .analysis import Analysis, analyse
 from .qgis import CHANGED, Shown, change_categories, style_text, write_project
 from .story.change import Change
@@ -111,8 +111,8 @@ def _shown(story: Story) -> dict[str, Shown]:
     place, titles = place_title(district), results.headlines["label"]
     lead = next(iter(change.drawn if change is not None else results.order), "")
     shown: dict[str, Shown] = {}
-    colours = district.kinds["colour"].fillna(house_style()["roles"]["unknown"])  # a kind need not have one of its own
-    kinds = {str(kind): (kind_name(district, str(kind)), str(colours[kind])) for kind in colours.index}
+    colours = district.kinds["colour"].items()
+    kinds = {str(kind): (kind_name(district, str(kind)), str(colour)) for kind, colour in colours}
     own = {layer: LAYERS[layer].label for layer in (*_POINTS, *_OUTLINES, *_GROUND) if layer in district.layers}
     for layer in (name for name in _POINTS if name in own):
         by = "kind" if layer == "facilities" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -267,7 +268,8 @@ def _renderer(fields: Sequence[str], shown: Shown | None, shape: str) -> Element
 
 
 def _rgb(colour: str) -> str:
-    """Return #rrggbb as QGIS writes colours, a little of the ground shining through."""
+    """Return #rrggbb as QGIS writes colours, a little of the ground shining through; what is no such colour is grey."""
+    colour = colour if re.fullmatch("#[0-9A-Fa-f]{6}", colour) else house_style()["roles"]["unknown"]
     return ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5)) + ",200"
 
 
