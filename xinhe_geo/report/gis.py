@@ -83,10 +83,16 @@ _ALIASES = {
     "area_km2": "面积_平方公里",
 }
 
-#: Layers of the district itself that go with the results: what lies on top, what is drawn as an outline, the ground.
+#: Layers of the district itself that go with the results: what lies on top, what is drawn as an outline, the ground in its colours.
 _POINTS = ("facilities", "entrances", "gates")
 _OUTLINES = ("district", "zones", "areas", "communities", "parcels")
-_GROUND = ("barriers", "streets", "extra_links", "water", "green")
+_GROUND = {
+    "barriers": "#8a5a2b",
+    "streets": "#9a9389",
+    "extra_links": "#9a9389",
+    "water": "#7fb2d6",
+    "green": "#a9cf95",
+}
 
 
 def geopackage(story: Story, path: Path) -> Path:
@@ -137,7 +143,7 @@ def _shown(story: Story) -> dict[str, Shown]:
     shown["全部指标"] = Shown(word("全部指标"), say("{0}：每个小区全部指标的可达份额", place), say("小区"))
     for layer in (name for name in _GROUND if name in own):
         about = say("{0}：{1}", place, word(own[layer]))
-        shown[own[layer]] = Shown(word(own[layer]), about, say("底图"), visible=True)
+        shown[own[layer]] = Shown(word(own[layer]), about, say("底图"), visible=True, colour=_GROUND[layer])
     return shown
 
 

@@ -52,6 +52,8 @@ class Shown(NamedTuple):
         Areas are drawn as outlines, so that one sees what lies under them.
     visible
         Whether it is seen when the project is opened.
+    colour
+        Of all features (#rrggbb), where there are neither categories nor a scale.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Shown(NamedTuple):
     categories: Mapping[str, tuple[str, str]] = {}
     outline: bool = False
     visible: bool = False
+    colour: str = ""
 
 
 def change_categories() -> dict[str, tuple[str, str]]:
@@ -263,6 +266,7 @@ def _renderer(fields: Sequence[str], shown: Shown | None, shape: str) -> Element
     else:
         renderer = Element("renderer-v2", type="singleSymbol")
         colour = _LINE if shape == "Line" or outline else _PLAIN
+        colour = _rgb(shown.colour) if shown is not None and shown.colour else colour
         SubElement(renderer, "symbols").append(_symbol("0", shape, colour, outline=outline))
     return renderer
 
