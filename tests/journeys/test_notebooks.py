@@ -93,6 +93,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
         "take_back": [False],
     },
     "10": {"extract": [None], "kind": ["park"], "profile": ["elderly"]},
+    "12": {"folder": [str(ROOT / "data")], "sets": ["完整社区"], "costs": ["low"], "gap": [0]},
     "14": {"folder": [TOY], "rules": ["elderly"], "by": ["community"], "kind": ["canteen"], "profile": ["frail"]},
     "15": {
         "folder": [TOY],
@@ -180,6 +181,12 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "extract": ("atlantis.osm.pbf", "atlantis"),
         "kind": ("clinic", "clinic_station"),
         "profile": ("oldest", "adult"),
+    },
+    "12": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "sets": ("体检", "城市体检"),
+        "costs": ("middle", "high 或 low"),
+        "gap": (2, "0 和 1 之间"),
     },
     "14": {
         "folder": ("no-such-folder", "no-such-folder"),

@@ -241,6 +241,13 @@ def test_the_order_in_which_to_begin(toy: xh.District) -> None:
         "nobody known comes last of its kind"
     )
     assert groups.index[2].startswith("lifts") and bool(groups["elderly"].iloc[2])
+    day = toy.rows["checkup_indicators"].copy()
+    day.loc["clinic", "rule"] = "plan_elderly_daycare_15"
+    both = told([("land", "A", 90.0), ("clinic", "E", 10.0)])
+    first = ranked(toy.replace(checkup_indicators=day.assign(elderly=False)), both)
+    assert first["elderly"].tolist() == [True, False], (
+        "a rule about a daycare is for the elderly, whatever the blank cell says"
+    )
     alike = groups[groups["indicators"] == "again;clinic"].iloc[0]
     assert (alike["problems"], alike["people"]) == (1, 10.0)
     numbers = [n for cell in groups["numbers"] for n in cell.split(";")]

@@ -30,7 +30,7 @@ from .story.parcels import Parcel, Parcels, PromiseLine, budget_name, topic_name
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story
-from .tables import csv_text, marked_rows
+from .tables import csv_text, is_year, marked_rows
 
 __all__ = [
     "COMPARISON",
@@ -62,6 +62,7 @@ __all__ = [
     "documents",
     "facts",
     "firmness",
+    "is_year",
     "ledger_workbook",
     "marked_rows",
     "people_line",
