@@ -48,6 +48,7 @@ from .analysis import Analysis, Progress
 from .closing import with_problems
 from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
+from .leader_book import LEADER_BOOK, leader_book
 from .ledger_workbook import ledger_workbook, read_tasks, responsible
 from .pages.brief import brief_page, with_links
 from .pages.ground import ground_page
@@ -297,6 +298,7 @@ def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx", changed)
         run.tell(say("写表格和 GIS 数据"))
         geopackage(story, folder / "gis" / "coverage.gpkg")
+        leader_book(story, folder / "tables" / LEADER_BOOK)
         now: Record = record_of(district, results, results.preset)
         if run.only is None:
             now = _write_pages(story, folder, to, now, run)
