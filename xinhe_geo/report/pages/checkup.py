@@ -135,7 +135,7 @@ def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
             "在哪里": [place_name(district, place) for place in own["community"]],
             "问题数": own["problems"].to_numpy(),
             "涉及人数": own["people"].to_numpy(float),
-            "其中60岁及以上": own["people_60plus"].to_numpy(float),
+            "其中60岁及以上（人）": own["people_60plus"].to_numpy(float),
             "为什么先办": [_why(row) for _, row in own.iterrows()],
             "整治建议": own["suggest"].to_numpy(),
             "责任单位": [duty or say("待填") for duty in own["duty"]],
