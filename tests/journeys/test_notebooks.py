@@ -94,6 +94,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     },
     "10": {"extract": [None], "kind": ["park"], "profile": ["elderly"]},
     "11": {"folder": [str(ROOT / "data")], "parcel": ["wuchedi", None], "plan": [None], "end_of": [2027]},
+    "12": {"folder": [str(ROOT / "data")], "sets": ["完整社区"], "costs": ["low"], "gap": [0]},
     "14": {"folder": [TOY], "rules": ["elderly"], "by": ["community"], "kind": ["canteen"], "profile": ["frail"]},
     "15": {
         "folder": [TOY],
@@ -187,6 +188,12 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "parcel": ("示例地块", "示例地块甲"),
         "plan": ("wuchedi", "wuchedi-renewal"),
         "end_of": (26, "2000"),
+    },
+    "12": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "sets": ("体检", "城市体检"),
+        "costs": ("middle", "high 或 low"),
+        "gap": (2, "0 和 1 之间"),
     },
     "14": {
         "folder": ("no-such-folder", "no-such-folder"),
