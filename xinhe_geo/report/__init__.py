@@ -30,7 +30,7 @@ from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_n
 from .story.promises import Promises
 from .story.records import Firmness, Goal
 from .story.story import Story
-from .tables import csv_text, is_year, marked_rows
+from .tables import is_year, marked_rows
 
 __all__ = [
     "COMPARISON",

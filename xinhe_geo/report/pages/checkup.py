@@ -19,6 +19,7 @@ from ...core import (
     PROJECT_STATES,
     URGENCIES,
     amount,
+    csv_text,
     per_cent,
     refuse_uncleared,
     say,
@@ -28,7 +29,6 @@ from ...district import District, column_name, kind_name, layer_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
 from ..closing import closed_and_missed, place_name
 from ..files import added_to
-from ..tables import csv_text
 from ..workbook import foot, write_workbook
 from .brief import link_pages
 from .shell import page_text, table_html
