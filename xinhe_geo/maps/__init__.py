@@ -16,7 +16,7 @@ from .charts import (
     tone_style,
     tones,
 )
-from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
+from .drawing import difference, difference_scene, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
@@ -28,6 +28,7 @@ from .presets import (
     PARCELS,
     community_scene,
     front_scene,
+    ground_scene,
     misses_any,
     openings_scene,
     parcel_scene,
@@ -82,11 +83,13 @@ __all__ = [
     "community_scene",
     "curves",
     "difference",
+    "difference_scene",
     "diverging_bar",
     "draw",
     "evidence",
     "figure_of",
     "front_scene",
+    "ground_scene",
     "hidden",
     "house_style",
     "ink_on",

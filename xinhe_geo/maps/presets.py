@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import geopandas as gpd
@@ -97,7 +97,7 @@ def scene_for(
 _AROUND, _AROUND_M = 0.5, 120.0
 
 
-def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
+def parcel_scene(district: District, parcel: str, lang: str = "zh", kinds: Collection[str] = ()) -> Scene:
     """
     Return a map of one parcel at a scale that shows it, with what surrounds it.
 
@@ -105,16 +105,24 @@ def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
     ----------
     parcel
         Its id.
+    kinds
+        The kinds of facilities that are shown: those that a plan opens or closes.
     """
     area = district.layers["parcels"].loc[[parcel]]
     name = texts_of(area, "name")[0] or parcel
-    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang))
+    scene = ground_scene(district, lang, kinds)
     west, south, east, north = map(float, area.total_bounds)
     edge = max(_AROUND * max(east - west, north - south), _AROUND_M)
     bounds = (west - edge, south - edge, east + edge, north + edge)
-    layers = _with_outline([x for x in scene.layers if x.id != "veil"], area.geometry, name, 2.6)
+    layers = _with_outline(list(scene.layers), area.geometry, name, 2.6)
     title = f"{place_title(district, lang)} · {name}"
-    return replace(scene, title=title, layers=layers, bounds=bounds, themes=[])
+    return replace(scene, title=title, layers=layers, bounds=bounds)
+
+
+def ground_scene(district: District, lang: str = "zh", kinds: Collection[str] = ()) -> Scene:
+    """Return a map of what is on the ground and facilities of some kinds, beyond the district too: others put onto it what they are about."""
+    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang), kinds)
+    return replace(scene, layers=[x for x in scene.layers if x.id != "veil"], themes=[])
 
 
 def community_scene(district: District, code: str, scene: Scene) -> Scene:
@@ -295,8 +303,12 @@ def _of_gaps(district: District, plain: Subject, results: Analysed | None, editi
     return replace(scene, themes=themes, layers=layers)
 
 
-def _without_facilities(scene: Scene) -> Scene:
-    return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
+def _without_facilities(scene: Scene, but: Collection[str] = ()) -> Scene:
+    """Return a scene whose facilities are switched off, but those of some kinds."""
+    kinds = [x.id for x in scene.layers if x.id.startswith("k-")]
+    shown = {f"k-{kind}" for kind in but}
+    off = [layer for layer in scene.off if layer not in shown]
+    return replace(scene, off=[*off, *(kind for kind in kinds if kind not in shown)])
 
 
 def front_scene(district: District, rule: str, results: Analysed, sites: Sequence[Site], lang: str = "zh") -> Scene:

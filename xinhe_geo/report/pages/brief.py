@@ -412,7 +412,11 @@ def _rests_on(story: Story) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
     district = story.district
     book = "tables/规划目标落实核对表.xlsx"
-    files = {say("表格"): ["tables/coverage.xlsx"], "GIS": ["gis/coverage.gpkg"], say("运行记录"): ["run.json"]}
+    files = {
+        say("表格"): ["tables/coverage.xlsx", "tables/overview.xlsx"],
+        "GIS": ["gis/coverage.gpkg", "gis/coverage.qgz"],
+        say("运行记录"): ["run.json"],
+    }
     if has_own_plan(district):
         files = {say("规划目标落实核对表"): ["ledger.html", book], **files}
     found = say("　").join(
