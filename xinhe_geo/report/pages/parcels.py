@@ -47,7 +47,8 @@ _STYLE = """
 .side h2 { margin: 12px 0 4px; } .side h3 { margin: 12px 0 2px; font-size: 15px; }
 .pair { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 20px; align-items: start; }
 .side figure { margin: 6px 0; } .side svg { width: 100%; height: auto; display: block; }
-.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 10px; } .maps figure { margin: 0; }
+.maps { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
+.side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
@@ -61,8 +62,9 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .kept td:nth-child(-n
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
   [lang=en] .side figure svg { max-height: 78mm; }
   .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
-  .maps { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px; }
-  .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
+  .maps { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
+  .books { display: block; columns: 4; column-gap: 10px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
+  [lang=en] .books { columns: 3; }
 }
 """
 
@@ -124,11 +126,12 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     picture = figure_of(parcel_scene(district, own.id, language()))
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
-        f'<div class="pair"><figure>{picture}</figure><div>{_people(district, own)}{_stages(own)}</div></div>'
+        f'<div class="pair"><div><figure>{picture}</figure>{option_maps(story, own, first_options(options))}</div>'
+        f"<div>{_people(district, own)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
         f'<section class="side"><h2>{head}</h2>{_balance(own)}'
-        f"{_capacity(own)}{_money(own.money)}{_options(story, own, options)}</section>"
+        f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
     )
 
 
@@ -199,12 +202,12 @@ def _capacity(own: Parcel) -> str:
     """What falls short, and in which year."""
     if not own.capacity:
         return ""
-    names = [say("配什么"), say("单位"), *(say("{0} 年还缺", year) for year in own.years), say("结论")]
+    names = [say("配什么"), say("单位"), *map(str, own.years), say("结论")]
     rows = [(line.label, line.unit, *line.texts["short"], line.told) for line in own.lacking]
     table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)]) if rows else ""
     told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
     told += [own.enough] if own.enough else []
-    return f"<h3>{say('逐年够不够')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
+    return f"<h3>{say('逐年够不够：各年还缺多少')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
 
 
 def _money(totals: Sequence[Total]) -> str:
@@ -226,15 +229,15 @@ def _budget(budget: str, totals: Sequence[Total]) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def _options(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
-    """The plans of a parcel beside each other: one table, small maps, and what it comes to."""
+def _options(options: Sequence[Option]) -> str:
+    """The plans of a parcel beside each other: one table, and what it comes to."""
     heading = f"<h3>{say('方案比选')}</h3>"
     if not options:
         return f"{heading}<p>{say('目录里没有动到这块地的方案。')}</p>"
     shown = first_options(options)
     left = len(options) - len(shown)
     rest = f"<p>{say('另有 {0} 个方案在核算表里：先列没有更优方案的', left)}</p>" if left else ""
-    return f"{heading}{options_table(options)}{rest}{option_maps(story, own, shown)}"
+    return f"{heading}{options_table(options)}{rest}"
 
 
 def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
@@ -251,8 +254,8 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     return f'<div class="maps">{"".join(figures)}</div><p>{say("小图同一图幅、同一比例尺")}</p>'
 
 
-#: So many plans are drawn: a row or two of small maps.
-_MOST_MAPS = 7
+#: So many plans are drawn: with the present two rows of small maps.
+_MOST_MAPS = 5
 
 
 def options_table(options: Sequence[Option]) -> str:

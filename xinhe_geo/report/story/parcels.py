@@ -205,7 +205,7 @@ CRITERIA = {
 #: And what is spent on them: a range, and more of it is worse only where the ranges do not meet.
 SPENT, SPENT_LABEL = "spent", "投入（万元，各项支出，不减收入）"
 #: So many plans of a parcel stand on its page; the others are in the workbook.
-MOST_OPTIONS = 12
+MOST_OPTIONS = 8
 
 
 @dataclass(frozen=True)
