@@ -60,6 +60,7 @@ def beside(ground: xh.District, facility: str, metres: float) -> list[float]:
     return [float(x) + metres, float(y)]
 
 
+@pytest.mark.slow
 def test_a_service_lost_for_a_time_is_told_with_its_year(ground: xh.District) -> None:
     """F1 is closed in 2026 and 2027 only: who could walk to it loses it then, and has it again when all is done."""
     plan = dated(
@@ -83,6 +84,7 @@ def test_a_service_lost_for_a_time_is_told_with_its_year(ground: xh.District) ->
     assert quiet.empty and affected_by_year(quiet, [2026]).empty
 
 
+@pytest.mark.slow
 def test_the_worst_year_is_the_one_that_takes_most(ground: xh.District) -> None:
     """Every line is what the coverages of that year say with the plan and without it; of each home and goal one year is the worst."""
     plan = dated(
@@ -108,6 +110,7 @@ def test_neighbours_places_get_fuller(ground: xh.District) -> None:
     assert line["change"] == pytest.approx(600 * cover["served"]) and line["users"] > line["users_without"] * 1.1
 
 
+@pytest.mark.slow
 def test_capacity_worked_out_by_hand(ground: xh.District) -> None:
     """
     A's 920 need 0.92 of a clinic that 1,000 share; 920 leave in 2026, 1,400 live there in 2029, when a second clinic opens.

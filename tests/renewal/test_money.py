@@ -141,6 +141,7 @@ def test_what_a_plan_costs_is_said_by_its_projects_or_by_the_ledger(toy: xh.Dist
     assert spent(costed("p;other"), plan, "p").origin == "ledger", "the project does more than the plan"
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_ranges_never_collapse_and_nothing_is_netted(toy: xh.District, data: st.DataObject) -> None:

@@ -18,7 +18,7 @@ from .coverage import (
     summary,
 )
 from .curves import curve, within
-from .doubts import LOSSES, facts_in_doubt, flips, robustness, stress
+from .doubts import LOSSES, Visits, facts_in_doubt, flips, robustness, stress, worth_checking
 from .effects import (
     FULLER,
     crowding,
@@ -82,6 +82,7 @@ __all__ = [
     "PointsOfHomes",
     "Trip",
     "Trips",
+    "Visits",
     "at_one_limit",
     "attached_anew",
     "audit",
@@ -150,4 +151,5 @@ __all__ = [
     "within_capacity",
     "within_limit",
     "without_stairs",
+    "worth_checking",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from ..access import SEVERITIES, rests_on
-from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError
+from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
 from ..district import District
 from ..maps import HouseMap
 from .notebook import keep, sortable
@@ -98,7 +98,7 @@ class Desk:
             if str(name).endswith("（%）") and columns is not None:
                 shown[name] = shown[name] * 100
             elif str(name).endswith("（人）"):
-                shown[name] = shown[name].astype("Float64").round().astype("Int64")
+                shown[name] = shown[name].map(whole, na_action="ignore").astype("Int64")
         if save:
             keep(shown, self.path(f"{save}.csv"), self.district)
         self._tables += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -26,6 +27,7 @@ from ..core import (
 )
 from ..district import District, Scenario
 from ..io import RESULT_LABELS, template
+from ..ledger import number_text, verdicts
 from ..maps import HouseMap, parcel_scene
 from ..network import Graph
 from ..renewal import CAPACITY_LABELS, parcel_named
@@ -294,6 +296,17 @@ def told(report: pd.DataFrame) -> pd.DataFrame:
     """Return what `add` says of rows, in words: what is not touched is left out, and row 0 is the file."""
     shown = report[report["result"] != "gone"]
     return shown.assign(result=shown["result"].map(RESULT_LABELS), row=shown["row"].fillna(0)).fillna("")
+
+
+def promises_told(table: pd.DataFrame) -> pd.DataFrame:
+    """Return of each promise of a ledger its first measure, with the verdict of all of them and the number as pages print it."""
+    own = table[(table["role"] == "own").to_numpy()]
+    first = own.groupby(level="commitment", sort=False).head(1).droplevel("measure")
+    texts = [
+        number_text(value, unit) if np.isfinite(value) else None
+        for value, unit in zip(first["value"].astype(float), first["unit"].astype(str), strict=True)
+    ]
+    return first.assign(verdict=verdicts(table), value=texts).rename_axis("编号").reset_index()
 
 
 def reach_rule(district: District, kinds: Sequence[str], minutes: float, profile: str, label: str) -> Rule:

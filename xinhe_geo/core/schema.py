@@ -95,6 +95,9 @@ STATE_WORDS = (
     *((label, state) for state, label in STATE_LABELS.items()),
 )
 
+#: Who may walk through a gate that is open.
+OPEN_TO = {"everybody": "任何人", "residents": "仅本小区居民"}
+
 #: Whom a number of people counts: who lives there, who is registered there, whom somebody found there. A list that does not say
 #: is of residents, as its column is called; numbers of two kinds are never added.
 RESIDENT = "resident"
@@ -264,6 +267,8 @@ def _words_of(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((label, name) for name, label in labels.items())
 
 
+#: Words for yes and no, as people write them.
+_YES_NO = (("是", "yes"), ("有", "yes"), ("否", "no"), ("无", "no"), ("没有", "no"))
 #: The four levels at which a place is looked at.
 LEVELS = {"home": "住房", "compound": "小区", "block": "街区", "city": "城区"}
 _LEVEL_WORDS = (*_words_of(LEVELS), ("小区（社区）", "compound"), ("城区（城市）", "city"))
@@ -424,7 +429,7 @@ _LAYERS = (
                 "property_managed",
                 "有物业管理",
                 values=("yes", "no"),
-                words=(("是", "yes"), ("有", "yes"), ("否", "no"), ("无", "no")),
+                words=_YES_NO,
                 help="不知道就留空",
             ),
         ),
@@ -441,6 +446,10 @@ _LAYERS = (
             _NAME,
             Column("home", "小区编号", required=True, parent=("homes", "home")),
             Column("state", "状态", values=STATES, help="留空为开放"),
+            Column("hours", "开放时段", help="如 6:00—22:00、全天；不知道就留空"),
+            Column("open_to", "对谁开放", values=tuple(OPEN_TO), words=_words_of(OPEN_TO), help="不知道就留空"),
+            Column("steps", "台阶级数", "int", "级", minimum=0, help="没有写 0，不知道就留空"),
+            Column("ramp", "坡道", values=("yes", "no"), words=_YES_NO, help="不知道就留空"),
             *SINCE_UNTIL,
         ),
         POINT,
@@ -1027,6 +1036,7 @@ _LAYERS = (
             Column("need", "应有量", help="小区的列，或一个数"),
             Column("per", "每单位应有", "float", minimum=0),
             Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("elderly", "为老", "bool", help="办理次序里排在限时解决之后；留空按规则所涉的设施"),
             Column("duty", "责任单位"),
             Column("suggest", "整治建议"),
             Column("standard", "出处"),

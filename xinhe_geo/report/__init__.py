@@ -3,11 +3,11 @@
 from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
-from .gis import write_geopackage
+from .gis import write_geopackage, write_layers
 from .ledger_workbook import ledger_workbook
-from .pages.checkup import checkup_note, checkup_sheets, write_checkup
+from .pages.checkup import Checked, checked, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
-from .pages.firmness import firmness, ranges_sheet, write_robustness, write_stress
+from .pages.firmness import firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
 from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
 from .pages.plans import (
     provision_sheet,
@@ -41,6 +41,7 @@ __all__ = [
     "Analysis",
     "Asked",
     "Change",
+    "Checked",
     "Comparison",
     "Goal",
     "Option",
@@ -58,8 +59,7 @@ __all__ = [
     "budget_name",
     "by_heading",
     "by_residents",
-    "checkup_note",
-    "checkup_sheets",
+    "checked",
     "concluded",
     "csv_text",
     "documents",
@@ -78,6 +78,7 @@ __all__ = [
     "read_shapes",
     "receipt",
     "refuse_foreign",
+    "shrunk_sheet",
     "side_by_side",
     "sides_of",
     "state_of",
@@ -88,6 +89,7 @@ __all__ = [
     "write_comparison",
     "write_comparisons",
     "write_geopackage",
+    "write_layers",
     "write_ledger",
     "write_links",
     "write_new",

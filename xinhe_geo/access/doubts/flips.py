@@ -10,16 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import shapely
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
 
 from ...core import Rule
 from ...district import District
-from ..coverage import is_surveyed, presence
-from ..entrances import home_points
-from ..home_shares import SHARE_TOLERANCE, points_of_homes
-from .draws import LEVELS
+from ..coverage import is_surveyed
+from ..home_shares import SHARE_TOLERANCE
+from .elements import displacements, elements_of
 from .robustness import Case
 
 FLIP_COLUMNS = ("fact", "becomes", "east_m", "north_m", "size", "least", "share", "proven")
@@ -107,17 +105,13 @@ class Covering:
         """Read it off what was searched of a rule."""
         chosen, places = case.chosen(rule), case.places(frozenset())
         count, own = places.positions[chosen], case.facilities.iloc[chosen]
-        if rule.metric == "presence":
-            parts, weight = _by_community(case, own, count)
-        else:
-            parts, weight = _by_point(case, rule, count)
-        element, gate, facility, reach = parts
+        found = elements_of(case, rule)
         state = case.state(case.facts[:0], drawn=False)
         there = state.there[0, chosen]
         options = tuple(_options(case, rule, own.index, (state.open[0], there, count)))
-        away = np.stack([_displacements(sigma) for sigma in case.sigma()[chosen]])
+        away = np.stack([displacements(sigma) for sigma in case.sigma()[chosen]])
         recorded = state.open[0], there, count // 2
-        return Covering(weight, element, gate, facility, reach, recorded, case.only_doubted, away, options, target)
+        return Covering(found.weight, *found[3:], recorded, case.only_doubted, away, options, target)
 
     def share(self, chosen: tuple[Option, ...]) -> float:
         """Return the share that is served if some facts are otherwise; missing where that cannot be."""
@@ -151,55 +145,6 @@ class Covering:
         """Return whether the verdict is another if some facts are otherwise."""
         share = self.share(chosen)
         return bool(np.isfinite(share)) and (share < self.target - SHARE_TOLERANCE) != self.up
-
-
-def _by_point(case: Case, rule: Rule, count: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Return the ways of points of homes to facilities, and the weight of the points."""
-    ways, homes = case.ways(rule, frozenset()), points_of_homes(home_points(case.wide))
-    amount = case.amounts(rule).reindex(homes.names).fillna(0.0).to_numpy(dtype=float)
-    weight = amount[homes.code] * homes.weight
-    parts = []
-    for bits, gate, point in (
-        (ways.maybe, ways.gate, ways.point),
-        (ways.inside, np.full(len(homes.code), -1), np.arange(len(homes.code))),
-    ):
-        leads = np.unpackbits(bits, axis=1, count=len(point)).astype(np.bool_)
-        for number, first in enumerate(ways.first):
-            own = np.zeros((len(point), count.max()), np.bool_)
-            own[:, : count[number]] = leads[first : first + count[number]].T
-            some = np.flatnonzero(own.any(axis=1) & (weight[point] > 0))
-            parts.append((point[some], gate[some], np.full(len(some), number), own[some]))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True)), weight / weight.sum()
-
-
-def _by_community(case: Case, own: pd.DataFrame, count: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Return the ways of communities to what serves them; positions count where nothing else says whom it serves."""
-    codes = presence(case.district).index
-    serving = case.wide.serving(own)
-    parts = []
-    sigma = case.sigma()[case.facilities.index.get_indexer(own.index)]
-    for number, name in enumerate(own.index):
-        said = serving[(serving["facility"] == name).to_numpy()]
-        reach = np.zeros((len(codes), count.max()), np.bool_)
-        row = codes.get_indexer(said["community"])
-        reach[row[row >= 0], : count[number]] = True
-        if count[number] > 1 and name in case.by_position:
-            away = _displacements(sigma[number])
-            spot = shapely.get_coordinates(shapely.point_on_surface(own.geometry.iloc[number]))
-            frame = (
-                own.iloc[[0] * len(away)].reset_index(drop=True)[["geometry"]].set_geometry(shapely.points(spot + away))
-            )
-            row = codes.get_indexer(case.wide.locate(frame)["community"])
-            reach[:, : count[number]] = row == np.arange(len(codes))[:, None]
-        some = np.flatnonzero(reach.any(axis=1))
-        parts.append((some, np.full(len(some), -1), np.full(len(some), number), reach[some]))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True)), np.full(len(codes), 1.0 / len(codes))
-
-
-def _displacements(sigma: float) -> np.ndarray:
-    """Return the positions a facility may have, metres east and north of the recorded one."""
-    east, north = (axis.ravel() for axis in np.meshgrid(LEVELS, LEVELS))
-    return np.column_stack([east, north]) * sigma
 
 
 def _options(

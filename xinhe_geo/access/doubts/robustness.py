@@ -245,7 +245,7 @@ class Case:
         count = self.draws if drawn and facts["drawn"].any() else 1
         position = np.tile(places.positions // 2, (count, 1))
         there, at_best = np.ones((2, count, len(facilities)), np.bool_)
-        opened, opened_at_best = np.zeros((2, count, len(gates)), np.bool_) | self._open
+        opened, opened_at_best = np.zeros((2, count, len(gates)), np.bool_) | self.recorded_open
         waiting = facilities.get_indexer(self._unchecked)
         there[:, waiting[waiting >= 0]] = at_best[:, waiting[waiting >= 0]] = False  # as recorded they serve nobody
         for what, names, low, high in (
@@ -260,7 +260,7 @@ class Case:
             if sure.any():
                 as_said = self.happens(own[sure])
                 if what == "gate":
-                    as_said = as_said == self._open[column[sure]]
+                    as_said = as_said == self.recorded_open[column[sure]]
                 low[:, column[sure]] = high[:, column[sure]] = as_said
         moved = facts[((facts["what"] == "position") & facts["id"].isin(facilities)).to_numpy()]
         if drawn and len(moved):
@@ -273,7 +273,8 @@ class Case:
         return State(position, there, at_best, *self._one_open(opened, opened_at_best))
 
     @cached_property
-    def _open(self) -> np.ndarray:
+    def recorded_open(self) -> np.ndarray:
+        """Whether each gate in doubt is open as recorded."""
         gates = self.district.gates
         if gates is None:
             return np.empty(0, np.bool_)
@@ -288,7 +289,7 @@ class Case:
     def _one_open(self, sure: np.ndarray, at_best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Leave the first gate of a compound open whose gates are all drawn shut: people live there, and come out."""
         for own in self.only_doubted:
-            if self._open[own].any():
+            if self.recorded_open[own].any():
                 locked = ~at_best[:, own].any(axis=1)
                 sure[locked, own[0]] = at_best[locked, own[0]] = True
         return sure, at_best

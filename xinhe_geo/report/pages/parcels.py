@@ -30,12 +30,13 @@ from ..story.parcels import (
     budget_name,
     concluded,
     first_options,
+    not_shown,
     options_grid,
     topic_name,
 )
 from .brief import link_pages
 from .change import demonstration_mark
-from .shell import heads, page_text, scrolled
+from .shell import HALF_PAGE, figure, heads, page_text, scrolled
 
 #: What is written, each by its place in the folder.
 PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS = "parcels.html", "tables/地块台账.xlsx", "gis/地块.gpkg"
@@ -51,7 +52,7 @@ _STYLE = """
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
-main .side .wide td:not(.n) { min-width: 5em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
+main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
 @media print {
   @page { size: A4; margin: 10mm 11mm; }
@@ -123,10 +124,10 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     plan = district.manifest.get("scenario")
     basis = say("方案“{0}”，{1} 年，含假定", plan, district.year) if plan else say("按台账，{0} 年", district.year)
     head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
-    picture = figure_of(parcel_scene(district, own.id, language()))
+    picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
-        f'<div class="pair"><div><figure>{picture}</figure>{option_maps(story, own, first_options(options))}</div>'
+        f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
         f"<div>{_people(district, own)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
@@ -145,7 +146,7 @@ def _people(district: District, own: Parcel) -> str:
     seal = wording(language())["demo"] if district.is_demonstration else ""
     chart = maps.stacks(say("各年末的人"), [say(label) for label in GROUP_LABELS.values()], rows, seal)
     said = say("实心的住在地块上；空心的搬离后过渡，虚线的已离开或去向待填。居民与导入人口分列，不相加")
-    return f"<h3>{say('各年末的人')}</h3><figure>{chart}</figure><p>{html.escape(said)}</p>"
+    return f"<h3>{say('各年末的人')}</h3>{figure(chart)}<p>{html.escape(said)}</p>"
 
 
 def _grid(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = (), kind: str = "") -> str:
@@ -234,16 +235,13 @@ def _options(options: Sequence[Option]) -> str:
     heading = f"<h3>{say('方案比选')}</h3>"
     if not options:
         return f"{heading}<p>{say('目录里没有动到这块地的方案。')}</p>"
-    shown = first_options(options)
-    left = len(options) - len(shown)
-    rest = f"<p>{say('另有 {0} 个方案在核算表里：先列没有更优方案的', left)}</p>" if left else ""
-    return f"{heading}{options_table(options)}{rest}"
+    return f"{heading}{options_table(options)}<p>{html.escape(not_shown(options))}</p>"
 
 
 def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     """Return the parcel as it is and under each plan that can be carried out, as small maps of one frame and one scale."""
-    states = [(say("现状"), story.district)] + [(x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None]
-    if len(states) < 2:
+    states = [(say("现状"), story.district), *((x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None)]
+    if not states[1:]:
         return ""
     bounds = parcel_scene(story.district, own.id, language()).bounds
     figures = (

@@ -15,12 +15,13 @@ def write_brief(
     *,
     preset: str = "plan",
     against: District | None = None,
+    request: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the brief for a meeting as a Word document; all about it stands with `word.write_brief`."""
     with needing("office", "写 Word 简报"):
         from . import word
-    return word.write_brief(district, to, preset=preset, against=against, progress=progress)
+    return word.write_brief(district, to, preset=preset, against=against, request=request, progress=progress)
 
 
 def write_slides(

@@ -334,7 +334,7 @@ def _change_table(column: Column, told: Told, lang: str) -> None:
         rows = [[s.label, s.before.text, s.after.text, s.net] for s in shifts]
         strong = {(i, 3): carto.WARN for i, s in enumerate(shifts) if s.tone == "lose"}
         column.skip(3)
-        column.table(Columns(head, (180, 50, 50, 84), (1, 2, 3), 11, most_lines=2), rows, strong=strong)
+        column.table(Columns(head, (180, 50, 50, 84), (1, 2, 3), 11, most_lines=4), rows, strong=strong)
         column.skip(3)
         column.text(change.unmoved, 11, carto.QUIET)
         column.skip(10)
@@ -349,7 +349,7 @@ def _zone_table(column: Column, story: Story, form: Format) -> None:
     rows = [
         [
             str(r.name_),
-            "—" if np.isnan(r.area_km2) else f"{r.area_km2:.2f}",
+            "—" if np.isnan(r.area_km2) else amount(r.area_km2, 2),
             "—" if np.isnan(r.communities) else f"{r.communities:.0f}",
             shown(r.homes),
             shown(r.people),

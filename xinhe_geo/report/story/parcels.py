@@ -536,6 +536,12 @@ def first_options(options: Sequence[Option], most: int = MOST_OPTIONS) -> list[O
     return [own for own in options if own.name in chosen]
 
 
+def not_shown(options: Sequence[Option]) -> str:
+    """Say how many options `first_options` leaves out; "" where none."""
+    left = len(options) - len(first_options(options))
+    return say("另有 {0} 个方案在核算表里：先列没有更优方案的", left) if left else ""
+
+
 def concluded(options: Sequence[Option]) -> str:
     """Return what plans beside each other come to: which remain, or that the data do not tell them apart; "" for less than two."""
     able = [own for own in options if own.state is not None]

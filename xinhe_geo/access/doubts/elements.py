@@ -1,0 +1,105 @@
+"""Who is led where, as rows: points of homes or communities with their weight, and the ways that lead from them to what a rule asks for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from ...core import Rule
+from ..coverage import presence
+from ..entrances import home_points
+from ..home_shares import points_of_homes
+from .draws import LEVELS
+from .robustness import Case
+
+
+class Elements(NamedTuple):
+    """
+    Points of homes, or communities, and ways from them to facilities.
+
+    A way is open if its gate is (-1: none that is in doubt), its facility is there, and `reach` has the position of the facility.
+    """
+
+    whole: np.ndarray  # of each element: its home or community
+    part: np.ndarray  # … and how much of that it is
+    amount: np.ndarray  # of each home or community: what the rule counts
+    element: np.ndarray  # of each way
+    gate: np.ndarray
+    facility: np.ndarray
+    reach: np.ndarray  # (ways, positions)
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Each element as a share of everything that is counted."""
+        weight = self.amount[self.whole] * self.part
+        return np.asarray(weight / weight.sum())
+
+
+def elements_of(case: Case, rule: Rule, closed: frozenset[str] = frozenset()) -> Elements:
+    """
+    Return who is led where by a rule.
+
+    Parameters
+    ----------
+    case, rule
+        What was searched, and for which rule.
+    closed
+        Streets that are taken away.
+    """
+    chosen = case.chosen(rule)
+    count, own = case.places(closed).positions[chosen], case.facilities.iloc[chosen]
+    return _by_community(case, own, count) if rule.metric == "presence" else _by_point(case, rule, count, closed)
+
+
+def _by_point(case: Case, rule: Rule, count: np.ndarray, closed: frozenset[str]) -> Elements:
+    ways, homes = case.ways(rule, closed), points_of_homes(home_points(case.wide))
+    amount = case.amounts(rule).reindex(homes.names).fillna(0.0).to_numpy(dtype=float)
+    counts = amount[homes.code] * homes.weight > 0
+    parts = []
+    for bits, gate, point in (
+        (ways.maybe, ways.gate, ways.point),
+        (ways.inside, np.full(len(homes.code), -1), np.arange(len(homes.code))),
+    ):
+        leads = np.unpackbits(bits, axis=1, count=len(point)).astype(np.bool_)
+        for number, first in enumerate(ways.first):
+            own = np.zeros((len(point), count.max()), np.bool_)
+            own[:, : count[number]] = leads[first : first + count[number]].T
+            some = np.flatnonzero(own.any(axis=1) & counts[point])
+            parts.append((point[some], gate[some], np.full(len(some), number), own[some]))
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Elements(homes.code, homes.weight, amount, *columns)
+
+
+def _by_community(case: Case, own: gpd.GeoDataFrame, count: np.ndarray) -> Elements:
+    """Positions count where nothing else says whom a facility serves."""
+    codes = presence(case.district).index
+    serving = case.wide.serving(own)
+    parts = []
+    sigma = case.sigma()[case.facilities.index.get_indexer(own.index)]
+    for number, name in enumerate(own.index):
+        said = serving[(serving["facility"] == name).to_numpy()]
+        reach = np.zeros((len(codes), count.max()), np.bool_)
+        row = codes.get_indexer(said["community"])
+        reach[row[row >= 0], : count[number]] = True
+        if count[number] > 1 and name in case.by_position:
+            away = displacements(sigma[number])
+            spot = shapely.get_coordinates(shapely.point_on_surface(own.geometry.iloc[number]))
+            frame = (
+                own.iloc[[0] * len(away)].reset_index(drop=True)[["geometry"]].set_geometry(shapely.points(spot + away))
+            )
+            row = codes.get_indexer(case.wide.locate(frame)["community"])
+            reach[:, : count[number]] = row == np.arange(len(codes))[:, None]
+        some = np.flatnonzero(reach.any(axis=1))
+        parts.append((some, np.full(len(some), -1), np.full(len(some), number), reach[some]))
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    every = np.ones(len(codes))
+    return Elements(np.arange(len(codes)), every, every, *columns)
+
+
+def displacements(sigma: float) -> np.ndarray:
+    """Return the positions a facility may have, metres east and north of the recorded one."""
+    east, north = (axis.ravel() for axis in np.meshgrid(LEVELS, LEVELS))
+    return np.column_stack([east, north]) * sigma
