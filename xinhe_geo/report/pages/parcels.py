@@ -54,6 +54,7 @@ _STYLE = """
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
+@media (max-width: 600px) { .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media print {
   @page { size: A4; margin: 10mm 11mm; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
@@ -226,7 +227,7 @@ def _budget(budget: str, totals: Sequence[Total]) -> str:
         summed = say("{0}合计", topic_name(own.topic))
         parts.append(f"{_grid(names, rows, (1,), 'kept')}<p><b>{html.escape(summed)}　{html.escape(own.text)}</b></p>")
         years, funds = own.by_fund
-        parts.append(_grid([say("资金渠道（万元）"), *years], funds, range(1, len(years) + 1), "kept"))
+        parts.append(_grid([say("资金渠道（万元）"), *years], funds, [j for j, _ in enumerate(years, 1)], "kept"))
     return f"<div>{''.join(parts)}</div>"
 
 
@@ -260,7 +261,9 @@ def options_table(options: Sequence[Option]) -> str:
     """Return plans beside each other, a row each, and the sentence that follows from all of them."""
     names, rows = options_grid(options, first_options(options))
     end = concluded(options)
-    return _grid(names, rows, range(1, len(names) - 1), "wide") + (f"<p><b>{html.escape(end)}</b></p>" if end else "")
+    return _grid(names, rows, [j for j, _ in enumerate(names[1:-1], 1)], "wide") + (
+        f"<p><b>{html.escape(end)}</b></p>" if end else ""
+    )
 
 
 def _text_of(own: Parcel, quantity: str) -> str:
