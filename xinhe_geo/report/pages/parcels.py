@@ -65,8 +65,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
   [lang=en] .side figure svg { max-height: 78mm; }
   .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
   .maps { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
-  .books { display: block; columns: 4; column-gap: 10px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
-  [lang=en] .books { columns: 3; }
+  .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
 }
 """
 
