@@ -232,8 +232,8 @@ def leave_demolished(work: EditedRows, homes: list[str]) -> None:
             )
             gone = {count: min(float(getattr(guest, count)), lived[count]) for count in _COUNTS}
             lived = {count: number - gone[count] for count, number in lived.items()}
-            left = {count: -number for count, number in gone.items()}
-            work.flows.append(guest._replace(step=work.step, registered=math.nan, **left))
+            back = work.flow("in", guest.parcel, {count: -number for count, number in gone.items()}, home)
+            work.flows.append(back._replace(holder=guest.holder, fate=guest.fate))
         work.flows.append(work.flow("out", work.parcel_of(home), lived))
 
 
