@@ -412,6 +412,7 @@ def test_any_edits_of_any_two_plans_keep_count_of_everybody(ground: xh.District,
         pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", [None, 2028])
 def test_guests_of_a_home_that_is_torn_down_are_told_and_counted_once(ground: xh.District, until: int | None) -> None:
     """100 of A are housed in B, which is torn down a year later: for a time they still are on their way, for good they are B's."""
