@@ -28,9 +28,9 @@ from .states import Asked, Sides, State, sides_of, state_of
 from .story.change import Change, by_residents, people_line, with_net
 from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_name, concluded, options_grid, topic_name
 from .story.promises import Promises
-from .story.records import Goal
+from .story.records import Firmness, Goal
 from .story.story import Story
-from .tables import csv_text, marked_rows
+from .tables import marked_rows
 
 __all__ = [
     "COMPARISON",
@@ -43,6 +43,7 @@ __all__ = [
     "Change",
     "Checked",
     "Comparison",
+    "Firmness",
     "Goal",
     "Option",
     "Parcel",
@@ -61,7 +62,6 @@ __all__ = [
     "by_residents",
     "checked",
     "concluded",
-    "csv_text",
     "documents",
     "facts",
     "firmness",
