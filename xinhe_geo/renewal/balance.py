@@ -187,7 +187,7 @@ class Account(NamedTuple):
 
     def of(self, flow: Flow) -> float:
         """Return how many a flow is of what this account counts."""
-        return 0.0 if flow.people == 0 and self.counted == "registered" else float(getattr(flow, self.counted))
+        return flow.counted(self.counted)
 
 
 class _Book(NamedTuple):
