@@ -21,6 +21,7 @@ from .console import (
     Against,
     Lang,
     Plan,
+    Ranges,
     WithConflicts,
     Year,
     grid,
@@ -194,12 +195,13 @@ def make_slides(
     against: Against = None,
     year: Year = None,
     with_conflicts: WithConflicts = False,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """汇报幻灯片（16:9）：一页一个结论，配图、数字和可编辑的图表，备注写明依据。"""
     from ...report.paper import write_slides
 
-    write = partial(write_slides, to=_ending(out, ".pptx"), preset=_preset(preset))
+    write = partial(write_slides, to=_ending(out, ".pptx"), preset=_preset(preset), ranges=ranges)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
@@ -211,12 +213,13 @@ def make_word(
     against: Against = None,
     year: Year = None,
     with_conflicts: WithConflicts = False,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """Word 汇报：目标是什么、现状多少、差多少、补哪里、补完多少、有多不确定、什么无法核对。"""
     from ...report.paper import write_brief
 
-    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset))
+    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset), ranges=ranges)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 

@@ -14,13 +14,14 @@ def write_brief(
     to: str | Path = "汇报.docx",
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the brief for a meeting as a Word document; all about it stands with `word.write_brief`."""
     with needing("office", "写 Word 简报"):
         from . import word
-    return word.write_brief(district, to, preset=preset, against=against, progress=progress)
+    return word.write_brief(district, to, preset=preset, ranges=ranges, against=against, progress=progress)
 
 
 def write_slides(
@@ -28,10 +29,11 @@ def write_slides(
     to: str | Path = "汇报.pptx",
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write slides for a meeting; all about them stands with `slides.slides`."""
     with needing("office", "写幻灯片"):
         from . import slides
-    return slides.slides(district, to, preset=preset, against=against, progress=progress)
+    return slides.slides(district, to, preset=preset, ranges=ranges, against=against, progress=progress)

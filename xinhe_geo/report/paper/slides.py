@@ -24,7 +24,7 @@ from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told,
 from ...core import title as column
 from ...district import District, place_title
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for, themes
-from ...report import Goal, Promises, Story, analyse
+from ...report import Change, Goal, Promises, Story, analyse
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
@@ -59,6 +59,8 @@ GROUPINGS, READABLE = ("community", "area", "zone"), range(2, 21)
 LISTED = 12
 #: How many goals that a plan moves are charted.
 CHANGED = 10
+#: As many sentences on how firm differences are stand on a page.
+FIRM = 4
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def slides(
     to: str | Path = SLIDES,
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
@@ -101,6 +104,8 @@ def slides(
         A .pptx file.
     preset
         "plan", "td1063" or "elderly".
+    ranges
+        Whether it is said how firm each goal, and each difference, is.
     against
         Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
@@ -116,7 +121,7 @@ def slides(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    story = Story(analyse(district, preset=preset, progress=tell), against=against)
+    story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     deck = _Deck(district)
     deck.cover(story)
     _change(deck, story)
@@ -355,6 +360,11 @@ def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: 
 # --- pages --------------------------------------------------------------------------------------------------------------
 
 
+def _firm(change: Change) -> list[str]:
+    """Say how firm the differences of what changes are, where that was asked."""
+    return [say("{0}：{1}", shift.label, shift.firm) for shift in change.moved if shift.firm]
+
+
 def _change(deck: _Deck, story: Story) -> None:
     """What a plan changes, where the state is one of a plan."""
     change = story.change
@@ -362,11 +372,11 @@ def _change(deck: _Deck, story: Story) -> None:
         return
     said = [sentence.text for sentence in change.verdict]
     title = say("{0} 与 {1}：{2}", *change.names, say("；").join(said[:1]) or say("没有可以评判的目标。"))
-    slide = deck.page(title, [change.people, *said, rests_on(deck.district)])
+    slide = deck.page(title, [change.people, *said, *_firm(change), rests_on(deck.district)])
     deck.text(
         slide,
         Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH),
-        [_Line(t, 13) for t in (change.people, *said[1:], change.unmoved) if t],
+        [_Line(t, 13) for t in (change.people, *said[1:], *_firm(change)[:FIRM], change.unmoved) if t],
     )
     known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
     if known:
@@ -385,7 +395,7 @@ def _whole(deck: _Deck, story: Story) -> None:
     slide = deck.page(
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
-    rows = [[goal.label, goal.headline, goal.alternatives] for goal in story.goals]
+    rows = [[goal.label, goal.told, goal.alternatives] for goal in story.goals]
     deck.table(slide, Columns([column("任务"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
@@ -401,6 +411,7 @@ def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
         ),
         goal.standard,
         goal.alternatives,
+        *([goal.firm] if goal.firm else []),
         say("依据：{0}", goal.basis),
         goal.mark,
     ]
@@ -409,6 +420,7 @@ def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
     deck.map(slide, story, goal.rule, title)
     lines = [
         _Line(f"{goal.big}　{goal.mark}", 30, _STRONG, True),
+        *([_Line(goal.firm, 13)] if goal.firm else []),
         _Line(goal.alternatives, 13),
         _Line(goal.standard, 12),
     ]

@@ -44,6 +44,7 @@ def write_brief(
     to: str | Path = BRIEF,
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
@@ -60,6 +61,8 @@ def write_brief(
         A .docx file.
     preset
         "plan", "td1063" or "elderly".
+    ranges
+        Whether it is said how firm each goal, and each difference, is.
     against
         Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
@@ -75,7 +78,7 @@ def write_brief(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    story = Story(analyse(district, preset=preset, progress=tell), against=against)
+    story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     paper = _Document(district)
     _opening(paper, story)
     _change(paper, story)
@@ -260,7 +263,7 @@ def _opening(paper: _Document, story: Story) -> None:
     told = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}。"
     paper.text(say(told, tally.promised, tally.whole, tally.short, unknown), bold=True)
     for goal in story.worst[:4]:
-        paper.text(say("{0}：{1} {2}", goal.label, goal.headline, goal.mark), bullet=True)
+        paper.text(say("{0}：{1} {2}", goal.label, goal.told, goal.mark), bullet=True)
 
 
 def _change(paper: _Document, story: Story) -> None:
@@ -272,6 +275,8 @@ def _change(paper: _Document, story: Story) -> None:
     paper.text(say("{0}。", change.people))
     for sentence in change.verdict:
         paper.text(sentence.text, bullet=True)
+    for shift in change.moved if change.firm else ():
+        paper.text(say("{0}：{1}", shift.label, shift.firm), bullet=True)
     if change.moved:
         paper.table(
             say("变了的目标；{0}", change.unmoved) if change.unmoved else say("变了的目标"),
@@ -312,7 +317,7 @@ def _standing(paper: _Document, story: Story) -> None:
     paper.table(
         say("现状，三种算法并列"),
         [column("任务"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
-        [[goal.label, goal.headline, goal.alternatives, goal.mark] for goal in story.goals],
+        [[goal.label, goal.told, goal.alternatives, goal.marks] for goal in story.goals],
         (3.4, 6.4, 4.6, 2.2),
     )
     body = [[goal.label, *(zone.text for zone in story.zones(goal))] for goal in story.judged]
