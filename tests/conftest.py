@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from clock import (  # hooks, which pytest finds here by their names
     named_by,
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# As the command line has it; notebooks, whose kernels know nothing of this file, run with pandas' own choice.
+pd.set_option("mode.string_storage", "python")
 
 # The same examples on every run, and no deadline: a busy machine is not a wrong result.
 settings.register_profile(

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +75,9 @@ MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"
 MORE["rules", "import"] = ["--yes"]
 WRITING = sorted(every_command() - {*NOT_TRIED})
 #: These draw and write whatever the rules ask: two rules are enough to see what becomes of files.
-BY_RULES = {("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress")}
+BY_RULES = {
+    ("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress", "survey")
+}
 RULES = ("plan_clinic_15", "plan_canteen_community")
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}
@@ -86,6 +88,8 @@ MAKING_ANEW = {
 }
 #: These write several files that people name one by one, or one folder for each district: each is old or new by itself.
 ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "robustness"), ("", "split"), ("", "batch")}
+#: What one thing is there: by default each file, otherwise whatever lies in one folder of these.
+ONE_FOLDER = re.compile(r"(?:parts|out/many/districts)/[^/]+/")
 FAILURES = {"disk full": (errno.ENOSPC, "磁盘满了"), "not permitted": (errno.EACCES, "没有权限")}
 WAYS = ("cut off", "killed", *FAILURES)
 #: Names of places beside others end at random.
@@ -218,10 +222,17 @@ class Case:
             return "unfinished"
         if any(self.place.rglob(".*-import-*/old")):  # put aside, by `beside`
             return "unfinished"
-        if self.command == ("", "batch"):  # a district without its record is done again
-            now |= {n: c for n, c in old.items() if n.startswith("out/many/records/") and n not in now}
+        if self.command == ("", "batch"):
+            # a district without its record is done again; one that failed is named, and compared with nothing
+            failed = b",failed," in now.get("out/many/status.csv", b"")
+            told = [n for n in old if failed and n.startswith("out/many/") and "/districts/" not in n]
+            gone = [n for n in old if n.startswith("out/many/records/") and n not in now]
+            now |= {n: old[n] for n in (*gone, *(n for n in told if n.endswith("status.csv") or n not in now))}
         each = all(now.get(n) in (old.get(n), new.get(n)) for n in {*now, *old, *new})
-        return "new" if each and self.command in ONE_BY_ONE else "mixed"
+        whole = all(
+            _of_one(now, part) in (_of_one(old, part), _of_one(new, part)) for part in _parts({*now, *old, *new})
+        )
+        return "mixed" if not (each and whole and self.command in ONE_BY_ONE) else "old" if now == old else "new"
 
     def left_behind(self) -> list[str]:
         """Return what no finished run may leave."""
@@ -246,6 +257,15 @@ class Case:
         other = sorted(n for n in {*now, *end.seen} if now.get(n) != end.seen.get(n))
         left = self.left_behind()
         return f"the next run: other files {other[:3]}" if other else f"left behind: {left[:3]}" if left else ""
+
+
+def _parts(names: Iterable[str]) -> set[str]:
+    """Return the folders each of which is one thing."""
+    return {found[0] for found in map(ONE_FOLDER.match, names) if found}
+
+
+def _of_one(files: Mapping[str, bytes], part: str) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if name.startswith(part)}
 
 
 def points(count: int) -> list[int]:
@@ -299,6 +319,11 @@ def _stopped(case: Case, way: str, at: int, code: int) -> str:
         return "" if ended == -9 else f"ended by itself: {ended}"
     number, words = FAILURES[way]
     met, said = heard(lambda: crash.refused(case.place, case.run, at, number))
+    if met == PARTLY and case.command == (
+        "",
+        "batch",
+    ):  # goes on with the other districts; a table in the terminal is folded
+        met, said = ENVIRONMENT, (case.place / "out" / "many" / "status.csv").read_text("utf-8-sig")
     return "" if met == code or (met == ENVIRONMENT and words in said) else f"exit code {met}: {said[-300:]}"
 
 

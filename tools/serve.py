@@ -14,7 +14,9 @@ import secrets
 import shutil
 import signal
 import sys
+import tempfile
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +33,10 @@ def leave(number: int = signal.SIGINT, frame: FrameType | None = None) -> None:
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: So many pages at once, each with a Python of its own; and seconds after which one that nobody looks at any more ends.
 PAGES, FORGOTTEN = 4, 180
+#: Seconds for which a place is kept for a page that was let in, until its Python starts.
+COMING = 20.0
+OTHER_PAGE = "只接受本页面自己的请求 / only requests of this page itself"
+FULL = f"已经开了 {PAGES} 个页面。关掉一个，几分钟后刷新这一页。 / {PAGES} pages are open: close one."
 
 
 class Door:
@@ -56,7 +62,7 @@ class Door:
         if host.lower() not in names:
             return "只接受本机的地址 / only addresses of this computer"
         if any(origin.lower() not in [f"http://{name}" for name in names] for origin in origins):
-            return "只接受本页面自己的请求 / only requests of this page itself"
+            return OTHER_PAGE
         return ""
 
     def knows(self, cookie: str) -> bool:
@@ -108,19 +114,17 @@ def guard(door: Door, is_full: Callable[[], bool]) -> list[Any]:
 
         def judge(self, request: Any) -> tuple[int, str] | None:
             why = door.refusal(request.host, request.headers.get_list("Origin"))
-            if why:
-                return 403, why
+            # a page of another server of this computer is of the same site: its pictures and frames bring the cookie, and no origin
+            if why or request.headers.get("Sec-Fetch-Site", "none").lower() not in ("same-origin", "none"):
+                return 403, why or OTHER_PAGE
             cookie = request.cookies.get(door.cookie)
             if cookie is None or not door.knows(cookie.value):
                 return (
                     403,
                     "这个地址已经用过，或不完整。回到启动它的窗口，按 Ctrl-C 结束，再运行一次。 / Start it again.",
                 )
-            if request.path == "/" and is_full():
-                return (
-                    503,
-                    f"已经开了 {PAGES} 个页面。关掉一个，几分钟后刷新这一页。 / {PAGES} pages are open: close one.",
-                )
+            if request.path == "/" and request.method == "GET" and is_full():
+                return 503, FULL
             return None
 
     class Comes(Matcher):
@@ -136,15 +140,27 @@ def guard(door: Door, is_full: Callable[[], bool]) -> list[Any]:
     return [Rule(Comes(), Entered), Rule(Asks(), Refused)]
 
 
-def cap(manager: Any) -> None:
-    """Let a manager start no more kernels than pages, also where several are asked for at once."""
+def cap(manager: Any) -> Callable[[], bool]:
+    """
+    Let a manager start no more kernels than pages, also where several are asked for at once.
+
+    Returns
+    -------
+    is_full
+        Whether there is no place for another page; where there is, it is kept for the one who asked.
+    """
     from tornado.web import HTTPError
 
-    starting, start_kernel = 0, manager.start_kernel
+    starting, start_kernel, coming = 0, manager.start_kernel, list[float]()
+
+    def taken() -> int:
+        coming[:] = [then for then in coming if time.monotonic() - then < COMING]
+        return len(manager.list_kernel_ids()) + starting + len(coming)
 
     async def at_most(**how: object) -> Any:
         nonlocal starting
-        if len(manager.list_kernel_ids()) + starting >= PAGES:
+        del coming[:1]
+        if taken() >= PAGES:
             raise HTTPError(503)
         starting += 1
         try:
@@ -152,7 +168,30 @@ def cap(manager: Any) -> None:
         finally:
             starting -= 1
 
+    def is_full() -> bool:
+        full = taken() >= PAGES
+        if not full:
+            coming.append(time.monotonic())
+        return full
+
     manager.start_kernel = at_most
+    return is_full
+
+
+def log(handler: Any) -> None:
+    """Tell of what failed in here; not of what was refused, nor what was asked with it: a log may be kept, and tokens are asked with."""
+    if handler.get_status() >= 500 and handler.get_status() != 503:
+        say(f"{handler.get_status()} {handler.request.method} {handler.request.path}")
+
+
+def among_files(arguments: Sequence[str]) -> list[str]:
+    """
+    Return what keeps the talk between a page and its Python among files that only this person can open.
+
+    By the network of this computer whoever else works on it could listen. Only where such names are known to be short enough.
+    """
+    short = sys.platform == "linux" and len(tempfile.gettempdir()) < 30
+    return ["--KernelManager.transport=ipc"] if short and not any("transport" in a for a in arguments) else []
 
 
 def open_in_browser(address: str, page: Path) -> None:
@@ -185,7 +224,7 @@ def app(arguments: Sequence[str]) -> None:
 
         def init_settings(self) -> dict[str, Any]:
             settings: dict[str, Any] = super().init_settings()
-            cap(self.kernel_manager)
+            self.is_full = cap(self.kernel_manager)
             return settings
 
         def start(self) -> None:
@@ -204,10 +243,8 @@ def app(arguments: Sequence[str]) -> None:
                 say(f"只在本机打开，不能用 {self.ip}。 / On this computer only.")
                 os._exit(2)
 
-            def is_full() -> bool:
-                return len(self.kernel_manager.list_kernel_ids()) >= PAGES
-
-            self.app.default_router.rules[:0] = guard(door, is_full)
+            self.app.default_router.rules[:0] = guard(door, self.is_full)
+            self.app.settings["log_function"] = log
             listen = self.app.listen
 
             def known(port: int, *rest: Any, **more: Any) -> Any:
@@ -226,7 +263,7 @@ def app(arguments: Sequence[str]) -> None:
             run_sync(self.kernel_manager.shutdown_all)(now=True)
 
     cull = [f"--MappingKernelManager.cull_idle_timeout={FORGOTTEN}", "--MappingKernelManager.cull_interval=30"]
-    Page.launch_instance([*arguments, *cull])
+    Page.launch_instance([*arguments, *cull, *among_files(arguments)])
 
 
 def lab(arguments: Sequence[str]) -> None:

@@ -39,6 +39,7 @@ from .renewal import programme as programme
 from .report import brief as brief
 from .report import receipt as receipt
 from .report.paper import sheet as sheet
+from .report.paper import survey as survey
 from .siting import Siting as Siting
 from .siting import sites as sites
 

@@ -69,6 +69,7 @@ def test_bundled_district_says_so() -> None:
     assert "不作结论" not in rests_on(xh.District.load(TOY))
 
 
+@pytest.mark.slow
 def test_near_miss_is_found(tmp_path: Path) -> None:
     """A street that ends 1 m short of another is a finding; one that touches is none."""
     import shutil

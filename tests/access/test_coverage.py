@@ -157,6 +157,15 @@ def test_gaps_say_why(toy: xh.District) -> None:
     assert table["people_unserved"].tolist() == [200, 50, 10]
 
 
+def test_a_home_without_a_name_goes_by_its_id(toy: xh.District) -> None:
+    homes = toy.rows["homes"].copy()
+    homes.loc["B", "name"] = None
+    bare = toy.with_rows({**toy.rows, "homes": homes})
+    short = replace(toy.rule("plan_clinic_15"), minutes=8.0, metres=500.0)
+    names = xh.gaps(bare, xh.coverage(bare, rules=[short]), "plan_clinic_15")["name"]
+    assert names["B"] == "B" and names["D"] == homes["name"]["D"]
+
+
 def test_outside_facilities_show(toy: xh.District) -> None:
     cover = xh.coverage(toy)
     assert (cover["served_inside"].dropna() <= cover["served"].dropna() + 1e-12).all()

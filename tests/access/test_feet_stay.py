@@ -45,7 +45,8 @@ class Walks(NamedTuple):
     anew: dict[str, Anew]
 
 
-def walks(district: xh.District, profile: str) -> Walks:
+def walks(district: xh.District, profile: str, every: slice = slice(None)) -> Walks:
+    """Return the walks to each kind, or to some of the kinds."""
     walker, count = district.profile(profile), len(home_points(district))
     kinds = places_open(district, inside_only=False)["kind"]
     anew = {}
@@ -55,7 +56,7 @@ def walks(district: xh.District, profile: str) -> Walks:
         points[ways.loc[ways["anew"], "place"]] = True
         anew |= dict.fromkeys(columns, Anew(points, set(kinds.reindex(doors.loc[doors["anew"], "place"]))))
     found = {}
-    for kind, table in od_tables(district, sorted(set(kinds)), profile=profile).items():
+    for kind, table in od_tables(district, sorted(set(kinds))[every], profile=profile).items():
         for column in anew:
             found[kind, column] = table[column].fillna(np.inf).to_numpy(dtype=float)
     return Walks(found, anew)
@@ -104,25 +105,8 @@ def test_random_plans_on_the_toy_district(seed: int) -> None:
 
 
 WALKERS = ("adult", "elderly", "frail", "wheelchair", "with_child", "bicycle")
-#: Every street of the toy district with all tests, of the bundled one before a release.
-CLOSED = [pytest.param(TOY, "wheelchair", marks=pytest.mark.slow)]
-CLOSED += [pytest.param(None, walker, marks=pytest.mark.matrix) for walker in WALKERS]
-
-
-@pytest.mark.parametrize(("folder", "profile"), CLOSED)
-def test_every_street_closed(folder: Path | None, profile: str) -> None:
-    """No closure of a street shortens a walk, but of whoever has lost the last door; and nobody else is flagged."""
-    district = xh.District.load(folder)
-    assert set(district.profiles.index) == set(WALKERS)
-    before, street_of = walks(district, profile), district.network.edges["street"]
-    by = {"minutes": home_entrances(district, district.profile(profile)), "metres": home_entrances(district)}
-    for street in map(str, district.rows["streets"].index):
-        after = walks(carried_out(district, [Edit("close_street", {"street": street})]), profile)
-        never_longer(before, after, street)
-        for column, ways in by.items():
-            on = street_of.reindex(ways["edge"]).to_numpy()
-            lost = set(ways["place"]) - set(ways.loc[on != street, "place"])
-            assert set(np.flatnonzero(after.anew[column].points)) <= lost, street
+#: Into so many parts the streets of the bundled district are dealt, each with the next walker: who takes stairs has the doors of an adult.
+PARTS = 12
 
 
 def doors_of(district: xh.District, profile: str) -> pd.DataFrame:
@@ -139,35 +123,93 @@ def doors_of(district: xh.District, profile: str) -> pd.DataFrame:
     return doors[["end", "place", "anew", "street", "east", "north", "access_m"]]
 
 
-@pytest.mark.parametrize(("folder", "profile"), CLOSED)
-def test_no_closure_gives_anybody_a_door(folder: Path | None, profile: str) -> None:
-    """
-    Exact for every speed and every wait: no walk is shorter where streets and doors are some of those before.
+def no_new_doors(old: pd.DataFrame, new: pd.DataFrame, street: str) -> None:
+    """Say that each door stood there before, after as many metres, but those of whoever is flagged, who had all of theirs on the street."""
+    kept = new[~new["anew"].to_numpy(bool)].reset_index(drop=True)
+    both = kept.reset_index().merge(old, on=["end", "place", "street"], suffixes=("", "_was"))
+    same = np.hypot(both["east"] - both["east_was"], both["north"] - both["north_was"]) < 1e-3
+    same &= both["access_m"] >= both["access_m_was"] - 1e-6
+    assert set(both["index"][same]) == set(kept.index), street
+    points, others = (
+        frame[(frame["end"] == "point").to_numpy()]
+        for frame in (new[new["anew"].to_numpy(bool)], old[old["street"] != street])
+    )
+    assert not set(points["place"]) & set(others["place"]), street
 
-    So it is enough that each door stood there before, after as many metres, but those of whoever is flagged, and that each stretch of a
-    street did; all who take stairs have the doors of an adult, all who take none those of a wheelchair.
+
+def closed_one_by_one(district: xh.District, streets: list[str], profile: str, turns: int = 1) -> None:
     """
-    district = xh.District.load(folder)
-    old, was = doors_of(district, profile), district.network.edges
-    for street in map(str, district.rows["streets"].index):
+    Close streets, each by itself: nobody has a new door, and no walk is shorter, but of whoever lost the last door and is flagged.
+
+    The first is exact for every speed and every wait, and for every kind: no walk is shorter where streets and doors are some of those before. The
+    second is searched, with each street to the next of so many shares of the kinds.
+    """
+    old, before = doors_of(district, profile), walks(district, profile)
+    was = district.network.edges.groupby("street")["length_m"].sum()
+    for number, street in enumerate(streets):
         after = carried_out(district, [Edit("close_street", {"street": street})])
-        new, now = doors_of(after, profile), after.network.edges
-        kept = new[~new["anew"].to_numpy(bool)].reset_index(drop=True)
-        both = kept.reset_index().merge(old, on=["end", "place", "street"], suffixes=("", "_was"))
-        same = np.hypot(both["east"] - both["east_was"], both["north"] - both["north_was"]) < 1e-3
-        same &= both["access_m"] >= both["access_m_was"] - 1e-6
-        assert set(both["index"][same]) == set(kept.index), street
-        assert set(now["street"]) <= set(was["street"]) - {street}
-        assert (
-            now["length_m"]
-            .groupby(now["street"])
-            .sum()
-            .sub(was["length_m"].groupby(was["street"]).sum())
-            .dropna()
-            .abs()
-            .max()
-            < 1e-6
-        )
+        no_new_doors(old, doors_of(after, profile), street)
+        now = after.network.edges.groupby("street")["length_m"].sum()
+        assert set(now.index) <= set(was.index) - {street}
+        assert (now - was.reindex(now.index)).abs().max() < 1e-6
+        never_longer(before, walks(after, profile, slice(number % turns, None, turns)), street)
+
+
+@pytest.mark.slow
+def test_every_street_of_the_toy_district_closed() -> None:
+    assert set(toy().profiles.index) == set(WALKERS)
+    closed_one_by_one(toy(), list(map(str, toy().rows["streets"].index)), "wheelchair")
+
+
+@pytest.mark.slow
+def test_some_streets_of_the_bundled_district_closed() -> None:
+    """One on which somebody's last door is, one without any, a lane."""
+    district = xh.District.load()
+    doors, lanes = doors_of(district, "adult"), district.rows["streets"]["home"].notna()
+    last = doors[~doors.duplicated(["end", "place"], keep=False)]["street"].iloc[0]
+    other = next(str(street) for street in lanes.index[~lanes] if street not in set(doors["street"]))
+    closed_one_by_one(district, [str(last), other, str(lanes.index[lanes][0])], "adult")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_street_of_the_bundled_district_closed(part: int) -> None:
+    """Those on which somebody's door is come first: all of them are in the first three parts."""
+    district = xh.District.load()
+    doors = {street for walker in ("adult", "wheelchair") for street in doors_of(district, walker)["street"]}
+    streets = sorted(map(str, district.rows["streets"].index), key=lambda street: street not in doors)
+    size = -(-len(streets) // PARTS)
+    closed_one_by_one(district, streets[part * size :][:size], WALKERS[part % len(WALKERS)], turns=5)
+
+
+def added_one_by_one(district: xh.District, streets: list[str], profile: str) -> None:
+    """Take streets out of the folder, each by itself, and let a plan add them: no walk is longer than without."""
+    rows = district.rows["streets"]
+    lines = rows.geometry.to_crs(4326)
+    for street in streets:
+        less = district.with_rows({**district.rows, "streets": rows.drop(index=street)})
+        row = rows.loc[street]
+        what = {"street": "again", "line": [list(spot) for spot in lines[street].coords], "steps": bool(row["steps"])}
+        what |= {"wait_s": float(row["wait_s"])} if row["wait_s"] > 0 else {}
+        never_longer(walks(carried_out(less, [Edit("add_street", what)]), profile), walks(less, profile), street)
+
+
+def public(district: xh.District) -> list[str]:
+    rows = district.rows["streets"]
+    return [str(street) for street in rows.index[rows["home"].isna().to_numpy()]]
+
+
+@pytest.mark.slow
+def test_streets_of_the_toy_district_added() -> None:
+    added_one_by_one(toy(), public(toy())[::4], "adult")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("walker", WALKERS)
+def test_streets_of_the_bundled_district_added(walker: str) -> None:
+    """Every eighth of them, dealt to the walkers."""
+    district = xh.District.load()
+    added_one_by_one(district, public(district)[::8][WALKERS.index(walker) :: len(WALKERS)], walker)
 
 
 def test_stairs_that_close_move_the_metres_of_everybody_and_the_minutes_of_nobody_who_took_none() -> None:

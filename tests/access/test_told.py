@@ -14,6 +14,7 @@ from xinhe_geo.report import Analysis
 from xinhe_geo.report.story.goals import firmness_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_verdict_stays_at_what_is_agreed(lang: str) -> None:
     """Beside it stand what is to be checked and the ends; whether a check can turn it is said only where there is a verdict."""

@@ -516,6 +516,14 @@ def test_a_crowd_on_the_map_is_drawn_again_larger() -> None:
     assert _dense(everywhere, np.full(400, 9.0)) is None  # small all over: nothing to enlarge
 
 
+def test_what_the_system_refuses_a_district_is_told_in_words(tmp_path: Path) -> None:
+    """Whichever step it is: here the record of the earlier run, which is a folder, cannot be removed."""
+    (tmp_path / "records" / "toy.json" / "x").mkdir(parents=True)
+    row = module.work(Task("toy", str(TOY), str(tmp_path), "plan", None, False, module.versions()))
+    assert row["status"] == "failed" and "toy.json" in row["problem"] and "程序出错" not in row["problem"]
+    assert not (tmp_path / "districts").exists()
+
+
 def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """On this computer only, without a dashboard; what Dask is told of encryption (its own settings) is left to Dask."""
     distributed = pytest.importorskip("distributed")
@@ -524,7 +532,8 @@ def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch
     asked: list[dict[str, Any]] = []
 
     def started(**given: Any) -> Any:
-        asked.append(given | {"encrypted": distributed.Security().require_encryption})
+        routes = [dask.config.get(f"distributed.{who}.http.routes") for who in ("scheduler", "worker")]
+        asked.append(given | {"encrypted": distributed.Security().require_encryption, "routes": routes})
         return contextlib.nullcontext("cluster")
 
     monkeypatch.setattr(distributed, "LocalCluster", started)
@@ -535,4 +544,5 @@ def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch
     assert [given["encrypted"] for given in asked] == [False, True]
     for given in asked:
         assert given["host"] == "127.0.0.1" and given["scheduler_kwargs"] == {"dashboard": False}
+        assert given["routes"] == [[], []], "its ports for browsers answer nothing"
         assert not {"security", "protocol"} & set(given), "Dask's own settings decide"

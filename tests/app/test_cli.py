@@ -86,6 +86,7 @@ def test_sites_of_the_bundled_district(capsys: pytest.CaptureFixture[str], tmp_p
     assert "lon" in out.read_text("utf-8-sig").splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "方案一.toml"
     path.write_text('name = "x"\n[[edit]]\ndo = "close_facility"\nfacility = "none"\n', "utf-8")

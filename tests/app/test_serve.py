@@ -151,10 +151,82 @@ def test_no_more_kernels_than_pages_though_all_are_asked_for_at_once(serve: Modu
             return self.running[-1]
 
     manager: Any = Manager()
-    serve.cap(manager)
+    is_full = serve.cap(manager)
 
     async def go() -> list[object]:
         return await asyncio.gather(*(manager.start_kernel() for _ in range(10)), return_exceptions=True)
 
     refused = [one for one in apart(go) if isinstance(one, HTTPError)]
     assert len(manager.running) == serve.PAGES and len(refused) == 10 - serve.PAGES
+    assert is_full()
+
+
+def test_a_place_is_kept_for_whoever_was_let_in(serve: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So whoever is one too many is told at the door; a place that nobody took is free again."""
+
+    class Manager:
+        def __init__(self) -> None:
+            self.running = ["a"]
+
+        def list_kernel_ids(self) -> list[str]:
+            return self.running
+
+        async def start_kernel(self) -> None:
+            self.running.append("b")
+
+    manager: Any = Manager()
+    now = [0.0]
+    monkeypatch.setattr(serve.time, "monotonic", lambda: now[0])
+    is_full = serve.cap(manager)
+    assert [is_full() for _ in range(serve.PAGES)] == [False] * (serve.PAGES - 1) + [True]
+    apart(manager.start_kernel)
+    assert is_full(), "one came, and has its place"
+    now[0] = serve.COMING + 1
+    assert not is_full()
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site", "Same-Site", "x"])
+def test_a_page_of_another_server_of_this_computer_gets_nothing(serve: ModuleType, site: str) -> None:
+    """It is of the same site, so a browser sends the cookie along with its pictures and frames, and no origin."""
+    page, by_hand, own, entry = visit(
+        serve,
+        [
+            ("/", {**COOKIE, "Sec-Fetch-Site": site}),
+            ("/", {**COOKIE, "Sec-Fetch-Site": "none"}),
+            ("/api/x", {**COOKIE, "Sec-Fetch-Site": "same-origin"}),
+            ("/?token={token}", {"Sec-Fetch-Site": site}),  # from the file that the browser is given
+        ],
+    )
+    assert (page.code, by_hand.body, own.body, entry.code) == (403, b"inside", b"inside", 200)
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-Host", "X-Forwarded-Server"])
+def test_what_stands_for_a_host_elsewhere_is_nothing_here(serve: ModuleType, name: str) -> None:
+    bad, good = visit(
+        serve,
+        [("/", {**COOKIE, "Host": "evil.example", name: "127.0.0.1:{port}"}), ("/", {**COOKIE, name: "evil.example"})],
+    )
+    assert bad.code == 403 and good.body == b"inside"
+
+
+def test_no_log_keeps_what_was_asked_with(serve: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """A token that was refused may be right the next time, and a log lies about."""
+    from types import SimpleNamespace
+
+    for status in (200, 403, 404, 500, 503):
+        request = SimpleNamespace(method="GET", path="/", uri="/?token=T", query="token=T")
+        serve.log(SimpleNamespace(get_status=lambda s=status: s, request=request))
+    assert capsys.readouterr().err == "500 GET /\n"
+
+
+def test_a_page_talks_to_its_python_by_files_where_their_names_are_short(
+    serve: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve.tempfile, "gettempdir", lambda: "/tmp")
+    monkeypatch.setattr(serve.sys, "platform", "linux")
+    assert serve.among_files([]) == ["--KernelManager.transport=ipc"]
+    assert serve.among_files(["--KernelManager.transport=tcp"]) == []
+    monkeypatch.setattr(serve.tempfile, "gettempdir", lambda: "/a/folder/far/down/below/all/others")
+    assert serve.among_files([]) == []
+    monkeypatch.setattr(serve.sys, "platform", "win32")
+    assert serve.among_files([]) == []

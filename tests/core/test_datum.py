@@ -259,6 +259,7 @@ def bundled() -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     return spots, known_by_name(district.rows, district.crs)
 
 
+@pytest.mark.slow
 def test_names_tell_what_streets_cannot() -> None:
     spots, known = bundled()
     for datum in DATUMS:

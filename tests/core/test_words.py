@@ -8,6 +8,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -59,15 +60,19 @@ def spoken_by(path: Path) -> set[str]:
     return {alias.name for node in imports for alias in node.names} & {"say", "told"}
 
 
-#: Modules that say something.
-SPEAKERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and spoken_by(path)]
+@cache
+def speakers() -> list[Path]:
+    """Return the modules that say something."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and spoken_by(path)]
+
+
 HAN = re.compile(r"[\u3400-\u9fff]")
 SERIES = measure("s", "series", **SUM)
 
 
 def constants() -> Iterator[tuple[str, bool]]:
     """Yield every text of the modules that speak, and whether it is said as it stands."""
-    for path in SPEAKERS:
+    for path in speakers():
         names = spoken_by(path)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -259,6 +264,7 @@ def test_marking_leaves_markup_and_what_is_marked_alone() -> None:
         assert marked(page) == page.replace("甲苑", '<span lang="zh">甲苑</span>')
 
 
+@pytest.mark.slow
 def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp_path: Path) -> None:
     promised = measure("c", "communities_with", kinds="canteen", **ALL)
     district = xh.District.load(folder_with(tmp_path / "toy", [promised, SERIES]))
@@ -306,6 +312,7 @@ def test_outputs_follow_the_language_and_the_record_does_not(toy: xh.District, t
     assert not HAN.search(re.sub(r'<span lang="zh">[^<]*</span>', "", part).replace("手算", ""))
 
 
+@pytest.mark.slow
 def test_the_command_speaks_english(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **ALL)])
     with pytest.raises(SystemExit) as end:

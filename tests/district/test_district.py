@@ -159,6 +159,7 @@ def test_more_elderly_than_people(toy: Path) -> None:
     assert only(toy)["row"] == "A"
 
 
+@pytest.mark.slow
 def test_swapped_axes(toy: Path) -> None:
     """Longitude and latitude written the wrong way round, in one row only."""
     homes = xh.District.load(toy).homes.to_crs("EPSG:4326")
@@ -334,6 +335,7 @@ def test_extra_links_join_the_streets_they_meet(toy: Path) -> None:
     assert metres(toy, "B", "clinic_station") == pytest.approx(50 + 100 + 50 + 200 + 10)
 
 
+@pytest.mark.slow
 def test_closures_shut_what_they_touch(toy: Path) -> None:
     """The bridge shut at its middle: nobody north of the river gets to the station."""
     write(toy, "network/closures.geojson", [({"id": "c1", "name": "桥面施工"}, "Point", at(300, 250))])
@@ -342,6 +344,7 @@ def test_closures_shut_what_they_touch(toy: Path) -> None:
     assert metres(toy, "A", "clinic_station") == pytest.approx(210)
 
 
+@pytest.mark.slow
 def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
     from xinhe_geo.access.audit import audit
 

@@ -281,6 +281,7 @@ def crs_of_a_file(place: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 @pytest.mark.parametrize("way", crs_of_a_file(""))
 def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) -> None:
@@ -315,6 +316,31 @@ def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) 
             assert frame.crs is None or "outside" not in frame.crs.to_wkt()
         assert not eye.since()
     eye.close()
+
+
+PLACED = """
+import geopandas as gpd, xinhe_geo.core
+print(gpd.GeoSeries(gpd.points_from_xy([-77], [39]), crs=4267).to_crs(26918).x[0])
+"""
+
+
+@pytest.mark.slow
+def test_no_coordinate_system_asks_the_network(tmp_path: Path) -> None:
+    """Whatever the environment allows PROJ: a layer in an old datum, for which there are grids to be fetched."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-c", PLACED],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": str(TESTS.parent), "PROJ_NETWORK": "ON", "PROJ_NETWORK_ENDPOINT": url},
+        )
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert done.returncode == 0 and float(done.stdout) == pytest.approx(326_800, abs=100), done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
@@ -455,6 +481,7 @@ ODD = st.recursive(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEADING_OUT)
 @pytest.mark.parametrize(
     ("do", "old", "new"),
@@ -486,6 +513,7 @@ def test_a_forger_who_is_trusted_gets_nothing_but_the_district(
     assert {k: v for k, v in contents(tmp_path).items() if f"d/{HISTORY}" not in k} == before
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     do=st.sampled_from(["apply", "undo"]),

@@ -333,6 +333,7 @@ def test_a_blank_plan_can_be_read_and_every_edit_in_it_too(toy: xh.District, tmp
         blank(toy, "../x")
 
 
+@pytest.mark.slow
 def test_steps_spell_out_what_is_assumed() -> None:
     district = xh.District.load()
     listed = steps(district.scenario("wuchedi-renewal"), district)
@@ -455,6 +456,7 @@ def test_any_plan_can_be_taken_back_and_turns_round(ground: xh.District, data: s
 NEVER_ALONE = {"return_households"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("do", sorted(set(ACTIONS) - NEVER_ALONE))
 @settings(max_examples=1, deadline=None, derandomize=True)
 @given(data=st.data())

@@ -272,6 +272,7 @@ def test_degrees_minutes_seconds() -> None:
         assert not np.isfinite(coordinate(said)), said
 
 
+@pytest.mark.slow
 def test_all_rows_swapped_is_seen_as_a_whole(tmp_path: Path, toy: Path) -> None:
     rows = [HEAD, *([f"S{i}", f"点{i}", "canteen", LAT, LON + i * 1e-4] for i in range(4))]
     report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84")
@@ -370,6 +371,7 @@ def test_the_ledger_table(tmp_path: Path, toy: Path) -> None:
     assert got["filled_by"].iloc[0] == "科室"
 
 
+@pytest.mark.slow
 def test_formulas_that_were_never_computed_are_not_blanks(tmp_path: Path, toy: Path) -> None:
     path = book(
         tmp_path / "a.xlsx",
@@ -1107,6 +1109,7 @@ def test_undo_is_byte_for_byte(tmp_path: Path, toy: Path) -> None:
         undo(toy)
 
 
+@pytest.mark.slow
 def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
     add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     file = toy / "pois" / "facilities.geojson"
@@ -1115,6 +1118,7 @@ def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
         undo(toy)
 
 
+@pytest.mark.slow
 def test_two_at_once(tmp_path: Path, toy: Path) -> None:
     path = text(tmp_path / "a.csv", one())
     with _journal.locked(toy), pytest.raises(EnvironmentProblem, match="另一个程序正在改"):
@@ -1123,6 +1127,7 @@ def test_two_at_once(tmp_path: Path, toy: Path) -> None:
     add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
 def test_a_file_held_open_changes_nothing(
     tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch, layer: str
@@ -1286,6 +1291,7 @@ def test_same_inputs_same_bytes(tmp_path: Path, toy: Path) -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.slow
 def test_a_table_without_data_or_known_headers_says_what_it_has(toy: Path, tmp_path: Path) -> None:
     (tmp_path / "空.csv").write_bytes(b"\xef\xbb\xbf\r\n")
     with pytest.raises(SourceError, match="没有数据"):
@@ -1294,6 +1300,7 @@ def test_a_table_without_data_or_known_headers_says_what_it_has(toy: Path, tmp_p
         add(text(tmp_path / "a.csv", [["甲", "乙"], [1, 2]]), toy, "facilities", crs="WGS84")
 
 
+@pytest.mark.slow
 def test_a_row_with_a_name_and_no_number_is_told_that_the_number_is_missing(toy: Path, tmp_path: Path) -> None:
     rows = [HEAD, ["n1", "新站", "老年食堂", LON, LAT], ["", "有名称的站", "老年食堂", LON, LAT]]
     report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84")

@@ -147,6 +147,7 @@ def test_the_same_town_in_every_order_and_numbering(
     assert content(tmp_path / "town.osm", tmp_path / "out") == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf"])
 def test_a_file_is_read_by_what_it_holds_whatever_it_is_called(suffix: str, tmp_path: Path) -> None:
     text = just_drawn().encode()
@@ -209,6 +210,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 def test_odd_objects_do_not_matter_to_the_others(tmp_path: Path) -> None:
     """All at once, for time's sake; the network is that of the town."""
     rows = [row for group in objects(town()) for row in group]
@@ -340,6 +342,7 @@ def test_bytes_and_words_changed_at_random_raise_nothing_but_our_errors(tmp_path
     assert tried > 20
 
 
+@pytest.mark.slow
 def test_what_an_import_says_in_english_has_no_chinese_but_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import h3
 import numpy as np
@@ -21,6 +22,7 @@ from xinhe_geo.core.i18n import named_by_homes
 from xinhe_geo.district import District
 from xinhe_geo.io.home_cells import grid_cells
 from xinhe_geo.io.osm_import import import_osm
+from xinhe_geo.maps.style import wording
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,6 +135,19 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
                 for name in parts.namelist():
                     if name.endswith(".xml"):
                         yield f"{path.name}:{name}", parts.read(name).decode("utf-8")
+
+
+def test_maps_made_one_after_another_name_homes_each_by_its_own_district() -> None:
+    """What maps say is kept between maps, so what was said of compounds must not come back for cells."""
+
+    @named_by_homes
+    def said_of(district: SimpleNamespace) -> str:
+        return wording("zh")["search"]
+
+    compounds, cells = SimpleNamespace(cells=""), SimpleNamespace(cells="grid")
+    for _ in range(2):
+        assert "小区" in said_of(compounds)
+        assert "小区" not in said_of(cells) and "单元" in said_of(cells)
 
 
 @pytest.mark.slow

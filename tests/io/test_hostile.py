@@ -23,6 +23,7 @@ from clock import A_PART_OR_ALL, spent, trials
 from hostile.corpus import HARMLESS, HOSTILE, SLOW, book, drawing, geopackage, one, text
 from hostile.doors import DOORS, within_the_package
 from hostile.doors import sound as sound_door
+from hostile.siblings import BY_ROW_SIBLINGS, HARMLESS_SIBLINGS, SIBLINGS, SLOW_SIBLINGS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,9 @@ from xinhe_geo.io.row_report import tally
 adding = importlib.import_module("xinhe_geo.io.add")
 
 resource = pytest.importorskip("resource", reason="memory is measured")
+HOSTILE = HOSTILE | SIBLINGS
+HARMLESS = HARMLESS | HARMLESS_SIBLINGS
+SLOW = SLOW | SLOW_SIBLINGS
 TOY = Path(__file__).parents[1] / "toy"
 #: Reading 1,000,000 rows is bounded by these; everything else takes a fraction.
 SECONDS, MEGABYTES = 20, 900
@@ -90,7 +94,12 @@ TENTH = set(list(HOSTILE)[::10]) - LARGE
 
 
 #: Words that nobody knows are asked about; nothing is written either.
-BY_ROW = {"a drawing of lines", "a drawing far away", "a drawing in metres"}  # each row is told why it is not taken
+BY_ROW = {
+    "a drawing of lines",
+    "a drawing far away",
+    "a drawing in metres",
+    *BY_ROW_SIBLINGS,
+}  # each row is told why it is not taken
 ASKED = {*BY_ROW, "unknown kind", "a state nobody knows", "an unknown kind in json", "an object for a kind"}
 
 
@@ -219,6 +228,7 @@ KINDS = ("csv", "xlsx", "geojson", "kml", "kmz", "dxf", "gpkg")
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(80), deadline=None, suppress_health_check=QUIET)
 @given(kind=st.sampled_from(KINDS), data=st.data())
 def test_damaged_files_never_crash(tmp_path: Path, toy: Path, kind: str, data: st.DataObject) -> None:
@@ -242,6 +252,7 @@ CELL = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(25), deadline=None, suppress_health_check=QUIET)
 @given(rows=st.lists(st.lists(CELL, min_size=5, max_size=5), min_size=1, max_size=8))
 def test_rows_are_taken_or_reported_whatever_they_hold(tmp_path: Path, toy: Path, rows: list[list[Any]]) -> None:

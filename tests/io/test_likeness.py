@@ -134,6 +134,7 @@ def test_somebody_says_what_a_row_is(tmp_path: Path, toy: Path) -> None:
     assert contents(toy) == files
 
 
+@pytest.mark.slow
 def test_the_same_id_of_another_place_overwrites_nothing(tmp_path: Path, toy: Path) -> None:
     """Two offices both number their compounds A, B, C."""
     shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)

@@ -286,6 +286,7 @@ def test_packed_extracts_give_the_same_layers(tmp_path: Path, extract: Path, suf
     assert all(a[name] == b[name] for name in same)
 
 
+@pytest.mark.slow
 def test_names_and_crs_as_asked(extract: Path, tmp_path: Path) -> None:
     import_osm(extract, tmp_path / "out", name="某“街道”\\", code="120116", crs="EPSG:4548")
     d = District.load(tmp_path / "out")
@@ -323,6 +324,7 @@ def test_the_newest_object_dates_a_file_without_a_stamp(taken: tuple[pd.DataFram
     assert "2021-05-06" in line(report, "district", "数据日期")["reason"]
 
 
+@pytest.mark.slow
 def test_an_overpass_file_is_dated_by_its_base(tmp_path: Path) -> None:
     path = tmp_path / "overpass.osm"
     path.write_text(town().xml(stamp=None, head='<meta osm_base="2024-03-01T00:00:00Z"/>'), "utf-8")
@@ -330,6 +332,7 @@ def test_an_overpass_file_is_dated_by_its_base(tmp_path: Path) -> None:
     assert District.load(tmp_path / "out").year == 2024
 
 
+@pytest.mark.slow
 def test_a_file_without_any_date_takes_its_own_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "undated.osm"
     path.write_text(town().xml(stamp=None), "utf-8")
@@ -351,6 +354,7 @@ def people(tmp_path: Path, text: str, *, encoding: str = "utf-8", name: str = "p
 GOOD = "id,lon,lat,population,jobs\na,117.6041,39.0551,120,3\nb,117.6061,39.0551,80.5,4\nc,117.6071,39.0551,,5\n"
 
 
+@pytest.mark.slow
 def test_people_come_from_the_table_and_add_up(extract: Path, tmp_path: Path) -> None:
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, GOOD))
     d = District.load(tmp_path / "out")
@@ -364,6 +368,7 @@ def test_people_come_from_the_table_and_add_up(extract: Path, tmp_path: Path) ->
     assert d.manifest["secrecy"] == "internal"
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_right_are_listed_with_their_people(extract: Path, tmp_path: Path) -> None:
     table = (
         "id,lon,lat,people,people_60plus,households\n"
@@ -400,6 +405,7 @@ def test_blank_lines_are_no_rows_and_lines_keep_their_numbers(extract: Path, tmp
     assert line(report, "homes", "的点")["reason"] == "共 2 行，人口合计 5"
 
 
+@pytest.mark.slow
 def test_homes_beyond_the_streets_are_kept_with_a_warning(extract: Path, tmp_path: Path) -> None:
     table = "id,lon,lat,people\na,117.6041,39.0551,5\nfar,117.7,39.0551,6\n"  # 7.6 km east of the last street
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, table))
@@ -409,6 +415,7 @@ def test_homes_beyond_the_streets_are_kept_with_a_warning(extract: Path, tmp_pat
     assert line(report, "homes", "1 个点")["examples"] == "far"
 
 
+@pytest.mark.slow
 def test_a_chinese_table_from_excel(extract: Path, tmp_path: Path) -> None:
     table = "编号;经度;纬度;常住人口;60岁及以上;户数;名称\n甲;117.6041;39.0551;100;30;40;某里\n"
     import_osm(extract, tmp_path / "out", homes=people(tmp_path, table, encoding="gb18030"))
@@ -435,6 +442,7 @@ def test_x_and_y_are_degrees_or_metres_of_the_crs_given(extract: Path, tmp_path:
         import_osm(extract, tmp_path / "out9", homes=metres)
 
 
+@pytest.mark.slow
 def test_a_table_without_ids_numbers_its_rows(extract: Path, tmp_path: Path) -> None:
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, "lng,lat\n117.6041,39.0551\n"))
     homes = District.load(tmp_path / "out").homes
@@ -556,6 +564,7 @@ def test_a_crs_of_another_part_of_the_world_is_refused(extract: Path, tmp_path: 
 # --- tables of one's own ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_tag_table_of_ones_own_decides_and_travels_with_the_folder(extract: Path, tmp_path: Path) -> None:
     table = tmp_path / "tags.csv"
     table.write_text("id,kind,tags\nq,square,amenity=bench|fountain\np,park,leisure=*&name=某*\n", "utf-8")
@@ -599,6 +608,7 @@ def test_a_rule_needs_all_its_tags_and_none_of_the_excluded(tmp_path: Path) -> N
     assert not rule.matches({"a": "1", "b": "x", "d": "9", "e": "5"})
 
 
+@pytest.mark.slow
 def test_a_walk_filter_of_ones_own_travels_with_the_folder(extract: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[[rule]]\nwalk = true\nreason = "只走支路"\ntags = { highway = ["tertiary"] }\n', "utf-8")

@@ -72,7 +72,9 @@ def test_a_table_passes_its_own_declaration(name: str) -> None:
     assert problems == []
 
 
-@pytest.mark.parametrize("file", [*(f"{LAYERS[name].folder}/{name}.csv" for name in TABLES), "pois/osm_layers.csv"])
+@pytest.mark.parametrize(
+    "file", [*(f"{LAYERS[name].folder}/{name}.csv" for name in TABLES), "pois/osm_layers.csv", "pois/densities.csv"]
+)
 def test_excel_opens_a_table_as_utf8_and_lines_end_in_lf(file: str) -> None:
     data = (bundled_folder() / file).read_bytes()
     assert data.startswith(b"\xef\xbb\xbf")

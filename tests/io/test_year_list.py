@@ -15,6 +15,7 @@ from xinhe_geo.access import coverage, facility_changes
 from xinhe_geo.core import SourceError, UnknownNameError
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import Coordinates, Request, add, tally, update
+from xinhe_geo.io.densities import in_all
 from xinhe_geo.ledger import changes, ledger_record
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -173,3 +174,26 @@ def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(fold
     assert {n for row in canteens["homes_gain"] for n in row} <= set(names[list(gained)])
     assert {n for row in canteens["homes_lose"] for n in row} <= set(names[list(lost)])
     assert canteens["people_lose"].sum() <= float(now.loc[list(lost), "people"].sum())
+
+
+@pytest.mark.slow
+def test_beside_a_map_the_list_says_how_many_there_may_be_in_all(folder: Path, following: Path, tmp_path: Path) -> None:
+    """Six on the map, five listed, 北食堂, 老店 and 旧名 on both: 7 x 6 / 4 - 1 = 9.5, by lists made apart."""
+
+    def notes(file: Path) -> list[str]:
+        report = update(file, folder, kind="canteen", year=2026, request=SAID)
+        return [str(reason) for reason in report.loc[report["result"] == "note", "reason"] if "名单上" in str(reason)]
+
+    assert notes(following) == [], "what the office has surveyed is no map"
+    facilities = folder / "pois" / "facilities.geojson"
+    data = json.loads(facilities.read_text("utf-8"))
+    for feature in data["features"]:
+        feature["properties"]["basis"] = "osm"
+    facilities.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
+    (said,) = notes(following)
+    assert "地图上 6 处、名单上 5 处，两边都有的 3 处" in said and "约 10 处" in said
+    total, low, high = in_all(6, 5, 3)
+    assert total == 9.5 and f"{low}—{high} 处" in said
+    apart = table(tmp_path / "别处.csv", [row("Z1", "新店", (700, 450))])
+    (said,) = notes(apart)
+    assert "估不出" in said

@@ -38,7 +38,7 @@ TOY = str(ROOT / "tests" / "toy")
 MOST_LINES, MOST_LINES_A_CELL = 40, 8
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 #: Calls that make a figure; each must be kept in a file, shown, and followed by a sentence.
-FIGURES = ("xh.draw(", "xh.picture(", "difference(", "walkers(", ".bar(")
+FIGURES = ("xh.draw(", "xh.picture(", "difference(", "walkers(", "parcel_map(", ".bar(")
 
 #: Per notebook and parameter: other legal values. Another district, another city and own rows run with the rest as it stands;
 #: of the others the first ones of all parameters run together, then the second ones.
@@ -93,6 +93,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
         "take_back": [False],
     },
     "10": {"extract": [None], "kind": ["park"], "profile": ["elderly"]},
+    "11": {"folder": [str(ROOT / "data")], "parcel": ["wuchedi", None], "plan": [None], "end_of": [2027]},
     "14": {"folder": [TOY], "rules": ["elderly"], "by": ["community"], "kind": ["canteen"], "profile": ["frail"]},
     "15": {
         "folder": [TOY],
@@ -180,6 +181,12 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "extract": ("atlantis.osm.pbf", "atlantis"),
         "kind": ("clinic", "clinic_station"),
         "profile": ("oldest", "adult"),
+    },
+    "11": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "parcel": ("示例地块", "示例地块甲"),
+        "plan": ("wuchedi", "wuchedi-renewal"),
+        "end_of": (26, "2000"),
     },
     "14": {
         "folder": ("no-such-folder", "no-such-folder"),
@@ -317,6 +324,8 @@ def test_what_the_comments_name_exists() -> None:
         "preset": {"plan", "td1063", "elderly"},
         "plan_a": plans,
         "plan_b": plans,
+        "plan": plans,
+        "parcel": set(district.parcels.index),
     }
     for path in NOTEBOOKS:
         for name, (_, comment) in parameters_of(path).items():

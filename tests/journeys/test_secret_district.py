@@ -31,6 +31,10 @@ from xinhe_geo.app.cli import COMMANDS, DATA, DONE, main
 from xinhe_geo.app.cli import app as root
 from xinhe_geo.core.secrecy import secret_layers, strictness
 from xinhe_geo.core.secrecy_marks import CONFIDENTIAL, INTERNAL, PUBLIC, SECRET, TOP_SECRET, is_cleared, read_mark
+from xinhe_geo.io import add
+from xinhe_geo.io.homes_table import homes_from_table
+from xinhe_geo.io.import_log import ImportLog
+from xinhe_geo.io.row_report import tally
 from xinhe_geo.ledger import export_rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,9 +69,25 @@ SPELLINGS = {
     '"Secret ★ 10 years"': SECRET,
     '" Confidential "': CONFIDENTIAL,
     '"classified"': CONFIDENTIAL,
+    '"Ｔｏｐ　Ｓｅｃｒｅｔ"': TOP_SECRET,
+    '"机 密 ★ １０ 年"': SECRET,
+    '"秘\\u200d密\\ufeff★长期"': CONFIDENTIAL,
+    '"絶密☆永久"': TOP_SECRET,
+    '"機\\u00ad密★三十年"': SECRET,
+    '"祕密級"': CONFIDENTIAL,
+    '"保密级别：绝密"': TOP_SECRET,
+    '"『機密』"': SECRET,
+    '"机\\n密"': SECRET,
+    '"国家秘密★解密前"': CONFIDENTIAL,
+    '"HIGHLY-CLASSIFIED"': SECRET,
+    '"\\u202e机密"': SECRET,
+    '"商业秘密"': CONFIDENTIAL,
+    '"restricted"': CONFIDENTIAL,
 }
 #: What no vocabulary knows: an error for `check`, and the strictest for everybody else.
 UNCLEAR = (
+    '"绝"', '"机"', '"jimi"', '"sеcret"', '"机密级以上"', '"内部★机密"', '"公开（机密）"', '"非机密"', '"秘密★10年 机密"',
+    '"公开、秘密"', '"机密转公开"', '"内部/秘密"', '"N/A"', '"●●"', '"public★10年"', '"nan"', '"secret-ish"',
     '""', '"　"', '"机蜜"', '"secert"', '"公开?"', '"不知道"', '"机密/秘密"', '"公开★10年"', '"机密★若干"', '"0"',
     "0", "false", "true", "1.5", "[]", '["机密"]', "{}", "2030-01-01",
 )  # fmt: off
@@ -119,6 +139,89 @@ def test_a_mark_under_a_misspelt_name_counts(key: str, where: str) -> None:
     entry = {"file": "a.csv", key: "机密"}
     manifest = {"layers": {"homes": entry}} if where == "layer" else {**entry, "layers": {"homes": {"file": "a.csv"}}}
     assert strictness(manifest) == TOP_SECRET
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"security": {"level": "机密"}},
+        {"layers": {"homes": {"meta": {"secrecy": "秘密"}}}},
+        {"layers": {"homes": {"marks": ["绝密★长期"]}}},
+        {"secrecy": {"homes": "机密"}},
+        {"handling": "机密（待核）"},
+        {"layers": {"homes": {"note": "机密★10年"}}},
+        {"credit": "国家秘密"},
+    ],
+    ids=str,
+)
+def test_a_mark_in_another_place_counts(manifest: dict[str, object]) -> None:
+    """In a table of its own, in a list, in what is free text: nobody meant it to be overlooked."""
+    assert strictness(manifest) == TOP_SECRET
+
+
+@pytest.mark.parametrize("text", ["本层不含机密", "保密局提供", "秘密花园", "", "无"])
+def test_free_text_may_speak_of_secrets(text: str) -> None:
+    assert strictness({"layers": {"homes": {"note": text, "source": text}}}) == INTERNAL
+
+
+#: Rows that say themselves that they are secret: what stands above the header, its last column, the last cell, the file's name.
+MARKED_ROWS = {
+    "in a column of its own": ("", "密级", "机密★10年", "食堂"),
+    "in a column called otherwise": ("", "级别说明", "絕密", "食堂"),
+    "in the note": ("", "备注", "秘密★3年", "食堂"),
+    "so that nobody can read it": ("", "保密", "三级", "食堂"),
+    "above the header": ("机密★10年,,,,,\n", "备注", "", "食堂"),
+    "in the name of the file": ("", "备注", "", "食堂（机密★10年）"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", MARKED_ROWS)
+def test_rows_that_are_marked_come_into_no_layer_that_is_not(tmp_path: Path, way: str) -> None:
+    above, head, cell, stem = MARKED_ROWS[way]
+    (tmp_path / "in").mkdir()
+    file = tmp_path / "in" / f"{stem}.csv"
+    text = f"{above}编号,名称,类别,经度,纬度,{head}\nP1,点,canteen,117.0023,39.0144,{cell}\n"
+    file.write_text(text, "utf-8-sig")
+    folder = shutil.copytree(TOY, tmp_path / "toy")
+    with pytest.raises(xh.SourceError, match="没有标到这一级"):
+        add(file, folder, "facilities", crs="WGS84")
+    people = tmp_path / "in" / f"{stem} 人口.csv"
+    people.write_text(f"编号,经度,纬度,常住人口,{head}\nS1,117.0,39.0,5,{cell}\n", "utf-8-sig")
+    if (not above and head != "备注") or stem != "食堂":
+        with pytest.raises(xh.SourceError, match="没有标到这一级"):
+            homes_from_table(people, pyproj.CRS(4548), True, shapely.box(0, 0, 1, 1), ImportLog())
+    manifest = folder / "district.toml"
+    text = manifest.read_text("utf-8")
+    manifest.write_text(text.replace("[layers.facilities]", '[layers.facilities]\nsecrecy = "绝密"'), "utf-8")
+    assert tally(add(file, folder, "facilities", crs="WGS84"))["new"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["内部", "公开", ""])
+def test_rows_that_are_open_are_taken(tmp_path: Path, cell: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"编号,名称,类别,经度,纬度,密级\nP1,点,canteen,117.0023,39.0144,{cell}\n", "utf-8-sig")
+    assert tally(add(file, TOY, "facilities", crs="WGS84"))["new"] == 1
+
+
+@pytest.mark.slow
+def test_rows_of_a_layer_that_are_marked_are_an_error(tmp_path: Path) -> None:
+    """Where the manifest does not say so of their layer: nothing is made of it then, by whichever command."""
+    folder = shutil.copytree(TOY, tmp_path / "toy")
+    file = folder / "homes" / "homes.geojson"
+    homes = json.loads(file.read_text("utf-8"))
+    homes["features"][1]["properties"]["密级"] = "机密★10年"
+    file.write_text(json.dumps(homes, ensure_ascii=False), "utf-8")
+    (found,) = xh.check(folder).query("severity == 'error'").itertuples()
+    assert (found.layer, found.field) == ("homes", "密级") and "1 行（第 2 行起）标着 机密★10年" in found.problem
+    with pytest.raises(xh.DataError):
+        xh.District.load(folder)
+    manifest = folder / "district.toml"
+    text = manifest.read_text("utf-8")
+    for mark, wrong in (("秘密", True), ("机密", False), ("绝密★长期", False)):
+        manifest.write_text(text.replace("[layers.homes]", f'[layers.homes]\nsecrecy = "{mark}"'), "utf-8")
+        assert (xh.check(folder)["severity"] == "error").any() == wrong
 
 
 @pytest.mark.parametrize("said", ["", " ", "无", "未核准", "否", False, True, 1, [], "no"])
@@ -242,6 +345,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("robustness", d, "--draws", "39", "--csv", f"{out}/k.csv", "--out", f"{out}/k"),
     ],
     ("", "stress"): lambda d, out, _: ["stress", d, "--out", f"{out}/v"],
+    ("", "survey"): lambda d, out, _: ["survey", d, "--out", f"{out}/h"],
     ("", "links"): lambda d, out, _: [
         *("links", "clinic_station", "--for", d, "--csv", f"{out}/a.csv", "--toml", f"{out}/a.toml", "--gaps"),
         *("--out", f"{out}/l"),

@@ -12,6 +12,7 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import seeds
 from ledger_toy import folder_with, read, write
 from oracle import districts
 from shapely import affinity
@@ -408,6 +410,67 @@ def test_more_of_what_was_promised_is_never_worse(toy: Small, seed: int) -> None
 def test_nor_is_it_in_random_districts(tmp_path: Path, seed: int) -> None:
     small = Small(xh.District.load(districts.write(tmp_path, seed)))
     grows(small, seed)
+
+
+#: How good a verdict is.
+RANK = {UNMET: 0, PARTLY: 1, MET: 2}
+#: What a layer's rows are summed up to, or how much of something else they cover: more rows are never less. How well shapes fit is neither.
+GROWING = ("area", "count", "named", "along", "topology")
+FITTING = ("inside", "north_of", "tiles", "spacing")
+
+
+def never_less(m: Mapping[str, Any], before: xh.District, after: xh.District) -> None:
+    """Say that a row's number is no less than before; its verdict no worse where more is asked for, no better where less is."""
+    (was, old), (now, new) = verdict_of(m, before), verdict_of(m, after)
+    if old is None or new is None or not np.isfinite(old.value):
+        return
+    assert new.value >= old.value - 1e-9, (m["measure"], old.value, new.value)
+    if was in RANK and now in RANK and m["operator"] in (">=", "<="):
+        rank = RANK[now] - RANK[was]
+        assert rank >= 0 if m["operator"] == ">=" else rank <= 0, (m["measure"], old.value, was, new.value, now)
+
+
+@pytest.mark.parametrize("seed", seeds(0, 1, 40))
+def test_more_of_what_is_typed_or_drawn_moves_a_row_one_way(toy: Small, seed: int) -> None:
+    """Every row of yearly figures with two random figures; every row that sums up a layer, while its layer grows."""
+    rng = np.random.default_rng(seed)
+    x0, y0, x1, y1 = toy.box
+
+    def patch() -> shapely.Geometry:
+        x, y = rng.uniform(x0 - 50, x1), rng.uniform(y0 - 50, y1)
+        return shapely.box(x, y, x + rng.uniform(5, 300), y + rng.uniform(5, 300))
+
+    layers: dict[str, list[gpd.GeoDataFrame]] = {}
+    seen = set()
+    for name, m in toy.measures.items():
+        if m["metric"] == "series":
+            goal = max(next(abs(g) for g in (target_of(m), 50.0) if np.isfinite(g)), 1.0)
+            less, more = sorted(rng.uniform(0, 2 * goal, 2))
+            never_less(m, toy.with_(series=typed(m, less)), toy.with_(series=typed(m, more)))
+            seen.add(name)
+        elif (
+            m["layer"]
+            and m["metric"] in GROWING
+            and m["relation"] not in FITTING
+            and not (m["codes"] and m["metric"] == "area")
+        ):
+            layer = str(m["layer"])
+            if layer not in layers:
+                count = 5
+                cells = {"covered_m2": rng.uniform(0, 40_000, count), "covered_year": rng.integers(2014, 2023, count)}
+                named = [*listed(m["named"]), *"abcde"][:count]
+                whole = shapes(
+                    layer,
+                    [patch() for _ in range(count)],
+                    toy.crs,
+                    name=named,
+                    **{c: list(values) for c, values in cells.items() if c in LAYERS[layer].names},
+                )
+                layers[layer] = [whole.iloc[: n + 1] for n in range(count)]
+            for fewer, rows in pairwise(layers[layer]):
+                never_less(m, toy.with_(**{layer: fewer}), toy.with_(**{layer: rows}))
+            seen.add(name)
+    assert {"series", "area", "topology", "along"} <= {toy.measures[name]["metric"] for name in seen} and len(seen) > 40
 
 
 def test_more_bare_ground_is_no_gain_and_a_drawing_is_no_gap(toy: Small) -> None:

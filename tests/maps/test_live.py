@@ -310,6 +310,7 @@ def test_the_live_map_speaks_english() -> None:
     assert len(shown["zh"]) > 5 and shown["zh"] == shown["en"]
 
 
+@pytest.mark.slow
 def test_the_walk_of_a_home_is_its_route_and_never_an_old_one(district: xh.District) -> None:
     widget = xh.live(district, height=400)
     sent: list[dict[str, Any]] = []

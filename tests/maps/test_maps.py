@@ -238,6 +238,7 @@ def test_communities_with_and_without() -> None:
     assert unknown["facts"][0]["big"] == "数据不足" and unknown["missing"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.29, 0.49, 0.5, 0.71, 1.0])
 def test_what_is_there_and_few_can_walk_to_is_not_drawn_as_full(share: float) -> None:
     """Every community that has one is drawn by whom a walk reaches: of two homes one is reached, and counts `share` of the people."""
@@ -425,6 +426,7 @@ def test_data_never_become_markup(payload: str) -> None:
     assert any(payload in (e.text or "") for e in root.iter() if e.tag.endswith("title"))
 
 
+@pytest.mark.slow
 def test_saving_swaps_in_and_a_notebook_shows_the_same(tmp_path: Path) -> None:
     target = tmp_path / "新 图" / "map.html"
     m = maps.draw(fakes.district(), fakes.cover(), fakes.rings())

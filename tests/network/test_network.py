@@ -434,6 +434,7 @@ def test_metres_of_the_least_time_way(crossing: WalkNetwork) -> None:
     assert metric["metres"].tolist() == metric["cost"].tolist() == [200.0]
 
 
+@pytest.mark.slow
 def test_steps_are_closed_to_those_who_cannot_use_them() -> None:
     net = WalkNetwork.from_streets(
         lines({"stairs": [(0, 0), (100, 0)], "ramp": [(0, 0), (0, 300), (100, 300), (100, 0)]}, steps=[True, False])
@@ -1363,6 +1364,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tags", "walk"), CASES, ids=[",".join(f"{k}={v}" for k, v in t.items()) for t, _ in CASES])
 def test_what_the_bundled_filter_walks_on(tags: dict[str, str], walk: bool, tmp_path: Path) -> None:
     path = write(tmp_path, {1: ([1, 2], {"highway": "residential"}), 2: ([2, 3], tags)})

@@ -1,5 +1,5 @@
 """
-Twenty-five defects that somebody could have written into the engine, and which test finds each.
+Defects that somebody could have written into the engine, and which test finds each.
 
 `python tests/oracle/defects.py` plants them one by one in a copy of the library, runs the second engine's tests and the unit
 tests of the package, and prints the table of docs/correctness.md. It takes a while: minutes on an idle machine.

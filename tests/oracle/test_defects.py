@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from oracle.defects import DEFECTS, ROOT, Defect, planted, rows
+from oracle.defects import DEFECTS, QUICK, ROOT, Defect, planted, rows
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.what)
@@ -14,6 +16,23 @@ def test_the_defect_can_still_be_planted(defect: Defect) -> None:
 
 def test_there_are_as_many_as_are_told_of() -> None:
     assert len({defect.what for defect in DEFECTS}) == len(DEFECTS) == 26
+
+
+def test_the_page_lists_them_as_they_are_and_tests_that_there_are() -> None:
+    """Number, words and file of each; whatever test is named is in a file of that name, the second engine's in its own."""
+    page = (ROOT / "docs" / "correctness.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*?) \| `(\S+\.py)` \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    assert [(int(n), what, file) for n, what, file, *_ in rows] == [
+        (n, defect.what, defect.file) for n, defect in enumerate(DEFECTS, 1)
+    ]
+    for _, what, _, oracle, unit in rows:
+        assert {oracle, unit} != {"-"}, what
+        if oracle != "-":
+            assert oracle.strip("`") in QUICK, what
+        if unit != "-":
+            file, name = unit.strip("`").partition("[")[0].split()
+            (where,) = (ROOT / "tests").glob(f"*/{file}.py")
+            assert f"def {name}(" in where.read_text("utf-8"), what
 
 
 @pytest.mark.matrix

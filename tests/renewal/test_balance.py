@@ -333,6 +333,7 @@ def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None
     pd.testing.assert_frame_equal(accounts(ground, first, [2028]), alone[alone.index.get_level_values("year") == 2028])
 
 
+@pytest.mark.slow
 def test_a_comparison_tells_residents_who_return_from_newcomers(ground: xh.District) -> None:
     """1,120 left, 600 are back in a new home, 1,900 are new in the same one; what is left over went with homes of their own."""
     line = people_line(ground.at(2029), WORKED.on(ground))

@@ -182,6 +182,7 @@ def test_the_command_writes_the_sheets_of_the_form(tmp_path: Path) -> None:
     assert "自查表" in (tmp_path / "out" / "checkup.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_what_nobody_could_work_out_has_no_number_of_problems_and_years_have_no_comma() -> None:
     """Blank and lacking indicators: a 0 would say that all is well."""
     found = checkup(xh.District.load(TOY))

@@ -60,6 +60,7 @@ def beside(ground: xh.District, facility: str, metres: float) -> list[float]:
     return [float(x) + metres, float(y)]
 
 
+@pytest.mark.slow
 def test_a_service_lost_for_a_time_is_told_with_its_year(ground: xh.District) -> None:
     """F1 is closed in 2026 and 2027 only: who could walk to it loses it then, and has it again when all is done."""
     plan = dated(
@@ -83,6 +84,7 @@ def test_a_service_lost_for_a_time_is_told_with_its_year(ground: xh.District) ->
     assert quiet.empty and affected_by_year(quiet, [2026]).empty
 
 
+@pytest.mark.slow
 def test_the_worst_year_is_the_one_that_takes_most(ground: xh.District) -> None:
     """Every line is what the coverages of that year say with the plan and without it; of each home and goal one year is the worst."""
     plan = dated(
@@ -108,6 +110,7 @@ def test_neighbours_places_get_fuller(ground: xh.District) -> None:
     assert line["change"] == pytest.approx(600 * cover["served"]) and line["users"] > line["users_without"] * 1.1
 
 
+@pytest.mark.slow
 def test_capacity_worked_out_by_hand(ground: xh.District) -> None:
     """
     A's 920 need 0.92 of a clinic that 1,000 share; 920 leave in 2026, 1,400 live there in 2029, when a second clinic opens.
@@ -150,6 +153,44 @@ def test_capacity_worked_out_by_hand(ground: xh.District) -> None:
     assert table.loc["jia"].loc["beds"].loc[2028, ["there", "short", "gross"]].isna().all(), (
         "F1 does not say how many beds it has"
     )
+
+
+def test_parking_is_a_need_like_the_others(ground: xh.District) -> None:
+    """
+    A's 368 households have 300 places of their own, and everybody else as many as households: 50 at F1 leave 18 short. With 360 in 2028
+    the other 8 park at F1. 100 more households come in 2029 with 20 places: 80 and 8 share 50, and of these 80 comes first what is not
+    on the parcel asked about. Who does not say how many places there are may have them: what lacks is at most so much.
+    """
+    norms = (
+        ground.rows["norms"]
+        .iloc[:1]
+        .assign(unit="车位", base="households", per=1.0, field="capacity", home_field="parking_places")
+    )
+    homes, facilities = ground.rows["homes"].copy(), ground.rows["facilities"].copy()
+    homes["households"] = homes["households"].fillna(40)
+    homes["parking_places"] = homes["households"]
+    homes.loc["A", "parking_places"] = 300
+    facilities.loc["F1", "capacity"] = 50.0
+    district = ground.with_rows({**ground.rows, "norms": norms, "homes": homes, "facilities": facilities})
+    plan = dated(
+        (2026, "retrofit", {"home": "A", "elevators": 1}),
+        (2028, "retrofit", {"home": "A", "parking_places": 360}),
+        (2029, "build_homes", {"parcel": "free", "home": "n", "people": 250, "households": 100, "parking_places": 20}),
+    )
+    name = str(norms.index[0])
+    own = capacity_by_year(Course(district, plan), parcels=["jia"]).loc["jia"].loc[name]
+    assert own["need"].tolist() == [368] * 3 and own["silent"].tolist() == [0] * 3
+    assert own["there"].tolist() == [350] * 3 and own["coming"].tolist() == [0, 60, 60]
+    free = capacity_by_year(Course(district, plan), parcels=["free"]).loc[("free", name, 2029)]
+    shared = 50 if free["there"] else 0  # whether F1 is within their walk
+    assert own["short"].tolist() == [18, 0, 0] or (shared and own["short"].tolist() == [18, 0, 8])
+    assert free["need"] == 100 and free["coming"] == 20 and free["short"] == 80 - max(shared - 8, 0)
+    listed = provision(district, plan).loc[name]
+    assert listed[["required", "missing"]].tolist() == free[["need", "short"]].tolist()
+    homes.loc["A", "parking_places"] = pd.NA
+    silent = district.with_rows({**district.rows, "homes": homes})
+    line = capacity_by_year(Course(silent, plan), parcels=["jia"]).loc[("jia", name, 2026)]
+    assert line["silent"] == 1 and line["short"] == 318 and line["there"] == 50
 
 
 def test_one_need_has_one_number(ground: xh.District) -> None:

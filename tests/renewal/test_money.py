@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
+from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS
-from xinhe_geo.renewal.money import floor_ratio, money, totals, unit_lines
+from xinhe_geo.district.parcel_facts import ledger_problems
+from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.renewal.money import floor_ratio, money, spent, totals, unit_lines
 
 TOY = Path(__file__).parents[1] / "toy"
-Row = tuple[str, int | None, str, str | None, float | None]
+Row = tuple[str, int | None, str, str | None, float | None] | tuple[str, int | None, str, str | None, float | None, str]
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +32,15 @@ def toy() -> xh.District:
 
 
 def filled(toy: xh.District, *rows: Row) -> xh.District:
-    """Parcel, year, quantity, value, high."""
-    table = pd.DataFrame(list(rows), columns=["parcel", "year", "quantity", "value", "high"])
+    """Parcel, year, quantity, value, high; and the fund, where one is named."""
+    names = ["parcel", "year", "quantity", "value", "high", "fund"]
+    table = pd.DataFrame([(*row, None)[:6] for row in rows], columns=names)
     table = table.reindex(columns=[c for c in LAYERS["parcel_facts"].names if c != "row"])
     return toy.with_rows(
         {
             **toy.rows,
             "parcel_facts": table.astype(
-                {"year": "Int64", "high": "float64", "holder": "str", "basis": "str", "source": "str"}
+                {"year": "Int64", "high": "float64", **dict.fromkeys(("holder", "fund", "basis", "source"), "str")}
             ).rename_axis("row"),
         }
     )
@@ -77,6 +81,67 @@ def test_what_is_typed_counts_and_what_is_not_is_estimated_or_blank(toy: xh.Dist
     assert np.isnan(sums.loc[("project", "receipt"), "low"]) and set(sums.index.names) == {"budget", "topic"}
 
 
+def test_money_by_source_and_year_is_the_same_money(toy: xh.District) -> None:
+    """Two funds pay one item in one year; who pays the rest nobody has said; sums by fund and year are those of the table, and not netted."""
+    district = filled(
+        toy,
+        ("p", 2027, "cost_acquisition", "100", 150.0, "专项债"),
+        ("p", 2027, "cost_acquisition", "40", None, "财政资金"),
+        ("p", 2028, "cost_acquisition", "7", 9.0),
+        ("p", 2027, "cost_services", "10", 20.0, "财政资金"),
+        ("p", 2028, "receipt_land", "500", None, "受让人"),
+        ("p", 2029, "receipt_sales", None, None, "购房人"),
+    )
+    table = money(district).loc[["p"]]
+    assert len(table.loc[("p", "public", "cost_acquisition", 2027)]) == 2
+    by = totals(table, by=("budget", "topic", "fund", "year"))
+    ends = {key: row[["low", "high"]].tolist() for key, row in by.iterrows() if row["items"]}
+    assert ends == {
+        ("public", "cost", "专项债", 2027): [100, 150],
+        ("public", "cost", "财政资金", 2027): [50, 60],
+        ("public", "cost", "", 2028): [7, 9],
+        ("project", "receipt", "受让人", 2028): [500, 500],
+    }
+    sold = by.loc[("project", "receipt", "购房人", 2029)]
+    assert np.isnan(sold["low"]) and sold["blank"] == 1, "asked for, and nobody has filled it in"
+    pd.testing.assert_frame_equal(by.groupby(["budget", "topic"], sort=False).sum(min_count=1), totals(table))
+
+
+def test_a_fund_belongs_to_money_and_pays_an_item_once_a_year(toy: xh.District) -> None:
+    twice = ("p", 2027, "cost_services", "10", 20.0, "财政资金")
+    rows = filled(
+        toy, ("p", None, "ownership", "国有", None), twice, twice, ("p", 2027, "households", "5", None, "专项债")
+    ).rows
+    told = [(p.field, p.problem) for p in ledger_problems(rows, {})]
+    assert [field for field, _ in told] == ["fund", "quantity"]
+    assert "没有资金渠道" in told[0][1] and "同一资金渠道" in told[1][1]
+    other = (*twice[:5], "专项债")
+    assert not list(ledger_problems(filled(toy, ("p", None, "ownership", "国有", None), twice, other).rows, {}))
+
+
+@pytest.mark.parametrize("cells", ["p", "p#1,2", "p#1;p#2"])
+def test_what_a_plan_costs_is_said_by_its_projects_or_by_the_ledger(toy: xh.District, cells: str) -> None:
+    """Projects that name every step of a plan and no other say what it costs; else the ledger does, unless something in it is blank."""
+    plan = Scenario("p", "试算", (Edit("retrofit", {"home": "A"}), Edit("retrofit", {"home": "B"})))
+    typed: list[Row] = [("p", 2027, f"cost_{item}", "10", 20.0) for item in ("acquisition", "resettlement")]
+    district = filled(toy, *typed, ("p", 2027, "cost_building", "5", 5.0), ("p", 2028, "receipt_land", "900", None))
+    assert spent(district, plan, "p") == (25, 45, "ledger"), "no receipt is taken off"
+    assert np.isnan(spent(filled(toy, *typed[:1]), plan, "p").low)
+    named = cells.split(";")
+    n = len(named)
+
+    def costed(*edits: str) -> xh.District:
+        rows = {"name": "试", "edits": list(edits), "cost_low": 3.0, "cost_high": 4.0}
+        table = pd.DataFrame(rows).reindex(columns=[c for c in LAYERS["projects"].names if c != "project"])
+        keys = pd.Index([f"P{i}" for i in range(len(edits))], name="project")
+        return district.with_rows({**district.rows, "projects": table.set_axis(keys)})
+
+    assert spent(costed(*named), plan, "p") == (3 * n, 4 * n, "projects")
+    assert spent(costed("p#1", *named[1:-1]), plan, "p").origin == "ledger", "a step is in no project"
+    assert spent(costed("p;other"), plan, "p").origin == "ledger", "the project does more than the plan"
+
+
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_ranges_never_collapse_and_nothing_is_netted(toy: xh.District, data: st.DataObject) -> None:

@@ -56,6 +56,7 @@ def test_only_what_the_plan_says_is_its_target() -> None:
     assert preset_text(district, "plan") == OF_PLAN
 
 
+@pytest.mark.slow
 def test_no_rule_is_asked_twice() -> None:
     """Two rules of a standard that differ in nothing but their set and what they count would be one question with two answers."""
     rules = xh.District.load().rules

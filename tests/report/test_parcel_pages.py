@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import math
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,41 @@ from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.core.numbers import amount
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
 from xinhe_geo.report.parcel_book import BALANCE, GROUND, GROUPS, MONEY, PROMISED
-from xinhe_geo.report.story.parcels import CRITERIA, Option, Parcels, beaten_by, budget_name, concluded, topic_name
+from xinhe_geo.report.story.parcels import (
+    CRITERIA,
+    MOST_OPTIONS,
+    Option,
+    Parcels,
+    beaten_by,
+    budget_name,
+    concluded,
+    first_options,
+    topic_name,
+    verdicts_on,
+)
 
 # --- a small spreadsheet: what the formulas of the book come to, worked out from nothing but its inputs ------------------
 
+
+class Cells(list[Any]):
+    """Cells of a range, compared and multiplied one by one."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> Any:
+        return Cells(value == other for value in self)
+
+    def __mul__(self, other: Any) -> Any:
+        return Cells(a * b for a, b in zip(self, other, strict=True))
+
+
+def number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 FUNCTIONS: dict[str, Any] = {
+    "SUMPRODUCT": lambda *own: sum(math.prod(map(number, row)) for row in zip(*own, strict=True)),
+    "ISNUMBER": lambda own: Cells(isinstance(value, int | float) for value in own),
     "SUM": lambda *own: sum(x for x in flat(own) if isinstance(x, int | float)),
     "COUNT": lambda *own: sum(isinstance(x, int | float) for x in flat(own)),
     "ROWS": len,
@@ -55,7 +87,7 @@ class Evaluated:
         own = where.strip("'") or sheet
         if ":" not in at:
             return self.cell(own, at)
-        return [self.cell(own, c.coordinate) for row in self.book[own][at] for c in row]
+        return Cells(self.cell(own, c.coordinate) for row in self.book[own][at] for c in row)
 
     def worked_out(self, sheet: str, formula: str) -> Any:
         code, lazy = [], []
@@ -129,12 +161,48 @@ def check_book(story: Parcels, folder: Path) -> None:
         ends = [tuple(r[4:6]) for r in book.rows(MONEY) if [r[3], r[1], r[2]] == about]
         assert ends == [("", "") if math.isnan(total.low) else (total.low, total.high)]
         assert total.text in page
+        paid = [tuple(r[4:6]) for r in book.rows(MONEY) if [r[3], r[1], r[2]] == ["按渠道和年份", *about[1:]]]
+        assert paid == [("", "") if math.isnan(p.low) else (p.low, p.high) for p in total.paid]
+        funds = total.by_fund[1]
+        assert all(f"\x1f{text}\x1f" in page for row in funds for text in row if text) and len(funds) <= len(paid)
+        for end in (0, 1):
+            assert sum(p[end] for p in paid if p[end] != "") == (0 if math.isnan(total.low) else ends[0][end])
     tallied = {row[1]: row[3] for row in book.rows(PROMISED) if str(row[1]).endswith("（条）")}
     assert sum(tallied.values()) == len(own.promised) == sum(own.tally.values())
     lacks = [row[6] for row in book.rows(PROMISED) if not str(row[1]).endswith("（条）")]
     assert [f"{amount(n)} 处" if n else "" for n in lacks] == [line.lacks for line in own.promised]
     (ground,) = [row for row in book.rows(GROUND) if row[1] == "合计"]
     assert f"{ground[4]:.2f} 公顷" in own.ground and f"{told(ground[5])} 个小区、{told(ground[2])} 人" in own.ground
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_another_spreadsheet_program_comes_to_the_same(story: Parcels, folder: Path, tmp_path: Path) -> None:
+    """Every formula, worked out by LibreOffice from a book that has kept none of its results, is what the library wrote beside it."""
+    kept, bare = openpyxl.load_workbook(folder / PARCEL_BOOK, data_only=True), tmp_path / "bare.xlsx"
+    formulas = openpyxl.load_workbook(folder / PARCEL_BOOK)
+    formulas.save(bare)
+    where = [
+        f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
+        "--headless",
+        "--convert-to",
+        "xlsx:Calc MS Excel 2007 XML",
+    ]
+    subprocess.run(
+        ["soffice", *where, "--outdir", str(tmp_path / "out"), str(bare)], check=True, capture_output=True, timeout=180
+    )
+    again = openpyxl.load_workbook(tmp_path / "out" / "bare.xlsx", data_only=True)
+    cells = [
+        (s.title, c.coordinate) for s in formulas for row in s.iter_rows() for c in row if str(c.value).startswith("=")
+    ]
+    assert len(cells) > 100
+    for sheet, at in cells:
+        ours, theirs = kept[sheet][at].value, again[sheet][at].value
+        assert (ours or None) == (theirs or None) or ours == pytest.approx(theirs), (
+            sheet,
+            at,
+            formulas[sheet][at].value,
+        )
 
 
 @pytest.mark.slow
@@ -162,10 +230,44 @@ def test_a_parcel_of_which_nobody_knows_anything_prints_what_is_to_be_filled_in(
 # --- plans beside each other -------------------------------------------------------------------------------------------
 
 
-def option(name: str, state: Any = "there", **values: float) -> Option:
+UNKNOWN = (math.nan, math.nan)
+
+
+def option(name: str, state: Any = "there", spent: tuple[float, float] = UNKNOWN, **values: float) -> Option:
     """Return an option that is nowhere anything but where it is said."""
     own = {**dict.fromkeys(CRITERIA, 0.0), **values}
-    return Option(name, name, state, own, {key: str(value) for key, value in own.items()}, "")
+    return Option(
+        name, name, state, own, {key: str(value) for key, value in own.items()} | {"spent": str(spent)}, "", spent
+    )
+
+
+def test_what_costs_more_only_loses_where_the_ranges_do_not_meet() -> None:
+    """100 to 200 and 150 to 300 are the same outlay; 201 and more is more. More gained for more money is a choice, not a fault."""
+    cheap, like, dear = (
+        option(n, spent=s, gain=10) for n, s in (("a", (100, 200)), ("b", (150, 300)), ("c", (201, 250)))
+    )
+    assert beaten_by([cheap, like]) == {} and beaten_by([cheap, dear]) == {"c": "a"}
+    assert beaten_by([like, dear]) == {}, "what meets is alike"
+    assert beaten_by([cheap, option("d", spent=(201, 250), gain=11)]) == {}, "it gains more, for more"
+    assert beaten_by([cheap, option("d", spent=(150, 250), gain=11)]) == {"a": "d"}, "for the same outlay"
+    assert beaten_by([cheap, option("d", gain=99)]) == {}, (
+        "an outlay that nobody knows compares with none that is known"
+    )
+    with speaking("zh"):
+        told = verdicts_on([cheap, option("d", spent=(150, 250), gain=11)])
+        assert told == {"a": "同等投入下另有更优方案：d", "d": ""}
+        assert "投入待填，没有比" in verdicts_on([option("a"), option("d", gain=11)])["a"]
+        assert "投入待填的有 2 个方案" in concluded([option("a"), option("d", gain=11)])
+
+
+def test_a_page_has_room_for_the_plans_that_matter() -> None:
+    """Of forty plans those that nothing beats come first; all are in the workbook."""
+    options = [option(f"p{i}", spent=(1, 2), gain=i % 7, lose=i % 5) for i in range(40)]
+    shown = first_options(options)
+    beaten = beaten_by(options)
+    assert len(shown) == MOST_OPTIONS and [o for o in options if o in shown] == shown
+    assert {o.name for o in options} - set(beaten) <= {o.name for o in shown}
+    assert first_options(options[:3]) == options[:3]
 
 
 def test_what_is_worse_in_everything_is_beaten_and_nothing_else() -> None:
@@ -192,13 +294,20 @@ def test_nobody_that_is_beaten_is_needed_to_beat(seed: int) -> None:
     import random
 
     draw = random.Random(seed)
-    options = [option(str(i), **{key: float(draw.randint(0, 2)) for key in CRITERIA}) for i in range(6)]
+
+    def outlay() -> tuple[float, float]:
+        low = draw.randint(0, 6)
+        return float(low), float(low + draw.randint(0, 2))
+
+    options = [option(str(i), "there", outlay(), **{k: float(draw.randint(0, 2)) for k in CRITERIA}) for i in range(6)]
     beaten = beaten_by(options)
     left = [own for own in options if own.name not in beaten]
     assert left and beaten_by(left) == {}
     for own in options:
         better = any(
-            all(s * o.values[k] >= s * own.values[k] for k, (_, s) in CRITERIA.items()) and o.values != own.values
+            all(s * o.values[k] >= s * own.values[k] for k, (_, s) in CRITERIA.items())
+            and o.spent[0] <= own.spent[1]
+            and (o.values != own.values or o.spent[1] < own.spent[0])
             for o in options
         )
         assert better == (own.name in beaten)

@@ -108,6 +108,7 @@ def test_a_plan_is_never_drawn_for_the_public(district: xh.District, tmp_path: P
 # --- what it says ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_before_and_after_are_what_coverage_says_of_both(district: xh.District) -> None:
     after, before = sides_of(district, Asked("close"))
     assert before is not None

@@ -260,6 +260,7 @@ def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path
         assert len(ours) > 3 and ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_newcomers_make_no_goal_better(lang: str) -> None:
     """A share that rises because people move in is nobody's gain: the verdict says so, and counts it as no change."""

@@ -87,6 +87,7 @@ def test_the_sheets_are_marked_and_show_no_boundary(written: list[Path]) -> None
         assert not re.search(r"(?<!\d)[1-9](人|个小区|户)|小区[1-9]个", said)
 
 
+@pytest.mark.slow
 def test_schematic_boundaries_are_refused(tmp_path: Path, toy: xh.District) -> None:
     with pytest.raises(xh.DataError, match="公开"):
         edition.public(xh.District.load(), tmp_path / "bundled")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import importlib
+import io
+import math
 import re
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -13,22 +15,31 @@ from typing import Any, NamedTuple
 import docx
 import numpy as np
 import openpyxl
+import pandas as pd
 import pptx
 import pyogrio
 import pypdf
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ledger_toy import BY_HAND, folder_with, measure
 
 import xinhe_geo as xh
-from xinhe_geo.core import amount
+from xinhe_geo.app import open_desk, promises_told, sortable
+from xinhe_geo.core import amount, per_cent, whole
 from xinhe_geo.core.i18n import speaking, title
-from xinhe_geo.ledger import number_text
+from xinhe_geo.ledger import number_text, verdicts
 from xinhe_geo.maps.live_model import LiveModel
 from xinhe_geo.maps.live_numbers import LiveNumbers
 from xinhe_geo.maps.presets import scene_for
+from xinhe_geo.maps.style import number_text as on_maps
+from xinhe_geo.maps.themes import percent
 from xinhe_geo.report import write_ledger
 from xinhe_geo.report.analysis import analyse
+from xinhe_geo.report.paper import Format
 from xinhe_geo.report.paper import sheet as draw_sheet
+from xinhe_geo.report.paper.atlas import community_page
+from xinhe_geo.report.paper.page import pdf_bytes
 from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.report import LEDGER_BOOK
 from xinhe_geo.report.story.records import Figure, Goal
@@ -213,6 +224,29 @@ def check_communities(own: Told) -> None:
         assert any(text.startswith(row.living.text) for text in pages), row.name
 
 
+def check_community_sheets(own: Told) -> None:
+    """The sheet of a community in the atlas: the share, and whom each goal misses, are those of the workbook."""
+    story, folder = own
+    if "community" not in story.analysis.by:
+        return
+    form, names = Format("A4", lang=story.analysis.lang), story.district.layers["communities"]["name"]
+    rows = {(r[title("社区")], r[title("规则")]): r for r in sheet_rows(folder, "按社区")}
+    for code in list(names.index)[:2]:
+        pages = pypdf.PdfReader(io.BytesIO(pdf_bytes([community_page(story, str(code), form)], "t"))).pages
+        text, seen = plain("".join(p.extract_text() for p in pages)), 0
+        for rule, row in story.promises_in(str(code)).iterrows():
+            found = rows.get((names[code], rule))
+            if found is None or row["metric"] != "reach" or not np.isfinite(row["share"]):
+                continue
+            seen += 1
+            assert per_cent(found[title("份额（本规则分母）")]).replace(".0%", "%") in text, (code, rule)
+            held, of = (
+                ("60岁及以上", "可达60岁及以上") if row["counted"] == "people_60plus" else ("常住人口", "可达人口")
+            )
+            assert digits(found[title(held)] - found[title(of)]) in text, (code, rule)
+        assert seen
+
+
 def check_live(own: Told) -> None:
     """The live map of the notebook counts what the story says: who is left out, and the share."""
     story = own.story
@@ -227,7 +261,7 @@ def check_live(own: Told) -> None:
         assert shown.headline()["now"] == pytest.approx(goal.share.value)
 
 
-CHECKS = (check_goals, check_parts, check_gaps, check_remedies, check_communities, check_live)
+CHECKS = (check_goals, check_parts, check_gaps, check_remedies, check_communities, check_community_sheets, check_live)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -247,15 +281,17 @@ def test_and_so_it_has_in_the_bundled_district(lang: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_number_of_the_ledger_has_the_same_digits_everywhere(tmp_path: Path, lang: str) -> None:
-    """A row of every metric: on the page, in the workbook as its cell is formatted, and in Word."""
+    """A row of every metric: on the page, in the workbook as its cell is formatted, in Word and in the notebook; verdicts counted on page and slide."""
     measures = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
     district = xh.District.load(folder_with(tmp_path / "toy", measures))
     with speaking(lang), pytest.MonkeyPatch.context() as patch:
         drawn = map_png(scene_for(district, "overview"), 60, 50, units=500, dpi=60)
-        patch.setattr(_word, "map_png", lambda *_, **__: drawn)
+        for module in (_word, _slides):
+            patch.setattr(module, "map_png", lambda *_, **__: drawn)
         table = xh.ledger(district, lang=lang)
         write_ledger(district, table, tmp_path, lang=lang)
         _word.write_brief(district, tmp_path / "a.docx")
+        _slides.slides(district, tmp_path / "a.pptx")
         page = plain(page_of(tmp_path, "ledger.html"))
         word = plain("".join(cell for row in cells_of_word(tmp_path) for cell in row))
         book = openpyxl.load_workbook(tmp_path / LEDGER_BOOK)
@@ -276,6 +312,15 @@ def test_a_number_of_the_ledger_has_the_same_digits_everywhere(tmp_path: Path, l
             assert plain(said) in page and said.startswith(shown[key]), key
             if row["role"] == "own":
                 assert plain(f"{row['label']} {said}") in word, key
+        for code, first in promises_told(known).set_index("编号").iterrows():
+            own = table.loc[code][table.loc[code, "role"] == "own"]
+            assert first["value"].startswith(shown[own.index[0]]), code
+        counts = verdicts(table).value_counts()
+        heading = next(
+            t for t, *_ in slides_of(tmp_path) if all(f"{n} {verdict}" in t for verdict, n in counts.items())
+        )
+        assert str(counts.sum()) in heading
+        assert all(plain(f"{verdict} {n}") in page for verdict, n in counts.items())
 
 
 def test_both_languages_tell_the_same_figures() -> None:
@@ -289,3 +334,39 @@ def test_both_languages_tell_the_same_figures() -> None:
         assert (ours.code, ours.about, ours.unit, ours.of) == (theirs.code, theirs.about, theirs.unit, theirs.of)
         assert np.isclose(ours.value, theirs.value, equal_nan=True)
         assert ours.text == theirs.text or not ours.known
+
+
+# --- rounded once, wherever it is written ------------------------------------------------------------------------------
+
+#: Numbers of which halves are many, exact or off by what adding up leaves.
+HALVES = st.tuples(st.integers(0, 40_000), st.sampled_from([0.0, 1e-11, -1e-11])).map(lambda n: n[0] / 20 + n[1])
+
+
+@given(HALVES)
+def test_maps_sheets_charts_and_notebooks_round_as_pages_do(value: float) -> None:
+    for decimals in (0, 1, 2):
+        assert on_maps(value, "", decimals) == amount(value, decimals)
+        cells = sortable(pd.DataFrame({"a": [value]}), digits=decimals).to_html()
+        assert f">{amount(value, decimals)}<" in cells
+    assert f"{whole(value):,}" == amount(value) and Figure("", "", value, "people", "", "").plotted == whole(value)
+    share = value / 2_000
+    assert percent(share).replace(" %", "") == per_cent(share).removesuffix("%").removesuffix(".0")
+
+
+@given(
+    st.one_of(HALVES, st.sampled_from([0.0, 100.0]).flatmap(lambda n: st.floats(-0.1, 0.1).map(lambda off: n + off)))
+)
+def test_a_number_of_the_ledger_says_none_or_all_only_where_it_is(value: float) -> None:
+    """Of whatever is further from 0 and 100 than what six decimals can show."""
+    text = number_text(value, "%").removesuffix(" %").replace(",", "")
+    near = min((0.0, 100.0), key=lambda n: abs(value - n))
+    assert math.isclose(float(text), value, rel_tol=0.05, abs_tol=5.1e-4)
+    if abs(value - near) > 1e-6:
+        assert float(text) != near, text
+
+
+def test_a_table_of_a_notebook_shows_whole_people_as_pages_do() -> None:
+    desk = open_desk("07", TOY)
+    frame = pd.DataFrame({"n": [0.5, 2.5, 186.5, float("nan")]})
+    shown = desk.table(frame, {"n": "不可达（人）"}).to_html()
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", shown) == ["1", "3", "187", "数据不足"]

@@ -6,16 +6,21 @@ import io
 import json
 import re
 import shutil
+import tomllib
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clock import seeds
+from oracle import districts
 
 import xinhe_geo as xh
 from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.models import Edit
+from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.report.story.change import with_net
 
@@ -34,7 +39,7 @@ at = [{lon}, {lat}]
 
 
 def without(folder: Path, columns: tuple[str, ...]) -> Path:
-    """Return a copy of the toy district whose homes lack some columns, with a plan."""
+    """Return a copy of the toy district whose homes lack some columns."""
     shutil.copytree(TOY, folder)
     path = folder / "homes/homes.geojson"
     homes = json.loads(path.read_text("utf-8"))
@@ -42,11 +47,6 @@ def without(folder: Path, columns: tuple[str, ...]) -> Path:
         for column in columns:
             feature["properties"].pop(column, None)
     path.write_text(json.dumps(homes, ensure_ascii=False), "utf-8")
-    home = xh.District.load(folder).homes
-    assert home is not None
-    spot = home.to_crs("EPSG:4326").geometry.iloc[0].centroid
-    (folder / "scenarios").mkdir(exist_ok=True)
-    (folder / "scenarios/moved.toml").write_text(PLAN.format(lon=spot.x, lat=spot.y), "utf-8")
     return folder
 
 
@@ -63,13 +63,36 @@ def texts_of(name: str, raw: bytes) -> list[str]:
     return [re.sub(r"<script(?![^>]*json)[^>]*>.*?</script>", "", text, flags=re.DOTALL)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("columns", MISSING, ids="+".join)
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_no_output_says_nan_or_0_of_whom_nobody_counted(
-    columns: tuple[str, ...], lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, out = without(tmp_path / "toy", columns), tmp_path / "out"
+def degraded(folder: Path, seed: int) -> Path:
+    """Write a random district with gates, lanes and stairs, of which columns are missing and cells are blank, as far as nobody must fill them."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
+    districts.write(folder, seed)
+    for name, layer in tomllib.loads((folder / "district.toml").read_text("utf-8"))["layers"].items():
+        path = folder / layer["file"]
+        if path.suffix != ".geojson":
+            continue
+        found = json.loads(path.read_text("utf-8"))
+        for column in LAYERS[name].names.values():
+            kept = 1.0 if column.required or column.name == LAYERS[name].key else rng.choice([0.0, 0.5, 1.0])
+            for feature in found["features"]:
+                if kept == 0.0:
+                    feature["properties"].pop(column.name, None)
+                elif column.name in feature["properties"] and rng.random() > kept:
+                    feature["properties"][column.name] = None
+        path.write_text(json.dumps(found, ensure_ascii=False), "utf-8")
+    return folder
+
+
+def all_that_is_said(
+    folder: Path, out: Path, lang: str, capsys: pytest.CaptureFixture[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield what a report, a comparison, sites and links say of a folder with a plan: in which file, and the text."""
+    home = xh.District.load(folder).homes
+    assert home is not None
+    spot = home.to_crs("EPSG:4326").geometry.iloc[0].centroid
+    (folder / "scenarios").mkdir(exist_ok=True)
+    (folder / "scenarios/moved.toml").write_text(PLAN.format(lon=spot.x, lat=spot.y), "utf-8")
     assert main(["report", str(folder), "--out", str(out), "--lang", lang]) == 0
     main(["plans", str(folder), "--out", str(out)])
     main(["compare", "moved", "--for", str(folder), "--out", str(out / "compare")])
@@ -78,16 +101,42 @@ def test_no_output_says_nan_or_0_of_whom_nobody_counted(
     main(["links", "plan_clinic_15", "--for", str(folder), "--out", str(out / "links"), "--gaps", "--pairs"])
     main(["rules", "run", "plan", str(folder)])
     printed = capsys.readouterr()
-    said = {"the terminal": [printed.out + printed.err]}
-    said |= {str(p.relative_to(out)): texts_of(p.name, p.read_bytes()) for p in sorted(out.rglob("*")) if p.is_file()}
-    nobody = (
-        [r"60\s*岁(?:及以上|以上)?(?:人口)?\s*0 人", r"60\+ 0\b", r"\b0 老人"] if "people_60plus" in columns else []
-    )
-    for name, texts in said.items():
-        for text in texts:
-            for pattern in [r"(?<![A-Za-z_])nan(?![A-Za-z_])", *nobody]:
-                found = re.search(pattern, text, flags=re.IGNORECASE)
-                assert found is None, (name, text[max(found.start() - 80, 0) : found.end() + 40])
+    yield "the terminal", printed.out + printed.err
+    for path in sorted(out.rglob("*")):
+        for text in texts_of(path.name, path.read_bytes()) if path.is_file() else ():
+            yield str(path.relative_to(out)), text
+
+
+def never_said(said: Iterable[tuple[str, str]], patterns: list[str]) -> None:
+    found = [
+        (name, text[max(match.start() - 80, 0) : match.end() + 40])
+        for name, text in said
+        for pattern in patterns
+        if (match := re.search(pattern, text, flags=re.IGNORECASE))
+    ]
+    assert not found
+
+
+NAN = r"(?<![A-Za-z_])nan(?![A-Za-z_])"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", MISSING, ids="+".join)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_output_says_nan_or_0_of_whom_nobody_counted(
+    columns: tuple[str, ...], lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = all_that_is_said(without(tmp_path / "toy", columns), tmp_path / "out", lang, capsys)
+    nobody = [r"60\s*岁(?:及以上|以上)?(?:人口)?\s*0 人", r"60\+ 0\b", r"\b0 老人"]
+    never_said(said, [NAN, *(nobody if "people_60plus" in columns else [])])
+
+
+@pytest.mark.parametrize("seed", seeds(0, 0, 8))
+def test_nor_does_any_of_a_district_with_holes_in_its_tables(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = degraded(tmp_path / "holes", seed)
+    never_said(all_that_is_said(folder, tmp_path / "out", ("zh", "en")[seed % 2], capsys), [NAN])
 
 
 @pytest.mark.slow

@@ -141,6 +141,7 @@ def test_what_the_plan_opens_itself_counts_first(toy: xh.District) -> None:
     assert found["missing"] == 0 and found["verdict"] == "够用"
 
 
+@pytest.mark.slow
 def test_who_returns_is_no_new_person(toy: xh.District) -> None:
     """Of 700 in the new homes 300 lived there before: 400 are new, and the 300 stay users of what there is."""
     homes = toy.rows["homes"].copy()

@@ -28,10 +28,12 @@ import shapely
 from clock import A_PART_OR_ALL, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mapped import toy_folder
 from scipy.sparse.csgraph import dijkstra
 
 import xinhe_geo as xh
 from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_points, same_compound
+from xinhe_geo.core import Edit
 from xinhe_geo.core.errors import SitingError
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.report.pages.siting import write_choice, write_links
@@ -577,6 +579,7 @@ def test_communities_get_their_first_one(toy: xh.District, tmp_path: Path) -> No
     assert set(chosen.index) <= set(SPOTS)
 
 
+@pytest.mark.slow
 def test_what_a_planner_reads(toy: xh.District) -> None:
     chosen = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=Siting(limit=3.0))
     assert chosen.index.name == "site"
@@ -734,6 +737,7 @@ def with_limit(district: xh.District, kind: str, minutes: float) -> xh.Rule:
     return xh.Rule(**{f: getattr(rule, f) for f in rule.__dataclass_fields__} | {"minutes": minutes})
 
 
+@pytest.mark.slow
 def test_streets_are_asked_for_by_name(toy: xh.District) -> None:
     few = sites(toy, "clinic_station", 4, siting=Siting(limit=0.4, plans=1))
     many = sites(toy, "clinic_station", 4, candidates="streets", siting=Siting(limit=0.4, plans=1))
@@ -1119,3 +1123,30 @@ def test_ctrl_c_in_a_long_solve_prints_the_best_plan_and_its_gap(tmp_path: Path)
             command.kill()
     assert command.returncode == 0, wrong
     assert "没有证明最优，与上界还差" in said and "新增" in said and "Traceback" not in wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "n"), [("clinic_station", 1), ("clinic_station", 2), ("canteen", 1)])
+def test_a_map_that_lacks_some_is_told_what_they_could_reach_at_most(tmp_path: Path, kind: str, n: int) -> None:
+    """Whatever candidates the missing ones stand at, no more is reached; and the best of them reach it."""
+    d = xh.District.load(toy_folder(tmp_path / "d"))
+    chosen = sites(d, kind, n, assume_complete=True)
+    rule = d.rule(str(chosen["rule"].iloc[0]))
+    most = re.search(r"图上若漏了 (\d) 处而都在候选点上，.*至多 ([\d.]+)%", str(chosen["reason"].iloc[0]))
+    assert most is not None and int(most[1]) == n
+    spots = candidate_sites(d, kind=kind)
+    rng, best = np.random.default_rng(n), 0.0
+    draws = [list(chosen.index), *(list(rng.choice(spots.index, n, replace=False)) for _ in range(10))]
+    for names in draws:
+        edits = tuple(
+            Edit(
+                "open_facility",
+                {"facility": str(name), "kind": kind, "xy": [spots.geometry[name].x, spots.geometry[name].y]},
+            )
+            for name in names
+        )
+        after = xh.Scenario("s", edits=edits).on(d)
+        reached = 100 * float(xh.headlines(after, xh.coverage(after, rules=[rule])).loc[rule.name, "value"])
+        best = max(best, reached)
+        assert reached <= float(most[2]) + 0.05
+    assert best == pytest.approx(float(most[2]), abs=0.05)

@@ -94,6 +94,13 @@ FIGURES: tuple[tuple[str, int | str, str, str, str, str], ...] = (
     ("sample-b", 2028, "households_to_rehouse", "", "80", ""),
     ("sample-b", 2028, "households_rehoused_near", "", "0", ""),
 )
+#: Who pays for it on the fictional parcels; of what is not among these nobody has said it.
+FUNDS: Mapping[tuple[str, str], str] = {
+    ("sample-a", "cost_acquisition"): "专项债",
+    ("sample-a", "cost_resettlement"): "财政资金",
+    ("sample-a", "cost_building"): "开发单位自筹",
+    ("sample-b", "cost_renovation"): "财政资金",
+}
 #: Stages of the fictional parcels: parcel, stage, date, share.
 STAGES: tuple[tuple[str, str, str, str], ...] = (
     ("sample-a", "state_scope", "2025-03", ""),
@@ -247,11 +254,11 @@ def _table(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) ->
 
 def write(folder: Path) -> None:
     """Write figures, stages, promises, projects and money; of the real parcels only what the plan says, everything else is to be filled in."""
-    blank = [(parcel, "", quantity, "", "", "", "", "", "", NOT_A_LINE) for parcel in REAL for quantity in ASKED]
-    made_up = [(*figure, "", "synthetic", "示例", FICTION) for figure in FIGURES]
+    blank = [(parcel, "", quantity, *[""] * 7, NOT_A_LINE) for parcel in REAL for quantity in ASKED]
+    made_up = [(*figure, FUNDS.get((figure[0], figure[2]), ""), "", "synthetic", "示例", FICTION) for figure in FIGURES]
     _table(
         folder / "parcels.csv",
-        ("parcel", "year", "quantity", "holder", "value", "high", "filled_by", "basis", "source", "note"),
+        ("parcel", "year", "quantity", "holder", "value", "high", "fund", "filled_by", "basis", "source", "note"),
         [*blank, *made_up],
     )
     _table(

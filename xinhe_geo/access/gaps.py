@@ -73,7 +73,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     points = home_points(district)
     worst = _median_unserved(points, best, chosen, own.index)
     table = own[[c for c in (*GROUPINGS, "people", "people_60plus") if c in own.columns]].copy()
-    table.insert(0, "name", homes["name"].reindex(own.index))
+    table.insert(0, "name", homes["name"].reindex(own.index).fillna(own.index.to_series()))
     share = 1.0 - own["served"]
     table["people_unserved"] = own["people"] * share
     table["people_60plus_unserved"] = own["people_60plus"] * share

@@ -38,6 +38,7 @@ from ..core import (
     UnknownNameError,
     XinheError,
     bundled_folder,
+    cannot_write,
     describe,
     own_room,
     read_toml,
@@ -276,6 +277,8 @@ def work(task: Task) -> dict[str, Any]:
         row["problem"] = f"数据有 {len(wrong)} 处错误：{said}"
     except XinheError as error:
         row["problem"] = str(error)
+    except OSError as error:
+        row["problem"] = str(cannot_write(Path(str(error.filename or task.out)).name, error))
     except Exception as error:
         row["problem"] = f"程序出错（{type(error).__name__}：{error}）。单独运行 report 看详细情况"
     used = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu, "peak_mb": _peak_mb()}
@@ -483,6 +486,8 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
     }
     if scheduler is None:
         settings["distributed.worker.preload"] = [_DEAF]
+        # its ports for browsers answer nothing: which districts these are is nobody else's on this computer
+        settings |= {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
     with dask.config.set(settings), tempfile.TemporaryDirectory(prefix="xinhe-dask-") as scratch:
         if scheduler is None:
             count = min(workers or _cores(), max(districts, 1))
@@ -656,6 +661,8 @@ def _row_of(future: Future[dict[str, Any]], task: Task) -> dict[str, Any]:
         if "result" in row:
             _receive(row.pop("result"), task)
         return row
+    except XinheError as error:  # what came back could not be put in its place here
+        return {"status": "failed", "problem": str(error)}
     except Exception as error:
         if type(error).__name__ == "KilledWorker":
             said = f"工作进程 {FAILURES + 1} 次中途停止，多半是内存不够。减少 --workers 或换内存更大的机器"
@@ -709,7 +716,10 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: 
     if not good:  # what an earlier run compared is no longer so
         refuse_foreign(out, COMPARISON)
         for file in COMPARISON:
-            (out / file).unlink(missing_ok=True)
+            try:
+                (out / file).unlink(missing_ok=True)
+            except OSError as error:
+                raise cannot_write(Path(file).name, error) from error
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+import pandas as pd
 import typer
 from rich.markup import escape
 from typer.core import TyperGroup
@@ -20,7 +21,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting
+from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting, survey
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 from .commands.helping import PROGRAM, help_for
 
@@ -60,6 +61,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "receipt": reports.receipt,
         "robustness": firmness.robustness,
         "stress": firmness.stress,
+        "survey": survey.survey,
         "sheet": drawings.one_sheet,
         "atlas": drawings.make_atlas,
         "map": drawings.one_map,
@@ -98,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(text)
         return DONE
     try:
-        code = app(args=typed, standalone_mode=False, prog_name=PROGRAM)
+        # Our tables are small: Arrow's strings, which pandas takes where pyarrow is installed, cost a report a quarter more.
+        with pd.option_context("mode.string_storage", "python"):
+            code = app(args=typed, standalone_mode=False, prog_name=PROGRAM)
     except DataError as error:
         _say_problems(error)
         return DATA

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from ..access import SEVERITIES, rests_on
-from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError
+from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
 from ..district import District
 from ..maps import HouseMap
 from .notebook import keep, sortable
@@ -98,7 +98,7 @@ class Desk:
             if str(name).endswith("（%）") and columns is not None:
                 shown[name] = shown[name] * 100
             elif str(name).endswith("（人）"):
-                shown[name] = shown[name].astype("Float64").round().astype("Int64")
+                shown[name] = shown[name].map(whole, na_action="ignore").astype("Int64")
         if save:
             keep(shown, self.path(f"{save}.csv"), self.district)
         self._tables += 1
@@ -168,6 +168,7 @@ _CHOICES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 #: Parameters that are numbers or yes and no: what they must fulfil, and that in words.
 _NUMBERS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "year": (lambda v: v is None or (_whole(v) and 2000 <= v <= 2100), " None，或 2000 到 2100 之间的年份"),  # type: ignore[operator]
+    "end_of": (lambda v: v is None or (_whole(v) and 2000 <= v <= 2100), " None，或 2000 到 2100 之间的年份"),  # type: ignore[operator]
     "planned": (lambda v: isinstance(v, bool), " True 或 False"),
     "take_back": (lambda v: isinstance(v, bool), " True 或 False"),
     "top": (lambda v: _whole(v) and v > 0, "大于 0 的整数"),  # type: ignore[operator]

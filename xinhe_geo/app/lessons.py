@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -26,8 +27,11 @@ from ..core import (
 )
 from ..district import District, Scenario
 from ..io import RESULT_LABELS, template
+from ..ledger import number_text, verdicts
+from ..maps import HouseMap, parcel_scene
 from ..network import Graph
-from ..report import provision_sheet
+from ..renewal import CAPACITY_LABELS, parcel_named
+from ..report import Parcel, Parcels, budget_name, concluded, options_grid, provision_sheet, topic_name
 from ..siting import links, provision, sites
 from .desk import COUNTED, GROUPS, Desk
 from .words import PROVIDED
@@ -149,6 +153,71 @@ def what_to_provide(district: District, plans: Sequence[Scenario]) -> pd.DataFra
     return pd.concat(needs)[list(PROVIDED)] if needs else pd.DataFrame(columns=list(PROVIDED))
 
 
+def parcel_told(district: District, parcel: str | None, plan: str | None, year: int | None) -> tuple[Parcels, Parcel]:
+    """
+    Return what is told of the parcels of a district, and of one of them: the first where none is asked for.
+
+    Raises
+    ------
+    UnknownNameError
+        No such parcel, or plan.
+    """
+    places = district.layers.get("parcels")
+    if places is None or places.empty:
+        raise UnknownNameError("地块", str(parcel), [])
+    chosen = str(places.index[0]) if parcel is None else parcel_named(district, parcel)
+    story = Parcels(district, None if plan is None else district.scenario(plan), year)
+    return story, story.of(chosen)
+
+
+def parcel_map(story: Parcels, own: Parcel) -> HouseMap:
+    """Draw a parcel and what surrounds it, in the state that is told."""
+    return HouseMap(parcel_scene(story.shown, own.id))
+
+
+def parcel_tables(own: Parcel) -> dict[str, pd.DataFrame]:
+    """Return what is told of a parcel as tables: ledger, stages, people, promised, capacity, money, funds."""
+    years = [f"{year} 年" for year in own.years]
+    people = [[a.label, line.label, *line.texts] for a in own.accounts for line in a.told]
+    needs = [
+        [line.label, line.unit, CAPACITY_LABELS[key], *line.texts[key], line.told]
+        for line in own.capacity
+        for key in line.texts
+    ]
+    paid = [[budget_name(t.budget), topic_name(t.topic), p.fund, p.year, p.text] for t in own.money for p in t.paid]
+    rows: dict[str, tuple[Sequence[str], Sequence[Sequence[object]]]] = {
+        "ledger": (
+            ("类别", "指标", "口径", "数值", "年份", "依据", "谁能填"),
+            [[topic_name(x.topic), x.label, x.holder, x.text, x.year, x.basis, x.who] for x in own.plain],
+        ),
+        "stages": (("阶段", "日期", "比例", "谁能填"), own.stages),
+        "people": (("口径", "年末的人和这一年的变动", *years), people),
+        "promised": (
+            ("原文", "要什么", "做到没有", "还缺", "由什么回答"),
+            [[line.quote, line.wants, line.told, line.lacks, line.answers] for line in own.promised],
+        ),
+        "capacity": (("配什么", "单位", "项", *years, "结论"), needs),
+        "money": (
+            ("资金表", "类别", "指标", "金额", "年份", "资金渠道", "出自"),
+            [
+                [budget_name(t.budget), topic_name(t.topic), x.label, x.text, x.year, x.fund, x.origin]
+                for t in own.money
+                for x in t.lines
+            ],
+        ),
+        "funds": (("资金表", "类别", "资金渠道", "年份", "金额（万元）"), paid),
+    }
+    return {name: pd.DataFrame(lines, columns=list(names)) for name, (names, lines) in rows.items()}
+
+
+def parcel_options(story: Parcels, own: Parcel) -> tuple[pd.DataFrame, str]:
+    """Return the plans of a parcel beside each other, and the sentence that follows from the numbers."""
+    options = story.options(own.id)
+    names, rows = options_grid(options)
+    said = concluded(options) or "动到这块地的方案不到两个，没有可以比的"
+    return pd.DataFrame(rows, columns=names), said
+
+
 def two_speeds(district: District, kind: str, minutes: float, speeds_kmh: Sequence[float]) -> pd.DataFrame:
     """
     Return who is within minutes of a vehicle that starts from a kind of place, at a slow and at a fast speed.
@@ -227,6 +296,17 @@ def told(report: pd.DataFrame) -> pd.DataFrame:
     """Return what `add` says of rows, in words: what is not touched is left out, and row 0 is the file."""
     shown = report[report["result"] != "gone"]
     return shown.assign(result=shown["result"].map(RESULT_LABELS), row=shown["row"].fillna(0)).fillna("")
+
+
+def promises_told(table: pd.DataFrame) -> pd.DataFrame:
+    """Return of each promise of a ledger its first measure, with the verdict of all of them and the number as pages print it."""
+    own = table[(table["role"] == "own").to_numpy()]
+    first = own.groupby(level="commitment", sort=False).head(1).droplevel("measure")
+    texts = [
+        number_text(value, unit) if np.isfinite(value) else None
+        for value, unit in zip(first["value"].astype(float), first["unit"].astype(str), strict=True)
+    ]
+    return first.assign(verdict=verdicts(table), value=texts).rename_axis("编号").reset_index()
 
 
 def reach_rule(district: District, kinds: Sequence[str], minutes: float, profile: str, label: str) -> Rule:

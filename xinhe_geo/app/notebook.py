@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from ..core import (
     SourceError,
     UnknownNameError,
     XinheError,
+    amount,
     as_typed,
     how_to_install,
     keeping,
@@ -93,7 +95,9 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
     # one row of headings, whatever the index: a second one would hold nothing but its name
     frame = (frame.reset_index() if keys else frame.reset_index(drop=True)).rename_axis(columns=None)
     words = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
-    table = frame.style.set_uuid(name).format(precision=digits, thousands=",", na_rep=missing)
+    numbers = frame.columns[[pd.api.types.is_float_dtype(kind) for kind in frame.dtypes]]
+    figures: dict[Any, Callable[[float], str]] = dict.fromkeys(numbers, partial(amount, digits=digits, unknown=missing))
+    table = frame.style.set_uuid(name).format(figures, precision=digits, thousands=",", na_rep=missing)
     table = table.set_properties(subset=keys, **{"font-weight": "600"}) if keys else table
     arrows = [
         {"selector": f'thead th[aria-sort="{way}"]::after', "props": f'content: " {mark}";'}

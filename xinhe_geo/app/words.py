@@ -57,7 +57,6 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "label": "怎么量",
         "verdict": "判定",
         "value": "数值",
-        "unit": "单位",
         "target_text": "目标",
         "needs": "缺什么",
     },

@@ -81,7 +81,7 @@ from .models import (
     limits_of,
     standing,
 )
-from .numbers import amount, per_cent, signed
+from .numbers import amount, per_cent, signed, whole
 from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
 from .said import read_json, read_toml
@@ -110,6 +110,7 @@ from .schema import (
     NOT_MEASURED,
     ON_THE_WAY,
     OPEN,
+    OPEN_TO,
     PEOPLE_KINDS,
     PROBLEM_STATES,
     PROJECT_STATES,
@@ -140,15 +141,25 @@ from .secrecy import (
     SMALL,
     guarded_problems,
     keeping,
+    refuse_above,
     refuse_leaving,
     refuse_uncleared,
+    rows_above,
     secrecy_problems,
     secret_layers,
     strictest,
     strictness,
     suppressed,
 )
-from .secrecy_marks import INTERNAL, is_cleared, marks_of, renewal_is_confirmed
+from .secrecy_marks import (
+    INTERNAL,
+    is_cleared,
+    level_of,
+    marks_of,
+    renewal_is_confirmed,
+    secret_cells,
+    secret_words,
+)
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .strangers import apart, reading
 from .validate import check_rows
@@ -187,6 +198,7 @@ __all__ = [
     "OF_PLAN",
     "ON_THE_WAY",
     "OPEN",
+    "OPEN_TO",
     "PEOPLE_KINDS",
     "PICTURES",
     "PROBLEM_STATES",
@@ -271,6 +283,7 @@ __all__ = [
     "language",
     "layers_in",
     "let_go",
+    "level_of",
     "limits_of",
     "listed",
     "listed_words",
@@ -295,14 +308,18 @@ __all__ = [
     "read_layer",
     "read_toml",
     "reading",
+    "refuse_above",
     "refuse_leaving",
     "refuse_uncleared",
     "renamed",
     "renewal_is_confirmed",
     "room_lock",
+    "rows_above",
     "say",
     "secrecy_problems",
+    "secret_cells",
     "secret_layers",
+    "secret_words",
     "shipped_folder",
     "signed",
     "size_of",
@@ -319,6 +336,7 @@ __all__ = [
     "to_wgs84",
     "told",
     "web_file",
+    "whole",
     "whole_page",
     "word",
     "work",

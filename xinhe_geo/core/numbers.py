@@ -24,6 +24,11 @@ def amount(value: SupportsFloat | None, digits: int = 0, *, unknown: str | None 
     return _figure(value).text(f",.{digits}f", unknown)
 
 
+def whole(value: float) -> int:
+    """Return a number rounded as `amount` writes it: halves away from zero."""
+    return int(Figure(value).text(".0f"))
+
+
 def signed(value: float) -> str:
     """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
     if value == 0:

@@ -95,6 +95,9 @@ STATE_WORDS = (
     *((label, state) for state, label in STATE_LABELS.items()),
 )
 
+#: Who may walk through a gate that is open.
+OPEN_TO = {"everybody": "任何人", "residents": "仅本小区居民"}
+
 #: Whom a number of people counts: who lives there, who is registered there, whom somebody found there. A list that does not say
 #: is of residents, as its column is called; numbers of two kinds are never added.
 RESIDENT = "resident"
@@ -264,6 +267,8 @@ def _words_of(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((label, name) for name, label in labels.items())
 
 
+#: Words for yes and no, as people write them.
+_YES_NO = (("是", "yes"), ("有", "yes"), ("否", "no"), ("无", "no"), ("没有", "no"))
 #: The four levels at which a place is looked at.
 LEVELS = {"home": "住房", "compound": "小区", "block": "街区", "city": "城区"}
 _LEVEL_WORDS = (*_words_of(LEVELS), ("小区（社区）", "compound"), ("城区（城市）", "city"))
@@ -424,7 +429,7 @@ _LAYERS = (
                 "property_managed",
                 "有物业管理",
                 values=("yes", "no"),
-                words=(("是", "yes"), ("有", "yes"), ("否", "no"), ("无", "no")),
+                words=_YES_NO,
                 help="不知道就留空",
             ),
         ),
@@ -441,6 +446,10 @@ _LAYERS = (
             _NAME,
             Column("home", "小区编号", required=True, parent=("homes", "home")),
             Column("state", "状态", values=STATES, help="留空为开放"),
+            Column("hours", "开放时段", help="如 6:00—22:00、全天；不知道就留空"),
+            Column("open_to", "对谁开放", values=tuple(OPEN_TO), words=_words_of(OPEN_TO), help="不知道就留空"),
+            Column("steps", "台阶级数", "int", "级", minimum=0, help="没有写 0，不知道就留空"),
+            Column("ramp", "坡道", values=("yes", "no"), words=_YES_NO, help="不知道就留空"),
             *SINCE_UNTIL,
         ),
         POINT,
@@ -671,6 +680,12 @@ _LAYERS = (
             Column("per", "每多少", "float", required=True, minimum=0),
             Column("amount", "应有多少", "float", required=True, minimum=0),
             Column("field", "现有量取自", required=True, values=("count", "capacity", "floor_area_m2", "area_m2")),
+            Column(
+                "home_field",
+                "小区自有取自",
+                values=("parking_places",),
+                help="小区自己有的先给本小区用；留空为只看设施",
+            ),
             Column("m2_each", "每单位建筑面积", "float", "m²", minimum=0),
             Column("site_m2_each", "每单位用地面积", "float", "m²", minimum=0),
             Column("standard", "标准"),
@@ -940,6 +955,9 @@ _LAYERS = (
             Column("value", "数值或文字", help="不知道就留空：印待填"),
             Column("high", "上限", "float", help="数值是一段时的上限"),
             Column("unit", "单位", help="留空则按指标表"),
+            Column(
+                "fund", "资金渠道", help="只写在资金的行：谁出这笔钱、从哪里收；一项由几个渠道出，各写一行；留空印待填"
+            ),
             Column("basis", "依据类型", values=BASES),
             Column("source", "来源"),
             Column("filled_by", "填报人"),

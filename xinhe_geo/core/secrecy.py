@@ -9,7 +9,7 @@ import pandas as pd
 from .errors import Problem, SourceError
 from .i18n import say
 from .schema import LAYERS
-from .secrecy_marks import UNMARKED, WHOLE, Mark, is_cleared, marks_of, read_mark, strays_of
+from .secrecy_marks import UNMARKED, WHOLE, Mark, is_cleared, level_of, marks_of, read_mark, secret_cells, strays_of
 
 # --- what may leave the house ---------------------------------------------------------------------------------------
 
@@ -63,6 +63,60 @@ def secrecy_problems(manifest: Mapping[str, object]) -> list[tuple[str, str, str
 
 
 _REMEDY = '写 secrecy = "公开"、"内部"、"秘密"、"机密★10年"、"绝密★长期" 之一；不知道就问保密员'
+
+
+def rows_above(frame: pd.DataFrame, known: Iterable[str], level: int) -> list[tuple[str, int, int, str]]:
+    """
+    Return the columns by which rows say that they are more secret than their layer.
+
+    Parameters
+    ----------
+    frame
+        Rows as they were read.
+    known
+        Columns that mean something else.
+    level
+        Of the layer, as the manifest says.
+
+    Returns
+    -------
+    found
+        Column, the first row of it, how many there are, and the strictest of their marks as it stands there.
+    """
+    found = []
+    for j, name in enumerate(frame.columns):
+        if name in known:
+            continue
+        above = [(at, m) for at, m in secret_cells(str(name), frame.iloc[:, j].tolist()) if m.level > level]
+        if above:
+            found.append(
+                (str(name), above[0][0], len(above), _shown(max((m for _, m in above), key=lambda m: m.level)))
+            )
+    return found
+
+
+def refuse_above(manifest: Mapping[str, object], layer: str, said: Iterable[object], file: str) -> None:
+    """
+    Stop before rows that are marked as secret come into a layer that is less so: nobody would know it of them any more.
+
+    Parameters
+    ----------
+    said
+        Marks as they stand in the file.
+
+    Raises
+    ------
+    SourceError
+        Naming the strictest of them, and what to do.
+    """
+    marks = [m for m in map(read_mark, said) if m.level > level_of(manifest, layer)]
+    if marks:
+        label = LAYERS[layer].label if layer in LAYERS else layer
+        shown = _shown(max(marks, key=lambda m: m.level))
+        raise SourceError(
+            f"{file}：里面标着 {shown}，图层 {label} 没有标到这一级。先在 district.toml 的 [layers.{layer}] 写 secrecy"
+            "（各行里最高的密级），或只交没有密级的行"
+        )
 
 
 def guarded_problems(problems: Iterable[Problem], manifest: Mapping[str, object]) -> list[Problem]:

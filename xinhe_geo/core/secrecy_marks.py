@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -147,6 +147,39 @@ def marks_of(manifest: Mapping[str, object]) -> dict[str, Mark]:
     return found
 
 
+def level_of(manifest: Mapping[str, object], layer: str) -> int:
+    """Return the level of a layer, be it declared or not: the folder's where it has none of its own."""
+    own = read_mark(manifest["secrecy"]) if "secrecy" in manifest else UNMARKED
+    return marks_of(manifest).get(layer, own).level
+
+
+def secret_words(text: str) -> Mark | None:
+    """Return the strictest mark of secrecy in a title or a name of a file: a word of it that is nothing else, 机密★10年."""
+    marks = [read_mark(part) for part in (text, *re.split(r"[\s_\-—－,，;；()（）\[\]【】《》]+", text))]
+    found = [mark for mark in marks if _is_unmistakable(mark)]
+    return max(found, key=lambda mark: mark.level, default=None)
+
+
+def secret_cells(column: str, cells: Iterable[object]) -> Iterator[tuple[int, Mark]]:
+    """
+    Yield which cells of a column that no layer knows say that their row is secret, and how.
+
+    In a column called like a mark (密级, secrecy) whatever is neither open nor internal; in another what can be nothing else.
+    """
+    named = re.search("密级|保密|涉密|secre", _plain(column)) is not None
+    for at, cell in enumerate(cells):
+        blank = cell is None or str(cell).strip() in ("", "nan", "NaN", "NaT", "<NA>")
+        mark = UNMARKED if blank else read_mark(cell)
+        if mark.secret if named else _is_unmistakable(mark):
+            yield at, mark
+
+
+def _is_unmistakable(mark: Mark) -> bool:
+    """Whether it is a mark of secrecy wherever it stands: in Chinese, and more than the one sign 密."""
+    plain = _plain(mark.text)
+    return mark.understood and mark.secret and "密" in plain and len(plain) > 1
+
+
 def strays_of(table: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return what looks like a mark of secrecy under another name than `secrecy` in one table: its key, and how to print it."""
     return [(str(k), f"{k} = {str(v)[:40]}") for k, v in table.items() if k not in _KNOWN and _like_a_mark(str(k), v)]
@@ -159,8 +192,19 @@ _KNOWN = {"secrecy", "secret_outputs", "renewal_outputs", "layers"}
 def _like_a_mark(key: str, value: object) -> bool:
     if _called_like_a_mark(key):
         return True
+    if isinstance(value, Mapping):
+        return any(_like_a_mark(str(name), inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return any(_like_a_mark(key, inner) for inner in value)
+    if not isinstance(value, str) or key in _NAMES:
+        return False
     mark = read_mark(value)
-    return key not in _FREE and mark.understood and mark.secret
+    return _is_unmistakable(mark) if key in _FREE else (mark.understood and mark.secret) or _names_a_level(value)
+
+
+def _names_a_level(text: str) -> bool:
+    """Whether one of the three levels is named in a value of which nobody knows what it is: 机密（待核）."""
+    return re.search("绝密|机密|国家秘密|topsecret", _plain(text)) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -171,8 +215,9 @@ def _called_like_a_mark(key: str) -> bool:
     return difflib.SequenceMatcher(None, plain, "secrecy").ratio() > 0.7
 
 
-#: Free text, in which such a word may stand for something else.
-_FREE = {"name", "file", "source", "licence", "note", "credit", "publisher", "survey_note", "made_by", "scenario"}
+#: Names, in which such a word may stand for something else; and free text, which is one only where it is nothing else.
+_NAMES = {"name", "file"}
+_FREE = {"source", "licence", "note", "credit", "publisher", "survey_note", "made_by", "scenario"}
 
 
 def is_cleared(manifest: Mapping[str, object]) -> bool:

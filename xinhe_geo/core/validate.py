@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from datetime import datetime, time
 
 import geopandas as gpd
 import numpy as np
@@ -97,9 +98,11 @@ def _missing_column(layer: Layer, column: Column, file: str) -> Problem:
 
 
 def _text(values: pd.Series) -> pd.Series:
-    """Return values as text, whole numbers without a decimal point, blanks as missing."""
+    """Return values as text, whole numbers without a decimal point, days without an hour, blanks as missing."""
 
     def other(value: object) -> object:
+        if isinstance(value, datetime) and value.time() == time():
+            return value.date().isoformat()  # drivers take a text that looks like a day for the midnight it begins with
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip() or np.nan
 
     # an array of objects hands its values out faster than a column of text

@@ -19,7 +19,7 @@ from .labels import (
     walker_name,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
-from .project_facts import funds_of, project_edits, yearly_of
+from .project_facts import funds_of, project_edits, steps_named, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
 from .resolve import Named, meant
@@ -92,6 +92,7 @@ __all__ = [
     "secrets_opened",
     "state_name",
     "steps",
+    "steps_named",
     "to_degrees",
     "undo",
     "walker_name",

@@ -215,7 +215,8 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
     older = e.get("people_60plus", None if aged is None else float(people) * float(aged))
     if float(people) < 0 or (older is not None and not 0 <= float(older) <= float(people)):
         raise ScenarioError(f"人口不能为负，60 岁及以上不能多于常住人口：{people:g}、{older}")
-    return {"name": e.get("name", e["home"]), "households": households, "people": float(people), "people_60plus": older}
+    counts = {"households": households, "people": float(people), "people_60plus": older}
+    return {"name": e.get("name", e["home"]), **counts, "parking_places": e.get("parking_places")}
 
 
 def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -247,6 +248,7 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
             say("户数不详") if dwellings is None else say("{0:,.0f} 户", dwellings),
             say("{0:,.0f} 人", homes["people"]),
             say("60 岁及以上不详") if older is None else say("其中 60 岁及以上 {0:,.0f} 人", older),
+            *([say("停车泊位 {0} 个", amount(e["parking_places"]))] if "parking_places" in e else []),
         ]
     )
     if e.get("people") is not None:
@@ -422,6 +424,7 @@ ACTIONS: Mapping[str, Action] = {
             "m2_per_dwelling": _AMOUNT,
             "household_size": _AMOUNT,
             "share_60plus": _AMOUNT,
+            "parking_places": _WHOLE,
             "gates": _SPOTS,
         },
         _build_homes,

@@ -159,10 +159,12 @@ def _fact_problems(facts: pd.DataFrame, quantities: pd.DataFrame, file: str) -> 
         about = quantities.loc[row["quantity"]]
         for field, problem, remedy in _wrong_with(row, about):
             yield Problem("error", "parcel_facts", file, str(key), field, problem, remedy)
-    same = known.fillna({"holder": "", "year": -1})[["parcel", "quantity", "holder", "year"]].astype(str)
+    same = known.fillna({"holder": "", "fund": "", "year": -1})[
+        ["parcel", "quantity", "holder", "fund", "year"]
+    ].astype(str)
     for key in known.index[same.duplicated().to_numpy()]:
         row = known.loc[key]
-        said = f"{row['parcel']} 的{quantities.loc[row['quantity'], 'label']}在同一年、同一口径填了两行"
+        said = f"{row['parcel']} 的{quantities.loc[row['quantity'], 'label']}在同一年、同一口径、同一资金渠道填了两行"
         yield Problem("error", "parcel_facts", file, str(key), "quantity", said, "留下一行")
     for parcel in dict.fromkeys(known["parcel"].dropna()):
         own = known[(known["parcel"] == parcel).to_numpy()]
@@ -180,6 +182,8 @@ def _wrong_with(row: pd.Series, about: pd.Series) -> Iterator[tuple[str, str, st
     value, high = row["value"], row["high"]
     if pd.notna(row["holder"]) and not about["by_holder"]:
         yield "holder", f"{about['label']}不分口径", "清空这一格；分口径的指标见 quantities.csv 的 by_holder"
+    if pd.notna(row["fund"]) and pd.isna(about["budget"]):
+        yield "fund", f"{about['label']}不是资金，没有资金渠道", "清空这一格；资金渠道只写在支出和收入的行"
     unit = about["unit"]
     if pd.notna(row["unit"]) and row["unit"] != unit:
         written = unit if pd.notna(unit) else "不写单位"

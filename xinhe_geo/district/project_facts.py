@@ -85,13 +85,9 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
         No such plan or step, or a plan that cannot be read: which, and what there is.
     """
     found: list[Edit] = []
-    for part in listed(_text(cell)):
-        match = _PART.fullmatch(part)
-        if match is None:
-            raise ScenarioError(f"“{part}”的写法不对；写方案名，或 方案名#2,4")
-        plan = _plan(folder, match[1].strip())
-        wanted = [int(step) for step in re.split(r"[,，\s]+", match[2] or "") if step]
-        beyond = [step for step in wanted if not 1 <= step <= len(plan.edits)]
+    for name, wanted in steps_named(cell).items():
+        plan = _plan(folder, name)
+        beyond = [step for step in sorted(wanted) if not 1 <= step <= len(plan.edits)]
         if beyond:
             raise ScenarioError(f"方案 {plan.name} 没有第 {beyond[0]} 步；它有 {len(plan.edits)} 步")
         last = max(plan.years, default=0)
@@ -99,6 +95,26 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
             over = edit.what.get("until") is not None and edit.what["until"] < last
             if not over and (not wanted or step in wanted):
                 found.append(Edit(edit.do, {k: v for k, v in edit.what.items() if k not in ("year", "until")}))
+    return found
+
+
+def steps_named(cell: object) -> dict[str, set[int]]:
+    """
+    Return the plans that a cell `edits` names, and which of their steps; no step stands for all.
+
+    Raises
+    ------
+    ScenarioError
+        It is written in another way.
+    """
+    found: dict[str, set[int]] = {}
+    for part in listed(_text(cell)):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ScenarioError(f"“{part}”的写法不对；写方案名，或 方案名#2,4")
+        name, steps = match[1].strip(), {int(step) for step in re.split(r"[,，\s]+", match[2] or "") if step}
+        whole = name in found and not (steps and found[name])
+        found[name] = set() if whole else found.get(name, set()) | steps
     return found
 
 

@@ -16,6 +16,7 @@ import pyproj
 
 from ..core import (
     BASES,
+    INTERNAL,
     LAYERS,
     ON_THE_WAY,
     SCHEMA_VERSION,
@@ -29,12 +30,14 @@ from ..core import (
     crs_of,
     did_you_mean,
     guarded_problems,
+    level_of,
     listed,
     ordinary,
     problems_table,
     read_layer,
     read_toml,
     reading,
+    rows_above,
     secrecy_problems,
 )
 from .beside import put_back
@@ -128,7 +131,7 @@ def _read_folder(
         if entry is None or (path == folder and PurePosixPath(str(entry["file"])).as_posix() in unsealed):
             continue
         if path == folder:
-            frame = _read_layer(path, layer, entry, target, problems)
+            frame = _read_layer(path, layer, entry, target, problems, level_of(manifest, name))
         else:
             kept, found = _of_the_program(name, (path / entry["file"]).stat().st_mtime_ns)
             frame = None if kept is None else kept.copy(deep=False)
@@ -330,9 +333,14 @@ def _usual_entry(name: str) -> dict[str, str]:
 
 
 def _read_layer(
-    folder: Path, layer: Layer, entry: Mapping[str, Any], target: pyproj.CRS | None, problems: list[Problem]
+    folder: Path,
+    layer: Layer,
+    entry: Mapping[str, Any],
+    target: pyproj.CRS | None,
+    problems: list[Problem],
+    level: int = INTERNAL,
 ) -> pd.DataFrame | None:
-    """Read, judge and project one layer; None (reported) where that cannot be done."""
+    """Read, judge and project one layer that is marked with a level of secrecy; None (reported) where that cannot be done."""
     file = str(entry["file"])
     path = folder / file
 
@@ -356,6 +364,10 @@ def _read_layer(
     except Exception as error:  # drivers raise many types; the message is what matters
         wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
         return None
+    for column, at, count, mark in rows_above(frame, {*layer.names, "geometry"} - {"note"}, level):
+        said = f"{count} 行（第 {at + 1} 行起）标着 {mark}，图层没有标到这一级"
+        remedy = f"在 district.toml 的 [layers.{layer.name}] 写 secrecy（各行里最高的密级），或去掉这些行"
+        problems.append(Problem("error", layer.name, file, "", column, said, remedy))
     if layer.geometry is None:
         table, found = check_rows(layer, frame, file)
         problems += found

@@ -14,25 +14,44 @@ from .row_report import RESULT_LABELS, tally
 from .sample_extract import sample_extract
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
+from .survey_form import (
+    BY,
+    FOUND,
+    ON,
+    REMARK,
+    SHEETS,
+    SurveyRow,
+    heads_of,
+    survey_book,
+)
+from .survey_take import OUTCOMES, answers_tally, take_survey
 from .template import template
 from .year_list import update
 
 __all__ = [
+    "BY",
     "CATALOGUE",
     "FETCH",
     "FORMATS",
+    "FOUND",
     "HOSTS",
     "LEFT_OUT",
+    "ON",
+    "OUTCOMES",
     "PARTS",
     "PEOPLE_COLUMN",
+    "REMARK",
     "RESULT_LABELS",
+    "SHEETS",
     "UNPROVEN",
     "Coordinates",
     "Division",
     "PeopleJump",
     "Request",
+    "SurveyRow",
     "Wishes",
     "add",
+    "answers_tally",
     "asked",
     "blanks",
     "boundary_box",
@@ -41,6 +60,7 @@ __all__ = [
     "downloaded",
     "drawing_of",
     "fetch",
+    "heads_of",
     "import_osm",
     "left_out",
     "new_district",
@@ -49,6 +69,8 @@ __all__ = [
     "safe_name",
     "sample_extract",
     "split",
+    "survey_book",
+    "take_survey",
     "tally",
     "template",
     "update",

@@ -10,7 +10,7 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 
-from ..core import BASIS_LABELS, PEOPLE_KINDS, STATE_LABELS, Column
+from ..core import BASIS_LABELS, OPEN_TO, PEOPLE_KINDS, STATE_LABELS, Column
 
 #: A cell as the check of a district's rows takes it.
 Cell = str | int | None
@@ -76,7 +76,7 @@ def printable(value: object) -> str:
 
 def value_labels(column: Column) -> Mapping[str, str]:
     """Return a column's coded values and the planner's words for them."""
-    labels = {**STATE_LABELS, **BASIS_LABELS, **PEOPLE_KINDS}
+    labels = {**STATE_LABELS, **BASIS_LABELS, **PEOPLE_KINDS, **OPEN_TO}
     return {v: labels[v] for v in column.values if v in labels}
 
 

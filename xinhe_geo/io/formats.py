@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..core import LAYERS, Layer, SourceError, XinheError, amount, apart, ordinary, os_words
+from ..core import LAYERS, Layer, SourceError, XinheError, amount, apart, ordinary, os_words, secret_words
 from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
@@ -97,6 +97,8 @@ def _read_apart(path: Path, layer: str, sheet: str | None) -> tuple[tuple[Any, .
     """Return what was read, and the lines of its report, as plain values."""
     report = RowReport()
     found = _read(path, LAYERS[layer], sheet, report)
+    if mark := secret_words(path.stem):
+        found.marks = (mark.text, *found.marks)
     parts = tuple(getattr(found, field.name) for field in fields(found))
     return parts, [tuple(line) for line in report.lines]
 

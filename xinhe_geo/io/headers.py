@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from ..core import PEOPLE_KINDS, RESIDENT, Layer
+from ..core import PEOPLE_KINDS, RESIDENT, Layer, refuse_above, secret_cells
 from .cells import PRIVATE_VALUE, is_blank, printable
 from .incoming import SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .row_report import RowReport, Where
@@ -179,6 +179,23 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
         else:
             found[meaning] = j
     return found
+
+
+def refuse_secret_rows(incoming: Incoming, layer: Layer, manifest: Mapping[str, object]) -> None:
+    """
+    Stop before rows come into a layer whose marks of secrecy it does not have: in a column, above the header, in the file's name.
+
+    Raises
+    ------
+    SourceError
+        Naming the strictest of them.
+    """
+    said, words = list[object](incoming.marks), header_words(layer)
+    for j, head in enumerate(incoming.heads):
+        if words.get(plain_header(head), "note") == "note":
+            cells = [row[j] for row in incoming.rows]
+            said += [cells[at] for at, _ in secret_cells(head, cells)]
+    refuse_above(manifest, layer.name, said, printable(incoming.file))
 
 
 def counted_as(head: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import SourceError, say
+from ..core import SourceError, refuse_above, say, secret_cells, secret_words
 from .import_log import ImportLog, some
 from .incoming import LONLAT
 from .tag_rules import read_csv
@@ -52,6 +52,8 @@ def homes_from_table(
     lines = [say("第 {0} 行", i + 2) for i in table.index]
     table = table.reset_index(drop=True)
     columns = _recognise(table, path, log)
+    cells = [table[c].iloc[at] for c in table if c not in columns.values() for at, _ in secret_cells(c, table[c])]
+    refuse_above({}, "homes", [*cells, *(mark.text for mark in [secret_words(path.stem)] if mark)], path.name)
     points = _points(table, columns, path, metric, given_crs)
     numbers = {c: pd.to_numeric(table[columns[c]], errors="coerce") for c in COUNTS if c in columns}
     reason = _why_not(table, columns, points, numbers, extent, metric)

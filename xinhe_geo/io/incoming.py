@@ -44,6 +44,7 @@ class Incoming:
     lines: list[int]
     shapes: Shapes | None = None
     crs: pyproj.CRS | None = None
+    marks: tuple[str, ...] = ()  # of secrecy, in the name of the file and above its header
     short: str = ""  # the encoding headers were cut off in after ten bytes (shapefile)
 
 

@@ -42,6 +42,7 @@ from ..district import District, layer_name
 from ..network import excluded_ways
 from . import overpass as _overpass
 from .blocks import Blocks, blocks_of
+from .densities import Drawn, tell_densities
 from .home_cells import as_cells
 from .homes_table import homes_from_table
 from .import_log import ImportLog
@@ -413,6 +414,9 @@ def import_osm(
         origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", read.day)
         tell(say("读设施、用地、水系"))
         layers = _map_layers(found, labels, log)
+        km = float(streets.to_crs(metric).length.sum()) / 1000.0
+        drawn = Drawn(layers["facilities"]["kind"].value_counts(), km, len(found.rows.get("homes", [])))
+        tell_densities(drawn, labels, log)
     buildings, cells = dict[str, int](), ""
     if homes is None:
         people, buildings = _of_the_map(found if map_homes else Found(), streets, metric, population, log)

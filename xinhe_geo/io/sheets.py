@@ -8,6 +8,7 @@ import json
 import re
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 HEADER_WITHIN = 20
 #: Rows (number, cells), each as long as it is filled.
 Grid = list[tuple[int, list[object]]]
+#: Merged cells of a worksheet, each of which is looked at; and what is counted before a part of a workbook is read.
+MOST_MERGES = 20_000
+_BOUNDED = (b"<!DOCTYPE", b"<!ENTITY", b"<row", b"<mergeCell ")
 #: First row, first column, last row, last column of a merged cell; rows counted from 1, columns from 0.
 Merge = tuple[int, int, int, int]
 
@@ -88,7 +92,10 @@ def workbook_rows(path: Path) -> dict[str, Grid]:
 def _workbook_rows(path: Path) -> dict[str, Grid]:
     check_workbook(path)
     try:
-        return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}
+        found = _sheets(path, None, formulas=False)
+        for name, sheet in found.items():
+            put_uncomputed(path, name, sheet)
+        return {name: sheet.rows for name, sheet in found.items()}
     except SourceError:
         raise
     except Exception as error:  # the reader raises whatever broken parts make it stumble over
@@ -115,26 +122,29 @@ def check_workbook(path: Path) -> None:
             for member in package.infolist():
                 if not member.filename.endswith((".xml", ".rels")):
                     continue
-                with package.open(member) as stream:
-                    start = stream.read(4096).replace(b"\0", b"")  # UTF-16 says the same in twice the bytes
-                if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+                found = _counted(package, member)
+                if found[b"<!DOCTYPE"] or found[b"<!ENTITY"]:
                     raise cannot_take(path.name, "工作簿里有实体定义，不是 Excel 写的", "在 Excel 里另存为新的 .xlsx")
-                if member.filename.startswith("xl/worksheets/") and _many_rows(package, member):
+                if found[b"<row"] > MOST_ROWS + HEADER_WITHIN:
                     raise cannot_take(path.name, f"有一张工作表超过 {MOST_ROWS:,} 行", "删去空行，或分成几份导入")
+                if found[b"<mergeCell "] > MOST_MERGES:
+                    raise cannot_take(path.name, f"有一张工作表超过 {MOST_MERGES:,} 个合并单元格", "取消合并，每行写全")
     except BROKEN_ZIP as error:
         raise cannot_take(
             path.name, "不是完整的 .xlsx 工作簿", "检查扩展名，或重新拷贝；在 Excel 里另存为 .xlsx"
         ) from error
 
 
-def _many_rows(package: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
-    """Whether a worksheet has more rows than are read: counting tags is much faster than reading them."""
-    found, tail = 0, b""
+def _counted(package: zipfile.ZipFile, member: zipfile.ZipInfo) -> Counter[bytes]:
+    """Return how often a part of a workbook has what is bounded: counting tags is much faster than reading them."""
+    found, tail = Counter[bytes](), b""
     with package.open(member) as stream:
         while chunk := stream.read(4_000_000):
-            found += (tail[-3:] + chunk).count(b"<row")
+            chunk = chunk.replace(b"\0", b"")  # UTF-16 says the same in twice the bytes
+            for tag in _BOUNDED:
+                found[tag] += (tail[1 - len(tag) :] + chunk).count(tag)
             tail = chunk
-    return found > MOST_ROWS + HEADER_WITHIN
+    return found
 
 
 def _has_formulas(path: Path) -> bool:
@@ -164,7 +174,7 @@ def _merges(path: Path, member: str) -> list[Merge]:
     with zipfile.ZipFile(path) as package:
         text = package.read(member.lstrip("/"))
     found = re.findall(rb"<mergeCell\s[^<>]*?ref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"", text)
-    return [(int(r1), _column(c1), int(r2), _column(c2)) for c1, r1, c2, r2 in found[:MOST_ROWS]]
+    return [(int(r1), _column(c1), int(r2), _column(c2)) for c1, r1, c2, r2 in found]
 
 
 def _column(letters: bytes) -> int:

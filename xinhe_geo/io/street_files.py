@@ -100,7 +100,7 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
 
 def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the edges of a saved graph, each street once whichever way it is listed, and the day it was made."""
-    if b"<!ENTITY" in path.read_bytes():
+    if b"<!ENTITY" in path.read_bytes().replace(b"\0", b""):  # in UTF-16 too
         raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
     try:
         edges, made = apart(graph_edges, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import Layer
+from ..core import Layer, secret_words
 from .cells import EXAMPLE, UNIT_NAMES, head_of, is_blank, printable
 from .headers import ABOUT_PERSONS, header_words, plain_header, understood
 from .incoming import MOST_ROWS, SPECIAL_GROUPS, Incoming, cannot_take, special_groups
@@ -185,7 +185,8 @@ def _table(file: str, sheet: Sheet, layer: Layer, report: RowReport) -> Incoming
     for number, cells in rows[:top]:
         report.say("note", f"第 {number} 行在表头以上，当作标题", at=Where(value=_first(cells)))
     _fill_merges(sheet, rows[bottom][0], heads, words, layer, report)
-    incoming = Incoming(file, heads, [], [])
+    above = [secret_words(cell) for _, cells in rows[: bottom + 1] for cell in cells if isinstance(cell, str)]
+    incoming = Incoming(file, heads, [], [], marks=tuple(mark.text for mark in above if mark))
     for number, cells in rows[bottom + 1 :]:
         reason = _not_data(cells, heads)
         if reason:

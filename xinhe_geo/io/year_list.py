@@ -45,8 +45,10 @@ from .add import (
 )
 from .cells import printable
 from .current_layer import CurrentLayer, read_current
+from .densities import in_all
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
+from .headers import refuse_secret_rows
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
 from .positions import place_of
@@ -149,7 +151,9 @@ def _planned(
     listed = _Year(kinds, year, np.flatnonzero(alive.to_numpy(dtype=bool)).tolist())
     current = replace(whole, rows=rows_there.iloc[listed.live])
     report = RowReport()
-    rows = rows_of(read_file(source, _LAYER, request.sheet, report), _LAYER, current.kinds, request.key, report)
+    incoming = read_file(source, _LAYER, request.sheet, report)
+    refuse_secret_rows(incoming, _LAYER, whole.manifest)
+    rows = rows_of(incoming, _LAYER, current.kinds, request.key, report)
     name_codes(rows, whole.tables)
     fill_blanks(rows, {**({"kind": kinds[0]} if len(kinds) == 1 else {}), **request.fill}, current.kinds)
     _refuse_others(rows, listed, kind)
@@ -157,6 +161,7 @@ def _planned(
     matched = match_rows(rows, placed, current)
     proven = settled(rows, placed, matched, current, request)
     matched = recognised(rows, placed, matched, current, wishes_of(request, rows, matched, current))
+    _say_in_all(rows, matched, current)
     ended = _ended(rows, matched)
     opened = _opened(rows, matched, current, listed)
     tidy = judged(rows, placed, matched, current)
@@ -187,6 +192,26 @@ def _planned(
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
     return report.frame(), files, proven or bool(request.coordinates.checked)
+
+
+def _say_in_all(rows: FileRows, matched: Matched, current: CurrentLayer) -> None:
+    """Say how many there may be in all, where what is there was taken from a map: the list was made without looking at it."""
+    said = (current.entry or {}).get("basis", "")
+    bases = current.rows.reindex(columns=["basis"])["basis"].fillna(said)
+    of_map = _open_rows(current) & set(np.flatnonzero((bases == "osm").to_numpy()).tolist())
+    listed = [
+        i for i, state in enumerate(rows.column("state")) if state not in (*_ENDED, "planned") and i not in rows.unclear
+    ]
+    both = sum(matched.at.get(i) in of_map for i in listed)
+    if not of_map or not listed:
+        return
+    seen = f"地图上 {len(of_map)} 处、名单上 {len(listed)} 处，两边都有的 {both} 处"
+    if not both:
+        rows.report.say("note", f"{seen}：估不出一共有多少处", "没有一处对得上时，先核对位置和名称")
+        return
+    total, low, high = in_all(len(of_map), len(listed), both)
+    said = f"{seen}：两份若各查各的，一共约 {total:.0f} 处（95% 在 {low}—{high} 处）"
+    rows.report.say("note", said, "名单和地图常有相同的来处，所以只会偏低；不替代核查")
 
 
 def _refuse_others(rows: FileRows, listed: _Year, said: str) -> None:

@@ -29,6 +29,7 @@ from .ledger import (
     verdicts,
 )
 from .metrics.base import (
+    MOST_DECIMALS,
     Lacks,
     Terms,
     bases_text,
@@ -63,6 +64,7 @@ __all__ = [
     "CIRCLE_MIN",
     "COLOURS",
     "DRAFT_SHEET",
+    "MOST_DECIMALS",
     "PANEL_SHEET",
     "RECORDS",
     "ROLES",

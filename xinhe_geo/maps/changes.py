@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage
-from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, speaking
+from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, signed, speaking
 from ..district import District, place_title
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
 from .style import (
@@ -263,13 +263,14 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     facts, notes = _change_facts(change, homes, after, lang)
     t = wording(lang)
     delta = floats_of(change.after, "minutes") - floats_of(change.before, "minutes")
-    signed = [
-        None if math.isnan(v) else ("0" if abs(v) < 0.05 else f"{v:+.1f} {t['min']}".replace("-", "−")) for v in delta
+    moves = [
+        None if math.isnan(v) else ("0" if abs(v) < 0.05 else f"{signed(v)} {t['min']}".replace("-", "−"))
+        for v in delta
     ]
     table: list[tuple[str, list[str | None]]] = [
         (t["minutes_before"], numbers_of(change.before, "minutes", t["min"], 1)),
         (t["minutes_after"], numbers_of(change.after, "minutes", t["min"], 1)),
-        (t["change"], signed),
+        (t["change"], moves),
         (t["nearest"], names_of(after, "facilities", column_of(change.after, "facility"))),
     ]
     label = rule_label(after, own, lang)

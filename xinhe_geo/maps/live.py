@@ -22,6 +22,7 @@ from ..core import (
     EnvironmentProblem,
     UnknownNameError,
     XinheError,
+    by_cells,
     escape,
     has_launcher,
     how_to_install,
@@ -118,7 +119,7 @@ def live(
     """
     must_be_district(district)
     refuse_uncleared(district.manifest, "打开活地图")
-    widget = _widget_class(language())
+    widget = _widget_class(language(), by_cells())
     model = LiveModel(district)
     model.ask(model.first_kind if kind is None else kind, profile, minutes)
     return widget(model, height)
@@ -318,8 +319,8 @@ class LiveControls:
 
 
 @cache
-def _widget_class(lang: str = "zh") -> Callable[[LiveModel, int], LiveControls]:
-    """Return the class of the widget in a language; made on first use, so that the library loads without anywidget."""
+def _widget_class(lang: str = "zh", cells: bool = False) -> Callable[[LiveModel, int], LiveControls]:
+    """Return the class of the widget in a language and for a name of homes; made on first use (anywidget may lack)."""
     try:
         import anywidget
         import traitlets

@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
-from ..core import DENOMINATOR_LABELS, amount, per_cent, say
+from ..core import DENOMINATOR_LABELS, amount, per_cent, say, signed
 from ..district import conflicts, rule_name
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
@@ -154,7 +154,7 @@ class LiveNumbers:
             "note": note,
             "delta": say("与现状相同")
             if abs(share - before) < 5e-5
-            else say("现状 {0}，{1} 个百分点", per_cent(before), f"{100 * (share - before):+.1f}"),
+            else say("现状 {0}，{1} 个百分点", per_cent(before), signed(100 * (share - before))),
         }
 
     def table(self) -> list[list[str]]:

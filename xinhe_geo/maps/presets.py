@@ -108,17 +108,23 @@ def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
     """
     area = district.layers["parcels"].loc[[parcel]]
     name = texts_of(area, "name")[0] or parcel
-    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang))
+    scene = ground_scene(district, lang)
     look = {**house_style()["bounds"]["district"], "label": name, "width": 2.6}
     outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
     west, south, east, north = map(float, area.total_bounds)
     edge = max(_AROUND * max(east - west, north - south), _AROUND_M)
     bounds = (west - edge, south - edge, east + edge, north + edge)
-    layers = [x for x in scene.layers if x.id != "veil"]
+    layers = list(scene.layers)
     ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
     layers.insert(ground[-1] if ground else 0, outline)
     title = f"{place_title(district, lang)} · {name}"
-    return replace(scene, title=title, layers=layers, bounds=bounds, themes=[])
+    return replace(scene, title=title, layers=layers, bounds=bounds)
+
+
+def ground_scene(district: District, lang: str = "zh") -> Scene:
+    """Return a map of what is on the ground and nothing else, beyond the district too: others put onto it what they are about."""
+    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang))
+    return replace(scene, layers=[x for x in scene.layers if x.id != "veil"], themes=[])
 
 
 def _completeness_lines(district: District, lang: str) -> list[str]:

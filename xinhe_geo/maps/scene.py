@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ..core import UnknownNameError
+from ..core import UnknownNameError, amount
 from ..district import District, place_title
 from .basemap import (
     Label,
@@ -205,8 +205,8 @@ def reasons_of(district: District, gaps: gpd.GeoDataFrame, lang: str) -> list[st
             found.append(t["why_cut_off"].format(s=number_text(s, t["m"])))
         else:
             more = t["why_behind"].format(w=wall) if wall else ""
-            more += t["why_detour"].format(d=f"{d:.1f}") if d > 1.5 else ""
-            found.append(t["why_far"].format(f=name or "", m=f"{m:.1f}", s=number_text(s, t["m"])) + more)
+            more += t["why_detour"].format(d=amount(d, 1)) if d > 1.5 else ""
+            found.append(t["why_far"].format(f=name or "", m=amount(m, 1), s=number_text(s, t["m"])) + more)
     return found
 
 

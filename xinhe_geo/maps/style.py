@@ -18,6 +18,8 @@ from ..core import (
     DEMONSTRATION,
     Rule,
     UnknownNameError,
+    amount,
+    by_cells,
     crs_label,
     renamed,
     speaking,
@@ -66,9 +68,14 @@ def ink_on(colour: str) -> str:
     return next((ink for ink in ("#1f2429", "#ffffff") if contrast(ink, colour) >= READABLE), "#000000")
 
 
-@cache
 def wording(lang: str) -> dict[str, str]:
-    """Return what maps say in a language (`web/texts.json`)."""
+    """Return what maps say in a language (`web/texts.json`), with homes named as what they are in the district."""
+    return _wording(lang, by_cells())
+
+
+@cache
+def _wording(lang: str, cells: bool) -> dict[str, str]:
+    """Return the texts of maps; `cells` says for which of the two names of homes they are kept."""
     known = json.loads(web_file("maps/texts.json"))
     if lang not in known:
         raise UnknownNameError("语言", lang, list(known))
@@ -104,7 +111,7 @@ def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int =
         return text_of(value)
     if not math.isfinite(number):
         return None
-    return f"{number:,.{digits}f}" + (f" {unit}" if unit else "")
+    return amount(number, digits) + (f" {unit}" if unit else "")
 
 
 def shown_count(count: float | None, unit: str, lang: str, fewer_than: int = 0) -> str | None:

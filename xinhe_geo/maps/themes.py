@@ -256,12 +256,7 @@ def percent(value: float) -> str:
     """Return a share as a percentage that is 100 (or 0) only when it is."""
     if math.isnan(value):
         return "—"
-    shown = round(value * 100, 1)
-    if shown >= 100 and value < 1 - 1e-9:
-        shown = 99.9
-    if shown <= 0 and value > 1e-9:
-        shown = 0.1
-    return f"{shown:g} %"
+    return f"{per_cent(value).removesuffix('%').removesuffix('.0')} %"
 
 
 def land_text(square_metres: float, lang: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..access import bound_of
-from ..core import standing
+from ..access import EXACT, bound_of
+from ..core import say, standing
 from ..district import District, home_parcels
-from ..siting import chosen_norms, places_near, whole_units
+from ..siting import at_homes, chosen_norms, places_near, unmet, whole_units
 from .balance import ROUNDING
 from .course import Course
 
@@ -27,7 +27,11 @@ CAPACITY_LABELS = {
 
 
 def capacity_by_year(
-    course: Course, norms: str | Sequence[str] | None = None, *, years: Sequence[int] | None = None
+    course: Course,
+    norms: str | Sequence[str] | None = None,
+    *,
+    years: Sequence[int] | None = None,
+    parcels: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """
     Say, norm by norm and year by year, whether the people of each parcel have enough within their walk.
@@ -40,15 +44,18 @@ def capacity_by_year(
         A set of `norms.csv`, one norm, or a list of either; None: all.
     years
         By default those in which the plan does something.
+    parcels
+        Some of them, by id; None: all.
 
     Returns
     -------
     capacity
         Index parcel, norm, year: parcels that have homes in one of the years. Columns label, unit; `people` (whom the norm
-        counts, of that year), `need` (people ÷ per × amount), `there` (what they can walk to without the plan), `coming` (and what the plan
-        opens), `others` (what everybody else needs who has these places as the nearest), `short` (what lacks for the parcel: need less what
+        counts, of that year), `need` (people ÷ per × amount), `there` (what they have at home and can walk to without the plan), `coming` (and
+        what the plan adds), `others` (what everybody else needs who has these places as the nearest), `short` (what lacks for the parcel: need less what
         is left over for it), `to_build` (`short` in whole units, 0 below the least that is a place), `gross` and `net`: what lacks in all
-        these places together, for everybody: place by place, without and with what other places have to spare. `bound` ("at_least": a
+        these places together, for everybody: place by place, without and with what other places have to spare. `silent` (how many homes do
+        not say what they have of their own, where the norm asks for it: what lacks is then at most so much). `bound` ("at_least": a
         kind only seen on a map, so that what lacks is at most so much), `standard_text`, `confidence`. Missing: 数据不足.
 
     Raises
@@ -61,14 +68,16 @@ def capacity_by_year(
     lines: dict[tuple[str, str, int], dict[str, object]] = {}
     told = course.years if years is None else years
     lived_on = {year: _homes_on(course.at(year)) for year in told}
+    asked = sorted({p for homes in lived_on.values() for p in homes if parcels is None or p in parcels})
     for year in told:
-        made, open_before = course.at(year), course.without(year).open_facilities
+        made, without = course.at(year), course.without(year)
+        open_before = without.open_facilities
         already = pd.Index([]) if open_before is None else open_before.index
         table = chosen_norms(made, norms)
-        for parcel in sorted({parcel for homes in lived_on.values() for parcel in homes}):
+        for parcel in asked:
             homes = lived_on[year].get(parcel, pd.DataFrame(columns=[*table["base"].unique()], dtype="float64"))
             for name, norm in table.iterrows():
-                figures = _needed(made, norm, homes[norm["base"]].astype("float64"), already)
+                figures = _needed((without, made), norm, homes[norm["base"]].astype("float64"), already)
                 line = {"label": norm["label"], "unit": norm["unit"], **figures._asdict(), **_authority(made, norm)}
                 lines[parcel, str(name), int(year)] = line
     index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "norm", "year"])
@@ -88,6 +97,7 @@ class Capacity(NamedTuple):
     to_build: float
     gross: float
     net: float
+    silent: int
 
 
 def _homes_on(district: District) -> dict[str, pd.DataFrame]:
@@ -98,21 +108,39 @@ def _homes_on(district: District) -> dict[str, pd.DataFrame]:
     return {str(parcel): own for parcel, own in homes.groupby(np.array(home_parcels(homes, parcels))) if parcel}
 
 
-def _needed(district: District, norm: pd.Series, lived: pd.Series, already: pd.Index) -> Capacity:
-    """Work a norm out for the homes of a parcel (`lived`: of the norm's base, index home)."""
+def _needed(states: tuple[District, District], norm: pd.Series, lived: pd.Series, already: pd.Index) -> Capacity:
+    """Work a norm out, without a plan and with it, for the homes of a parcel (`lived`: of the norm's base, index home)."""
+    without, district = states
     each = float(norm["amount"]) / float(norm["per"])
     people = float(lived.sum(skipna=False)) if len(lived) else 0.0
     near = places_near(district, norm, lived)
     need, old, others = people * each, near.index.isin(already), float(near["users"].sum()) * each
+    # what a home has of its own is for those who live there, and comes before any place outside
+    own = at_homes(district, norm)
+    had = at_homes(without, norm).reindex(lived.index).fillna(0.0)
+    here = own.reindex(lived.index).fillna(had)
+    outside = (
+        float((lived * unmet(district, norm).reindex(lived.index)).sum(skipna=False)) * each if len(lived) else 0.0
+    )
     # a place that does not say how large it is makes all that rests on it unknown
     there, coming = (float(near["size"][mask].sum(skipna=False)) for mask in (old, ~old))
     left = float(near["left"].sum(skipna=False))
     lacks = (near["users"] + near["own"]) * each - near["size"]
-    nowhere = need - float(near["own"].sum()) * each
+    nowhere = outside - float(near["own"].sum()) * each
     gross = float(lacks.clip(lower=0.0).sum(skipna=False)) + nowhere
     net = float(lacks.sum(skipna=False)) + nowhere
-    short, gross, net = (_nothing_if_rounding(number) for number in (need - left, gross, net))
-    return Capacity(people, need, there, coming, others, short, whole_units(short, str(norm["unit"])), gross, net)
+    short, gross, net = (_nothing_if_rounding(number) for number in (outside - left, gross, net))
+    there, coming = there + float(had.sum()), coming + float((here - had).sum())
+    silent = int(own.isna().sum())
+    return Capacity(
+        people, need, there, coming, others, short, whole_units(short, str(norm["unit"])), gross, net, silent
+    )
+
+
+def at_most_in_words(bound: str, silent: int) -> str:
+    """Say why what lacks is at most so much; "" where it is known."""
+    told = say("（只据地图，至多如此）") if bound != EXACT else ""
+    return told + (say("（{0} 个小区没有写自有的有多少，至多如此）", silent) if silent else "")
 
 
 def _nothing_if_rounding(number: float) -> float:

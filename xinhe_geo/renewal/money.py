@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import BUDGETS, listed
-from ..district import District, Fact, fact, parcel_number
+from ..district import District, Fact, Scenario, fact, parcel_number, steps_named
 
 #: Whence an amount is: typed into the ledger, worked out from the reference prices, or nobody has filled it in.
 TYPED, REFERENCE, BLANK = "typed", "reference", "blank"
@@ -28,6 +28,7 @@ class Amount(NamedTuple):
     origin: str
     basis: str
     source: str
+    fund: str = ""
 
 
 def money(district: District) -> pd.DataFrame:
@@ -42,22 +43,23 @@ def money(district: District) -> pd.DataFrame:
     -------
     money
         Index parcel, budget (public 财政支出, project 项目收支), item, year (0: it has none). Columns topic (cost, receipt), label, unit, low,
-        high (missing: 待填), origin (typed, reference, blank), basis, source, who could fill it in.
+        high (missing: 待填), origin (typed, reference, blank), basis, source, fund (资金渠道, as the ledger names it; "": nobody has said),
+        who could fill it in. An item that several funds pay in one year has a row for each.
     """
     quantities, parcels = district.rows["quantities"], district.parcels
     asked = quantities[quantities["budget"].isin(list(BUDGETS)).to_numpy()]
-    lines: dict[tuple[str, str, str, int], dict[str, object]] = {}
+    lines: list[dict[str, object]] = []
+    keys: list[tuple[str, str, str, int]] = []
     for parcel in [] if parcels is None else map(str, parcels.index):
         for item, about in asked.iterrows():
             for year, found in _amounts(
                 district, parcel, str(item), asked_for=bool(pd.notna(about["asked"]) and about["asked"])
             ):
                 told = {c: "" if pd.isna(about[c]) else str(about[c]) for c in ("topic", "label", "unit")}
-                key = (parcel, str(about["budget"]), str(item), year)
-                lines[key] = {**told, **found._asdict(), "who": "" if pd.isna(about["who"]) else str(about["who"])}
-    index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "budget", "item", "year"])
-    columns = ["topic", "label", "unit", *Amount._fields, "who"]
-    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+                keys.append((parcel, str(about["budget"]), str(item), year))
+                lines.append({**told, **found._asdict(), "who": "" if pd.isna(about["who"]) else str(about["who"])})
+    index = pd.MultiIndex.from_tuples(keys, names=["parcel", "budget", "item", "year"])
+    return pd.DataFrame(lines, index=index, columns=["topic", "label", "unit", *Amount._fields, "who"])
 
 
 def _amounts(district: District, parcel: str, item: str, *, asked_for: bool) -> Iterator[tuple[int, Amount]]:
@@ -72,7 +74,7 @@ def _amounts(district: District, parcel: str, item: str, *, asked_for: bool) -> 
     for _, row in () if own is None else own[own["value"].notna().to_numpy()].iterrows():
         low = parcel_number(row["value"])
         high = low if pd.isna(row["high"]) else float(row["high"])
-        text = ("" if pd.isna(row[c]) else str(row[c]) for c in ("basis", "source"))
+        text = ("" if pd.isna(row[c]) else str(row[c]) for c in ("basis", "source", "fund"))
         typed = True
         yield 0 if pd.isna(row["year"]) else int(row["year"]), Amount(low, high, TYPED, *text)
     if typed:
@@ -81,9 +83,10 @@ def _amounts(district: District, parcel: str, item: str, *, asked_for: bool) -> 
     if estimated is not None:
         yield estimated
     elif asked_for or (own is not None and len(own)):
-        years = [] if own is None else own["year"].dropna().astype(int).tolist()
-        for year in years or [0]:
-            yield year, Amount(math.nan, math.nan, BLANK, "", "")
+        rows = [] if own is None else list(zip(own["year"], own["fund"], strict=True))
+        for year, fund in rows or [(0, "")]:
+            paid = "" if pd.isna(fund) else str(fund)
+            yield 0 if pd.isna(year) else int(year), Amount(math.nan, math.nan, BLANK, "", "", paid)
 
 
 def _estimated(district: District, parcel: str, item: str) -> tuple[int, Amount] | None:
@@ -106,7 +109,7 @@ def _estimated(district: District, parcel: str, item: str) -> tuple[int, Amount]
     return 0 if math.isnan(times.year) else int(times.year), amount
 
 
-def totals(table: pd.DataFrame) -> pd.DataFrame:
+def totals(table: pd.DataFrame, *, by: Sequence[str] = ("budget", "topic")) -> pd.DataFrame:
     """
     Add up what is known of each table, costs and receipts apart.
 
@@ -114,17 +117,71 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
     ----------
     table
         What `money` gives, or some rows of it.
+    by
+        What is kept apart; with "fund" and "year" also which fund pays, in which year.
 
     Returns
     -------
     totals
-        Index budget, topic; columns low, high (sums of the known ends), items (how many are in them), blank (how many nobody has filled in: the
-        sum is then not the whole), reference (how many are only estimated).
+        Index budget, topic (or as `by` says); columns low, high (sums of the known ends), items (how many are in them), blank (how many
+        nobody has filled in: the sum is then not the whole), reference (how many are only estimated).
     """
     known = table["low"].notna() & table["high"].notna()
     made = table.assign(items=known, blank=~known, reference=(table["origin"] == REFERENCE))
-    found = made.groupby(["budget", "topic"], sort=False)[["low", "high"]].sum(min_count=1)
-    return found.join(made.groupby(["budget", "topic"], sort=False)[["items", "blank", "reference"]].sum().astype(int))
+    groups = made.groupby(list(by), sort=False)
+    return groups[["low", "high"]].sum(min_count=1).join(groups[["items", "blank", "reference"]].sum().astype(int))
+
+
+class Spent(NamedTuple):
+    """What is spent on a plan, in 万元, and whence that is; missing where an item is blank."""
+
+    low: float
+    high: float
+    origin: str  # a key of `SPENT_FROM`
+
+
+#: Whence it is known what a plan costs: the projects that carry all of its steps out, or the ledger of the parcel under the plan.
+PROJECTS, LEDGER = "projects", "ledger"
+SPENT_FROM = {PROJECTS: "项目库", LEDGER: "台账"}
+
+
+def spent(district: District, plan: Scenario, parcel: str) -> Spent:
+    """
+    Say what is spent where a plan is carried out: costs only, no receipt is taken off them.
+
+    Parameters
+    ----------
+    district
+        With the plan carried out.
+    plan
+        A plan of the folder.
+    parcel
+        On which the plan does something.
+
+    Returns
+    -------
+    spent
+        Where projects name every step of the plan: what they cost together. Else the costs of the parcel, public and project's, as the ledger
+        and the reference prices have them under the plan; missing where one that is asked for is blank.
+    """
+    projects = _of_projects(district, plan)
+    if projects is not None:
+        return projects
+    table = money(district)
+    own = table[(table.index.get_level_values("parcel") == parcel) & (table["topic"] == "cost").to_numpy()]
+    ends = (float(own[end].sum(skipna=False)) if len(own) else math.nan for end in ("low", "high"))
+    return Spent(*ends, LEDGER)
+
+
+def _of_projects(district: District, plan: Scenario) -> Spent | None:
+    """Return what the projects cost that carry out a plan, and nothing but it; None where a step of it is in none."""
+    projects, found, low, high = district.rows.get("projects"), set[int](), 0.0, 0.0
+    for _, row in () if projects is None else projects.iterrows():
+        named = steps_named(row["edits"])
+        if set(named) == {plan.name}:
+            found |= named[plan.name] or set(range(1, len(plan.edits) + 1))
+            low, high = low + float(row["cost_low"]), high + float(row["cost_high"])
+    return Spent(low, high, PROJECTS) if found == set(range(1, len(plan.edits) + 1)) else None
 
 
 def unit_lines(district: District, year: int | None = None) -> pd.DataFrame:

@@ -3,11 +3,11 @@
 from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
-from .gis import write_geopackage
+from .gis import write_geopackage, write_layers
 from .ledger_workbook import ledger_workbook
 from .pages.checkup import checkup_note, checkup_sheets, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
-from .pages.firmness import check_list, firmness, ranges_sheet, write_robustness, write_stress
+from .pages.firmness import check_list, firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
 from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
 from .pages.plans import (
     provision_sheet,
@@ -26,7 +26,7 @@ from .record import RECORD, read_json
 from .report import brief, documents, write_ledger, write_report
 from .states import Asked, Sides, State, sides_of, state_of
 from .story.change import Change, by_residents, people_line, with_net
-from .story.parcels import Parcel, Parcels, PromiseLine, budget_name, topic_name
+from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_name, concluded, options_grid, topic_name
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story
@@ -43,6 +43,7 @@ __all__ = [
     "Change",
     "Comparison",
     "Goal",
+    "Option",
     "Parcel",
     "Parcels",
     "PromiseLine",
@@ -50,6 +51,7 @@ __all__ = [
     "Sides",
     "State",
     "Story",
+    "Total",
     "added_to",
     "analyse",
     "brief",
@@ -59,12 +61,14 @@ __all__ = [
     "check_list",
     "checkup_note",
     "checkup_sheets",
+    "concluded",
     "csv_text",
     "documents",
     "facts",
     "firmness",
     "ledger_workbook",
     "marked_rows",
+    "options_grid",
     "people_line",
     "programme_notes",
     "programme_sheets",
@@ -75,6 +79,7 @@ __all__ = [
     "read_shapes",
     "receipt",
     "refuse_foreign",
+    "shrunk_sheet",
     "side_by_side",
     "sides_of",
     "state_of",
@@ -85,6 +90,7 @@ __all__ = [
     "write_comparison",
     "write_comparisons",
     "write_geopackage",
+    "write_layers",
     "write_ledger",
     "write_links",
     "write_new",

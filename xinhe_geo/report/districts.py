@@ -19,7 +19,7 @@ import pandas as pd
 import shapely
 
 from ..access import rests_on
-from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule
+from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule, amount, per_cent
 from ..district import District
 from .analysis import Analysis
 
@@ -314,23 +314,24 @@ def _why(part: pd.DataFrame, districts: gpd.GeoDataFrame, ranked: pd.Series) -> 
     """Say, for each outlier, in which of the things that make a share it differs from the middle of its peers."""
     own = districts.loc[part["key"]].set_axis(part.index)
     looks = {
-        "每万人设施": (part["facilities"] / own["people"].where(own["people"] > 0) * 1e4, "{:.2f} 处", 1),
-        "每平方公里设施": (part["facilities"] / own["area_km2"], "{:.2f} 处", 1),
-        "每平方公里人口": (own["people"] / own["area_km2"], "{:,.0f} 人", 1),
-        "依赖界外设施": (part["outside_share"], "{:.0%}", -1),
+        "每万人设施": (part["facilities"] / own["people"].where(own["people"] > 0) * 1e4, "{} 处", 2, 1),
+        "每平方公里设施": (part["facilities"] / own["area_km2"], "{} 处", 2, 1),
+        "每平方公里人口": (own["people"] / own["area_km2"], "{} 人", 0, 1),
+        "依赖界外设施": (part["outside_share"], "", 0, -1),
         "绕行（直线圈内而走不到的份额）": (
             (part["share_buffer"] - part["share_network_m"]).clip(lower=0),
-            "{:.0%}",
+            "",
+            0,
             -1,
         ),
-        "到最近设施步行时间中位数": (part["minutes"], "{:.1f} 分钟", -1),
+        "到最近设施步行时间中位数": (part["minutes"], "{} 分钟", 1, -1),
     }
     found = pd.Series("", index=part.index)
     for at in part.index[part["outlier"] != ""]:
         up = 1 if part.loc[at, "outlier"] == "high" else -1
         none = part.loc[at, "facilities"] == 0 and up < 0
         said = [f"界内没有{part.loc[at, 'kinds']}"] if none else []
-        for label, (values, form, sign) in looks.items():
+        for label, (values, form, digits, sign) in looks.items():
             if none and label in ("每万人设施", "每平方公里设施"):
                 continue  # said already
             value, middle = values.loc[at], values.where(ranked).median()
@@ -338,7 +339,8 @@ def _why(part: pd.DataFrame, districts: gpd.GeoDataFrame, ranked: pd.Series) -> 
                 continue
             spread = (values.where(ranked) - middle).abs().median()
             if abs(value - middle) > 2 * spread and np.sign(value - middle) == up * sign:
-                said.append(f"{label} {form.format(value)}（中位 {form.format(middle)}）")
+                here, usual = (form.format(amount(v, digits)) if form else per_cent(v, digits) for v in (value, middle))
+                said.append(f"{label} {here}（中位 {usual}）")
         text = "；".join(said[:3])
         found.loc[at] = text or "密度、设施数、绕行都在常见范围内：先核对该街道的设施和人口数据"
     return found

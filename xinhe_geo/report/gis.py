@@ -20,6 +20,8 @@ from .analysis import Analysis, analyse
 from .story.change import Change
 from .story.story import Story
 
+#: Who checked a row stays in the folder.
+STAFF = ("checked_by",)
 _ALIASES = {
     "home": "小区编号",
     "facility": "设施编号",
@@ -163,7 +165,7 @@ def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataF
             layers["配套齐全度"] = results.completeness
     for name in ("facilities", "communities", "zones", "parcels", "barriers"):
         if name in district.layers:
-            layers[LAYERS[name].label] = district.layers[name]
+            layers[LAYERS[name].label] = district.layers[name].drop(columns=list(STAFF), errors="ignore")
     return layers
 
 

@@ -32,6 +32,7 @@ from ..district import District, layer_name, place_title
 from ..ledger import (
     COLOURS,
     DRAFT_SHEET,
+    MOST_DECIMALS,
     PANEL_SHEET,
     ROLES,
     VERDICTS,
@@ -329,7 +330,7 @@ def _source_sheet(district: District) -> pd.DataFrame:
 
 
 #: How a cell shows a number with so many decimals.
-FORMATS = ("#,##0", "#,##0.0", "0.00", "0.000")
+FORMATS = ("#,##0", "#,##0.0", *(f"0.{'0' * digits}" for digits in range(2, MOST_DECIMALS + 1)))
 #: How wide columns are, in characters; others 12.
 _WIDE = {
     "任务": 7,

@@ -8,7 +8,7 @@ is worked out from it, and printed on `parcels.html`, is a formula over these. S
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING
 from ..core import growing, say, title
 from ..district import District, place_title
 from ..renewal import CAPACITY_LABELS
-from .story.parcels import GROUP_LABELS, OF_CAPACITY, Account, Parcel, Total, budget_name, topic_name
+from .story.parcels import (
+    CRITERIA,
+    GROUP_LABELS,
+    OF_CAPACITY,
+    Account,
+    Option,
+    Parcel,
+    Total,
+    budget_name,
+    concluded,
+    topic_name,
+    verdicts_on,
+)
 from .workbook import foot
 
 if TYPE_CHECKING:
@@ -31,15 +43,26 @@ LEDGER, BALANCE, MONEY, GROUND, PROMISED, GROUPS = (
     "承诺",
     "各年末的人",
 )
-CAPACITY = "逐年够不够"
+CAPACITY, OPTIONS = "逐年够不够", "方案比选"
 #: Of the lines of a balance, those that are put in; the others follow from them.
 _PUT_IN = ("moved_out", "returned", "newcomers", "other", "elsewhere", "cash", "unsaid")
 _FIRST = 3
 
 
-def parcel_book(path: Path, district: District, shown: Sequence[Parcel]) -> None:
+def parcel_book(
+    path: Path, district: District, shown: Sequence[Parcel], options: Mapping[str, Sequence[Option]]
+) -> None:
     """
     Write the workbook beside the page of parcels.
+
+    Parameters
+    ----------
+    path, district
+        Where to, and the state that is told.
+    shown
+        The parcels.
+    options
+        By the id of a parcel, its plans beside each other.
 
     Raises
     ------
@@ -48,8 +71,8 @@ def parcel_book(path: Path, district: District, shown: Sequence[Parcel]) -> None
     """
     import xlsxwriter
 
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False, "in_memory": True}
-    with growing(path) as fresh, xlsxwriter.Workbook(fresh, options) as file:
+    how = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False, "in_memory": True}
+    with growing(path) as fresh, xlsxwriter.Workbook(fresh, how) as file:
         heading = say("{0} 地块台账", place_title(district))
         file.set_properties({"title": heading, "created": datetime(district.year, 1, 1, tzinfo=UTC)})
         book = _Book(file, foot(district))
@@ -59,6 +82,7 @@ def parcel_book(path: Path, district: District, shown: Sequence[Parcel]) -> None
         _money(book, shown)
         _capacities(book, shown)
         _balances(book, shown)
+        _options(book, shown, options)
 
 
 class _Book:
@@ -163,23 +187,56 @@ def _promised(book: _Book, shown: Sequence[Parcel]) -> None:
 
 
 def _money(book: _Book, shown: Sequence[Parcel]) -> None:
-    heads = [say(n) for n in ("地块", "资金表", "类别", "指标", "下限", "上限", "单位", "年份", "出自")]
-    sheet = book.sheet(MONEY, say("两张表不相抵，收支也不相抵"), heads, (20, 12, 10, 22, 12, 12, 8, 8, 40))
+    heads = [say(n) for n in ("地块", "资金表", "类别", "指标", "下限", "上限", "单位", "年份", "资金渠道", "出自")]
+    sheet = book.sheet(MONEY, say("两张表不相抵，收支也不相抵"), heads, (20, 12, 10, 22, 12, 12, 8, 8, 14, 40))
     for own in shown:
         for total in own.money:
             _total(sheet, own, total)
 
 
 def _total(sheet: _Sheet, own: Parcel, total: Total) -> None:
+    """Write what one budget pays, or takes in: item by item, together, and by fund and year."""
     first, about = sheet.row + 1, (own.name, budget_name(total.budget), topic_name(total.topic))
+    unit = total.lines[0].unit
     for line in total.lines:
-        sheet.line(*about, line.label, line.low, line.high, line.unit, line.year, line.origin)
+        when = line.year or say("待填")
+        sheet.line(*about, line.label, line.low, line.high, line.unit, when, line.fund, line.origin)
     last = sheet.row
     ends = [
         (f'IF(COUNT({c}{first}:{c}{last})=0,"",SUM({c}{first}:{c}{last}))', value)
         for c, value in (("E", total.low), ("F", total.high))
     ]
-    sheet.line(*about, say("合计"), *ends, total.lines[0].unit)
+    sheet.line(*about, say("合计"), *ends, unit)
+    for paid in total.paid:
+        n = sheet.row + 1
+        own_rows = f"(H{first}:H{last}=H{n})*(I{first}:I{last}=I{n})"
+        ends = [
+            (
+                f'IF(SUMPRODUCT({own_rows}*ISNUMBER({c}{first}:{c}{last}))=0,"",'
+                f"SUMPRODUCT({own_rows},{c}{first}:{c}{last}))",
+                value,
+            )
+            for c, value in (("E", paid.low), ("F", paid.high))
+        ]
+        sheet.line(*about, say("按渠道和年份"), *ends, unit, paid.year, paid.fund)
+
+
+def _options(book: _Book, shown: Sequence[Parcel], options: Mapping[str, Sequence[Option]]) -> None:
+    """Write the plans of each parcel beside each other: worked out from the walks and the ledger, so put in here."""
+    if not any(options.values()):
+        return
+    labels = [label for label, _ in CRITERIA.values()]
+    spent = [say("投入下限（万元）"), say("投入上限（万元）")]
+    heads = [say("地块"), say("方案"), *map(say, labels), *spent, say("结论")]
+    about = say("由步行可达和台账算出，作为输入；投入的区间没有相接才分高低")
+    sheet = book.sheet(OPTIONS, about, heads, (20, 30, *(12 for _ in (*labels, *spent)), 50))
+    for own in shown:
+        told = verdicts_on(options[own.id])
+        for option in options[own.id]:
+            numbers = (option.values[key] for key in CRITERIA)
+            sheet.line(own.name, option.label, *numbers, *option.spent, told[option.name])
+        if end := concluded(options[own.id]):
+            sheet.line(own.name, end)
 
 
 def _capacities(book: _Book, shown: Sequence[Parcel]) -> None:

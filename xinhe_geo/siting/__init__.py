@@ -5,7 +5,17 @@ from .links import Openings, fixes, links, links_plan
 from .milp import EQUAL, MixedInteger
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
-from .provision import BASE_LABELS, chosen_norms, on_parcel, places_near, provision, shortage_in_words, whole_units
+from .provision import (
+    BASE_LABELS,
+    at_homes,
+    chosen_norms,
+    on_parcel,
+    places_near,
+    provision,
+    shortage_in_words,
+    unmet,
+    whole_units,
+)
 from .sites import LETTERS, judged_by, sites, sites_plan
 from .task import MODEL_LABELS, Siting, Watch
 
@@ -20,6 +30,7 @@ __all__ = [
     "Siting",
     "Watch",
     "assumption",
+    "at_homes",
     "chosen_norms",
     "fixes",
     "judged_by",
@@ -33,5 +44,6 @@ __all__ = [
     "shortage_in_words",
     "sites",
     "sites_plan",
+    "unmet",
     "whole_units",
 ]

@@ -188,7 +188,10 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
     near = places_near(district, norm, people)
     own = ~near.index.isin(already)
     parts = [np.nan, np.nan] if near["left"].isna().any() else [float(near["left"][m].sum()) for m in (own, ~own)]
-    from_own = min(parts[0], required) if np.isfinite(required) else np.nan
+    at_home = required - float((people * unmet(district, norm).reindex(people.index)).sum(skipna=False)) * (
+        float(norm["amount"]) / float(norm["per"])
+    )
+    from_own = at_home + min(parts[0], required - at_home) if np.isfinite(required) else np.nan
     absorbed = min(parts[1], required - from_own) if np.isfinite(from_own) else np.nan
     missing = required - from_own - absorbed
     missing = 0.0 if missing < ROUNDING else missing
@@ -261,7 +264,8 @@ def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.Da
     -------
     places
         Index facility; columns `name`, `size` (in the norm's unit), `users` (all others, nearest to it), `own` (those asked about, nearest
-        to it), `left` (size less what the others need, at least 0). Missing where a place does not say how large it is.
+        to it; of both only those whose need their own home does not meet: `unmet`), `left` (size less what the others need, at least 0).
+        Missing where a place does not say how large it is.
     """
     kinds, rule = tuple(str(norm["kinds"]).split(";")), norm_rule(district, norm)
     facilities = district.open_facilities
@@ -278,8 +282,9 @@ def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.Da
     if own.empty:
         return none
     size = _sizes(own, str(norm["field"]), str(norm["unit"]))
-    lived = _people_in(district, str(norm["base"]))
-    asked = people.reindex(lived.index, fill_value=0.0)
+    share = unmet(district, norm)
+    lived = _people_in(district, str(norm["base"])) * share
+    asked = people.reindex(lived.index, fill_value=0.0) * share
     others, those = (
         _users(district, kinds, rule, part).reindex(own.index).fillna(0.0) for part in (lived - asked, asked)
     )
@@ -287,6 +292,25 @@ def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.Da
     names = own["name"].fillna(own.index.to_series())
     table = pd.DataFrame({"name": names, "size": size, "users": others, "own": those, "left": left})
     return table.rename_axis("facility").sort_index()
+
+
+def at_homes(district: District, norm: pd.Series) -> pd.Series:
+    """Return what each home has of its own that meets a norm; missing where it does not say, 0 where the norm asks for nothing such."""
+    homes, field = district.homes, norm.get("home_field")
+    if homes is None:
+        return pd.Series(dtype="float64")
+    return homes[str(field)].astype("float64") if isinstance(field, str) else pd.Series(0.0, index=homes.index)
+
+
+def unmet(district: District, norm: pd.Series) -> pd.Series:
+    """
+    Return which share of each home's need has to be met by places outside it: what a home has of its own is for those who live there.
+
+    Where a home does not say what it has, all of it: what lacks is then at most so much.
+    """
+    need = _people_in(district, str(norm["base"])) * float(norm["amount"]) / float(norm["per"])
+    share: pd.Series = ((need - at_homes(district, norm).fillna(0.0)) / need.where(need > 0)).clip(0.0, 1.0)
+    return share.fillna(1.0)
 
 
 def _people_in(district: District, base: str) -> pd.Series:

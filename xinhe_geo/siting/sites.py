@@ -49,6 +49,7 @@ from ..core import (
     UnknownNameError,
     amount,
     named_by_homes,
+    per_cent,
     say,
     told,
 )
@@ -306,11 +307,20 @@ def sites(
     )
     if case.assumed:
         frame["mark"] = [with_assumption(mark, case.assumed) for mark in frame["mark"]]
-        frame["reason"] = [with_assumption(reason, case.assumed) for reason in frame["reason"]]
+        assumed = with_assumption(case.assumed, _most_text(case, table, n, float(plans["bound"].iloc[0])))
+        frame["reason"] = [with_assumption(reason, assumed) for reason in frame["reason"]]
     lost = pd.DataFrame(plans["left_out"].iloc[0], columns=["demand", "site", "cost"]).set_index("demand")
     frame["left_out"] = f"{_lost_text(case, lost)}；没有算在内" if len(lost) else ""
     frame = gpd.GeoDataFrame(frame, geometry=case.spots.geometry.reindex(frame.index).array, crs=district.crs)
     return frame.set_index("plan", append=True, drop=False).swaplevel() if each else frame
+
+
+def _most_text(case: _Case, table: _Table, n: int | None, bound: float) -> str:
+    """Say what a map that lacks so many could stand for at most: the best that so many more can do, by the model's proven bound."""
+    if n is None or table.siting.model != "mclp" or table.siting.budget is not None:
+        return ""
+    most = (table.total - float(table.gain.sum()) + bound) / table.total
+    return say("图上若漏了 {0} 处而都在候选点上，{1}至多 {2}", n, rule_name(case.district, case.rule), per_cent(most))
 
 
 def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") -> Scenario:

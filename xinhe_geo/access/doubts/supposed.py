@@ -329,6 +329,8 @@ class Share:
 
 def _rows_by(column: np.ndarray) -> dict[int, np.ndarray]:
     """Return the rows of each number, as they come."""
+    if not len(column):
+        return {}
     order = np.argsort(column, kind="stable")
     numbers, start = np.unique(column[order], return_index=True)
     return dict(zip(numbers.tolist(), np.split(order, start[1:]), strict=True))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
-import pandas as pd
 from rich.markup import escape
 
-from ...core import BUDGETS, TOPICS, amount, say, standing, word
+from ...core import amount, say, standing, word
 from ...district import District, cell
-from ...renewal import ORIGINS, floor_ratio, money, totals, unit_lines
+from ...renewal import floor_ratio, unit_lines
+from ...report import Total, budget_name, topic_name
 from .console import OUT, grid
 
 #: What a line of a renewal unit comes to.
@@ -22,45 +23,27 @@ SIDES = {
 }
 
 
-def show_money(district: District, parcel: str) -> None:
-    """Print both tables of money of a parcel, never netted; nothing where nobody asks for any."""
-    table = money(district)
-    if parcel not in table.index.get_level_values("parcel"):
-        return
-    own = table.loc[[parcel]]
-    for budget, label in BUDGETS.items():
-        rows = own[(own.index.get_level_values("budget") == budget)]
-        if rows.empty:
-            continue
+def show_money(totals: Sequence[Total]) -> None:
+    """Print both tables of money of a parcel, never netted, and who pays in which year; nothing where nobody asks for any."""
+    for budget, own in groupby(totals, key=lambda total: total.budget):
+        label, parts = budget_name(budget), list(own)
         shown = grid(
-            *map(say, ("项目", "年份", "金额", "出自")), title=escape(say("{0}（不与另一张表相抵）", say(label)))
+            *map(say, ("项目", "年份", "金额", "资金渠道", "出自")), title=escape(say("{0}（不与另一张表相抵）", label))
         )
-        for (_, _, item, year), row in rows.iterrows():
-            about = district.rows["quantities"].loc[item]
-            who = (
-                cell(about, "who")
-                if row["origin"] == "blank"
-                else row["source"]
-                if row["origin"] == "reference"
-                else ""
-            )
-            origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
-            value = say("待填") if math.isnan(row["low"]) else _range(row["low"], row["high"], str(row["unit"]))
-            name = f"{say(TOPICS[row['topic']])}　{cell(about, 'label')}"
-            shown.add_row(escape(name), str(year) if year else "", escape(value), escape(origin))
+        for total in parts:
+            for line in total.lines:
+                name = f"{topic_name(total.topic)}　{line.label}"
+                shown.add_row(*map(escape, (name, line.year, line.text, line.fund, line.origin)))
         OUT.print(shown)
-        for (_, topic), total in totals(rows).iterrows():
-            OUT.print(escape(_total_in_words(str(topic), total)))
-
-
-def _total_in_words(topic: str, total: pd.Series) -> str:
-    label = say(TOPICS[topic])
-    if not total["items"]:
-        return say("{0}：各项都待填", label)
-    text = say("{0}合计 {1}", label, _range(total["low"], total["high"], "万元"))
-    if total["reference"]:
-        text += say("，其中 {0} 项为参考值（未核）", int(total["reference"]))
-    return text + (say("；另有 {0} 项待填，没有算在内", int(total["blank"])) if total["blank"] else "")
+        for total in parts:
+            OUT.print(escape(say("{0}合计 {1}", topic_name(total.topic), total.text)))
+            years, funds = total.by_fund
+            by_year = grid(
+                say("资金渠道（万元）"), *years, title=escape(say("{0}：{1}", label, topic_name(total.topic)))
+            )
+            for row in funds:
+                by_year.add_row(*map(escape, row))
+            OUT.print(by_year)
 
 
 def _range(low: float, high: float, unit: str, digits: int = 0) -> str:

@@ -10,7 +10,6 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
-from ...access import EXACT
 from ...core import HOLDERS, amount, say, word
 from ...district import District, Scenario
 from ...renewal import (
@@ -20,6 +19,7 @@ from ...renewal import (
     Course,
     accounts,
     affected_by_year,
+    at_most_in_words,
     capacity_by_year,
     first_short,
     load_during,
@@ -119,7 +119,7 @@ def _show_capacity(own: pd.DataFrame, title: str) -> None:
         if (parcel, norm) in firsts.index:
             year = int(firsts[parcel, norm])
             lacks = shortage_in_words(float(by_year.loc[year, "short"]), str(head["unit"]))
-            bound = "" if head["bound"] == EXACT else say("（只据地图，至多如此）")
+            bound = at_most_in_words(str(head["bound"]), int(by_year.loc[year, "silent"]))
             told.append(say("{0}：{1} 年起，{2}{3}", head["label"], year, lacks, bound))
     OUT.print(shown)
     for sentence in told:

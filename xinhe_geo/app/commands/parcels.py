@@ -59,7 +59,7 @@ def parcels(
             _print_figures(own)
             _print_stages(own)
             _print_promises(own.promised, say("任务"))
-            show_money(told.shown, own.id)
+            show_money(own.money)
             show_left_to_others(told.shown, own.id)
             if plans is not None:
                 plans.show_parcel(own.id, title)
@@ -76,10 +76,10 @@ def parcels(
 
 
 def _print_figures(own: Parcel) -> None:
-    if not own.figures:
+    if not own.plain:
         return
     shown = grid(*map(say, ("指标", "口径", "数值", "年份", "依据", "谁能填")), title=say("台账"))
-    for line in own.figures:
+    for line in own.plain:  # money has tables of its own
         label = f"{topic_name(line.topic)}　{line.label}"
         shown.add_row(*map(escape, (label, line.holder, line.text, line.year, line.basis, line.who)))
     OUT.print(shown)

@@ -146,7 +146,7 @@ def provision_list(
 
 def _amount(value: float) -> str:
     """Return an amount as people write it: a whole number, or what is less than ten with two decimals."""
-    return amount(value) if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
+    return amount(value) if value == round(value) or abs(value) >= 10 else amount(value, 2)
 
 
 def list_scenarios(

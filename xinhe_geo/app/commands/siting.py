@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import typer
 from rich.markup import escape
@@ -232,7 +231,7 @@ def _show_fixes(places: pd.DataFrame) -> None:
         shown.add_row(
             escape(str(row.name)),
             amount(row.unserved, unknown="不详"),
-            *("—" if np.isnan(v) else f"{v:.1f}" for v in minutes),
+            *(amount(v, 1, unknown="—") for v in minutes),
             escape(row.fix),
         )
     OUT.print(shown)

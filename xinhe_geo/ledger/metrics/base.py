@@ -31,6 +31,7 @@ from ...core import (
     language,
     listed,
     say,
+    whole,
     word,
 )
 from ...district import District, column_name, kind_name, layer_name, walker_name
@@ -79,6 +80,10 @@ DRAWN_SHARE = 1e-3
 
 
 SIGNS = {">=": "≥", "<=": "≤", "==": "＝"}
+
+
+#: How many decimals a number has at most, where fewer would say that it is 0 or 100.
+MOST_DECIMALS = 6
 
 
 #: How many places a gap names before it says "and so on".
@@ -268,8 +273,12 @@ def target_of(m: Measure) -> float:
 
 
 def decimals_of(value: float) -> int:
-    """Return with how many decimals a number says something."""
-    return 0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    """Return with how many decimals a number says something: 0 and 100 are read as none and all, and are said only where they are."""
+    off = min(abs(value), abs(value - 100.0))
+    if abs(value - round(value)) < 1e-9 or abs(value) >= 1000:
+        return 0
+    usual = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return next((n for n in range(usual, MOST_DECIMALS) if off > 0.5 * 10.0**-n + 1e-12), MOST_DECIMALS)
 
 
 def number_text(value: float, unit: str) -> str:
@@ -279,7 +288,7 @@ def number_text(value: float, unit: str) -> str:
 
 def whole_text(value: float, unit: str) -> str:
     """Return a number of people or metres as a whole number with its unit, rounded once and as on every page."""
-    return f"{amount(value)} {counted(round(value), word(unit))}".strip()
+    return f"{amount(value)} {counted(whole(value), word(unit))}".strip()
 
 
 def in_words(names: Iterable[object]) -> str:

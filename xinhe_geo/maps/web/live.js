@@ -351,7 +351,7 @@ function render({ model, el }) {
     const people = Number.isNaN(homes.people[home]) ? "人口不详" : `${number(homes.people[home])} 人`;
     const cost = Number.isFinite(far) ? (s.unit === "分钟" ? far.toFixed(1) : number(far)) + " " + s.unit : "走不到";
     ui.tip.replaceChildren(make("b", {}, homes.name[home]), make("span", {}, people), make("span", {}, near ? `到${near.name} ${cost}` : cost),
-      make("span", {}, Number.isNaN(share) ? "数据不足" : `可达 ${(100 * share).toFixed(0)}%`));
+      make("span", {}, Number.isNaN(share) ? "数据不足" : `可达 ${share > 1e-9 && share < 1 - 1e-9 ? Math.min(99, Math.max(1, Math.round(100 * share))) : Math.round(100 * share)}%`));
     ui.tip.style.left = Math.min(x + 14, stage.clientWidth - 190) + "px";
     ui.tip.style.top = (y > stage.clientHeight - 110 ? y - 100 : y + 14) + "px";
   }

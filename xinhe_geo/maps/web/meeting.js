@@ -31,9 +31,10 @@
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
   const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "未知");
-  const percent = (v) => (Number.isFinite(v) ? (100 * v).toFixed(1) + "%" : "数据不足");
-  // a headline is whole per cent: 100 only where it is all, 0 only where it is none
-  const whole = (v) => (!Number.isFinite(v) ? "数据不足" : (v > 0 && v < 1 ? Math.min(99, Math.max(1, Math.round(100 * v))) : Math.round(100 * v)) + "%");
+  // 100 only where it is all, 0 only where it is none, but for rounding; a headline is whole per cent
+  const within = (v, step) => (v > 1e-9 && v < 1 - 1e-9 ? Math.min(1 - step, Math.max(step, v)) : v);
+  const percent = (v) => (Number.isFinite(v) ? (100 * within(v, 0.001)).toFixed(1) + "%" : "数据不足");
+  const whole = (v) => (Number.isFinite(v) ? Math.round(100 * within(v, 0.01)) + "%" : "数据不足");
   function signed(v, digits) {
     if (!Number.isFinite(v)) return "—";
     if (Math.abs(v) < 0.5 * Math.pow(10, -(digits || 0))) return "0";

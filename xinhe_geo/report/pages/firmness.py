@@ -109,6 +109,17 @@ def check_list(
     )
 
 
+def shrunk_sheet(before: tuple[Firmness, ...], after: tuple[Firmness, ...]) -> pd.DataFrame:
+    """Return what a check has changed, goal by goal: the share and its range before and after; goals it left alone are left out."""
+    was = {goal.rule: goal for goal in before}
+    rows = [
+        (goal.label, was[goal.rule].recorded, was[goal.rule].ends, goal.recorded, goal.ends, goal.text)
+        for goal in after
+        if goal.rule in was and (was[goal.rule].recorded, was[goal.rule].ends) != (goal.recorded, goal.ends)
+    ]
+    return pd.DataFrame(rows, columns=["目标", "导入前现状", "导入前范围", "导入后现状", "导入后范围", "怎么说"])
+
+
 def _ranges_table(goals: tuple[Firmness, ...]) -> str:
     """Return the same for a page, with the ends drawn on a line from 0 to 100 %."""
     names = [column_title(name) for name in ("目标", "现状", "核实后")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,7 +19,6 @@ from ..files import added_to, refuse_foreign
 from ..gis import write_layers
 from ..parcel_book import parcel_book
 from ..story.parcels import (
-    CRITERIA,
     GROUP_LABELS,
     Account,
     FigureLine,
@@ -27,9 +27,10 @@ from ..story.parcels import (
     Parcels,
     PromiseLine,
     Total,
-    beaten_by,
     budget_name,
     concluded,
+    first_options,
+    options_grid,
     topic_name,
 )
 from .brief import link_pages
@@ -95,11 +96,13 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     shown = story.all if only is None else (story.of(only),)
     with added_to(Path(to)) as folder:
         parts = []
+        options = {}
         for own in shown:
             tell(say("地块：{0}", own.name))
-            parts.append(_sides(story, own, story.options(own.id)))
+            options[own.id] = story.options(own.id)
+            parts.append(_sides(story, own, options[own.id]))
         tell(say("写表格和 GIS 数据"))
-        parcel_book(folder / PARCEL_BOOK, district, shown)
+        parcel_book(folder / PARCEL_BOOK, district, shown, options)
         _layers(folder / PARCEL_LAYERS, district, shown)
         heading = say("{0} 地块台账", place_title(district))
         nav = (
@@ -125,7 +128,7 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
         f'<section class="side"><h2>{head}</h2>{_balance(own)}'
-        f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
+        f"{_capacity(own)}{_money(own.money)}{_options(story, own, options)}</section>"
     )
 
 
@@ -218,33 +221,45 @@ def _budget(budget: str, totals: Sequence[Total]) -> str:
         rows = [(line.label, line.text, line.year, line.origin) for line in own.lines]
         summed = say("{0}合计", topic_name(own.topic))
         parts.append(f"{_grid(names, rows, (1,), 'kept')}<p><b>{html.escape(summed)}　{html.escape(own.text)}</b></p>")
+        years, funds = own.by_fund
+        parts.append(_grid([say("资金渠道（万元）"), *years], funds, range(1, len(years) + 1), "kept"))
     return f"<div>{''.join(parts)}</div>"
 
 
-def _options(options: Sequence[Option]) -> str:
+def _options(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     """The plans of a parcel beside each other: one table, small maps, and what it comes to."""
+    heading = f"<h3>{say('方案比选')}</h3>"
     if not options:
-        return f"<h3>{say('方案比选')}</h3><p>{say('目录里没有动到这块地的方案。')}</p>"
-    return f"<h3>{say('方案比选')}</h3>{options_table(options)}"
+        return f"{heading}<p>{say('目录里没有动到这块地的方案。')}</p>"
+    shown = first_options(options)
+    left = len(options) - len(shown)
+    rest = f"<p>{say('另有 {0} 个方案在核算表里：先列没有更优方案的', left)}</p>" if left else ""
+    return f"{heading}{options_table(options)}{rest}{option_maps(story, own, shown)}"
+
+
+def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
+    """Return the parcel as it is and under each plan that can be carried out, as small maps of one frame and one scale."""
+    states = [(say("现状"), story.district)] + [(x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None]
+    if len(states) < 2:
+        return ""
+    bounds = parcel_scene(story.district, own.id, language()).bounds
+    figures = (
+        f"<figure>{figure_of(replace(parcel_scene(state, own.id, language()), bounds=bounds))}"
+        f"<figcaption>{html.escape(label)}</figcaption></figure>"
+        for label, state in states
+    )
+    return f'<div class="maps">{"".join(figures)}</div><p>{say("小图同一图幅、同一比例尺")}</p>'
+
+
+#: So many plans are drawn: a row or two of small maps.
+_MOST_MAPS = 7
 
 
 def options_table(options: Sequence[Option]) -> str:
-    """Return plans beside each other as a table whose columns are the plans, and the sentence that follows from it."""
-    e, beaten = html.escape, beaten_by(options)
-    rows = "".join(
-        f"<tr><td>{e(say(label))}</td>"
-        + "".join(f'<td class="n">{e(own.texts.get(key, "—"))}</td>' for own in options)
-        + "</tr>"
-        for key, (label, _) in CRITERIA.items()
-    )
-    said = {name: say("同等投入下另有更优方案：{0}", other) for name, other in beaten.items()}
-    said |= {own.name: own.note for own in options if own.state is None}
-    notes = "".join(f'<td class="beaten">{e(said.get(own.name, ""))}</td>' for own in options)
-    rows += f"<tr><td>{say('结论')}</td>{notes}</tr>"
-    names = [say("比什么"), *(e(own.label) for own in options)]
+    """Return plans beside each other, a row each, and the sentence that follows from all of them."""
+    names, rows = options_grid(options, first_options(options))
     end = concluded(options)
-    table = scrolled(heads(names, range(1, len(names))), rows, "wide")
-    return table + (f"<p><b>{e(end)}</b></p>" if end else "")
+    return _grid(names, rows, range(1, len(names) - 1), "wide") + (f"<p><b>{html.escape(end)}</b></p>" if end else "")
 
 
 def _text_of(own: Parcel, quantity: str) -> str:
@@ -255,8 +270,12 @@ def _layers(path: Path, district: District, shown: Sequence[Parcel]) -> None:
     """Write the parcels with their figures, and the homes on them, for QGIS."""
     places, homes = district.layers["parcels"], district.homes
     own = places.loc[[parcel.id for parcel in shown]]
-    figures = {line.quantity: (line.label, line.text) for parcel in shown for line in parcel.figures if not line.holder}
+    figures = {line.quantity: (line.label, line.text) for parcel in shown for line in parcel.plain if not line.holder}
     told = {key: [_text_of(parcel, key) for parcel in shown] for key in figures}
+    for budget, topic in dict.fromkeys((total.budget, total.topic) for parcel in shown for total in parcel.money):
+        key = f"{budget}_{topic}"
+        figures[key] = (say("{0}：{1}", budget_name(budget), topic_name(topic)), "")
+        told[key] = [next((t.text for t in p.money if (t.budget, t.topic) == (budget, topic)), "") for p in shown]
     counts = {status: [parcel.tally[status] for parcel in shown] for status in shown[0].tally} if shown else {}
     frame = gpd.GeoDataFrame({"name": own["name"], **told, **counts}, geometry=own.geometry, crs=district.crs)
     layers = {"地块": frame}

@@ -6,8 +6,10 @@ from .parcel_sheet import parcel_asked, parcel_sheet
 from .public import missing_on_sheets, public
 from .sheet import file_name, sheet
 from .sheet_parts import Format
+from .survey_form import FORM_FILES, survey
 
 __all__ = [
+    "FORM_FILES",
     "Format",
     "atlas",
     "file_name",
@@ -16,6 +18,7 @@ __all__ = [
     "parcel_sheet",
     "public",
     "sheet",
+    "survey",
     "write_brief",
     "write_slides",
 ]

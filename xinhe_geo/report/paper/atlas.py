@@ -198,7 +198,7 @@ def _people_line(story: Story, code: str, lang: str) -> str:
         t["n_people"].format(n=amount(lives["people"]))
         + (t["of_them_unknown"].format(n=lives["unknown"]) if lives["unknown"] else ""),
         t["n_60plus"].format(n=amount(lives["people_60plus"])),
-        t["n_area"].format(n=f"{lives['area_km2']:.2f}"),
+        t["n_area"].format(n=amount(lives["area_km2"], 2)),
         t["code_of"].format(c=code),
     ]
     return "　".join(parts)
@@ -229,7 +229,7 @@ def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
 
 
 def _minutes(value: float, lang: str) -> str:
-    return "—" if np.isnan(value) else wording(lang)["unreachable"] if np.isinf(value) else f"{value:.1f}"
+    return "—" if np.isnan(value) else wording(lang)["unreachable"] if np.isinf(value) else amount(value, 1)
 
 
 def _promise_table(column: Column, story: Story, code: str, lang: str) -> None:

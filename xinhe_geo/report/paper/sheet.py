@@ -349,7 +349,7 @@ def _zone_table(column: Column, story: Story, form: Format) -> None:
     rows = [
         [
             str(r.name_),
-            "—" if np.isnan(r.area_km2) else f"{r.area_km2:.2f}",
+            "—" if np.isnan(r.area_km2) else amount(r.area_km2, 2),
             "—" if np.isnan(r.communities) else f"{r.communities:.0f}",
             shown(r.homes),
             shown(r.people),

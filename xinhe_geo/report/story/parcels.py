@@ -17,15 +17,18 @@ from ...renewal import (
     COUNT_LABELS,
     FLOW_LABELS,
     ORIGINS,
+    SPENT_FROM,
     STATUSES,
     Course,
     accounts,
+    at_most_in_words,
     capacity_by_year,
     first_short,
     money,
     parcel_figures,
     parcel_stages,
     promises,
+    spent,
     totals,
 )
 from ...renewal import parcels as parcels_of
@@ -121,6 +124,17 @@ class MoneyLine(NamedTuple):
     high: float
     unit: str
     origin: str
+    fund: str  # 资金渠道, or 待填
+
+
+class Paid(NamedTuple):
+    """What one fund pays or takes in, in one year: between which ends, and in words."""
+
+    fund: str
+    year: str  # 待填 where nobody has said
+    low: float
+    high: float
+    text: str
 
 
 class Total(NamedTuple):
@@ -132,6 +146,15 @@ class Total(NamedTuple):
     low: float
     high: float
     text: str
+    paid: tuple[Paid, ...]  # the same, by fund and year
+
+    @property
+    def by_fund(self) -> tuple[list[str], list[list[str]]]:
+        """The same as a table: the years, and for each fund its name and what it pays in each of them."""
+        years = sorted({own.year for own in self.paid}, key=lambda year: (not year.isdigit(), year))
+        texts = {(own.fund, own.year): own.text for own in self.paid}
+        funds = dict.fromkeys(own.fund for own in self.paid)
+        return years, [[fund, *(texts.get((fund, year), "") for year in years)] for fund in funds]
 
 
 class CapacityLine(NamedTuple):
@@ -165,6 +188,8 @@ class Option(NamedTuple):
     values: Mapping[str, float]
     texts: Mapping[str, str]
     note: str
+    #: Between which ends what is spent on it lies, in 万元; missing where an item is blank.
+    spent: tuple[float, float] = (math.nan, math.nan)
 
 
 #: What plans of a parcel are compared by, and whether more of it is better (1) or worse (-1).
@@ -177,6 +202,10 @@ CRITERIA = {
     "out": ("搬出（人）", -1),
     "back": ("还迁（人）", 1),
 }
+#: And what is spent on them: a range, and more of it is worse only where the ranges do not meet.
+SPENT, SPENT_LABEL = "spent", "投入（万元，各项支出，不减收入）"
+#: So many plans of a parcel stand on its page; the others are in the workbook.
+MOST_OPTIONS = 12
 
 
 @dataclass(frozen=True)
@@ -258,6 +287,7 @@ class Parcels:
     carried_out: District | None = None
     #: What plans come to, by name: a plan that moves several parcels is worked out once.
     _outcomes: dict[str, Change | str] = field(default_factory=dict, init=False, repr=False)
+    _told: dict[str, Parcel] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def when(self) -> int:
@@ -318,18 +348,24 @@ class Parcels:
         return money(self.shown)
 
     @cached_property
-    def _capacity(self) -> pd.DataFrame:
-        """Whether there is enough, year by year (`renewal.capacity_by_year`); empty without a plan."""
+    def _course(self) -> Course | None:
         plan = self.looked_at
-        if plan is None or "norms" not in self.district.rows:
-            return pd.DataFrame()
-        return capacity_by_year(Course(self.district, plan, self.with_conflicts))
+        return None if plan is None else Course(self.district, plan, self.with_conflicts)
+
+    def _capacity(self, parcel: str) -> tuple[CapacityLine, ...]:
+        """Return whether there is enough, year by year (`renewal.capacity_by_year`); nothing without a plan."""
+        if self._course is None or "norms" not in self.district.rows:
+            return ()
+        return _capacity_lines(capacity_by_year(self._course, parcels=[parcel]), parcel)
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        return parcels_of(self.shown)
 
     @cached_property
     def all(self) -> tuple[Parcel, ...]:
         """The parcels, in the order of the layer."""
-        told = parcels_of(self.shown)
-        return tuple(self._parcel(str(parcel), row) for parcel, row in told.iterrows())
+        return tuple(self.of(str(parcel)) for parcel in self._rows.index)
 
     @cached_property
     def elsewhere(self) -> tuple[PromiseLine, ...]:
@@ -343,7 +379,9 @@ class Parcels:
 
     def of(self, parcel: str) -> Parcel:
         """Return one of them by its id."""
-        return next(own for own in self.all if own.id == parcel)
+        if parcel not in self._told:
+            self._told[parcel] = self._parcel(parcel, self._rows.loc[parcel])
+        return self._told[parcel]
 
     def _parcel(self, parcel: str, row: pd.Series) -> Parcel:
         years, accounts = _accounts_of(self.books, parcel)
@@ -360,7 +398,7 @@ class Parcels:
             years=years,
             accounts=accounts,
             bars=_bars(self.books, parcel),
-            capacity=_capacity_lines(self._capacity, parcel),
+            capacity=self._capacity(parcel),
             money=_totals(self.district, self._money, parcel),
         )
 
@@ -422,7 +460,11 @@ class Parcels:
             "back": float(gone["returned"].sum(skipna=False)),
         }
         texts = {key: amount(value, unknown=say("数据不足")) for key, value in values.items()}
-        return Option(plan.name, state_name(after), after, values, texts, plan.note)
+        cost = spent(after, plan, parcel)
+        texts[SPENT] = say("待填")
+        if not math.isnan(cost.low):
+            texts[SPENT] = say("{0}（{1}）", _ends(cost.low, cost.high), say(SPENT_FROM[cost.origin]))
+        return Option(plan.name, state_name(after), after, values, texts, plan.note, (cost.low, cost.high))
 
     def _outcome(self, plan: Scenario) -> Change | str:
         """Return what a plan changes against the same year without it; what keeps it from being worked out, in words."""
@@ -437,21 +479,61 @@ def beaten_by(options: Sequence[Option]) -> dict[str, str]:
     """
     Return which options are worse in everything, and by which other: no better in any criterion, and worse in one.
 
-    An option of which a number is unknown that is known of the other beats nobody, and is beaten by nobody.
+    An option of which a number is unknown that is known of the other beats nobody, and is beaten by nobody. What is spent is a range: it
+    is more, and so worse, only where all of it lies above all of the other's; where the ranges meet, both cost the same.
     """
     found: dict[str, str] = {}
-    for own in options:
-        for other in options:
-            pairs = [
-                (sign * own.values[key], sign * other.values[key])
-                for key, (_, sign) in CRITERIA.items()
-                if not (math.isnan(own.values[key]) and math.isnan(other.values[key]))
-            ]
-            if own.state is None or other.state is None or not all(a <= b for a, b in pairs):
-                continue
-            if any(a < b for a, b in pairs):
-                found.setdefault(own.name, other.label)
+    able = [own for own in options if own.state is not None]
+    for own in able:
+        for other in able:
+            if own.name not in found and _is_better(other, own):
+                found[own.name] = other.label
     return found
+
+
+def _is_better(other: Option, own: Option) -> bool:
+    """Return whether a plan is better than another in something, and worse in nothing."""
+    pairs = [
+        (sign * own.values[key], sign * other.values[key])
+        for key, (_, sign) in CRITERIA.items()
+        if not (math.isnan(own.values[key]) and math.isnan(other.values[key]))
+    ]
+    (least, most), (other_least, other_most) = own.spent, other.spent
+    if math.isnan(least) != math.isnan(other_least) or other_least > most:
+        return False
+    return all(a <= b for a, b in pairs) and (any(a < b for a, b in pairs) or least > other_most)
+
+
+def verdicts_on(options: Sequence[Option]) -> dict[str, str]:
+    """Say, by name, of each option what is known against it: another that is better, or why it was not worked out; "" where nothing."""
+    beaten = beaten_by(options)
+    told = {}
+    for own in options:
+        said = own.note if own.state is None else ""
+        if own.name in beaten:
+            equal = (
+                "另有更优方案：{0}（投入待填，没有比）" if math.isnan(own.spent[0]) else "同等投入下另有更优方案：{0}"
+            )
+            said = say(equal, beaten[own.name])
+        told[own.name] = said
+    return told
+
+
+def options_grid(
+    options: Sequence[Option], chosen: Sequence[Option] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Return plans beside each other in words: what the columns are called, and a row for each plan (of those that are chosen)."""
+    told, columns = verdicts_on(options), [*CRITERIA, SPENT]
+    names = [say("方案"), *(say(label) for label, _ in CRITERIA.values()), say(SPENT_LABEL), say("结论")]
+    shown = options if chosen is None else chosen
+    return names, [[own.label, *(own.texts.get(key, "—") for key in columns), told[own.name]] for own in shown]
+
+
+def first_options(options: Sequence[Option], most: int = MOST_OPTIONS) -> list[Option]:
+    """Return the options that are shown where there is no room for all: first those that none is better than, in their order."""
+    told = verdicts_on(options)
+    chosen = {own.name for own in sorted(options, key=lambda own: bool(told[own.name]))[:most]}
+    return [own for own in options if own.name in chosen]
 
 
 def concluded(options: Sequence[Option]) -> str:
@@ -464,11 +546,13 @@ def concluded(options: Sequence[Option]) -> str:
     same = {tuple(own.texts.items()) for own in able}
     if len(same) == 1:
         return say("现有数据不足以区分，不作为取舍依据")
+    blank = sum(math.isnan(own.spent[0]) for own in able)
+    silent = say("。投入待填的有 {0} 个方案，比不了投入", blank) if blank else ""
     if len(left) == 1:
-        return say("按表中各项，{0}不差于其余方案的任何一项，且各有更优之处", left[0])
+        return say("按表中各项，{0}不差于其余方案的任何一项，且各有更优之处", left[0]) + silent
     if beaten:
-        return say("按表中各项，可取舍的是{0}；其余方案都有不差于它、且有一项更优的", say("、").join(left))
-    return say("{0}个方案各有长短，没有一个在各项上都不差：取舍看更看重哪一项", len(able))
+        return say("按表中各项，可取舍的是{0}；其余方案都有不差于它、且有一项更优的", say("、").join(left)) + silent
+    return say("{0}个方案各有长短，没有一个在各项上都不差：取舍看更看重哪一项", len(able)) + silent
 
 
 def _touches(district: District, plan: Scenario, parcel: str) -> bool:
@@ -545,7 +629,9 @@ def _totals(district: District, table: pd.DataFrame, parcel: str) -> tuple[Total
     for (budget, topic), total in sums.iterrows():
         rows = own[(own.index.get_level_values("budget") == budget) & (own["topic"] == topic).to_numpy()]
         lines = tuple(_money_line(district, str(item), int(year), row) for (_, _, item, year), row in rows.iterrows())
-        found.append(Total(str(budget), str(topic), lines, float(total["low"]), float(total["high"]), _sum_told(total)))
+        ends, paid = (float(total["low"]), float(total["high"])), totals(rows, by=("fund", "year"))
+        told = tuple(_paid(str(fund), int(year), row) for (fund, year), row in paid.iterrows())
+        found.append(Total(str(budget), str(topic), lines, *ends, _sum_told(total), told))
     return tuple(sorted(found, key=lambda own: (list(BUDGETS).index(own.budget), MONEY.index(own.topic))))
 
 
@@ -556,13 +642,19 @@ def _money_line(district: District, item: str, year: int, row: pd.Series) -> Mon
     who = cell(about, "who") if row["origin"] == "blank" else row["source"] if row["origin"] == "reference" else ""
     origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
     ends = float(row["low"]), float(row["high"])
-    return MoneyLine(cell(about, "label"), str(year) if year else "", text, *ends, str(row["unit"]), origin)
+    fund = str(row["fund"]) or say("待填")
+    return MoneyLine(cell(about, "label"), str(year) if year else "", text, *ends, str(row["unit"]), origin, fund)
 
 
-def _sum_told(total: pd.Series) -> str:
+def _paid(fund: str, year: int, total: pd.Series) -> Paid:
+    ends = float(total["low"]), float(total["high"])
+    return Paid(fund or say("待填"), str(year) if year else say("待填"), *ends, _sum_told(total, unit=""))
+
+
+def _sum_told(total: pd.Series, unit: str = "万元") -> str:
     if not total["items"]:
         return say("待填")
-    text = f"{_ends(total['low'], total['high'])} {word('万元')}"
+    text = f"{_ends(total['low'], total['high'])} {word(unit)}".strip()
     text += say("，其中 {0} 项为参考值（未核）", int(total["reference"])) if total["reference"] else ""
     return text + (say("（另有 {0} 项待填，未计入）", int(total["blank"])) if total["blank"] else "")
 
@@ -582,7 +674,10 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
         short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
         unit = word(str(rows["unit"].iloc[0]))
         lacks = shortage_in_words(float(by_year.loc[short, "short"]), str(rows["unit"].iloc[0])) if short else ""
-        told = say("{0} 年起，{1}", short, lacks) if short else ""
+        told = ""
+        if short:
+            told = say("{0} 年起，{1}", short, lacks)
+            told += at_most_in_words(str(rows["bound"].iloc[0]), int(by_year.loc[short, "silent"]))
         found.append(CapacityLine(str(rows["label"].iloc[0]), unit, values, texts, told))
     return tuple(found)
 

@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 
 from ...access import SHARE_TOLERANCE
-from ...core import amount, per_cent, say
+from ...core import amount, per_cent, say, whole
 
 #: What figures are about that count goals.
 GOALS = "goals"
@@ -49,7 +49,7 @@ class Figure(NamedTuple):
     @property
     def plotted(self) -> float:
         """The number as a chart that can be edited holds it: no longer than it is meant."""
-        return round(self.value, 6) if self.unit == "share" else round(self.value)
+        return round(self.value, 6) if self.unit == "share" else whole(self.value)
 
     @property
     def amount(self) -> str:

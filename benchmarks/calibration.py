@@ -1,0 +1,278 @@
+"""
+How well the ranges of `robustness` hold, and whether the list to check is worth following: on extracts of real towns.
+
+An extract is what somebody has listed. The truth of a trial is that list without the places that are not there (each is with `THERE`)
+and, of what is observed, every place lies off by `RMS_M`; these are the models that are declared to the district as its doubts, read from a
+source. The range is worked out from what is observed alone and held against the share of the truth. Windows (quarters of a town)
+are the clusters: rules and trials of one window share streets and homes. Then places are checked one fact after the other, by the
+list, at random, and nearest first from the middle of the homes, and the error that is left is measured.
+
+Not tried: gates and people, of which these extracts know nothing, and streets.
+
+    python benchmarks/calibration.py FOLDER [--trials 6] [--write]      where the extracts are; `--write`: into docs/correctness.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+import xinhe_geo as xh
+from xinhe_geo.access import facts_in_doubt, worth_checking
+from xinhe_geo.core import LAYERS
+from xinhe_geo.io.osm_import import import_osm
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "correctness.md"
+BEGIN, END = "<!-- calibration -->\n", "<!-- /calibration -->\n"
+#: Each listed place is there with this probability, and lies off by this root mean square, metres.
+THERE, RMS_M = 0.85, 30.0
+#: The towns, and the kinds that are asked for there with their minutes: at these neither nobody nor everybody is served.
+TOWNS: Mapping[str, Mapping[str, float]] = {
+    "helsinki": {"salon": 2, "supermarket": 4, "pharmacy": 4, "convenience": 3, "library": 4},
+    "legazpi": {"clinic_station": 12, "primary_school": 8, "pharmacy": 12, "convenience": 10, "supermarket": 15},
+}
+#: After so many checks the error is measured.
+CHECKS = (10, 20, 50)
+#: Homes of a window, at most: a town of street blocks has more than the question needs.
+MOST_HOMES = 120
+
+
+class Trial(NamedTuple):
+    """What came of one rule in one trial."""
+
+    town: str
+    window: int
+    trial: int
+    kind: str
+    truth: float
+    value: float
+    low: float
+    high: float
+    low_80: float
+    high_80: float
+
+
+class Check(NamedTuple):
+    """The error that is left in one trial, over its rules, after so many checks in some order."""
+
+    window: str
+    trial: int
+    order: str
+    checks: int
+    error: float
+
+
+def town(places: Path, name: str, room: Path) -> xh.District:
+    """Return a town whose map is taken for a complete list."""
+    folder = room / name
+    import_osm(places / f"{name}.osm.pbf", folder)
+    manifest = folder / "district.toml"
+    text = re.sub(r"(?ms)^mapped_kinds\s*=\s*\[.*?\]\n", "", manifest.read_text("utf-8"))
+    kinds = ", ".join(f'"{kind}"' for kind in TOWNS[name])
+    text = re.sub(r"(?ms)^surveyed_kinds\s*=\s*\[.*?\]", f"surveyed_kinds = [{kinds}]", text)
+    manifest.write_text(text, "utf-8")
+    return xh.District.load(folder)
+
+
+def windows(district: xh.District, name: str, rng: np.random.Generator) -> Iterator[xh.District]:
+    """Yield the four quarters of a town by its homes, with the places of the kinds that are asked for."""
+    homes, listed = district.rows["homes"], district.rows["facilities"]
+    own = listed[listed["kind"].isin(TOWNS[name])].assign(state="open", checked_by=None)
+    at = shapely.get_coordinates(shapely.point_on_surface(homes.geometry.array))
+    east, north = (at > np.median(at, axis=0)).T
+    for quarter in range(4):
+        some = homes[(east == bool(quarter % 2)) & (north == bool(quarter // 2))]
+        some = some.iloc[np.sort(rng.permutation(len(some))[:MOST_HOMES])]
+        yield district.with_rows({**district.rows, "homes": some, "facilities": own, "doubts": doubts()})
+
+
+def doubts() -> pd.DataFrame:
+    """Return the table of doubts that declares how the lists are wrong."""
+    columns = [column.name for column in LAYERS["doubts"].columns if column.name != "doubt"]
+    said = {"layer": "facilities", "basis": "osm", "confidence": "read", "source": "benchmarks/calibration.py"}
+    rows = {
+        "there": {**said, "what": "existence", "probability": THERE},
+        "place": {**said, "what": "position", "metres": RMS_M},
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
+    numbers = ["metres", "spread", "probability", "share"]
+    return table.astype({c: "float64" if c in numbers else "str" for c in columns}).rename_axis("doubt")
+
+
+def with_places(district: xh.District, places: gpd.GeoDataFrame) -> xh.District:
+    """Return a district with other facilities."""
+    return district.with_rows({**district.rows, "facilities": places})
+
+
+def shares(district: xh.District, rules: Sequence[xh.Rule]) -> np.ndarray:
+    """Return the share of the land that each rule serves."""
+    cover = xh.coverage(district, rules=list(rules))
+    return np.array([float(xh.summary(cover).loc[rule.name, "area_m2_share"]) for rule in rules])
+
+
+def moved(places: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDataFrame:
+    """Return places that lie off, each by itself."""
+    east, north = rng.normal(0.0, RMS_M / np.sqrt(2.0), (2, len(places)))
+    shapes = [shapely.affinity.translate(s, e, n) for s, e, n in zip(places.geometry, east, north, strict=True)]
+    return places.set_geometry(gpd.GeoSeries(shapes, index=places.index, crs=places.crs))
+
+
+def nearest_first(district: xh.District, facts: pd.DataFrame) -> list[str]:
+    """Return facts as somebody would who starts in the middle of the homes and always goes to the nearest place."""
+    points = shapely.point_on_surface(district.rows["facilities"].geometry.loc[facts["id"]].array)
+    at = shapely.get_coordinates(points)
+    here = shapely.get_coordinates(shapely.point_on_surface(district.rows["homes"].geometry.array)).mean(axis=0)
+    left, order = list(range(len(facts))), list[int]()
+    while left:
+        nearest = min(left, key=lambda i: (float(np.hypot(*(at[i] - here))), i))
+        left.remove(nearest)
+        order.append(nearest)
+        here = at[nearest]
+    return facts.index[order].tolist()
+
+
+def checked(
+    observed: gpd.GeoDataFrame, true: gpd.GeoDataFrame, facts: pd.DataFrame, known: Sequence[str]
+) -> gpd.GeoDataFrame:
+    """Return what is recorded once some facts have been looked at."""
+    seen = facts.loc[list(known)]
+    right = seen.loc[(seen["what"] == "position").to_numpy(), "id"]
+    right = right[right.isin(true.index).to_numpy()]
+    gone = seen.loc[(seen["what"] == "existence").to_numpy(), "id"]
+    shapes = observed.geometry.copy()
+    shapes.loc[right] = true.geometry.loc[right]
+    return observed.set_geometry(shapes).drop(index=[key for key in gone if key not in true.index])
+
+
+def tried(district: xh.District, where: tuple[str, int, int]) -> tuple[list[Trial], list[Check]]:
+    """Corrupt a list, work out the ranges, hold them against the truth; then check it fact by fact in three orders."""
+    name, window, trial = where
+    rng = np.random.default_rng([sum(name.encode()), window, trial])
+    base = district.rule("plan_clinic_15")
+    rules = [
+        replace(base, name=f"calibration_{kind}", kinds=(kind,), minutes=float(minutes), denominator="area_m2")
+        for kind, minutes in TOWNS[name].items()
+    ]
+    listed = district.rows["facilities"]
+    true, observed = listed[rng.random(len(listed)) < THERE], moved(listed, rng)
+    seen, truth = with_places(district, observed), shares(with_places(district, true), rules)
+    table = xh.robustness(seen, rules, seed=trial).droplevel("group")
+    ends = ["value", "low", "high", "low_80", "high_80"]
+    found = [
+        Trial(name, window, trial, rule.kinds[0], t, *map(float, table.loc[rule.name, ends]))
+        for rule, t in zip(rules, truth, strict=True)
+        if np.isfinite(table.loc[rule.name, "value"])
+    ]
+    facts = facts_in_doubt(seen)
+    listed_first = worth_checking(seen, rules, most=max(CHECKS), seed=trial).index.tolist()
+    rest = [fact for fact in rng.permutation(facts.index).tolist() if fact not in set(listed_first)]
+    orders = {
+        "the list": [*listed_first, *rest],
+        "at random": rng.permutation(facts.index).tolist(),
+        "nearest first": nearest_first(seen, facts),
+    }
+    errors = [Check(f"{name} {window}", trial, "", 0, float(np.abs(shares(seen, rules) - truth).mean()))]
+    for order, path in orders.items():
+        for count in CHECKS:
+            state = with_places(district, checked(observed, true, facts, path[:count]))
+            errors.append(
+                Check(f"{name} {window}", trial, order, count, float(np.abs(shares(state, rules) - truth).mean()))
+            )
+    return found, errors
+
+
+def score(low: pd.Series, high: pd.Series, truth: pd.Series, level: float) -> pd.Series:
+    """Return the interval score: the width, and for what lies outside its distance times 2 / (1 - level)."""
+    outside = (low - truth).clip(lower=0.0) + (truth - high).clip(lower=0.0)
+    return high - low + 2.0 / (1.0 - level) * outside
+
+
+def clustered(values: pd.Series, cluster: pd.Series) -> tuple[float, float]:
+    """Return a mean and its standard error, windows as clusters."""
+    mean, own = float(values.mean()), values.groupby(cluster.to_numpy())
+    apart = (own.sum() - mean * own.count()).to_numpy()
+    count = len(apart)
+    return mean, float(np.sqrt((apart**2).sum() * count / max(count - 1, 1)) / len(values))
+
+
+def lines(trials: pd.DataFrame, checks: pd.DataFrame) -> Iterator[str]:
+    """Yield the tables of the page."""
+    cluster = trials["town"] + trials["window"].astype(str)
+    yield "| range | trials | truth inside | nominal | mean width | interval score | of the recorded share alone |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
+    off = (trials["value"] - trials["truth"]).abs()
+    for level, low, high in ((0.95, "low", "high"), (0.8, "low_80", "high_80")):
+        inside = ((trials[low] - 1e-9 <= trials["truth"]) & (trials["truth"] <= trials[high] + 1e-9)).astype(float)
+        mean, error = clustered(inside, cluster)
+        width = (trials[high] - trials[low]).mean()
+        alone = (2.0 / (1.0 - level) * off).mean()
+        own = score(trials[low], trials[high], trials["truth"], level).mean()
+        yield f"| {level:.0%} | {len(trials)} | {mean:.1%} ± {2 * error:.1%} | {level:.0%} | {100 * width:.1f} points | {own:.3f} | {alone:.3f} |"
+    yield ""
+    yield "| kind | places | trials | inside 95 % | inside 80 % | mean width of 95 % | mean error of the recorded share |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
+    for (name, kind), own in trials.groupby(["town", "kind"]):
+        parts = [
+            ((own[low] - 1e-9 <= own["truth"]) & (own["truth"] <= own[high] + 1e-9)).mean()
+            for low, high in (("low", "high"), ("low_80", "high_80"))
+        ]
+        error = (own["value"] - own["truth"]).abs().mean()
+        width = (own["high"] - own["low"]).mean()
+        known = f"| {name}: {kind} | {own['places'].iloc[0]} | {len(own)} | {parts[0]:.0%} | {parts[1]:.0%}"
+        yield f"{known} | {100 * width:.1f} points | {100 * error:.1f} points |"
+    yield ""
+    start = checks.loc[checks["checks"] == 0, "error"].mean()
+    yield f"| order | {' | '.join(f'after {count} checks' for count in CHECKS)} |"
+    yield f"|---|{'--:|' * len(CHECKS)}"
+    for order in ("the list", "nearest first", "at random"):
+        own = checks[checks["order"] == order]
+        cells = []
+        for count in CHECKS:
+            some = own[own["checks"] == count]
+            mean, error = clustered(some["error"], some["window"])
+            cells.append(f"{100 * mean:.2f} ± {200 * error:.2f}")
+        yield f"| {order} | {' | '.join(cells)} |"
+    yield ""
+    yield f"Mean error of a share, points; before any check {100 * start:.2f}."
+
+
+def main() -> None:
+    """Run the trials and print the tables, or write them into the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
+    parser.add_argument("places", type=Path)
+    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    trials, checks, begun = list[dict[str, object]](), list[Check](), time.process_time()
+    with tempfile.TemporaryDirectory() as room:
+        for name in TOWNS:
+            district = town(asked.places, name, Path(room))
+            counts = district.rows["facilities"]["kind"].value_counts()
+            for window, own in enumerate(windows(district, name, np.random.default_rng(1))):
+                for trial in range(asked.trials):
+                    found, errors = tried(own, (name, window, trial))
+                    trials += [{**row._asdict(), "places": int(counts[row.kind])} for row in found]
+                    checks += errors
+                print(f"{name} {window}: {time.process_time() - begun:.0f} s", flush=True)
+    made = "\n".join(lines(pd.DataFrame(trials), pd.DataFrame(checks))) + "\n"
+    print(made)
+    if asked.write:
+        text = PAGE.read_text("utf-8")
+        head, rest = text.split(BEGIN)
+        PAGE.write_text(head + BEGIN + made + END + rest.split(END)[1], "utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
