@@ -94,6 +94,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     },
     "10": {"extract": [None], "kind": ["park"], "profile": ["elderly"]},
     "11": {"folder": [str(ROOT / "data")], "parcel": ["wuchedi", None], "plan": [None], "end_of": [2027]},
+    "13": {"folder": [TOY], "preset": ["elderly"], "most": [3], "minutes": [60]},
     "14": {"folder": [TOY], "rules": ["elderly"], "by": ["community"], "kind": ["canteen"], "profile": ["frail"]},
     "15": {
         "folder": [TOY],
@@ -187,6 +188,12 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "parcel": ("示例地块", "示例地块甲"),
         "plan": ("wuchedi", "wuchedi-renewal"),
         "end_of": (26, "2000"),
+    },
+    "13": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "preset": ("full", "plan、td1063、elderly"),
+        "most": (0, "至少列 1 件"),
+        "minutes": (0, "大于 0"),
     },
     "14": {
         "folder": ("no-such-folder", "no-such-folder"),

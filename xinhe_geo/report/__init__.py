@@ -28,7 +28,7 @@ from .states import Asked, Sides, State, sides_of, state_of
 from .story.change import Change, by_residents, people_line, with_net
 from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_name, concluded, options_grid, topic_name
 from .story.promises import Promises
-from .story.records import Goal
+from .story.records import Firmness, Goal
 from .story.story import Story
 from .tables import csv_text, marked_rows
 
@@ -42,6 +42,7 @@ __all__ = [
     "Asked",
     "Change",
     "Comparison",
+    "Firmness",
     "Goal",
     "Option",
     "Parcel",

@@ -81,6 +81,11 @@ def check_list(
     most, visits, seed
         As in `worth_checking`.
 
+    Returns
+    -------
+    table
+        Index fact.
+
     Raises
     ------
     UnknownNameError
@@ -105,7 +110,8 @@ def check_list(
             "从上一站走（分钟）": table["walk_min"].round(1).to_numpy(),
             "影响最大的一项": table["rule"].map(labels).to_numpy(),
             "核到这里还剩的不确定": [per_cent(left, 0) for left in table["left"]],
-        }
+        },
+        index=table.index,
     )
 
 

@@ -53,10 +53,11 @@ def goal_of(analysis: Analysis, name: str) -> Goal:
         speed=f"{walker.speed_m_s:g}",
         timed=rule.method == "walk_min",
     )
-    if analysis.firm is None:
+    if analysis.firm is None or not led.known:
         return goal
-    firm = firm_of(goal, analysis.firm.loc[name], n)
-    return goal._replace(firm=firm.text, checked=firm.checked)
+    row = analysis.firm.loc[name]
+    firm = firm_of(goal, row, n)
+    return goal._replace(firm=firm.text if row["facts"] else "", checked=firm.checked)
 
 
 def firmness_of(analysis: Analysis, ranges: pd.DataFrame) -> tuple[Firmness, ...]:
