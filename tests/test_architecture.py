@@ -64,6 +64,7 @@ ONLY_IMPORTER = {
         "io.answer_book",
         "io.template",
         "ledger.rulebook",
+        "report.leader_book",
         "report.ledger_workbook",
         "report.pages.plans",
         "report.parcel_book",

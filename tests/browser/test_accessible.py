@@ -8,44 +8,13 @@ from typing import Any
 
 import pytest
 from ledger_toy import ALL, CIRCLE, measure, toy_with
+from seen import CHECK
 
 import xinhe_geo as xh
 from xinhe_geo.maps.meeting import meeting
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
 
-#: Returns what is wrong, as "rule: element".
-CHECK = """() => {
-  const out = [], say = (rule, e) => out.push(rule + ": " + e.outerHTML.slice(0, 120));
-  const shown = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== "hidden";
-  const all = (selector) => Array.from(document.querySelectorAll(selector)).filter(shown);
-  const named = (e) => (e.getAttribute("aria-label") || e.getAttribute("title") || e.textContent || e.value || e.placeholder || "").trim() ||
-    (e.labels && e.labels.length) || document.getElementById(e.getAttribute("aria-labelledby") || "-");
-  const acts = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]:not([tabindex='-1'])";
-  if (!document.documentElement.lang) out.push("html-has-lang");
-  if (!document.title.trim()) out.push("document-title");
-  for (const e of all("a[href], button, select, summary, input:not([type=hidden])")) if (!named(e)) say("name", e);
-  for (const e of all("a[href], button, summary")) if (e.querySelector(acts)) say("nested-interactive", e);
-  for (const e of all("svg[role=img], img, canvas[role=img]"))
-    if (!(e.getAttribute("alt") || e.getAttribute("aria-label") || e.querySelector(":scope > title"))) say("svg-img-alt", e);
-  const ids = new Set();
-  for (const e of document.querySelectorAll("[id]")) { if (ids.has(e.id)) say("duplicate-id", e); ids.add(e.id); }
-  let level = 0;
-  for (const e of all("h1, h2, h3, h4, h5, h6")) { const now = Number(e.tagName[1]); if (level && now > level + 1) say("heading-order", e); level = now; }
-  const lands = "header, nav, main, aside, footer, [role=search], [role=region], section[aria-label], [aria-live], [role=status]";
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const e = node.parentElement;
-    if (node.textContent.trim() && !e.closest("script, style, noscript, option") && shown(e) && !e.closest(lands)) say("region", e);
-  }
-  for (const e of all("*")) {
-    const style = getComputedStyle(e), moves = (o, a, b) => /auto|scroll/.test(o) && a > b + 1;
-    const more = moves(style.overflowY, e.scrollHeight, e.clientHeight) || moves(style.overflowX, e.scrollWidth, e.clientWidth);
-    if (more && e !== document.documentElement && e !== document.body &&
-      e.tabIndex < 0 && !e.querySelector(acts)) say("scrollable-region-focusable", e);
-  }
-  return out;
-}"""
 ROWS = [
     measure("canteen", "communities_with", kinds="canteen", **ALL),
     measure("circle", "coverage", **{**ALL, **CIRCLE}),

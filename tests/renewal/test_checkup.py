@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from typer.testing import CliRunner
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.schema import PROBLEM_STATES
-from xinhe_geo.renewal import INDICATOR_STATES, checkup
+from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, followed, on_record, outcomes, ranked, standing
+from xinhe_geo.report.closing import with_problems
+from xinhe_geo.report.pages.since import since_section
 from xinhe_geo.report.tables import cell_text
 
 REPO = Path(__file__).parents[2]
@@ -195,3 +198,133 @@ def test_what_nobody_could_work_out_has_no_number_of_problems_and_years_have_no_
         "2026",
         "2,026",
     ]
+
+
+#: The set of our own, and one that asks the same of the clinics again, and one for the elderly.
+MORE = OWN + "again,other,街区,诊所在外的小区（另一套）,个,homes_outside,plan_clinic_15,,,,,,,convention\n"
+
+
+def told(rows: list[tuple[str, str, float]], **more: object) -> pd.DataFrame:
+    """Problems as `problems` tells them: indicator, place, people."""
+    frame = pd.DataFrame(rows, columns=["indicator", "place", "people"])
+    frame.index = pd.Index([f"{i}@{p}" for i, p, _ in rows], name="problem")
+    blank = {
+        "definition": frame["indicator"],
+        "name": frame["indicator"],
+        "urgency": None,
+        "duty": None,
+        "suggest": None,
+    }
+    return frame.assign(**{**blank, "projects": "", "state": "open", "is_found": True, **more})
+
+
+def test_the_order_in_which_to_begin(toy: xh.District) -> None:
+    """What must be solved by a date, then what is for the elderly, then most people; what two sets ask alike is one."""
+    rows = pd.read_csv(pd.io.common.StringIO(MORE), dtype=str).assign(per=np.nan, elderly=None)
+    rows["elderly"] = pd.Series([True] * len(rows)).where(rows["indicator"] == "lifts", None)
+    now = toy.replace(checkup_indicators=rows)
+    found = told(
+        [
+            ("clinic", "E", 10.0),
+            ("again", "E", 10.0),
+            ("lifts", "D", 5.0),
+            ("gas", "D", np.nan),
+            ("old", "A", 90.0),
+            ("wash", "B", 80.0),
+            ("wash", "A", 100.0),
+        ]
+    )
+    found["urgency"] = ["", "", "", "urgent", "urgent", "", ""]
+    found.loc[["clinic@E", "again@E"], "definition"] = "alike"
+    groups = ranked(now, found)
+    assert list(groups.index) == ["old@T01", "gas@T02", "lifts@T02", "wash@T01", "wash@T02", "again@990001"]
+    assert groups.index[0].startswith("old") and groups.index[1].startswith("gas"), (
+        "nobody known comes last of its kind"
+    )
+    assert groups.index[2].startswith("lifts") and bool(groups["elderly"].iloc[2])
+    alike = groups[groups["indicators"] == "again;clinic"].iloc[0]
+    assert (alike["problems"], alike["people"]) == (1, 10.0)
+    numbers = [n for cell in groups["numbers"] for n in cell.split(";")]
+    assert sorted(numbers) == sorted(found.index), "every problem stands in one group"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nobody_is_counted_twice(toy: xh.District, seed: int) -> None:
+    """Against the homes marked one by one: of each the problem that concerns most; a community and the district concern all."""
+    rng = np.random.default_rng(seed)
+    homes = toy.homes["people"]
+    community = toy.groups["community"]
+    places = [*homes.index, *sorted(set(community.dropna())), "", "gone"]
+    rows = [(f"i{k}", str(rng.choice(places)), float(rng.integers(1, 11))) for k in range(int(rng.integers(1, 9)))]
+    most = dict.fromkeys([*homes.index, "gone"], 0.0)
+    for _, place, people in rows:
+        for home in homes.index:
+            if place in (community.get(home), "") and not np.isnan(homes[home]):
+                most[home] = max(most[home], float(homes[home]))
+        if place in most:
+            most[place] = max(most[place], people)
+    assert concerned(toy, told(rows)) == pytest.approx(sum(most.values()))
+
+
+@pytest.mark.slow
+def test_a_problem_found_again_stands_whatever_was_said_of_it(toy: xh.District) -> None:
+    """Also one whose data were corrected, whose definition changed, and one that a year without data lies between."""
+    first = xh.problems(toy)
+    for said in PROBLEM_STATES:
+        again = xh.problems(toy, first.assign(state=said))
+        assert set(first.index) <= set(standing(again).index), said
+    other = toy.rows["checkup_indicators"].copy()
+    other.loc["park", "per"] = 0.4
+    changed = xh.problems(toy.replace(checkup_indicators=other), first)
+    assert changed.loc["park@A", "state"] == "redefined" and "park@A" in standing(changed).index
+    rules = toy.rows["rules"].copy()
+    rules.loc["plan_clinic_15", ["minutes", "metres"]] *= 0.9
+    assert xh.problems(toy.replace(rules=rules), first).loc["clinic@E", "state"] == "redefined", (
+        "a rule of another limit"
+    )
+    blank = xh.problems(toy.replace(homes=toy.rows["homes"].assign(parking_places=None)), first)
+    assert blank.loc["park@A", "state"] == "not_measured" and "park@A" in standing(blank).index
+    assert xh.problems(toy, blank).loc["park@A", ["state", "is_new"]].tolist() == ["open", False]
+    solved = xh.problems(toy_with(parking={"A": 20, "B": 60, "D": 10}), first)
+    assert solved.loc["park@A", "state"] == "solved" and "park@A" not in standing(solved).index
+
+
+@pytest.mark.slow
+def test_the_loop_closes_from_one_report_to_the_next(tmp_path: Path) -> None:
+    """
+    Two years of the toy: a daycare is built for A, p2 was to help E and has not, and a carpark that nobody's project built.
+
+    On record stay the problems that projects cite; the next report says which of them a finished project has solved, and which one
+    that was to be finished has not.
+    """
+    now = toy_with(parking={"A": 10, "B": 60, "D": 10})
+    projects = pd.DataFrame(
+        {
+            "name": ["补泊位", "建诊所", "以后再做", "补泊位二"],
+            "problem": ["park@A", "clinic@E", "clinic@E", "park@D"],
+            "status": ["reserved", "under_way", "idea", "idea"],
+            "start": [pd.NA, 2022, pd.NA, pd.NA],
+            "duration": [1, 2, 1, 1],
+        },
+        index=pd.Index(["p1", "p2", "p3", "p4"], name="project"),
+    )
+    first = now.replace(projects=projects)
+    kept = json.loads(json.dumps(on_record(first)))
+    assert set(kept) == {"park@A", "clinic@E"}, "D has all its places"
+    assert kept["clinic@E"]["people"] == 10
+    later = toy_with(parking={"A": 20, "B": 60, "D": 10}).replace(
+        projects=projects.assign(status=["finished", "under_way", "idea", "idea"])
+    )
+    later = later.at(2023)
+    found = followed(later, kept)
+    ends = outcomes(later, found)
+    assert ends.loc["park@A"].tolist() == ["by_project", "p1"]
+    assert ends.loc["clinic@E"].tolist() == ["missed", "p2"], "p3 was never to be finished by now"
+    rows = with_problems(pd.DataFrame(columns=["part", "id", "label", "before", "after"]), later, {"problems": kept})
+    assert dict(zip(rows["id"], rows["after"], strict=True)) == {
+        "park@A": "已解决（重新测算），由项目解决：p1 补泊位（完工）",
+        "clinic@E": "未解决（10 人），项目应解决而未解决：p2 建诊所（实施）",
+    }
+    assert "问题" in since_section(rows) and "p2 建诊所" in since_section(rows)
+    unfinished = later.replace(projects=projects)
+    assert outcomes(unfinished, followed(unfinished, kept)).loc["park@A", "outcome"] == "otherwise"

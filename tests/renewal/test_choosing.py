@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -47,28 +49,49 @@ def plain(cost: float, years: range, *, pots: Set = frozenset({0}), **more) -> C
     return Candidate(tuple(years), 1, (Pay(0, cost, pots),), **more)
 
 
-#: OR-Library mknap1, the first of Petersen's seven: six projects, ten resources.
-PETERSEN = (
-    (100, 600, 1200, 2400, 500, 2000),
-    """8 12 13 64 22 41/8 12 13 75 22 41/3 6 4 18 6 4/5 10 8 32 6 12/5 13 8 42 6 20/5 13 8 48 6 20/0 0 0 0 8 0/3 0 4 0 8 0
-    /3 2 4 0 8 4/3 2 4 8 8 4""",
-    (80, 96, 20, 36, 44, 48, 10, 18, 22, 24),
-)
+#: J. E. Beasley's OR-Library, mknap1: the seven choices of R&D projects of Petersen (1967), each with the optimum it was published with.
+MKNAP1 = Path(__file__).with_name("mknap1.txt")
 
 
-def test_a_published_knapsack_of_ten_resources() -> None:
-    values, rows, money = PETERSEN
-    costs = np.array([[float(v) for v in row.split()] for row in rows.split("/")])
-    pays = [tuple(Pay(0, float(costs[r, j]), frozenset({r})) for r in range(10)) for j in range(6)]
+class Knapsack(NamedTuple):
+    """Values of projects, what each takes of each resource, how much there is, and the published optimum."""
+
+    values: np.ndarray
+    takes: np.ndarray
+    there: np.ndarray
+    optimum: float
+
+
+def published() -> list[Knapsack]:
+    numbers = iter(MKNAP1.read_text().split())
+
+    def some(count: int) -> np.ndarray:
+        return np.array([float(next(numbers)) for _ in range(count)])
+
+    found = []
+    for _ in range(int(next(numbers))):
+        n, m, optimum = int(next(numbers)), int(next(numbers)), float(next(numbers))
+        found.append(Knapsack(some(n), some(n * m).reshape(m, n), some(m), optimum))
+    assert next(numbers, None) is None
+    return found
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_published_knapsacks_of_several_resources(number: int) -> None:
+    own = published()[number - 1]
+    resources, projects = own.takes.shape
+    pays = [tuple(Pay(0, float(own.takes[r, j]), frozenset({r})) for r in range(resources)) for j in range(projects)]
     task = Task(
         (1,),
-        [Candidate((1,), 1, own) for own in pays],
-        [Pot(1, float(m), False) for m in money],
-        [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(values)],
+        [Candidate((1,), 1, each) for each in pays],
+        [Pot(1, float(there), False) for there in own.there],
+        [Extra(frozenset({j}), PEOPLE, float(value)) for j, value in enumerate(own.values)],
     )
     found = Choosing(task, nobody(), Watch(None)).best(FREE)
-    assert found.levels[-1].value == found.levels[-1].bound == 3800 and found.proven
-    assert [j + 1 for j, s in enumerate(found.starts) if s is not None] == [2, 3, 6]
+    assert found.levels[-1].value == pytest.approx(own.optimum) == found.levels[-1].bound and found.proven
+    chosen = np.array([start is not None for start in found.starts])
+    assert own.values @ chosen == pytest.approx(own.optimum)
+    assert (own.takes @ chosen <= own.there + 1e-9).all()
 
 
 def test_the_toy_programme_that_greed_gets_wrong() -> None:
@@ -238,6 +261,43 @@ def test_identities_of_money() -> None:
         assert best(*money) <= best(money[0] + 1, money[1]) + 1e-9
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_however_many_projects_overrun(seed: int) -> None:
+    """Against all programmes, each held against all overruns of so many projects a year; none and all are the two ends of the costs."""
+    rng = np.random.default_rng(seed)
+    size, years = 5, (1, 2)
+    low, more = rng.integers(1, 6, size), rng.integers(0, 5, size)
+    value = rng.integers(1, 20, size)
+    money = [float(rng.integers(4, 12)) for _ in years]
+
+    def chosen(overruns: int, add: float) -> float:
+        candidates = [
+            Candidate(years, 1, (Pay(0, float(a + add * m), frozenset({0, 1}), float(m * (add == 0))),))
+            for a, m in zip(low, more, strict=True)
+        ]
+        pots = [Pot(y, m, False) for y, m in zip(years, money, strict=True)]
+        extras = [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(value)]
+        found = Choosing(Task(years, candidates, pots, extras, overruns), nobody(), Watch(None)).best(FREE)
+        assert found.proven
+        return found.levels[-1].value
+
+    for overruns in range(size + 1):
+        best = 0.0
+        for plan in itertools.product((0, 1, 2), repeat=size):
+            begun = [[j for j in range(size) if plan[j] == year] for year in years]
+            dearest = [
+                max(
+                    sum(low[own]) + sum(more[list(some)])
+                    for some in itertools.combinations(own, min(overruns, len(own)))
+                )
+                for own in begun
+            ]
+            if all(a <= b for a, b in zip(dearest, money, strict=True)):
+                best = max(best, sum(float(value[j]) * (3 - plan[j]) for j in range(size) if plan[j]))
+        assert chosen(overruns, 0) == pytest.approx(best)
+    assert chosen(size, 0) == pytest.approx(chosen(0, 1)), "all may overrun: the upper ends"
+
+
 class Interrupted(Watch):
     """Somebody presses Ctrl-C while the solver works for the second time."""
 
@@ -254,3 +314,30 @@ def test_ctrl_c_keeps_what_there_is_and_says_that_nothing_is_proven() -> None:
     found = Choosing(task, oracle, Interrupted(None)).best(FREE)
     assert found.starts == (None,) and not found.proven
     assert found.levels[-1].value == 0 and found.levels[-1].bound == np.inf
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_near_ties_are_the_next_best_sets(seed: int) -> None:
+    """Against all sets of projects: those that leave out something useful of every one before, best first."""
+    rng = np.random.default_rng(seed)
+    size = 6
+    cost, value = rng.integers(1, 6, size), rng.integers(5, 9, size).astype(float)
+    money = float(cost.sum()) / 2
+    extras = [Extra(frozenset({j}), PEOPLE, v) for j, v in enumerate(value)]
+    choosing = Choosing(
+        Task((1,), [plain(float(c), range(1, 2)) for c in cost], [Pot(1, money, False)], extras), nobody(), Watch(None)
+    )
+    best = choosing.best(FREE)
+    sets = [frozenset(j for j in range(size) if k >> j & 1) for k in range(1 << size)]
+    payable = [s for s in sets if sum(cost[j] for j in s) <= money]
+    before = [frozenset(j for j, s in enumerate(best.starts) if s is not None)]
+    found = choosing.near(best, before[0], FREE, 0.25, 3)
+    for other in found:
+        left = [s for s in payable if not any(b <= s for b in before)]
+        assert other.levels[-1].value == pytest.approx(max(sum(value[j] for j in s) for s in left))
+        assert other.levels[-1].value >= 0.75 * best.levels[-1].value - 1e-9
+        before.append(frozenset(j for j, s in enumerate(other.starts) if s is not None))
+    if len(found) < 3:
+        left = [s for s in payable if not any(b <= s for b in before)]
+        assert max((sum(value[j] for j in s) for s in left), default=0.0) < 0.75 * best.levels[-1].value
+    assert choosing.best(FREE).starts == best.starts, "nothing stays barred"

@@ -16,6 +16,7 @@ import tomli_w
 import xinhe_geo as xh
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import REASONS, Programming, programmed
+from xinhe_geo.renewal.programme import _prepared
 
 REPO = Path(__file__).parents[2]
 TOY = REPO / "tests" / "toy"
@@ -237,3 +238,22 @@ def test_order_of_rows_and_weights(folder: Path) -> None:
     people = xh.programme(toy, weights={"people": 1.0}, programming=asked())
     both = xh.programme(toy, weights={"people": 1.0, "elderly": 0.0}, programming=asked())
     assert people["objective"].iloc[0] == both["objective"].iloc[0] >= first["objective"].iloc[0]
+
+
+@pytest.mark.slow
+def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Path) -> None:
+    """Every set of the toy's projects: put together from what each place reaches, and walked in the district with all of them."""
+    toy = xh.District.load(folder)
+    work = _prepared(toy, None, None, None, asked(), None)
+    walks = work.walks
+    size = len(work.projects)
+    closing = {j for j, project in enumerate(work.projects) if project.roles() & {"less", "moved"}}
+    for number in range(1 << size):
+        done = frozenset(j for j in range(size) if number >> j & 1)
+        opened, closed = done - closing, done & closing
+        for epoch in {walks.epoch(year) for year in work.years}:
+            walks.reach(epoch, opened - walks._alone, sorted(walks._alone))
+            put = walks._together(epoch, opened, closed)
+            assert (put == walks._walk(epoch, opened, closed)).all()
+            if opened & walks._alone and not closed:
+                assert (epoch, opened - walks._alone, closed) in walks._places

@@ -94,8 +94,11 @@ def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: p
     word = docx.Document(str(tmp_path / "brief.docx"))
     assert any(REFERENCE in p.text for p in word.paragraphs)
     slides(district, tmp_path / "brief.pptx")
-    titles = [s.shapes.title.text for s in pptx.Presentation(str(tmp_path / "brief.pptx")).slides if s.shapes.title]
-    assert REFERENCE in titles
+    notes = [s.notes_slide.notes_text_frame.text for s in pptx.Presentation(str(tmp_path / "brief.pptx")).slides]
+    (said,) = [
+        text.split("\n") for text in notes if REFERENCE in text
+    ]  # what is counted beside the plan is told under that heading
+    assert said.index(REFERENCE) < max(i for i, line in enumerate(said) if line.startswith("幼儿园"))
     capsys.readouterr()
     assert main(["rules", "run", "plan", str(planned)]) == 0
     said = capsys.readouterr().out

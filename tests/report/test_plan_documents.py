@@ -22,6 +22,7 @@ from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import DataError, ScenarioError, UnknownNameError
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.district.labels import place_title
+from xinhe_geo.io import drawing_of
 from xinhe_geo.report.analysis import Analysis, Comparison
 from xinhe_geo.report.paper import sheet
 from xinhe_geo.report.states import Asked, sides_of
@@ -123,6 +124,24 @@ def test_before_and_after_are_what_coverage_says_of_both(district: xh.District) 
         s.rule: s.after.text for s in story.change.moved
     }.items()
     assert Story(Analysis.of(before)).change is None
+
+
+def test_a_drawing_of_a_plan_is_whole(district: xh.District, tmp_path: Path) -> None:
+    """Nothing for the audit to mend; areas are closed, each kind of point is a block of its own, layers have Chinese names."""
+    after, before = sides_of(district, Asked("close"))
+    drawing_of(after, tmp_path / "a.dxf", against=before, notes=["甲"])
+    drawing = ezdxf.readfile(tmp_path / "a.dxf")
+    audit = drawing.audit()
+    assert not audit.errors and not audit.fixes
+    kinds = {str(e.dxf.layer) for e in drawing.modelspace() if e.dxftype() == "INSERT"}
+    assert (
+        kinds == {str(e.dxf.name) for e in drawing.modelspace() if e.dxftype() == "INSERT"} and "方案撤除设施" in kinds
+    )
+    areas = [
+        e for e in drawing.modelspace() if e.dxf.layer in ("小区", "社区", "街道界") and e.dxftype() == "LWPOLYLINE"
+    ]
+    assert areas and all(area.closed for area in areas)
+    assert all(re.search("[一-龟]", str(e.dxf.layer)) for e in drawing.modelspace())
 
 
 class Written(NamedTuple):

@@ -148,7 +148,7 @@ def test_nothing_differs_from_itself(folder: Path) -> None:
 def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:
     """Shares stand under 之前 and 之后; what a target counts stands under other names, in its own unit."""
     page = table_html(pd.DataFrame({"之前": [1.0], "之前的数": [0.0], "之后的数": [1.0]}))
-    assert re.findall(r'<td class="n">(.*?)</td>', page) == ["100.0%", "0", "1"]
+    assert re.findall(r'<td class="n">(.*?)</td>', page) == ["100%", "0", "1"]
 
 
 def test_a_change_is_written_as_people_write_it() -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from xml.etree import ElementTree
 
 import openpyxl
 import pandas as pd
@@ -18,7 +19,9 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.report import report
-from xinhe_geo.report.analysis import Analysis
+from xinhe_geo.report.analysis import Analysis, analyse
+from xinhe_geo.report.leader_book import LEADER_BOOK
+from xinhe_geo.report.story.story import Story
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -97,6 +100,31 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
     assert cell.value == "=1+1" and cell.data_type == "s"
 
 
+def test_the_leader_s_workbook_shows_the_story_and_adds_up_by_itself(output: Path) -> None:
+    """One screen with a chart first; sums are formulas over cells that come to what they showed when written."""
+    path, story = output / "tables" / LEADER_BOOK, Story(analyse(xh.District.load(TOY)))
+    book, values = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
+    assert book.sheetnames == ["一览", "分社区"]
+    with zipfile.ZipFile(path) as archive:
+        assert [name for name in archive.namelist() if name.startswith("xl/charts/chart")]
+    for sheet in book:
+        assert sheet.print_area and sheet.freeze_panes and sheet.page_setup.orientation == "landscape"
+    first = {row[0].value: row for row in book["一览"].iter_rows(min_row=5)}
+    for goal in story.goals:
+        share, missed = first[goal.label][1].value, first[goal.label][2].value
+        assert (f"{share:.0%}" if goal.share.known else share) == goal.share.text
+        assert (f"{missed:,.0f}" if goal.unserved.known else missed) == goal.unserved.text
+    total = values["一览"][len(story.goals) + 5]
+    assert [cell.value for cell in total[1:3]] == [story.tally.promised, story.tally.whole]
+    assert sum(first[goal.label][1].value == 1 for goal in story.goals) == story.tally.whole
+    heads, *rows, last = list(book["分社区"].iter_rows(min_row=4))
+    for j, head in enumerate(heads[1:], 1):
+        goal = next(g for g in story.judged if g.label == head.value)
+        assert str(last[j].value).startswith("=SUM(")
+        added = sum(row[j].value for row in rows if isinstance(row[j].value, int | float))
+        assert f"{added:,.0f}" == goal.unserved.text == f"{values['分社区'].cell(last[j].row, j + 1).value:,.0f}"
+
+
 def test_geopackage_opens_with_styles(output: Path) -> None:
     path = output / "gis/coverage.gpkg"
     frame = pyogrio.read_dataframe(path, layer="覆盖_plan_clinic_15")
@@ -114,6 +142,19 @@ def test_geopackage_opens_with_styles(output: Path) -> None:
         if not re.search("[一-龟]|OSM", alias)
     }
     assert not fields
+
+
+def test_its_project_has_every_layer_of_the_geopackage(output: Path) -> None:
+    with zipfile.ZipFile(output / "gis/coverage.qgz") as archive:
+        project = ElementTree.fromstring(archive.read("coverage.qgs"))
+    tables = {str(name) for name, _ in pyogrio.list_layers(output / "gis/coverage.gpkg")} - {"layer_styles"}
+    sources = [(layer.findtext("datasource") or "").split("|") for layer in project.iter("maplayer")]
+    assert {source[0] for source in sources} == {"./coverage.gpkg"}
+    shown = {source[1].removeprefix("layername=") for source in sources}
+    assert shown == tables >= {"街道路网", "小区出入口", "设施", "社区"}
+    titles = [layer.findtext("layername") or "" for layer in project.iter("maplayer")]
+    assert not [title for title in titles if not re.search("[一-龟]", title)]
+    assert all(alias.get("name") for alias in project.iter("alias"))
 
 
 def test_record_names_inputs_and_outputs(output: Path) -> None:

@@ -27,7 +27,7 @@ from ledger_toy import BY_HAND, folder_with, measure
 import xinhe_geo as xh
 from xinhe_geo.app import open_desk, promises_told, sortable
 from xinhe_geo.core import amount, per_cent, whole
-from xinhe_geo.core.i18n import speaking, title
+from xinhe_geo.core.i18n import say, speaking, title
 from xinhe_geo.ledger import number_text, verdicts
 from xinhe_geo.maps.live_model import LiveModel
 from xinhe_geo.maps.live_numbers import LiveNumbers
@@ -87,14 +87,17 @@ def cells_of_word(folder: Path) -> list[list[str]]:
     return [[cell.text for cell in row.cells] for table in document.tables for row in table.rows]
 
 
-def slides_of(folder: Path) -> Iterator[tuple[str, str, list[list[str]], dict[str, float]]]:
-    """Yield of each slide its title, its text, the rows of its tables, and its first series by name."""
+def slides_of(folder: Path) -> Iterator[tuple[str, str, list[list[str]], dict[str, tuple[float, ...]]]]:
+    """Yield of each slide its title, its text and notes, the rows of its tables, and its bars by name, a value for each series."""
     for slide in pptx.Presentation(str(folder / "a.pptx")).slides:
         shapes = list(slide.shapes)
-        text = "\n".join(s.text_frame.text for s in shapes if s.has_text_frame)
+        texts = [s.text_frame.text for s in shapes if s.has_text_frame]
+        text = "\n".join([*texts, slide.notes_slide.notes_text_frame.text])
         rows = [[c.text for c in row.cells] for s in shapes if s.has_table for row in s.table.rows]
         charts = [s.chart.plots[0] for s in shapes if s.has_chart]
-        bars = {n: v for p in charts for n, v in zip(p.categories, p.series[0].values, strict=True)}
+        bars = {
+            own[0]: own[1:] for p in charts for own in zip(p.categories, *(s.values for s in p.series), strict=True)
+        }
         yield slide.shapes.title.text, text, rows, bars
 
 
@@ -138,8 +141,13 @@ def check_goals(own: Told) -> None:
         assert number is None or digits(number) == goal.unserved.text, goal.rule
         if goal.share.known:
             assert plain(goal.label + goal.big) in page, goal.rule
-            (title_, text) = next((t, x) for t, x, _, _ in slides if t.startswith(goal.label))
-            assert goal.headline in title_ and goal.big in text
+            bars = next(own for _, text, _, own in slides if own and goal.headline in text)
+            name = next(n for n in bars if n.startswith(goal.label))
+            assert bars[name] == (pytest.approx(goal.share.value, abs=1e-6),), goal.rule
+            assert goal.metric != "presence" or goal.big in name
+    for goal in story.worst[:1]:  # it has a map of its own
+        (title_, text) = next((t, x) for t, x, _, _ in slides if t.startswith(goal.label))
+        assert goal.headline in title_ and goal.big in text
 
 
 def check_parts(own: Told) -> None:
@@ -154,11 +162,9 @@ def check_parts(own: Told) -> None:
             row = next(r for r in word if r[0] == goal.label and len(r) == 5 and r[3] == goal.unserved.amount)
             for part in short:
                 assert f"{part.name} {part.missed.amount}" in row[4]
-        bars = next((b for t, _, _, b in slides if t.startswith(goal.label)), {})
-        for part in parts if goal.metric == "reach" and 1 < len(parts) <= 20 else ():
-            name = next(n for n in bars if n.startswith(part.name))
-            assert bars[name] == pytest.approx(part.share.value, abs=1e-6)
-            assert not part.misses or part.missed.text in name
+        text = next((x for t, x, _, _ in slides if t.startswith(goal.label) and goal.headline in t), None)
+        for part in short[:6] if text is not None else ():
+            assert say("{0}：{1}", part.name, part.missed.amount) in text
         held = "60岁及以上" if goal.unserved.of == "people_60plus" else "常住人口"
         of = "可达60岁及以上" if goal.unserved.of == "people_60plus" else "可达人口"
         found = {r[title("社区")]: r for r in rows if r[title("规则")] == goal.rule}
@@ -199,12 +205,13 @@ def check_gaps(own: Told) -> None:
 def check_remedies(own: Told) -> None:
     """What one more place brings, and how sure that is: Word and slides; before is what the headline says."""
     story, folder = own
-    word, slides = cells_of_word(folder), [r for _, _, rows, _ in slides_of(folder) for r in rows]
+    word, slides = cells_of_word(folder), [bar for *_, bars in slides_of(folder) for bar in bars.items()]
     goals: Mapping[str, Goal] = {goal.rule: goal for goal in story.goals}
     for remedy in story.remedies:
         said = [remedy.label, remedy.gained.told, remedy.before.text, remedy.after.text]
         assert any(row[:4] == said for row in word), said
-        assert any(row[:3] == [*said[:2], f"{said[2]} → {said[3]}"] for row in slides), said
+        sides = pytest.approx(remedy.before.value, abs=1e-6), pytest.approx(remedy.after.value, abs=1e-6)
+        assert any(remedy.label in name and said[1] in name and bar == sides for name, bar in slides), said
         if goals[remedy.rule].metric == "reach":
             assert remedy.before.text == goals[remedy.rule].share.text
     for pace in story.paces:

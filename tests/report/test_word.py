@@ -16,17 +16,20 @@ import pypdf
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps.leading_rules import promised_rules
 from xinhe_geo.maps.presets import scene_for
 from xinhe_geo.report.analysis import analyse, best_sites, speed_range
 from xinhe_geo.report.paper import word as _word
 from xinhe_geo.report.paper.sheet import map_png
+from xinhe_geo.report.story.story import Story
 
 pytestmark = pytest.mark.slow
 
 _slides = importlib.import_module("xinhe_geo.report.paper.slides")
 
 TOY = Path(__file__).parents[1] / "toy"
+STYLES = ("Title", "主送机关", "Heading 1", "Heading 2", "Heading 3", "附件说明", "落款", "成文日期")
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +70,30 @@ def texts(slide: object) -> str:
 # --- Word ---------------------------------------------------------------------------------------------------------------
 
 
-def test_the_brief_answers_the_meeting_in_order(brief: Path) -> None:
+def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
+    """Title, addressee, sections 一、 with parts （一）, what is left to be typed, the annexes that are listed; in styles by name."""
     document = docx.Document(str(brief))
-    heads = [p.text for p in document.paragraphs if p.style.name == "Heading 1"]
-    assert [h[2:] for h in heads] == [
-        "目标是什么",
-        "现状多少",
-        "差多少",
-        "补哪里最划算，补完多少",
-        "有多不确定",
-        "无法核对的，缺什么",
-        "口径和来源",
-    ]
+    of = {name: [p.text for p in document.paragraphs if p.style.name == name] for name in STYLES}
+    assert len(of["Title"]) == len(of["主送机关"]) == len(of["落款"]) == len(of["成文日期"]) == 1
+    assert [h[:2] for h in of["Heading 1"]] == ["一、", "二、", "三、", "四、"]
+    assert [h[2:] for h in of["Heading 1"]] == ["总体情况", "短板在哪里", "下一步建议", "数据依据和可信程度"]
+    assert of["Heading 2"][0].startswith("（一）")
+    annexes = [re.sub(r"^附件 \d　", "", text) for text in of["Heading 3"]]
+    assert [re.sub(r"^(附件：|　+)\d\. ", "", text) for text in of["附件说明"]] == annexes
+    body = [p.text for p in document.paragraphs]
+    assert (
+        body.index("特此报告。")
+        < body.index(of["附件说明"][0])
+        < body.index(of["落款"][0])
+        < body.index(of["Heading 3"][0])
+    )
+    (section,) = document.sections
+    edges = [round(edge.cm, 1) for edge in (section.top_margin, section.left_margin, section.right_margin)]
+    assert edges == [3.7, 2.8, 2.6]
+    normal, title = (document.styles[name] for name in ("Normal", "Title"))
+    assert (normal.font.size.pt, normal.paragraph_format.first_line_indent.pt, title.font.size.pt) == (16, 32, 22)
+    fonts = normal.element.rPr.rFonts
+    assert fonts.get(docx.oxml.ns.qn("w:eastAsia")) == "仿宋_GB2312"
     captions = [p.text for p in document.paragraphs if p.style.name == "Caption"]
     tables = [c for c in captions if c.startswith("表")]
     assert [int(re.match(r"表 (\d+)", c)[1]) for c in tables] == list(range(1, len(document.tables) + 1))
@@ -114,8 +129,24 @@ def test_pages_are_numbered_and_tables_repeat_their_heads(brief: Path) -> None:
     with zipfile.ZipFile(brief) as archive:
         foot = "".join(archive.read(n).decode() for n in archive.namelist() if "footer" in n)
         body = archive.read("word/document.xml").decode()
-    assert "PAGE" in foot and "NUMPAGES" in foot
+    assert foot.count("PAGE") == 2 and '<w:jc w:val="right"/>' in foot and '<w:jc w:val="left"/>' in foot  # odd, even
     assert body.count("<w:tblHeader/>") == body.count("<w:tbl>")
+
+
+def test_a_request_is_a_draft_of_one_matter(toy: xh.District, tmp_path: Path) -> None:
+    """Of real data only, in Chinese only; it asks at its end, and is marked as a draft."""
+    document = docx.Document(str(_word.write_brief(toy, tmp_path / "a.docx", request=True)))
+    said = [p.text for p in document.paragraphs]
+    (title,) = [p.text for p in document.paragraphs if p.style.name == "Title"]
+    assert title.startswith("关于") and title.endswith("的请示（代拟稿）") and title.count("“") == 1
+    assert "妥否，请批示。" in said and "特此报告。" not in said
+    invented = toy.with_rows({**toy.rows, "homes": toy.rows["homes"].assign(basis="synthetic")})
+    assert invented.is_demonstration
+    with pytest.raises(xh.DataError, match="不能写成请示"):
+        _word.write_brief(invented, tmp_path / "b.docx", request=True)
+    with speaking("en"), pytest.raises(xh.DataError, match="Chinese only"):
+        _word.write_brief(toy, tmp_path / "b.docx", request=True)
+    assert not (tmp_path / "b.docx").exists()
 
 
 # --- slides -------------------------------------------------------------------------------------------------------------
@@ -127,16 +158,22 @@ def test_one_conclusion_per_page_with_its_number_and_notes(toy: xh.District, dec
     assert show.slide_width / show.slide_height == pytest.approx(16 / 9, rel=1e-3)
     lead = analyse(toy).headlines
     titles = [slide.shapes.title.text for slide in show.slides]
+    notes = "\n".join(slide.notes_slide.notes_text_frame.text for slide in show.slides)
     for name in promised_rules(toy, analyse(toy)):
         if lead.loc[name, "value"] == lead.loc[name, "value"]:
-            assert f"{lead.loc[name, 'label']}：{lead.loc[name, 'headline']}" in titles
+            assert f"{lead.loc[name, 'label']}：{lead.loc[name, 'headline']}" in notes
+    assert len(titles) <= 10 and len(set(titles)) >= len(titles) - 1  # the first says what the page of all goals says
     for slide in show.slides:
         assert slide.has_notes_slide and slide.notes_slide.notes_text_frame.text.strip()
-    pages = [s for s in show.slides if s.shapes.title.text.startswith("15分钟基本医疗卫生服务圈")]
-    (page,) = pages
+        assert sum(shape.has_chart or shape.shape_type == 13 for shape in slide.shapes) <= 1
+    worst = Story(analyse(toy)).worst[0]
+    (page,) = [s for s in show.slides if s.shapes.title.text == f"{worst.label}：{worst.headline}"]
     assert any(shape.shape_type == 13 for shape in page.shapes)  # a picture
-    assert any(shape.has_chart or shape.has_table for shape in page.shapes)
-    assert "97%" in texts(page)
+    assert worst.big in texts(page)
+    (goals,) = [s for s in show.slides if "换算法列出" in s.notes_slide.notes_text_frame.text]
+    (chart,) = [shape.chart.plots[0] for shape in goals.shapes if shape.has_chart]
+    shares = dict(zip(chart.categories, chart.series[0].values, strict=True))
+    assert round(shares["15分钟基本医疗卫生服务圈"], 2) == 0.97
 
 
 def test_a_chart_can_be_edited(deck: Path) -> None:

@@ -453,12 +453,14 @@ def _entity(drawing: Drawing, space: Modelspace, part: shapely.Geometry, layer: 
     elif part.geom_type == "LineString":
         space.add_lwpolyline([c[:2] for c in part.coords], dxfattribs=where)
     elif part.geom_type == "Point":
-        if "点位" not in drawing.blocks:
-            block = drawing.blocks.new("点位")
+        if (
+            layer not in drawing.blocks
+        ):  # one for each kind, so that a design institute can put its own symbol in its place
+            block = drawing.blocks.new(layer)
             block.add_circle((0, 0), radius=6)
             block.add_line((-9, 0), (9, 0))
             block.add_line((0, -9), (0, 9))
-        insert = space.add_blockref("点位", (part.x, part.y), dxfattribs=where)
+        insert = space.add_blockref(layer, (part.x, part.y), dxfattribs=where)
         for k, (tag, text) in enumerate(cells.items()):
             if text:
                 hidden = {} if tag == "名称" else {"invisible": 1}

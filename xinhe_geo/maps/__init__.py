@@ -16,7 +16,7 @@ from .charts import (
     tone_style,
     tones,
 )
-from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
+from .drawing import difference, difference_scene, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
@@ -26,9 +26,11 @@ from .presets import (
     GAPS,
     OVERVIEW,
     PARCELS,
+    community_scene,
     front_scene,
     ground_scene,
     misses_any,
+    openings_scene,
     parcel_scene,
     scene_for,
     themes,
@@ -78,8 +80,10 @@ __all__ = [
     "beside",
     "class_text",
     "colour_of",
+    "community_scene",
     "curves",
     "difference",
+    "difference_scene",
     "diverging_bar",
     "draw",
     "evidence",
@@ -101,6 +105,7 @@ __all__ = [
     "moves",
     "number_text",
     "of_district",
+    "openings_scene",
     "parcel_scene",
     "percent",
     "picture",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..core import escape
 from .style import house_style, ink_on, role
-from .svg import FONT
+from .svg import FONT, span
 
 WIDTH, SIZE = 520.0, 11.5
 #: Dashes that tell lines apart without colour, the first of them whole.
@@ -95,7 +95,7 @@ def apart(places: Sequence[float], room: float, top: float, bottom: float) -> li
 
 def curves(title: str, lines: Sequence[Line], minutes: Sequence[float], limit: float, unit: str, mark: str = "") -> str:
     """Draw shares over minutes, each line named at its end, with the limit as an upright."""
-    left, top, width, height, right = 44.0, 14.0, 250.0, 210.0, minutes[-1]
+    left, top, width, height, right = 44.0, 18.0, 250.0, 210.0, minutes[-1]
     body = [_grid(left, top, width, height)]
     for tick in range(0, int(right) + 1, 10):
         x = left + width * tick / right
@@ -119,7 +119,8 @@ def curves(title: str, lines: Sequence[Line], minutes: Sequence[float], limit: f
             f'<path d="M{x:.1f} {end:.1f}L{x + 8:.1f} {place:.1f}h16" fill="none" stroke="{role("problem")}"{dash}/>'
         )
         body.append(text(x + 28, place, line.label))
-    return drawn(title, top + height + 26, "".join(body), mark)
+    wide = left + width + 28 + max((span(line.label, SIZE) for line in lines), default=0.0)
+    return drawn(title, top + height + 26, "".join(body), mark, max(WIDTH, wide + 6))
 
 
 def slope(title: str, labels: Sequence[str], values: Sequence[float], texts: Sequence[str], mark: str = "") -> str:
@@ -141,8 +142,8 @@ def slope(title: str, labels: Sequence[str], values: Sequence[float], texts: Seq
 
 def bars(title: str, rows: Sequence[Bar], mark: str = "") -> str:
     """Draw a bar per row of which the marked share is dark, with its text beside it."""
-    left, width, step = 150.0, 190.0, 21.0
-    body = []
+    left = max([150.0, *(span(row.label, SIZE) + 16 for row in rows)])
+    width, step, body = 190.0, 21.0, []
     for i, row in enumerate(rows):
         y = 6 + step * i
         body.append(text(left - 8, y + 7, row.label, "end"))
@@ -152,7 +153,8 @@ def bars(title: str, rows: Sequence[Bar], mark: str = "") -> str:
                 f'<rect x="{left:g}" y="{y:g}" width="{width * row.share:.1f}" height="14" fill="{role("problem")}"/>'
             )
         body.append(text(left + width + 8, y + 7, row.text))
-    return drawn(title, 12 + step * len(rows), "".join(body), mark)
+    wide = left + width + 8 + max((span(row.text, SIZE) for row in rows), default=0.0)
+    return drawn(title, 12 + step * len(rows), "".join(body), mark, max(WIDTH, wide + 6))
 
 
 #: How the parts of a stack are told apart, in grey too; the last ones, of who is not there, have no fill.

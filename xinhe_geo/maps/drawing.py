@@ -7,7 +7,7 @@ put down; `walkers`, `difference` and `swipe` show two walkers or two states of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import geopandas as gpd
 import pandas as pd
@@ -16,11 +16,12 @@ from ..access import coverage
 from ..core import Rule, ScenarioError, SourceError, UnknownNameError, WrongValueError, named_by_homes, refuse_leaving
 from ..district import District, Named, must_be_cover, must_be_district
 from ..ledger import spoken
+from .basemap import Layer
 from .changes import Comparison, change_theme, changed_layers, rules_of_change, walkers_theme, zone_layers
 from .evidence import evidence_themes
 from .html_map import HouseMap
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for
-from .scene import scene_of, with_layers_of
+from .scene import Scene, scene_of, with_layers_of
 from .style import Edition, wording
 from .svg import sheet_of
 from .themes import Subject
@@ -245,17 +246,34 @@ def difference(
     UnknownNameError
         No such rule.
     """
-    before, after, covers = comparison
+    covers = comparison.covers
     if rule is None:
-        covers = covers or (coverage(before), coverage(after))
+        covers = covers or (coverage(comparison.before), coverage(comparison.after))
         comparison = comparison._replace(covers=covers)
-        rules = rules_of_change(before, covers)
+        rules = rules_of_change(comparison.before, covers)
     else:
-        rules = [before.rule(rule)]
+        rules = [comparison.before.rule(rule)]
+    zoned = zone_layers(zones or {}, comparison.after.crs, lang)
+    return HouseMap(_changed_scene(comparison, rules, zoned, Subject(title=title), lang, tags))
+
+
+def difference_scene(comparison: Comparison, rule: str, lang: str = "zh") -> Scene:
+    """Return what `difference` draws of one rule, for paper."""
+    return _changed_scene(comparison, [comparison.before.rule(rule)], [], Subject(), lang)
+
+
+def _changed_scene(
+    comparison: Comparison,
+    rules: Sequence[Rule],
+    zoned: Sequence[Layer],
+    subject: Subject,
+    lang: str,
+    tags: Mapping[str, str] | None = None,
+) -> Scene:
     themes = [change_theme(comparison, own, lang) for own in rules]
     kinds = rules[0].kinds if len(rules) == 1 else None
-    extra = [*zone_layers(zones or {}, after.crs, lang), *changed_layers(comparison, kinds, lang, tags)]
-    return HouseMap(scene_of(after, Subject(title=title), Edition(lang), themes=themes, extra=extra))
+    extra = [*zoned, *changed_layers(comparison, kinds, lang, tags)]
+    return scene_of(comparison.after, subject, Edition(lang), themes=themes, extra=extra)
 
 
 @named_by_homes

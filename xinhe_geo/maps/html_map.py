@@ -38,7 +38,7 @@ from .scene import Scene
 from .scene_json import corners, data_block, scene_json
 from .still import png_of, still_and_live
 from .style import wording
-from .svg import sheet_of
+from .svg import figure_of, sheet_of
 from .tiles import OnlineTiles
 
 #: What a map looks like; English words take more room.
@@ -233,7 +233,7 @@ class HouseMap(folium.Map):
         names = {k: escape(v) for k, v in t.items()}
         return (
             f'<div class="xh"><header class="xh-head"><h1 id="xh-title" data-old="{names["old"]}">{escape(scene.title)}</h1>'
-            f'<div id="xh-line"></div><div id="xh-badges">{badges}</div>'
+            f'<div id="xh-line" tabindex="0"></div><div id="xh-badges">{badges}</div>'
             f'<button id="xh-open" type="button" aria-expanded="false" aria-controls="xh-side">{names["panel"]}</button></header>'
             f'<main class="xh-stage"><div class="folium-map" id="{self.get_name()}" role="application" '
             f'aria-label="{escape(scene.title)}"></div><div id="xh-print" aria-hidden="true"></div>'
@@ -252,6 +252,10 @@ class HouseMap(folium.Map):
     def picture(self) -> str:
         """Return the same map as an SVG picture without any script, as `maps.picture` makes it; of a swipe map the later side."""
         return sheet_of(self._scene)
+
+    def figure(self, size: tuple[float, float]) -> str:
+        """Return the map alone with its keys, `size` units wide and high, as a figure in a page whose words can be read."""
+        return figure_of(self._scene, size)
 
     def write(self, path: Path) -> None:
         """Write the page (".html") or the picture (".svg") to a path; raises as `save`, and `UnknownNameError` for other endings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import geopandas as gpd
@@ -29,7 +29,7 @@ from .style import (
     wording,
     words_of,
 )
-from .themes import Subject, land_text, two_tones, walker_text
+from .themes import Mode, Subject, class_text, land_text, two_tones, walker_text
 
 #: Maps that are not of one rule.
 OVERVIEW, COMPLETENESS, GAPS, PARCELS = "overview", "completeness", "gaps", "parcels"
@@ -97,7 +97,7 @@ def scene_for(
 _AROUND, _AROUND_M = 0.5, 120.0
 
 
-def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
+def parcel_scene(district: District, parcel: str, lang: str = "zh", kinds: Collection[str] = ()) -> Scene:
     """
     Return a map of one parcel at a scale that shows it, with what surrounds it.
 
@@ -105,26 +105,94 @@ def parcel_scene(district: District, parcel: str, lang: str = "zh") -> Scene:
     ----------
     parcel
         Its id.
+    kinds
+        The kinds of facilities that are shown: those that a plan opens or closes.
     """
     area = district.layers["parcels"].loc[[parcel]]
     name = texts_of(area, "name")[0] or parcel
-    scene = ground_scene(district, lang)
-    look = {**house_style()["bounds"]["district"], "label": name, "width": 2.6}
-    outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
+    scene = ground_scene(district, lang, kinds)
     west, south, east, north = map(float, area.total_bounds)
     edge = max(_AROUND * max(east - west, north - south), _AROUND_M)
     bounds = (west - edge, south - edge, east + edge, north + edge)
-    layers = list(scene.layers)
-    ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
-    layers.insert(ground[-1] if ground else 0, outline)
+    layers = _with_outline(list(scene.layers), area.geometry, name, 2.6)
     title = f"{place_title(district, lang)} · {name}"
     return replace(scene, title=title, layers=layers, bounds=bounds)
 
 
-def ground_scene(district: District, lang: str = "zh") -> Scene:
-    """Return a map of what is on the ground and nothing else, beyond the district too: others put onto it what they are about."""
-    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang))
+def ground_scene(district: District, lang: str = "zh", kinds: Collection[str] = ()) -> Scene:
+    """Return a map of what is on the ground and facilities of some kinds, beyond the district too: others put onto it what they are about."""
+    scene = _without_facilities(scene_for(district, OVERVIEW, lang=lang), kinds)
     return replace(scene, layers=[x for x in scene.layers if x.id != "veil"], themes=[])
+
+
+def community_scene(district: District, code: str, scene: Scene) -> Scene:
+    """
+    Return a map of one community: its homes by completeness, each class with how many of its own people it has.
+
+    Parameters
+    ----------
+    code
+        Of the community.
+    scene
+        That of the whole district (`scene_for` of `COMPLETENESS`), made once for all of them.
+    """
+    lang = scene.lang
+    t = wording(lang)
+    area = district.layers["communities"].loc[[code]]
+    name, kinds = texts_of(area, "name")[0] or code, district.kinds
+    shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
+    layers = [replace(x, geometry=area.geometry) if x.id == "veil" else x for x in scene.layers]
+    title = f"{place_title(district, lang)} · {name}"
+    lines = [
+        t["community_method"],
+        t["community_who"].format(w=walker_text(district, "adult", lang)),
+        t["community_middle"],
+    ]
+    themes = [
+        replace(
+            theme,
+            title=title,
+            lines=lines,
+            modes=[_own_mode(theme.modes[0], district, code, lang)],
+            kinds=shown,
+            notes=[],
+            facts=[],
+        )
+        for theme in scene.themes[:1]
+    ]
+    west, south, east, north = map(float, area.total_bounds)
+    return replace(
+        scene,
+        title=title,
+        lines=lines,
+        layers=_with_outline(layers, area.geometry, name, 2.4),
+        bounds=(west, south, east, north),
+        themes=themes,
+        off=[x for x in scene.off if x != "gates"],
+        labels=[x for x in scene.labels if x.kind != "zone" and (x.kind, x.text) != ("community", name)],
+    )
+
+
+def _with_outline(layers: list[Layer], shapes: gpd.GeoSeries, name: str, width: float) -> list[Layer]:
+    """Return layers with an outline above the ground and below the points."""
+    look = {**house_style()["bounds"]["district"], "label": name, "width": width}
+    ground = max((i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")), default=0)
+    return [*layers[:ground], Layer("own", name, "A", shapes, [look], np.zeros(1, dtype="int64")), *layers[ground:]]
+
+
+def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
+    """Return a mode that counts the community's own homes only."""
+    homes = district.layers["homes"]
+    own = (district.groups["community"].reindex(homes.index) == code).to_numpy()
+    # `pick` is in the order of the homes that have a shape
+    there = (~(homes.geometry.isna() | homes.geometry.is_empty)).to_numpy()
+    mine = own[there]
+    people = homes["people"].to_numpy(dtype="float64", na_value=np.nan)[there]
+    classes = [people[mine & (mode.pick == j)] for j in range(len(mode.styles))]
+    title = wording(lang)["homes_by_completeness"]
+    return replace(
+        mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
+    )
 
 
 def _completeness_lines(district: District, lang: str) -> list[str]:
@@ -235,8 +303,12 @@ def _of_gaps(district: District, plain: Subject, results: Analysed | None, editi
     return replace(scene, themes=themes, layers=layers)
 
 
-def _without_facilities(scene: Scene) -> Scene:
-    return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
+def _without_facilities(scene: Scene, but: Collection[str] = ()) -> Scene:
+    """Return a scene whose facilities are switched off, but those of some kinds."""
+    kinds = [x.id for x in scene.layers if x.id.startswith("k-")]
+    shown = {f"k-{kind}" for kind in but}
+    off = [layer for layer in scene.off if layer not in shown]
+    return replace(scene, off=[*off, *(kind for kind in kinds if kind not in shown)])
 
 
 def front_scene(district: District, rule: str, results: Analysed, sites: Sequence[Site], lang: str = "zh") -> Scene:
@@ -248,19 +320,58 @@ def front_scene(district: District, rule: str, results: Analysed, sites: Sequenc
     sites
         Letter, and metres in the plane of the district, of each place where something new would stand.
     """
-    t, edition, own = wording(lang), Edition(lang), district.rule(rule)
     worst = worst_gaps(district, results, lang)
     first = None if worst is None else worst.head(FRONT_GAPS).assign(reason=worst["why"].head(FRONT_GAPS))
+    t = wording(lang)
+    scene = _two_toned(
+        district, (district.rule(rule), results.cover), first, _site_layers(sites, district.crs, t["sites"]), lang
+    )
+    layers = [replace(x, label=t["five_gaps"]) if x.id == "gaps" else x for x in scene.layers]
+    return replace(scene, layers=layers)
+
+
+def openings_scene(
+    district: District, rule: Rule, cover: pd.DataFrame, openings: gpd.GeoSeries, lang: str = "zh"
+) -> Scene:
+    """
+    Return the map of openings: homes within reach and not, and where a gate, crossing, bridge or way would be opened.
+
+    Parameters
+    ----------
+    rule, cover
+        What is judged, and result of `coverage` for it.
+    openings
+        Lines and points by the names they have on the page.
+    """
+    t, crs = wording(lang), district.crs
+    flat = shapely.get_dimensions(openings.array) == 1
+    lines, middles = openings[flat], openings.copy()
+    middles[flat] = lines.interpolate(0.5, normalized=True)
+    look = {"line": role("gain"), "width": 5, "casing": "#ffffff", "label": t["openings"]}
+    extra = [Layer("opened", t["openings"], "L", lines, [look], np.zeros(len(lines), "int64"))] if len(lines) else []
+    marks = [(str(name), float(p.x), float(p.y)) for name, p in middles.items()]
+    return _two_toned(district, (rule, cover), None, [*extra, *_site_layers(marks, crs, t["openings"])], lang)
+
+
+def _two_toned(
+    district: District,
+    judged: tuple[Rule, pd.DataFrame],
+    first: gpd.GeoDataFrame | None,
+    extra: Sequence[Layer],
+    lang: str,
+) -> Scene:
+    """Return a map of homes within reach of a rule and not, with what lies over it and the gaps that have numbers."""
+    (own, cover), edition = judged, Edition(lang)
     title = f"{place_title(district, lang)} · {rule_label(district, own, lang)}"
-    extra = [_site_layer(sites, district.crs, t["sites"])] if sites else []
-    scene = scene_of(district, Subject(results.cover, None, rule, first, title=title), edition, extra=extra)
+    scene = scene_of(district, Subject(cover, None, own, first, title=title), edition, extra=extra)
     homes = layer_of(district, "homes")
     if homes is None or not scene.themes:
         return scene
-    mode = two_tones(own, results.cover, homes, edition)
+    mode = two_tones(own, cover, homes, edition)
     themes = [replace(theme, layer="homes", modes=[mode], start=0) for theme in scene.themes[:1]]
-    drawn = [replace(x, label=t["five_gaps"]) if x.id == "gaps" else x for x in scene.layers]
-    return replace(scene, themes=themes, first=0, layers=[x for x in drawn if x.id not in ("presence", "gaps-a")])
+    return replace(
+        scene, themes=themes, first=0, layers=[x for x in scene.layers if x.id not in ("presence", "gaps-a")]
+    )
 
 
 #: A letter, and where it stands.
@@ -269,10 +380,13 @@ Site = tuple[str, float, float]
 FRONT_GAPS = 5
 
 
-def _site_layer(sites: Sequence[Site], crs: str, label: str) -> Layer:
+def _site_layers(sites: Sequence[Site], crs: str, label: str) -> list[Layer]:
+    """Return the layer of places with their letters; none where there are none."""
+    if not sites:
+        return []
     points = gpd.GeoSeries(shapely.points([(x, y) for _, x, y in sites]), crs=crs)
     styles = [{"fill": role("gain"), "symbol": tag, "size": 11, "keep": True, "label": label} for tag, _, _ in sites]
-    return Layer("sites", label, "P", points, styles, np.arange(len(sites)))
+    return [Layer("sites", label, "P", points, styles, np.arange(len(sites)))]
 
 
 # --- renewal parcels ---------------------------------------------------------------------------------------------------

@@ -117,6 +117,14 @@ class Room:
         if math.hypot(bx - ax, by - ay) < length * 0.93:
             return None
         steep = abs(by - ay) > abs(bx - ax)
+        if (
+            steep and not plain and min(wide) < size
+        ):  # what stands upright, one under another, needs its height and not its width
+            tall = [max(w, size) for w in wide]
+            start -= (sum(tall) - length) / 2
+            if start < 0 or start + sum(tall) > line.length:
+                return None
+            return self._set(line, start, tall, size, plain)
         back = by < ay if steep and not plain else bx < ax
         turn = math.degrees(math.atan2(by - ay, bx - ax)) + (180 if back else 0) - (90 if steep and not plain else 0)
         turn = (turn + 180) % 360 - 180

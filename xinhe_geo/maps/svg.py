@@ -218,7 +218,7 @@ def _words(x: float, y: float, text: str, face: _Face, turn: float = 0.0) -> str
     return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{face.colour}"{more}{rim}>{escape(text)}</text>'
 
 
-def _span(text: str, size: float, spacing: float = 0.0) -> float:
+def span(text: str, size: float, spacing: float = 0.0) -> float:
     """Return about how wide a text is: a Chinese character is a square, a Latin one a little over half of it."""
     return sum(size if ord(c) > 0x2E7F else size * 0.56 for c in text) + spacing * max(len(text) - 1, 0)
 
@@ -227,7 +227,7 @@ def _wrap(text: str, size: float, width: float) -> list[str]:
     """Break a text into lines of at most `width`: anywhere between Chinese characters, at spaces in Latin text."""
     lines, line = [], ""
     for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", text):
-        if line and token not in "，。；、：）》”" and _span((line + token).rstrip(), size) > width:
+        if line and token not in "，。；、：）》”" and span((line + token).rstrip(), size) > width:
             carried = line[-1] if line[-1] in "（《“" else ""  # an opening bracket goes with what it opens
             lines.append(line[: len(line) - len(carried)].rstrip())
             line = carried + token.lstrip()
@@ -288,7 +288,7 @@ def _draw_labels(scene: Scene, off: set[str], view: Room, first: bool) -> str:
 def _point_label(label: Label, style: Mapping[str, Any], view: Room) -> str:
     size, spacing = float(style["size"]), 0.0 if label.text.isascii() else float(style.get("spacing", 0))
     x0, y0 = view.on_page(shapely.get_coordinates(label.geometry))[0]
-    w, h, d = _span(label.text, size, spacing), size * 1.2, label.away
+    w, h, d = span(label.text, size, spacing), size * 1.2, label.away
     for dx, dy in moves(w, h, d):
         x, y = x0 + dx, y0 + dy
         box = (x - w / 2 - 2, y - h / 2 - 1, x + w / 2 + 2, y + h / 2 + 1)
@@ -308,16 +308,28 @@ def _line_label(label: Label, style: Mapping[str, Any], view: Room) -> str:
     """Return a name along its line, whole where it is Latin, else character by character."""
     size, plain = float(style["size"]), label.text.isascii()
     chars = [label.text] if plain else list(label.text)
-    wide = [_span(c, size) + (0.0 if plain else float(style.get("spacing", 0))) for c in chars]
+    wide = [span(c, size) + (0.0 if plain else float(style.get("spacing", 0))) for c in chars]
     places, turn = view.along(label.geometry, wide, size, plain=plain) or ([], 0.0)
     return "".join(_words(x, y, c, _Face.of_name(style), turn) for c, (x, y) in zip(chars, places, strict=False))
 
 
-def _picture_rule(view: Room, letter: str) -> str:
-    """Return scale bar and north arrow."""
+def _scale_bar(view: Room) -> float:
+    """Return how many metres the scale bar of a picture has: a round number, at most two hundred units long."""
     limit = 200 / view.scale
     power = 10 ** math.floor(math.log10(limit))
-    metres = next(m * power for m in (5, 3, 2, 1) if m * power <= limit)
+    return float(next(m * power for m in (5, 3, 2, 1) if m * power <= limit))
+
+
+def _corners(view: Room) -> tuple[Bounds, Bounds]:
+    """Return where the scale bar and the north arrow lie, which nothing else may cover."""
+    length = _scale_bar(view) * view.scale
+    bottom, right = view.height, view.width - 34
+    return (12, bottom - 42, length + 82, bottom - 6), (right - 31, 13, right + 31, 75)
+
+
+def _picture_rule(view: Room, letter: str) -> str:
+    """Return scale bar and north arrow."""
+    metres = _scale_bar(view)
     length, y = metres * view.scale, view.height - 18
     out = [
         f'<rect x="12" y="{y - 24:.1f}" width="{length + 70:.1f}" height="36" rx="2" fill="#fffdf9" fill-opacity=".88"/>'
@@ -391,7 +403,7 @@ class _Column:
         """Write a legend entry; the caller moves on to the next line."""
         wide = width or self.width
         self.parts.append(_key(key[0], key[1], self.left + x, self.y + 9, self.hatches))
-        lines = _wrap(label, 13.5, wide - 36 - (_span(count, 12) + 8 if count else 0)) or [""]
+        lines = _wrap(label, 13.5, wide - 36 - (span(count, 12) + 8 if count else 0)) or [""]
         name = lines[0] + ("…" if len(lines) > 1 else "")
         self.parts.append(_words(self.left + x + 34, self.y + 9, name, _Face(13.5, "#2b3138")))
         if count:
@@ -436,7 +448,7 @@ def _legend(scene: Scene, theme: Theme | None, mode: Mode | None, off: set[str],
 
 def write_groups(column: _Column, groups: Sequence[tuple[str, Sequence[tuple[Sequence[Any], str, str]]]]) -> None:
     """Write the legend's groups: two columns where there are many, but no name cut short that has room below the others."""
-    cut = any(len(e) > 7 and any(_span(label, 13.5) > column.width / 2 - 42 for _, label, _ in e) for _, e in groups)
+    cut = any(len(e) > 7 and any(span(label, 13.5) > column.width / 2 - 42 for _, label, _ in e) for _, e in groups)
     single = cut and column.y + sum(_height(e, False) for _, e in groups) <= column.bottom
     for label, entries in groups:
         column.text(label, 14.5, weight=700)
@@ -491,7 +503,7 @@ def legend_groups(
 
 
 def _watermark(text: str, width: float = _FRAME[2], rows: int = 6) -> str:
-    out, step = [], _span(text, 26) + 190
+    out, step = [], span(text, 26) + 190
     for j in range(rows):
         for i in range(-1, int(width / step) + 2):
             x, y = round(180 + step * i + (step / 2 if j % 2 else 0)), round(90 + step * 0.46 * j)
@@ -504,6 +516,8 @@ def _watermark(text: str, width: float = _FRAME[2], rows: int = 6) -> str:
 def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
     """Return what lies in the frame: areas and lines (in tenths of a unit), then symbols and names."""
     (theme, mode), off = shown_mode(scene), hidden(scene)
+    for corner in _corners(view):
+        view.take(corner)
     body = []
     for layer in scene.layers:
         if layer.id in off or layer.shape not in ("A", "L"):
@@ -529,10 +543,10 @@ def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
 _FIGURE = (820.0, 520.0)
 
 
-def figure_of(scene: Scene) -> str:
-    """Return the map alone, with the keys of its theme below it: a figure for a printed page."""
+def figure_of(scene: Scene, size: tuple[float, float] = _FIGURE) -> str:
+    """Return the map alone, with the keys of its theme below it: a figure for a printed page, `size` units wide and high."""
     (theme, mode), hatches = shown_mode(scene), _Hatches()
-    width, height = _FIGURE
+    width, height = size
     view = _room(scene, (0.0, 0.0, width, height))
     body, marks = _map_of(scene, view, hatches)
     entries = (
@@ -543,11 +557,13 @@ def figure_of(scene: Scene) -> str:
     entries += [((x.styles[0], "P"), x.label) for x in scene.layers if x.id in ("gaps", "sites")]
     kinds = set() if theme is None else {f"k-{kind}" for kind in theme.kinds}
     entries += [
-        ((x.styles[0], "P"), re.split("[（(]", x.label)[0]) for x in scene.layers if x.id in kinds and len(x.geometry)
+        ((x.styles[0], "P"), re.split("[（(]", x.label)[0])
+        for x in scene.layers
+        if x.id in kinds and shapely.intersects(shapely.box(*view.box), x.geometry.array).any()
     ]
     keys, x, y = [], 4.0, height + 18
     for key, label in entries:
-        wide = 34 + _span(label, 13) + 22
+        wide = 34 + span(label, 13) + 22
         if x > 4 and x + wide > width:
             x, y = 4.0, y + 24
         keys.append(_key(key[0], key[1], x, y, hatches) + _words(x + 34, y, label, _Face(13, role("ink"))))
@@ -576,7 +592,7 @@ def sheet_of(scene: Scene) -> str:
     head = [_words(left, 34, title, _Face(28, "#2b3138", "start", 700))]
     x = _SHEET[0] - 24
     for kind, words in reversed(scene.badges):
-        wide = _span(words, 14) + 18
+        wide = span(words, 14) + 18
         x -= wide
         dark = kind == "demo"
         head.append(

@@ -4,31 +4,39 @@ from .balance import COUNT_LABELS, COUNTS, FLOW_LABELS, GROUPS, NEWCOMERS, RESID
 from .capacity import CAPACITY_LABELS, at_most_in_words, capacity_by_year, first_short
 from .checkup import INDICATOR_STATES, checkup, problems
 from .choosing import ELDERLY, FLOOR, PEOPLE, URGENT_FIRST
+from .closing import BY_PROJECT, MISSED, SOLVED_OTHERWISE, WAITS, Followed, followed, last_years, on_record, outcomes
 from .course import Course, affected_by_year, load_during, walks_during
 from .money import ORIGINS, SPENT_FROM, floor_ratio, money, spent, totals, unit_lines
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 from .programme import REASONS, Programmed, Programming, programme, programmed
+from .ranking import ENDED, concerned, ranked, standing
 
 __all__ = [
+    "BY_PROJECT",
     "CAPACITY_LABELS",
     "COUNTS",
     "COUNT_LABELS",
     "ELDERLY",
+    "ENDED",
     "FLOOR",
     "FLOW_LABELS",
     "GROUPS",
     "INDICATOR_STATES",
+    "MISSED",
     "NEWCOMERS",
     "ORIGINS",
     "PEOPLE",
     "REASONS",
     "RESIDENTS",
     "SINCE",
+    "SOLVED_OTHERWISE",
     "SPENT_FROM",
     "STATUSES",
     "URGENT_FIRST",
+    "WAITS",
     "YEARLY",
     "Course",
+    "Followed",
     "Programmed",
     "Programming",
     "accounts",
@@ -37,10 +45,15 @@ __all__ = [
     "balance",
     "capacity_by_year",
     "checkup",
+    "concerned",
     "first_short",
     "floor_ratio",
+    "followed",
+    "last_years",
     "load_during",
     "money",
+    "on_record",
+    "outcomes",
     "parcel_figures",
     "parcel_named",
     "parcel_stages",
@@ -49,7 +62,9 @@ __all__ = [
     "programme",
     "programmed",
     "promises",
+    "ranked",
     "spent",
+    "standing",
     "totals",
     "unit_lines",
     "walks_during",

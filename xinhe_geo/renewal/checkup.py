@@ -117,9 +117,10 @@ def problems(
     -------
     problems
         Index problem: indicator and place, so that it stays whatever the order of rows and whatever a facility is called; one for each
-        home (or community) and indicator. Columns set, level, name, `place`, `people`, `amount` (how much is lacking), `people_before`, `found`
-        (year), urgency, duty, due, `state` (a key of `PROBLEM_STATES`), `is_new`, `solved` (it counts as solved: measured again, or checked
-        on the spot), `projects` (ids of those that cite it, parted by `;`),
+        home (or community) and indicator. Columns set, level, name, `place`, `people`, `amount` (how much is lacking),
+        `people_before`, `found` (year), urgency, duty, due, `state` (a key of `PROBLEM_STATES`), `state_before` (last year's), `is_new`,
+        `is_found` (this year's data show it), `solved` (it counts as solved: measured again, or checked on the spot), `projects` (ids of
+        those that cite it, parted by `;`),
         definition, suggest, paper, checked_by, note. Every problem of `before` has a row: measured again where its
         indicator can be; closed by the office's paper and a check on the spot where it cannot; else it says why not.
 
@@ -128,9 +129,12 @@ def problems(
     UnknownNameError
         No such set.
     """
-    rows = _rows(district, sets)
     old = district.rows.get("problems") if before is None else before
-    old = pd.DataFrame(columns=["indicator"]) if old is None else old
+    return problems_of(district, _rows(district, sets), pd.DataFrame(columns=["indicator"]) if old is None else old)
+
+
+def problems_of(district: District, rows: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
+    """Return what `problems` does, of some rows of `checkup_indicators` and of these problems of last year."""
     told: dict[str, dict[str, object]] = {}
     measured: dict[str, _Found] = {}
     for key, row in rows.iterrows():
@@ -138,13 +142,14 @@ def problems(
         for _, where in found.where.iterrows():
             number = _number_of(district, str(key), str(where["place"]))
             told[number] = {
-                **_about(str(key), row),
+                **_about(district, str(key), row),
                 "place": where["place"],
                 "people": where["people"],
                 "amount": where["amount"],
                 "found": district.year,
                 "state": OPEN,
                 "is_new": True,
+                "is_found": True,
             }
     for number, was in old.iterrows():
         told[str(number)] = _again(district, rows, measured, (str(number), was), told.get(str(number)))
@@ -171,7 +176,19 @@ _COLUMNS = (
         "duty",
         "due",
     ),
-    *("state", "is_new", "solved", "projects", "definition", "suggest", "paper", "checked_by", "note"),
+    *(
+        "state",
+        "state_before",
+        "is_new",
+        "is_found",
+        "solved",
+        "projects",
+        "definition",
+        "suggest",
+        "paper",
+        "checked_by",
+        "note",
+    ),
 )
 
 
@@ -182,15 +199,22 @@ def _projects_of(district: District, number: str) -> str:
     return ";".join(str(key) for key, cell in rows["problem"].items() if number in listed(_text(cell)))
 
 
-def _about(key: str, row: pd.Series) -> dict[str, object]:
+def _about(district: District, key: str, row: pd.Series) -> dict[str, object]:
     """Return what every problem of an indicator says."""
     about = {c: _text(row[c]) for c in ("set", "level", "name", "urgency", "duty", "suggest")}
-    return {**about, "indicator": key, "definition": _definition(row)}
+    return {**about, "indicator": key, "definition": _definition(district, row)}
 
 
-def _definition(row: pd.Series) -> str:
+def _definition(district: District, row: pd.Series) -> str:
     """Return by what an indicator is judged; where it is not what it was, figures of two years do not compare."""
-    parts = (f"{c}={row[c]}" for c in ("metric", "rule", "test", "have", "need", "per") if pd.notna(row[c]))
+    parts = [f"{c}={row[c]}" for c in ("metric", "rule", "test", "have", "need", "per") if pd.notna(row[c])]
+    try:
+        rule = None if pd.isna(row["rule"]) else district.rule(_text(row["rule"]))
+    except UnknownNameError:
+        rule = None
+    if rule is not None:
+        limit = rule.minutes if rule.method == "walk_min" else rule.metres
+        parts.append(f"{'|'.join(rule.kinds)}: {rule.metric}, {rule.method} <= {limit:g}, {rule.profile}")
     return "; ".join(parts)
 
 
@@ -213,28 +237,29 @@ def _again(
     kept = {c: v for c, v in kept.items() if not pd.isna(v)}
     key = str(was["indicator"])
     row = rows.loc[key] if key in rows.index else None
-    base: dict[str, object] = {} if row is None else _about(key, row)
-    line = {"indicator": key, "people": math.nan, "amount": math.nan, **base, **kept, "is_new": False}
-    line["people_before"] = was.get("people", math.nan)
+    base: dict[str, object] = {} if row is None else _about(district, key, row)
+    line = {"indicator": key, "people": math.nan, "amount": math.nan, **base, **kept}
+    line |= {"is_new": False, "is_found": now is not None, "people_before": was.get("people", math.nan)}
     state = _text(was.get("state")) or OPEN
-    if now is not None and state not in (CORRECTED, REDEFINED):
+    line["state_before"] = state
+    if now is not None:
         # it is there, whatever was said of it: what was closed and is found again is open again
-        same = _is_same(was, row)
+        same = _is_same(district, was, row)
         return {**line, **{c: now[c] for c in ("people", "amount")}, "state": OPEN if same else REDEFINED}
-    if state in _ENDED:
+    if state in (SOLVED, *_ENDED):
         return {**line, "state": state}
     return {**line, "state": _state(district, row, measured.get(key), was)}
 
 
-def _is_same(was: pd.Series, row: pd.Series | None) -> bool:
+def _is_same(district: District, was: pd.Series, row: pd.Series | None) -> bool:
     said = _text(was.get("definition"))
-    return row is None or not said or said == _definition(row)
+    return row is None or not said or said == _definition(district, row)
 
 
 def _state(district: District, row: pd.Series | None, found: _Found | None, was: pd.Series) -> str:
     """Return the state of a problem that is not found again."""
     place = _text(was.get("place"))
-    if row is None or not _is_same(was, row):
+    if row is None or not _is_same(district, was, row):
         return REDEFINED
     if place and not _stands(district, place):
         return DEMOLISHED if _stood(district, place) else CORRECTED
@@ -300,6 +325,16 @@ def _text(value: object) -> str:
 
 
 def _measured(district: District, key: str, row: pd.Series) -> _Found:
+    """Work out an indicator, once for all that are judged in the same way."""
+    kept = district.memo.setdefault("checkup", {})
+    how = key if row["metric"] == "typed" else _definition(district, row)
+    if how not in kept:
+        kept[how] = _worked_out(district, key, row)
+    found: _Found = kept[how]
+    return found
+
+
+def _worked_out(district: District, key: str, row: pd.Series) -> _Found:
     metric = str(row["metric"])
     if metric == "typed":
         return _typed(district, key)

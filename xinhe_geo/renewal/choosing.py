@@ -27,11 +27,12 @@ _NONE: Set = frozenset()
 
 
 class Pay(NamedTuple):
-    """What a project has to pay in a year of its work (0 is the first), and from which pots it may be taken."""
+    """What a project has to pay in a year of its work (0 is the first), from which pots, and how much more if it overruns."""
 
     year: int
     amount: float
     pots: Set
+    more: float = 0.0
 
 
 class Pot(NamedTuple):
@@ -75,12 +76,13 @@ class Extra(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is asked: years, projects, money, and what counts besides walks."""
+    """What is asked: years, projects, money, what counts besides walks, and how many overruns a year must be payable."""
 
     years: tuple[int, ...]
     candidates: Sequence[Candidate]
     pots: Sequence[Pot]
     extras: Sequence[Extra] = ()
+    overruns: int = 0
 
 
 class Oracle(Protocol):
@@ -187,6 +189,7 @@ class Choosing:
         self.states: dict[int, dict[_State, np.ndarray]] = {}
         self.reach: dict[tuple[int, bool], dict[int, np.ndarray]] = {}
         self.monotone = True
+        self.barred: list[Set] = []  # projects of which at least one must be left out
         self._groups: dict[tuple[int, int], list[_Group]] = {}
         for epoch in dict.fromkeys(map(oracle.epoch, task.years)):
             self._begin(epoch)
@@ -299,6 +302,42 @@ class Choosing:
         near = wishes.gap + 1e-7
         proven = all(x.bound - x.value <= near * max(abs(x.value), 1.0) for x in levels) and not self.watch.stopped
         return Chosen(plan, tuple(levels), proven and self.monotone, self.monotone)
+
+    def near(self, best: Chosen, useful: Set, wishes: Wishes, within: float, count: int) -> list[Chosen]:
+        """
+        Return other plans that come near to the best: without at least one of its useful projects, and of those before.
+
+        Parameters
+        ----------
+        best
+            What `best` returned.
+        useful
+            Projects of it that bring something: leaving out one that brings nothing is no other plan.
+        wishes
+            As for `best`.
+        within
+            In each aim by no more than this share worse.
+        count
+            At most so many.
+        """
+        found: list[Chosen] = []
+        self.barred = [useful] if useful else []
+        try:
+            while self.barred and len(found) < count and not self.watch.stopped:
+                other = self.best(wishes)
+                worse = (
+                    a.value - b.value > within * abs(a.value) + 1e-9
+                    for a, b in zip(best.levels, other.levels, strict=True)
+                )
+                if any(worse):
+                    break
+                found.append(other)
+                self.barred.append(frozenset(j for j, s in enumerate(other.starts) if s is not None))
+        except (ScenarioError, ValueError):  # nothing is left, or it was stopped between two aims
+            pass
+        finally:
+            self.barred = []
+        return found
 
     def _interrupted(self) -> bool:
         return self.watch.stopped
@@ -422,6 +461,9 @@ class _Written:
     def _beginnings(self) -> None:
         """Write that a project begins once at most, after its prerequisites are finished, and never beside what it excludes."""
         c = self.task.candidates
+        for barred in self.choosing.barred:
+            some = [self.at[j, s] for j in sorted(barred) for s in c[j].starts]
+            self._row(some, [1.0] * len(some), -np.inf, len(barred) - 1.0)
         for j, own in enumerate(c):
             if own.starts:
                 every = [self.at[j, s] for s in own.starts]
@@ -437,22 +479,38 @@ class _Written:
                     self._row(both, [1.0] * len(both), 0.0, 1.0)
 
     def _money(self, money: Sequence[Pot]) -> None:
-        """Write that whatever is paid comes out of pots that may pay for it, and no pot gives more than it holds."""
-        owed: dict[tuple[Set, int], list[tuple[int, float]]] = {}
+        """
+        Write that whatever is paid comes out of pots that may pay for it, and no pot gives more than it holds.
+
+        Whichever of the projects overrun, as many a year as is asked: of what one group of pots owes in a year the greatest overruns
+        are paid for, too, in the linear form of Bertsimas and Sim.
+        """
+        owed: dict[tuple[Set, int], list[tuple[int, float, float]]] = {}
         for i, (j, s) in enumerate(self.begin):
             for pay in self.task.candidates[j].pays:
-                if pay.amount > 0:
-                    owed.setdefault((pay.pots, s + pay.year), []).append((i, pay.amount))
+                if pay.amount > 0 or pay.more > 0:
+                    owed.setdefault((pay.pots, s + pay.year), []).append((i, pay.amount, pay.more))
         drawn: dict[int, list[int]] = {}
         for (pots, year), parts in owed.items():
             own = [p for p in sorted(pots) if money[p].pays_in(year)]
             flows = [self._new(np.inf) for _ in own]
             for p, flow in zip(own, flows, strict=True):
                 drawn.setdefault(p, []).append(flow)
-            cols, values = [i for i, _ in parts], [amount for _, amount in parts]
-            self._row([*cols, *flows], [*values, *[-1.0] * len(flows)], -np.inf, 0.0)
+            cols, values = [i for i, *_ in parts], [amount for _, amount, _ in parts]
+            over, shares = self._overruns([(i, more) for i, _, more in parts if more > 0])
+            self._row([*cols, *over, *flows], [*values, *shares, *[-1.0] * len(flows)], -np.inf, 0.0)
         for p, flows in drawn.items():
             self._row(flows, [1.0] * len(flows), -np.inf, money[p].amount)
+
+    def _overruns(self, parts: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+        """Return variables and weights of a sum that is no less than the greatest overruns together, as many as may be."""
+        if not parts or not self.task.overruns:
+            return [], []
+        each = self._new(np.inf)
+        beyond = [self._new(np.inf) for _ in parts]
+        for (i, more), own in zip(parts, beyond, strict=True):
+            self._row([each, own, i], [1.0, 1.0, -more], 0.0, np.inf)
+        return [each, *beyond], [float(self.task.overruns), *[1.0] * len(beyond)]
 
     def _served(self) -> list[_Term]:
         """Return, per group or extra and year, the sum that is 1 where it is served: variables, their signs, and what is added."""

@@ -57,6 +57,7 @@ from .choosing import (
     Task,
     Wishes,
 )
+from .ranking import is_for_elderly
 
 #: Why a project is not in the programme. In it: "".
 REASONS = {
@@ -72,6 +73,8 @@ REASONS = {
 }
 #: More money that is tried, in 万元.
 MORE_MONEY = (100.0, 200.0, 500.0)
+#: Other programmes are named where they are no more than this share worse, and at most so many.
+NEAR, OTHERS = 0.02, 3
 _NONE: Set = frozenset()
 
 
@@ -92,13 +95,16 @@ class Programming:
         Whether money that is only asked for counts too.
     costs
         "high": what is chosen can be paid if every project costs its upper end; "low": its lower end.
+    overruns
+        With "high": that it can be paid if at most so many projects a year cost their upper end, whichever they are, and the others
+        their lower end; None: all of them.
     gap
         Stop when this close to the proven bound (share); 0 asks for the optimum.
 
     Raises
     ------
     ValueError
-        Other costs than "high" and "low", or a gap below 0.
+        Other costs than "high" and "low", a number of overruns below 0 or beside "low", or a gap below 0.
     """
 
     rules: str | Sequence[str | Rule] = PLAN
@@ -106,11 +112,14 @@ class Programming:
     equity: bool = True
     applied: bool = False
     costs: str = "high"
+    overruns: int | None = None
     gap: float = 0.0
 
     def __post_init__(self) -> None:
         if self.costs not in ("high", "low"):
             raise WrongValueError(f"costs 写 high 或 low：{self.costs}")
+        if self.overruns is not None and (self.overruns < 0 or self.costs != "high"):
+            raise WrongValueError(f"overruns 写不小于 0 的个数，只和 costs = high 一起用：{self.overruns}")
         if not 0 <= self.gap < 1:
             raise WrongValueError(f"gap 要在 0 和 1 之间：{self.gap}")
 
@@ -137,6 +146,11 @@ class Programmed(NamedTuple):
         problems x years (urgent) and promises x people x years.
     low
         What the lower ends of all costs would allow: value of the last level.
+    near
+        Other programmes that come near to it (`NEAR`), best first: index rank; `without` and `instead` (ids of projects that are left
+        out and that come in, parted by `;`), `value` (of the last level), `share` (of the programme's own), cost.
+    overruns
+        How many overruns a year can be paid; missing: all, or none that was asked for.
     scenario
         The chosen projects as a plan whose edits carry the years in which projects are finished.
     """
@@ -147,6 +161,8 @@ class Programmed(NamedTuple):
     more: pd.DataFrame
     levels: pd.DataFrame
     low: float
+    near: pd.DataFrame
+    overruns: int | None
     scenario: Scenario
 
 
@@ -308,6 +324,11 @@ class _Walks:
         self._epochs = _epochs(state, years)
         self._bases = {epoch: state.at(year) for year, epoch in self._epochs.items()}
         self._walked = walked
+        self._alone = frozenset(j for j, project in enumerate(projects) if project.roles() == {"places"})
+        self._places: dict[
+            tuple[int, Set, Set], dict[int, np.ndarray]
+        ] = {}  # whom each of them reaches, by what else is done
+        self._asked: set[tuple[int, Set, Set]] = set()
         self.points = points_of_homes(home_points(state))
         homes = state.homes
         names = self.points.names
@@ -325,7 +346,7 @@ class _Walks:
         self._mover = np.concatenate([np.full(len(at), mover) for at, (_, mover, _) in zip(point, parts, strict=True)])
         weight = np.concatenate(share) * self.points.weight[self._point]
         code = self.points.code[self._point]
-        for_elderly = np.array([_is_for_elderly(state, rule) for rule in rules], dtype=float)
+        for_elderly = np.array([is_for_elderly(state, rule) for rule in rules], dtype=float)
         self.lived = self.people = np.tile(
             weight * lived[code], len(rules)
         )  # the one as they are, the other may be weighted
@@ -376,14 +397,37 @@ class _Walks:
 
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """Return, rule by rule and point by point, who is served."""
-        edits = self._edits(opened, closed)
-        base = self._bases[epoch]
+        walked = self._together(epoch, opened, closed)
+        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
+        served: np.ndarray = (walked[:, self._point] & ~gone[None, :]).ravel()
+        return served
+
+    def _together(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+        """
+        Return which points are served under each rule.
+
+        Places of which each only adds itself serve together whom any of them serves; so where the same ways are asked about again with
+        other places, what each place reaches is found once, and the places are put together without another walk.
+        """
+        places, rest = opened & self._alone, opened - self._alone
+        key = epoch, rest, closed
+        if places and key in self._asked and key not in self._places:
+            self._places[key] = self._reached(epoch, rest, closed, sorted(self._alone))
+        if places:
+            self._asked.add(key)
+        reached = self._places.get(key, {})
+        if not places <= set(reached):
+            return self._walk(epoch, opened, closed)
+        walked = self._walk(epoch, rest, closed)
+        return np.logical_or.reduce([walked, *(reached[j] for j in sorted(places))])
+
+    def _walk(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+        """Return the same as found by walking, once for all who ask."""
+        edits, base = self._edits(opened, closed), self._bases[epoch]
         key = base.year, repr(edits), tuple(self.rules)
         if key not in self._walked:
             self._walked[key] = self._found(_carried_out(base, edits))
-        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
-        served: np.ndarray = (self._walked[key][:, self._point] & ~gone[None, :]).ravel()
-        return served
+        return self._walked[key]
 
     def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
         """Return what some projects do that opens, and what some do that closes; what does neither is left out."""
@@ -420,6 +464,14 @@ class _Walks:
         return found
 
     def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        """Return whom each project serves by the places it opens; those of which it is not known are left out."""
+        key = epoch, ways, _NONE
+        if key not in self._places:
+            self._places[key] = self._reached(epoch, ways, _NONE, sorted(self._alone))
+        found = self._places[key]
+        return {j: found[j][:, self._point].ravel() for j in places if j in found}
+
+    def _reached(self, epoch: int, rest: Set, closed: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
         """
         Return whom each project serves by the places it opens, found for all of them in one go.
 
@@ -427,7 +479,7 @@ class _Walks:
         out together nothing is said of any.
         """
         try:
-            after = _carried_out(self._bases[epoch], self._edits(ways | set(places), _NONE))
+            after = _carried_out(self._bases[epoch], self._edits(rest | set(places), closed))
         except ScenarioError:
             return {}
         opened = {str(e.what["facility"]): j for j in places for e in self.projects[j].edits if "facility" in e.what}
@@ -459,7 +511,7 @@ class _Walks:
                 for j, some in asked.items():
                     if some:
                         found[j][i] = within_limit(nearest_of_any(tables, some), rule, rule.method)
-        return {j: self._of_reference(own, served)[:, self._point].ravel() for j, served in found.items()}
+        return {j: self._of_reference(own, served) for j, served in found.items()}
 
     def by_rule(self, served: np.ndarray) -> np.ndarray:
         """Return how many of the reference residents are served under each rule."""
@@ -488,11 +540,6 @@ def _epochs(state: District, years: Sequence[int]) -> dict[int, int]:
         number += 1 if year in begins or number < 0 else 0
         epochs[year] = number
     return epochs
-
-
-def _is_for_elderly(state: District, rule: Rule) -> bool:
-    kinds = state.kinds.reindex(list(rule.kinds))
-    return rule.denominator == "people_60plus" or bool(kinds["elderly"].fillna(False).astype(bool).all())
 
 
 class _Work:
@@ -549,7 +596,7 @@ class _Work:
         """Return what is asked in numbers, at the upper or lower ends of the costs."""
         index = {p.key: j for j, p in enumerate(self.projects)}
         candidates = [self._candidate(p, index, costs) for p in self.projects]
-        return Task(tuple(self.years), candidates, self.pots, self._extras(candidates))
+        return Task(tuple(self.years), candidates, self.pots, self._extras(candidates), self.asked.overruns or 0)
 
     def _candidate(self, project: _Project, index: Mapping[str, int], costs: str) -> Candidate:
         row, roles = project.row, project.roles()
@@ -578,7 +625,17 @@ class _Work:
         )
 
     def _pays(self, project: _Project, costs: str) -> tuple[Pay, ...]:
-        total = project.high if costs == "high" else project.low
+        """Return what a project has to pay; where only some may overrun, what it costs more then stands apart."""
+        if costs == "low" or self.asked.overruns is None:
+            return self._parted(project, project.high if costs == "high" else project.low)
+        owed: dict[tuple[int, Set], list[float]] = {}
+        for end, total in enumerate((project.low, project.high)):
+            for pay in self._parted(project, total):
+                owed.setdefault((pay.year, pay.pots), [0.0, 0.0])[end] += pay.amount
+        return tuple(Pay(year, low, pots, max(high - low, 0.0)) for (year, pots), (low, high) in owed.items())
+
+    def _parted(self, project: _Project, total: float) -> tuple[Pay, ...]:
+        """Return how much of a total is paid in which year from which pots."""
         if math.isnan(total):
             return ()
         sums = yearly_of(project.row["yearly"]) or [1.0] * project.duration
@@ -662,6 +719,8 @@ class _Work:
             self._more(choosing, chosen),
             levels,
             at_low.levels[-1].value,
+            self._near(choosing, chosen, plan),
+            self.asked.overruns,
             self._scenario(choosing, chosen),
         )
 
@@ -679,7 +738,7 @@ class _Work:
                 "name": project.row["name"],
                 "year": math.nan if start is None else start,
                 "finished": math.nan if start is None else start + project.duration - 1,
-                "cost": project.high if self.asked.costs == "high" else project.low,
+                "cost": project.high if self.asked.costs == "high" and self.asked.overruns is None else project.low,
                 "cost_low": project.low,
                 "cost_high": project.high,
                 "people": people,
@@ -796,6 +855,25 @@ class _Work:
         index = pd.Index(MORE_MONEY[: len(rows)], name="amount")
         return pd.DataFrame(rows, index=index, columns=["person_years", "people"])
 
+    def _near(self, choosing: Choosing, chosen: Chosen, plan: pd.DataFrame) -> pd.DataFrame:
+        keys = [p.key for p in self.projects]
+        counts = frozenset(j for extra in choosing.task.extras for j in extra.by)
+        brings = plan.reindex(keys)["people"].to_numpy(float)
+        useful = frozenset(
+            j for j, s in enumerate(chosen.starts) if s is not None and (j in counts or brings[j] > 1e-9)
+        )
+        others = [] if self.watch.stopped else choosing.near(chosen, useful, self.wishes, NEAR, OTHERS)
+        here = {j for j, s in enumerate(chosen.starts) if s is not None}
+        best, rows = chosen.levels[-1].value, []
+        for other in others:
+            there = {j for j, s in enumerate(other.starts) if s is not None}
+            cost = sum(float(plan.loc[keys[j], "cost"]) for j in there)
+            value = other.levels[-1].value
+            left, come = (";".join(keys[j] for j in sorted(some)) for some in (here - there, there - here))
+            rows.append((left, come, value, value / best if best else 1.0, cost))
+        index = pd.RangeIndex(1, len(rows) + 1, name="rank")
+        return pd.DataFrame(rows, index=index, columns=["without", "instead", "value", "share", "cost"])
+
     def _scenario(self, choosing: Choosing, chosen: Chosen) -> Scenario:
         edits = [
             (s + p.duration - 1, Edit(e.do, {**e.what, "year": s + p.duration - 1}))
@@ -837,10 +915,14 @@ def _pot(row: pd.Series, applied: bool) -> Pot:
 def _spending(task: Task, starts: Sequence[int | None]) -> list[float] | None:
     """Return what each pot pays for a plan, those that are named first as much as they can; None where it cannot be paid."""
     owed: dict[tuple[Set, int], float] = {}
+    over: dict[tuple[Set, int], list[float]] = {}
     for own, start in zip(task.candidates, starts, strict=True):
         if start is not None:
             for pay in own.pays:
                 owed[pay.pots, start + pay.year] = owed.get((pay.pots, start + pay.year), 0.0) + pay.amount
+                over.setdefault((pay.pots, start + pay.year), []).append(pay.more)
+    for group, more in over.items():
+        owed[group] += sum(sorted(more, reverse=True)[: task.overruns])
     flows = [(n, p) for n, (pots, year) in enumerate(owed) for p in sorted(pots) if task.pots[p].pays_in(year)]
     if not owed:
         return [0.0] * len(task.pots)

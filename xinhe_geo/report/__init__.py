@@ -5,7 +5,7 @@ from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .gis import write_geopackage, write_layers
 from .ledger_workbook import ledger_workbook
-from .pages.checkup import checkup_note, checkup_sheets, write_checkup
+from .pages.checkup import Checked, checked, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.firmness import check_list, firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
 from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
@@ -41,6 +41,7 @@ __all__ = [
     "Analysis",
     "Asked",
     "Change",
+    "Checked",
     "Comparison",
     "Firmness",
     "Goal",
@@ -60,8 +61,7 @@ __all__ = [
     "by_heading",
     "by_residents",
     "check_list",
-    "checkup_note",
-    "checkup_sheets",
+    "checked",
     "concluded",
     "csv_text",
     "documents",

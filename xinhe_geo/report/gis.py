@@ -1,22 +1,23 @@
-"""`coverage.gpkg`: layers in the CRS of the district, with Chinese names of columns, styled for QGIS."""
+"""`coverage.gpkg`: layers in the CRS of the district, with Chinese names of columns, styled for QGIS, and its project."""
 
 from __future__ import annotations
 
-import html
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 import geopandas as gpd
 import pandas as pd
 import pyogrio
 
 from ..access import EXACT, only_known
-from ..core import LAYERS, growing, refuse_uncleared, word
-from ..district import District, column_name, place_title
-from ..maps import mapped_rules
+from ..core import LAYERS, growing, refuse_uncleared, say, word
+from ..district import District, column_name, kind_name, place_title
+from ..maps import house_style, mapped_rules
 from .analysis import Analysis, analyse
+from .qgis import CHANGED, Shown, change_categories, style_text, write_project
 from .story.change import Change
 from .story.story import Story
 
@@ -82,10 +83,15 @@ _ALIASES = {
     "area_km2": "面积_平方公里",
 }
 
+#: Layers of the district itself that go with the results: what lies on top, what is drawn as an outline, the ground.
+_POINTS = ("facilities", "entrances", "gates")
+_OUTLINES = ("district", "zones", "areas", "communities", "parcels")
+_GROUND = ("barriers", "streets", "extra_links", "water", "green")
 
-def geopackage(story: Story, path: Path) -> None:
+
+def geopackage(story: Story, path: Path) -> Path:
     """
-    Write `coverage.gpkg` in the district's CRS, styled for QGIS.
+    Write `coverage.gpkg` in the district's CRS, styled for QGIS, and beside it the project that opens all of it; return that.
 
     One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
     completeness, facilities and outlines. Of a plan: homes before and after, per rule that it moves, too.
@@ -94,14 +100,52 @@ def geopackage(story: Story, path: Path) -> None:
     declared = {c.name: column_name(layer.name, c.name) for layer in LAYERS.values() for c in layer.names.values()}
     labels = {**declared, **results.headlines["label"], **{name: word(alias) for name, alias in _ALIASES.items()}}
     layers = {**_gis_layers(district, results), **_changed_layers(story.change)}
-    write_layers(path, layers, district.year, labels, about=place_title(district) if story.change is not None else "")
+    shown = {name: own for name, own in _shown(story).items() if name in layers}
+    write_layers(path, layers, district.year, labels, about=place_title(district), shown=shown)
+    return write_project(path, layers, shown, labels, place_title(district))
+
+
+def _shown(story: Story) -> dict[str, Shown]:
+    """Return how the tables are shown, from what lies on top to the ground."""
+    district, results, change = story.district, story.analysis, story.change
+    place, titles = place_title(district), results.headlines["label"]
+    lead = next(iter(change.drawn if change is not None else results.order), "")
+    shown: dict[str, Shown] = {}
+    colours = district.kinds["colour"].fillna(house_style()["roles"]["unknown"])  # a kind need not have one of its own
+    kinds = {str(kind): (kind_name(district, str(kind)), str(colours[kind])) for kind in colours.index}
+    own = {layer: LAYERS[layer].label for layer in (*_POINTS, *_OUTLINES, *_GROUND) if layer in district.layers}
+    for layer in (name for name in _POINTS if name in own):
+        by = "kind" if layer == "facilities" else ""
+        there = set(district.layers[layer]["kind"]) if by else set()
+        categories = {kind: told for kind, told in kinds.items() if kind in there}
+        about = say("{0}：{1}", place, word(own[layer]))
+        shown[own[layer]] = Shown(word(own[layer]), about, say("设施和出入口"), by, categories, visible=bool(by))
+    for layer in (name for name in _OUTLINES if name in own):
+        about = say("{0}：{1}", place, word(own[layer]))
+        shown[own[layer]] = Shown(word(own[layer]), about, say("界线"), outline=True, visible=True)
+    for rule, title in change.drawn.items() if change is not None else ():
+        about = say("{0}：{1}，每个小区之前和之后的可达份额、步行时间", place, title)
+        shown[f"变化_{rule}"] = Shown(title, about, say("变化"), CHANGED, change_categories(), visible=rule == lead)
+    for sort, group, told in (
+        ("缺口", say("缺口"), "{0}：{1}，谁在服务范围外，离得最近的在哪里，为什么"),
+        ("覆盖", say("覆盖"), "{0}：{1}，每个小区的可达份额、距离和步行时间"),
+    ):
+        for rule, title in titles.items():
+            seen = sort == "覆盖" and rule == lead and change is None
+            shown[f"{sort}_{rule}"] = Shown(str(title), say(told, place, title), group, visible=seen)
+    shown["配套齐全度"] = Shown(word("配套齐全度"), say("{0}：步行 15 分钟内有几成必备设施", place), say("小区"))
+    shown["全部指标"] = Shown(word("全部指标"), say("{0}：每个小区全部指标的可达份额", place), say("小区"))
+    for layer in (name for name in _GROUND if name in own):
+        about = say("{0}：{1}", place, word(own[layer]))
+        shown[own[layer]] = Shown(word(own[layer]), about, say("底图"), visible=True)
+    return shown
 
 
 def write_geopackage(
     district: District, to: str | Path, *, preset: str = "plan", against: District | None = None
 ) -> Path:
     """
-    Write the GeoPackage of a report alone, for QGIS.
+    Write the GeoPackage of a report alone, for QGIS, and beside it the project (.qgz) that opens all of it.
 
     Parameters
     ----------
@@ -128,9 +172,15 @@ def write_geopackage(
 
 
 def write_layers(
-    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], *, about: str = ""
+    path: Path,
+    layers: Mapping[str, gpd.GeoDataFrame],
+    year: int,
+    labels: Mapping[str, str],
+    *,
+    about: str = "",
+    shown: Mapping[str, Shown] = MappingProxyType({}),
 ) -> None:
-    """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns, `about` describes every layer."""
+    """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns, `about` describes what is not `shown`."""
     # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
     options = {"OGR_CURRENT_DATE": f"{year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
     with growing(path) as fresh:
@@ -140,10 +190,10 @@ def write_layers(
                 pyogrio.write_dataframe(_plain(frame), fresh, layer=name, driver="GPKG", promote_to_multi=False)
         finally:
             pyogrio.set_gdal_config_options(dict.fromkeys(options))
-        _dress(fresh, layers, year, labels)
         if about:
             with closing(sqlite3.connect(fresh)) as db, db:
                 db.execute("UPDATE gpkg_contents SET description = ? WHERE data_type <> 'attributes'", (about,))
+        _dress(fresh, layers, year, labels, shown)
 
 
 def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataFrame]:
@@ -163,7 +213,7 @@ def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataF
         layers["全部指标"] = gpd.GeoDataFrame(wide, geometry=homes.geometry.reindex(wide.index), crs=district.crs)
         if len(results.completeness):
             layers["配套齐全度"] = results.completeness
-    for name in ("facilities", "communities", "zones", "parcels", "barriers"):
+    for name in (*_POINTS, *_OUTLINES, *_GROUND):
         if name in district.layers:
             layers[LAYERS[name].label] = district.layers[name].drop(columns=list(STAFF), errors="ignore")
     return layers
@@ -192,8 +242,14 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame
 
 
-def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
-    """Put Chinese aliases and default QGIS styles into the GeoPackage."""
+def _dress(
+    path: Path,
+    layers: Mapping[str, gpd.GeoDataFrame],
+    year: int,
+    labels: Mapping[str, str],
+    shown: Mapping[str, Shown],
+) -> None:
+    """Put aliases, what each layer says and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(
             "CREATE TABLE IF NOT EXISTS layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, "
@@ -206,45 +262,10 @@ def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels
             (f"{year}-01-01T00:00:00.000Z",),
         )
         for name, frame in layers.items():
-            fields = [str(c) for c in frame.reset_index().columns if c != frame.geometry.name]
             db.execute(
                 "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
                 "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
-                (name, name, _qml(frame, fields, labels)),
+                (name, name, style_text(frame, labels, shown.get(name))),
             )
-
-
-def _qml(frame: gpd.GeoDataFrame, fields: Sequence[str], labels: Mapping[str, str]) -> str:
-    """Return a QGIS style: shares and minutes in classes where there are any, else one symbol; Chinese aliases."""
-    aliases = "".join(
-        f'<alias index="{i}" field="{html.escape(f)}" name="{html.escape(labels.get(f, ""))}"/>'
-        for i, f in enumerate(fields)
-    )
-    kind = str(frame.geom_type.dropna().iloc[0]) if len(frame.geom_type.dropna()) else "Point"
-    symbol = "marker" if "Point" in kind else "line" if "Line" in kind else "fill"
-    column = next((c for c in ("served", "completeness", "share_unserved") if c in fields), None)
-    if column is None:
-        renderer = f'<renderer-v2 type="singleSymbol"><symbols>{_symbol("0", symbol, "70,110,140,200")}</symbols></renderer-v2>'
-    else:
-        colours = ("178,58,46,200", "232,150,90,200", "240,214,140,200", "120,180,150,200", "38,120,110,200")
-        if column == "share_unserved":
-            colours = colours[::-1]
-        ranges = "".join(
-            f'<range lower="{i / 5}" upper="{(i + 1) / 5}" symbol="{i}" label="{i * 20}–{i * 20 + 20}%" render="true"/>'
-            for i in range(5)
-        )
-        symbols = "".join(_symbol(str(i), symbol, c) for i, c in enumerate(colours))
-        renderer = (
-            f'<renderer-v2 type="graduatedSymbol" attr="{column}" graduatedMethod="GraduatedColor">'
-            f"<ranges>{ranges}</ranges><symbols>{symbols}</symbols></renderer-v2>"
-        )
-    return f'<!DOCTYPE qgis PUBLIC "" "SYSTEM"><qgis styleCategories="Symbology|Fields">{renderer}<aliases>{aliases}</aliases></qgis>'
-
-
-def _symbol(name: str, kind: str, colour: str) -> str:
-    layer = {"marker": "SimpleMarker", "line": "SimpleLine", "fill": "SimpleFill"}[kind]
-    field = "line_color" if kind == "line" else "color"
-    return (
-        f'<symbol name="{name}" type="{kind}" alpha="1"><layer class="{layer}" enabled="1">'
-        f'<Option type="Map"><Option name="{field}" type="QString" value="{colour}"/></Option></layer></symbol>'
-    )
+        for name, own in shown.items():
+            db.execute("UPDATE gpkg_contents SET description = ? WHERE table_name = ?", (own.about, name))

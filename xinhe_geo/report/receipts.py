@@ -431,8 +431,8 @@ def _of_change(before: District, after: District, rule: Rule) -> Receipt:
     if not np.isfinite([row["before"], row["after"]]).all():
         return _stated(label, say("数据不足"))
     printed = [
-        [title("之前"), "{before:.1%}", per_cent(row["before"])],
-        [title("之后"), "{after:.1%}", per_cent(row["after"])],
+        [title("之前"), "{before:.0%}", per_cent(row["before"], 0)],
+        [title("之后"), "{after:.0%}", per_cent(row["after"], 0)],
     ]
     known = {"gain": row["people_gain"], "lose": row["people_lose"]}
     names = {"gain": title("受益居民（人）"), "lose": title("受影响居民（人）")}

@@ -43,9 +43,12 @@ from ..maps import (
     misses_any,
     scene_for,
 )
+from ..renewal import on_record
 from .analysis import Analysis, Progress
+from .closing import with_problems
 from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
+from .leader_book import LEADER_BOOK, leader_book
 from .ledger_workbook import ledger_workbook, read_tasks, responsible
 from .pages.brief import brief_page, with_links
 from .pages.ground import ground_page
@@ -298,6 +301,7 @@ def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx", changed)
         run.tell(say("写表格和 GIS 数据"))
         geopackage(story, folder / "gis" / "coverage.gpkg")
+        leader_book(story, folder / "tables" / LEADER_BOOK)
         now: Record = record_of(district, results, results.preset)
         if run.only is None:
             now = _write_pages(story, folder, to, now, run)
@@ -318,7 +322,9 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
         run.tell(say(TYPED_TEXT, len(judged.typed)))
     record = ledger_record(district, None) if judged is None else judged.record
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
-    changed = None if run.since is None else changes(now, run.since, district)
+    if problems := on_record(district):
+        now = {**now, "problems": problems}
+    changed = None if run.since is None else with_problems(changes(now, run.since, district), district, run.since)
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}

@@ -523,7 +523,7 @@ def _minus(label: str, sides: Sequence[Sum], cells: Sequence[tuple[str, str, flo
     printed = []
     for column, which, number in cells:
         text = cell_text(column, number)
-        form = f"{{{which}:.1%}}" if text.endswith("%") else _form(which, text)
+        form = f"{{{which}:.0%}}" if text.endswith("%") else _form(which, text)
         printed.append([title(column), form, text])
     return {"label": label, "how": "minus", "times": times, "before": sides[0], "after": sides[1], "printed": printed}
 
@@ -535,9 +535,9 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
     told = [("之前", "before"), ("之后", "after")]
     if not np.isfinite(row["change"]):
         known = [(side, what, row[c]) for side, (what, c) in zip(sides, told, strict=True) if np.isfinite(row[c])]
-        return [{**side, "label": title(what), "printed": [share_text(float(n), 1)]} for side, what, n in known]
+        return [{**side, "label": title(what), "printed": [share_text(float(n), 0)]} for side, what, n in known]
     if sides[0]["rows"] == sides[1]["rows"] and row["points"] == 0:
-        printed = [[title(what), "{value:.1%}", per_cent(row[c])] for what, c in told]
+        printed = [[title(what), "{value:.0%}", per_cent(row[c], 0)] for what, c in told]
         zeros = [_nothing([title("变化（百分点）"), "{value:,.0f}", signed(row["points"])])]
         zeros += [_nothing(_net(row)[0])] if row["net_of"] == "community" and np.isfinite(row["net"]) else []
         return [{**sides[0], "label": row["label"], "printed": printed}, *zeros]

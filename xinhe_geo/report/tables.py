@@ -62,7 +62,7 @@ def cell_text(column: str, value: object) -> str:
     if is_year(column):
         return f"{number:.0f}"
     if column in ("之前", "之后") and 0 <= number <= 1:
-        return per_cent(number)
+        return per_cent(number, 0)
     if column.startswith("变化"):
         whole = f"{'+' if number >= 0 else ''}{amount(number)}"
         return whole if column.endswith("人数") else signed(number)

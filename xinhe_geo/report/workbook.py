@@ -320,6 +320,8 @@ def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit:
     sheet.set_landscape()
     sheet.set_paper(8)
     sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(2)
+    sheet.print_area(0, 0, 2 + len(table), max(len(table.columns) - 1, 0))
     sheet.set_footer("&L" + note.replace("&", "&&")[:200] + "&R&P / &N")
 
 

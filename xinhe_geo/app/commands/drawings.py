@@ -209,6 +209,7 @@ def make_word(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .docx 文件")] = Path("汇报.docx"),
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    request: Annotated[bool, typer.Option("--request", help="写成请示（代拟稿），一文一事")] = False,
     plan: Plan = None,
     against: Against = None,
     year: Year = None,
@@ -216,10 +217,10 @@ def make_word(
     ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
-    """Word 汇报：目标是什么、现状多少、差多少、补哪里、补完多少、有多不确定、什么无法核对。"""
+    """Word 情况报告（公文格式，三至五页，附表在后）：方案前后、总体情况、短板、建议、依据；或请示的代拟稿。"""
     from ...report.paper import write_brief
 
-    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset), ranges=ranges)
+    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset), ranges=ranges, request=request)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
@@ -259,13 +260,14 @@ def gpkg(
     with_conflicts: WithConflicts = False,
     lang: Lang = "zh",
 ) -> None:
-    """单写一个 GeoPackage（QGIS 直接打开，已配好样式）：每条规则的小区和缺口；写了方案，另有变化图层。"""
+    """单写一个 GeoPackage 和打开它的 QGIS 工程（.qgz，分组、样式、标注都配好）：每条规则的小区和缺口；写了方案，另有变化图层。"""
     write = partial(write_geopackage, to=_ending(out, ".gpkg"), preset=_preset(preset))
     with speaking(lang), watched(message(lang, "loading")):
         sides = sides_of(opened(folder, "写出 GeoPackage"), Asked(plan, against, year, with_conflicts))
-        with replacing(lang, out):
+        with replacing(lang, out, out.with_suffix(".qgz")):
             path = write(sides.district, against=sides.against)
-    OUT.print(escape(message(lang, "done", shown_path(path))))
+    for written in (path, path.with_suffix(".qgz")):
+        OUT.print(escape(message(lang, "done", shown_path(written))))
 
 
 def dxf(

@@ -14,8 +14,7 @@ from ...core import amount, keeping, say, speaking, title
 from ...maps import DEMONSTRATION_TEXT
 from ...renewal import Programming, programmed
 from ...report import (
-    checkup_note,
-    checkup_sheets,
+    checked,
     programme_notes,
     programme_sheets,
     write_checkup,
@@ -29,6 +28,9 @@ def programme(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     horizon: Annotated[int | None, typer.Option("--horizon", help="计到哪一年；省略为资金表的最后一年")] = None,
     costs: Annotated[str, typer.Option("--costs", help="high 按造价上限排（全部超支也付得起）| low 按下限")] = "high",
+    overruns: Annotated[
+        int | None, typer.Option("--overruns", min=0, help="每年最多几个项目超支到造价上限也付得起；省略为全部")
+    ] = None,
     applied: Annotated[bool, typer.Option("--applied", help="拟申请的资金也算；不写只算已落实的")] = False,
     no_floor: Annotated[bool, typer.Option("--no-floor", help="不先保社区底线")] = False,
     weight: Annotated[
@@ -43,7 +45,9 @@ def programme(
     """项目库与年度计划：在各渠道各年的资金里，哪个项目哪一年做，证明最优，并列出没有列入的和原因。Ctrl-C 取目前最好的。"""
     with watched(message(lang, "solving")) as tell, speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "排年度计划")
-        asked = Programming(horizon=horizon, equity=not no_floor, applied=applied, costs=costs, gap=gap)
+        asked = Programming(
+            horizon=horizon, equity=not no_floor, applied=applied, costs=costs, overruns=overruns, gap=gap
+        )
         found = programmed(district, weights=_weights(weight or []), programming=asked, progress=tell)
         if out is not None:
             write_programme(district, found, out)
@@ -77,15 +81,18 @@ def checkup(
     """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
     with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "列出自查表")
-        sheets = checkup_sheets(district, sets)
+        found = checked(district, sets)
         if out is not None:
-            write_checkup(district, sheets, out)
+            write_checkup(district, found, out)
     with speaking("en" if lang == "en" else "zh"):
-        shown = sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
+        shown = found.sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
         _print_sheet(say("指标汇总"), shown)
-        if "上年度整治成效" in sheets:
-            _print_sheet(say("上年度整治成效"), sheets["上年度整治成效"])
-        OUT.print(escape(checkup_note(sheets)))
+        if "上年度整治成效" in found.sheets:
+            _print_sheet(say("上年度整治成效"), found.sheets["上年度整治成效"])
+        if len(found.first):
+            _print_sheet(say("先办哪些"), found.first[["次序", "问题", "在哪里", "问题数", "涉及人数", "为什么先办"]])
+        for line in found.said:
+            OUT.print(escape(line))
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))

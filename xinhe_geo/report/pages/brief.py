@@ -40,7 +40,7 @@ from ..workbook import foot
 from .change import concluded
 from .receipts import OF_BRIEF
 from .registry import Page
-from .shell import followed, heads, html_page, receipt_line, scrolled, warning
+from .shell import figure, followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -211,7 +211,7 @@ def _map(story: Story) -> str:
     sites = [(place.tag, place.x, place.y) for place in places]
     scene = front_scene(story.district, goal.rule, story.analysis, sites, story.analysis.lang)
     about = say("{0}：谁在服务范围外，缺口在哪里，补在哪里", goal.label)
-    return f"<h2>{html.escape(about)}</h2><figure>{figure_of(scene)}</figure>"
+    return f"<h2>{html.escape(about)}</h2>{figure(figure_of(scene))}"
 
 
 def _five_gaps(story: Story) -> str:
@@ -298,7 +298,7 @@ def _curves(story: Story) -> str:
     rows = "".join(
         f"<tr><td>{e(own.goal.label)}</td>{own_cells}</tr>" for own, own_cells in zip(story.curves, cells, strict=True)
     )
-    return f"<section><h2>{about}</h2><figure>{chart}</figure>{scrolled(head, rows, 'short')}</section>"
+    return f"<section><h2>{about}</h2>{figure(chart)}{scrolled(head, rows, 'short')}</section>"
 
 
 def _walks(story: Story) -> str:
@@ -316,7 +316,7 @@ def _walk(story: Story, walk: WalkTold) -> str:
     picture = walk_picture(story.district, walk.gap.home, walk.route, about, _seal(story))
     told = say("；").join(say("{0} {1} 米 {2} 分钟", leg.label, leg.metres, leg.minutes) for leg in walk.legs)
     whole = say("合计 {0} 米 {1} 分钟；到它的直线 {2} 米", walk.metres, walk.minutes, walk.straight)
-    return f"<figure>{picture}<figcaption><b>{e(about)}</b>　{e(whole)}<br>{e(told)}<br>{e(walk.gap.reason)}</figcaption></figure>"
+    return figure(picture, f"<b>{e(about)}</b>　{e(whole)}<br>{e(told)}<br>{e(walk.gap.reason)}")
 
 
 def _slope(story: Story) -> str:
@@ -328,7 +328,7 @@ def _slope(story: Story) -> str:
     labels = [say("现状"), *(say("增设 {0} 处", step.number) for step in story.plans)]
     told = [story.plans[0].before, *(step.after for step in story.plans)]
     chart = slope(about, labels, [f.value for f in told], [f.text for f in told], _seal(story))
-    return f"<section><h2>{html.escape(about)}</h2><figure>{chart}</figure></section>"
+    return f"<section><h2>{html.escape(about)}</h2>{figure(chart)}</section>"
 
 
 def _links(drawn: Sequence[Mapping[str, str]]) -> str:
@@ -418,7 +418,11 @@ def _rests_on(story: Story) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
     district = story.district
     book = "tables/规划目标落实核对表.xlsx"
-    files = {say("表格"): ["tables/coverage.xlsx"], "GIS": ["gis/coverage.gpkg"], say("运行记录"): ["run.json"]}
+    files = {
+        say("表格"): ["tables/coverage.xlsx", "tables/overview.xlsx"],
+        "GIS": ["gis/coverage.gpkg", "gis/coverage.qgz"],
+        say("运行记录"): ["run.json"],
+    }
     if has_own_plan(district):
         files = {say("规划目标落实核对表"): ["ledger.html", book], **files}
     found = say("　").join(
@@ -444,7 +448,7 @@ def _rests_on(story: Story) -> str:
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
         f"{_findings(story)}"
-        f"<figure>{bars(say('数据有多少是实的'), _weak(story), _seal(story))}</figure>"
+        f"{figure(bars(say('数据有多少是实的'), _weak(story), _seal(story)))}"
         f"{scrolled(head, rows)}"
         f'<p class="small">{found}</p></section>'
     )

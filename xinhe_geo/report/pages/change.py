@@ -44,7 +44,7 @@ def _goal_row(row: GoalRow, longest: float, firm: str | None) -> str:
     def figure(text: str) -> str:
         return followed(html.escape(text), OF_CHANGE, row.code) if re.search(r"\d", text) else html.escape(text)
 
-    before, after = (figure(per_cent(share, unknown="—")) for share in (row.before, row.after))
+    before, after = (figure(per_cent(share, 0, unknown="—")) for share in (row.before, row.after))
     points = f'<td class="n">{figure(signed(row.points))}</td>'
     if row.tone == "unknown":
         points = f'<td class="unknown">{say("数据不足")}</td>'

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ...core import (
@@ -16,21 +19,26 @@ from ...core import (
     PROJECT_STATES,
     URGENCIES,
     amount,
+    per_cent,
     refuse_uncleared,
     say,
     write_text,
 )
 from ...district import District, column_name, kind_name, layer_name
-from ...renewal import INDICATOR_STATES, checkup, problems
+from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
+from ..closing import closed_and_missed, place_name
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages
 from .shell import page_text, table_html
 
+#: So many groups of problems are named to begin with.
+BEGIN = 10
 #: What each sheet says under its heading.
 _TOLD = {
     "指标汇总": "只报数，不评分、不评等级；缺资料的写明缺哪一列，填报的在台账填报表里填",
-    "问题清单": "一个小区（社区）、一项指标一个问题，编号不随行序和设施改名变",
+    "先办哪些": "同一口径、同一社区的问题合为一组；限时解决的在前，然后为老，再按涉及人数",
+    "问题清单": "一个小区（社区）、一项指标一个问题，编号不随行序和设施改名变；次序是所在组的办理次序",
     "整治建议清单": "同一项指标的问题合在一起；责任单位待填",
     "项目库": "总投资为造价上限",
     "上年度整治成效": "能计算的重新测算；其余凭验收材料转待复核，现场核定后销号；资料订正、口径改变、拆除不算已解决",
@@ -39,9 +47,28 @@ _TOLD = {
 LISTED = 100
 
 
-def checkup_sheets(district: District, sets: list[str] | None = None) -> dict[str, pd.DataFrame]:
+class Checked(NamedTuple):
     """
-    Return the checkup of a district as tables with Chinese columns, by the name of their sheet.
+    A checkup in words.
+
+    Attributes
+    ----------
+    said
+        How much is known, how many problems there are and whom they concern, what became of last year's: a sentence each.
+    first
+        The groups of problems to begin with, and why these, as a table with Chinese columns.
+    sheets
+        The sheets of the published form, by their names.
+    """
+
+    said: tuple[str, ...]
+    first: pd.DataFrame
+    sheets: dict[str, pd.DataFrame]
+
+
+def checked(district: District, sets: list[str] | None = None) -> Checked:
+    """
+    Return the checkup of a district in words: what there is to say, which problems to begin with, and the sheets of the form.
 
     Parameters
     ----------
@@ -56,17 +83,79 @@ def checkup_sheets(district: District, sets: list[str] | None = None) -> dict[st
         No such set.
     """
     found, listed = checkup(district, sets), problems(district, sets=sets)
-    still = listed[~listed["state"].isin(["closed", "solved", "corrected", "redefined", "demolished"]).to_numpy()]
+    still = standing(listed)
+    groups = ranked(district, still)
     sheets = {
         "指标汇总": _indicators(district, found),
-        "问题清单": _problems(district, still),
-        "整治建议清单": _suggested(still),
+        "问题清单": _problems(district, still, groups),
+        "整治建议清单": _suggested(district, still, groups),
     }
     if "projects" in district.rows:
         sheets["项目库"] = _projects(district.rows["projects"])
-    if not listed["is_new"].all():
-        sheets["上年度整治成效"] = _effects(district, listed[~listed["is_new"].astype(bool).to_numpy()])
-    return sheets
+    last = last_years(listed)
+    if len(last):
+        sheets["上年度整治成效"] = _effects(district, last)
+    return Checked(tuple(_said(district, found, still, groups, last)), _first(district, groups), sheets)
+
+
+def _said(
+    district: District, found: pd.DataFrame, still: pd.DataFrame, groups: pd.DataFrame, last: pd.DataFrame
+) -> Iterator[str]:
+    """Yield in sentences how much is known, how many problems there are and whom they concern, and what became of last year's."""
+    state = found["status"].value_counts()
+    told = (len(found), int(state.get("computed", 0)), int(state.get("blank", 0)))
+    yield say("{0} 项指标，已计算 {1} 项，待填 {2} 项。", *told)
+    if len(still):
+        people = amount(concerned(district, still), unknown=say("数据不足"))
+        yield say(
+            "问题 {0} 个，合为 {1} 组（同一口径、同一社区），涉及居民 {2} 人，一人只计一次。",
+            amount(len(still)),
+            amount(len(groups)),
+            people,
+        )
+        urgent = int(groups["urgent"].sum())
+        if urgent:
+            yield say("其中限时解决 {0} 组。", urgent)
+    else:
+        yield say("没有算出问题。")
+    if len(last):
+        solved = int(last["solved"].sum())
+        share = per_cent(solved / len(last))
+        yield say("上年 {0} 个问题，已解决 {1} 个（{2}）。", amount(len(last)), amount(solved), share)
+        yield from closed_and_missed(district, last)
+
+
+def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
+    """The groups to begin with, and why these."""
+    own = groups.head(BEGIN)
+    return pd.DataFrame(
+        {
+            "次序": range(1, len(own) + 1),
+            "问题": own["name"].to_numpy(),
+            "在哪里": [place_name(district, place) for place in own["community"]],
+            "问题数": own["problems"].to_numpy(),
+            "涉及人数": own["people"].to_numpy(float),
+            "其中60岁及以上": own["people_60plus"].to_numpy(float),
+            "为什么先办": [_why(row) for _, row in own.iterrows()],
+            "整治建议": own["suggest"].to_numpy(),
+            "责任单位": [duty or say("待填") for duty in own["duty"]],
+            "对应项目": [projects.replace(";", say("、")) or say("还没有项目") for projects in own["projects"]],
+        }
+    )
+
+
+def _why(row: pd.Series) -> str:
+    """Return why a group of problems comes where it does."""
+    ahead = [say(word) for word, so in (("限时解决", row["urgent"]), ("为老", row["elderly"])) if so]
+    people = float(row["people"])
+    told = say("涉及 {0} 人", amount(people)) if not math.isnan(people) else say("涉及人数数据不足")
+    return say("，").join([*ahead, told])
+
+
+def _ranks(listed: pd.DataFrame, groups: pd.DataFrame) -> pd.Series:
+    """Return, per problem, in which place its group comes."""
+    order = {number: rank for rank, cell in enumerate(groups["numbers"], 1) for number in cell.split(";")}
+    return pd.Series([order[str(number)] for number in listed.index], index=listed.index, dtype="int64")
 
 
 def _indicators(district: District, found: pd.DataFrame) -> pd.DataFrame:
@@ -105,18 +194,18 @@ def _lacking(district: District, part: str) -> str:
     return kind_name(district, part) if part in district.kinds.index else part
 
 
-def _problems(district: District, listed: pd.DataFrame) -> pd.DataFrame:
-    names: dict[str, str] = {}
-    for frame in (district.communities, district.homes):
-        names |= {} if frame is None else {str(k): str(v) for k, v in frame["name"].dropna().items()}
+def _problems(district: District, still: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
+    rank = _ranks(still, groups)
+    people = still["people"].astype("float64").fillna(-1.0)
+    order = np.lexsort((still.index, -people, rank))
+    listed = still.iloc[order]
     return pd.DataFrame(
         {
+            "次序": rank.iloc[order],
             "问题编号": listed.index,
             "体检维度": [say(LEVELS[level]) if level in LEVELS else "" for level in listed["level"]],
             "问题指标": listed["name"].astype(object).fillna(listed["indicator"]),
-            "在哪里": [
-                names.get(str(p), str(p)) if isinstance(p, str) and p else say("全街道") for p in listed["place"]
-            ],
+            "在哪里": [place_name(district, place) for place in listed["place"]],
             "涉及人数": listed["people"].astype("float64"),
             "缺多少": listed["amount"].astype("float64"),
             "整治类型": [say(URGENCIES[u]) if u in URGENCIES else "" for u in listed["urgency"]],
@@ -129,14 +218,18 @@ def _problems(district: District, listed: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _suggested(listed: pd.DataFrame) -> pd.DataFrame:
+def _suggested(district: District, still: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for indicator, own in listed.groupby("indicator", sort=True):
+    rank = _ranks(still, groups)
+    by_indicator = still.groupby("indicator", sort=True)
+    for indicator in rank.groupby(still["indicator"], sort=True).min().sort_values(kind="stable").index:
+        own = by_indicator.get_group(indicator)
         first = own.iloc[0]
-        places = say("、").join(str(p) for p in own["place"].iloc[:6] if isinstance(p, str) and p)
+        most = own.iloc[np.argsort(-own["people"].astype("float64").fillna(-1.0).to_numpy(), kind="stable")[:6]]
+        places = say("、").join(place_name(district, p) for p in most["place"])
         more = say(" 等 {0} 处", len(own)) if len(own) > 6 else ""
         urgency = say(URGENCIES[first["urgency"]]) if first["urgency"] in URGENCIES else ""
-        people = float(own["people"].astype("float64").sum(min_count=1))
+        people = concerned(district, own)
         rows.append(
             (indicator, first["name"], len(own), people, first["suggest"], places + more, urgency, first["duty"])
         )
@@ -185,30 +278,7 @@ def _effects(district: District, old: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def checkup_note(sheets: dict[str, pd.DataFrame]) -> str:
-    """
-    Return in one sentence how much of a checkup is known.
-
-    Parameters
-    ----------
-    sheets
-        What `checkup_sheets` returned.
-    """
-    own = sheets["指标汇总"]
-    computed = int((own["怎么得出"] == say(INDICATOR_STATES["computed"])).sum())
-    blank = int((own["怎么得出"] == say(INDICATOR_STATES["blank"])).sum())
-    found = say(
-        "{0} 项指标，已计算 {1} 项，待填 {2} 项；问题 {3} 个。", len(own), computed, blank, len(sheets["问题清单"])
-    )
-    if "上年度整治成效" not in sheets:
-        return found
-    last = sheets["上年度整治成效"]
-    solved, total = int((last["算已解决"] == say("是")).sum()), len(last)
-    share = amount(100 * solved / total) if total else math.nan
-    return found + say("上年 {0} 个问题，已解决 {1} 个（{2}%）。", total, solved, share)
-
-
-def write_checkup(district: District, sheets: dict[str, pd.DataFrame], to: str | Path) -> None:
+def write_checkup(district: District, found: Checked, to: str | Path) -> None:
     """
     Write a checkup: `checkup.html`, `tables/自查表.xlsx`.
 
@@ -216,8 +286,8 @@ def write_checkup(district: District, sheets: dict[str, pd.DataFrame], to: str |
     ----------
     district
         Whose it is.
-    sheets
-        What `checkup_sheets` returned.
+    found
+        What `checked` returned.
     to
         The folder of a report, or a new one.
 
@@ -231,13 +301,14 @@ def write_checkup(district: District, sheets: dict[str, pd.DataFrame], to: str |
     target = Path(to)
     with added_to(target) as folder:
         book = "tables/自查表.xlsx"
-        pages = [(name, table, say(_TOLD[name])) for name, table in sheets.items()]
+        pages = [(name, table, say(_TOLD[name])) for name, table in found.sheets.items()]
         write_workbook(folder / book, heading, district.year, pages, foot(district))
         nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
-        body = f'<section><p class="line">{html.escape(checkup_note(sheets))}</p></section>'
-        for name, table, told in pages:
+        body = "".join(f'<p class="line">{html.escape(line)}</p>' for line in found.said)
+        body = f"<section>{body}</section>"
+        for name, table, told in [("先办哪些", found.first, say(_TOLD["先办哪些"])), *pages]:
             shown = (
                 table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
             )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ...core import SCRIPT, marked, per_cent, say, speaking, title
+from ...core import SCRIPT, language, marked, per_cent, say, speaking, title
 from ...district import District, kind_name, place_title, walker_name
 from ...ledger import (
     CIRCLE_MIN,
@@ -23,37 +23,40 @@ from ...ledger import (
     spoken,
     standing,
 )
+from ...maps import COMPLETENESS, community_scene, figure_of, scene_for
 from ..ledger_workbook import BY_WHEN, OFFICE
 from ..story.places import community_facts, in_no_community, nearest_last
 from .receipts import OF_LEDGER
-from .shell import followed, heads, html_page, scrolled, warning
+from .shell import figure, followed, heads, html_page, scrolled, warning
 
 _STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
 .tools select, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
 .community { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 4px 20px 16px; margin: 14px 0; }
-.community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; }
-.facts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 0; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
-.two { display: grid; grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr); gap: 0 22px; } th::first-letter { text-transform: uppercase; }
-[lang=en] .two :is(th, .verdict) { white-space: normal; }
+.community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; } .community p { margin: 2px 0; font-size: 14px; }
+.facts { display: flex; flex-wrap: wrap; gap: 2px 22px; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
+.two { display: grid; grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr); gap: 0 22px; align-items: start; }
+th::first-letter { text-transform: uppercase; }
+[lang=en] .community :is(th, .verdict) { white-space: normal; }
 @media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } }
 @media screen and (max-width: 620px) {
   .short thead { display: none; }
   .short tr { display: grid; grid-template-columns: 3.4em minmax(0, 1fr); padding: 6px 0; border-bottom: 1px solid var(--line); }
   .short td { border: 0; padding: 1px 8px; text-align: start; grid-column: 2; } .short td:first-child { grid-column: 1; grid-row: 1 / 9; }
   .short td[data-label]::before { content: attr(data-label) " "; color: var(--quiet); }
-} .two p { margin: 2px 0; font-size: 14px; }
-.todo { font-weight: 600; margin: 6px 0; } .strip { width: 96px; height: 14px; display: block; }
+}
+.community .todo { font-weight: 600; margin: 6px 0; } .strip { width: 96px; height: 14px; display: block; }
 .lack { color: var(--warn); } .hidden { display: none; }
 .verdict { border-radius: 4px; padding: 1px 6px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 @media print {
   .tools { display: none; } .community { border: 0; padding: 0; margin: 0; break-after: page; } .community:last-of-type { break-after: auto; }
-  html, body { background: #fff; } header, footer { display: none; } .facts b { font-size: 12pt; } .two p, table { font-size: 8.5pt; line-height: 1.4; }
-  th, td { padding: 2px 5px; } tr { break-inside: avoid; } .community h3 { margin-top: 6px; font-size: 10pt; }
-  .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; }
-  .two { display: block; } .two > div:last-child { columns: 2; column-gap: 16px; } .community h2 { margin-top: 0; } .community h3 { break-after: avoid; }
-  .two > div:first-child :is(th, td) { white-space: nowrap; } .two > div:first-child td:is(:nth-child(2), :nth-child(3)) { white-space: normal; }
-  td, th { padding: 1px 5px; font-size: 8pt; } .two > div:last-child th { white-space: normal; } .todo { margin: 2px 0; }
+  html, body { background: #fff; } header, footer { display: none; } .facts b { font-size: 12pt; } .community p { font-size: 8.5pt; line-height: 1.35; }
+  tr { break-inside: avoid; } .community h2 { margin-top: 0; } .community h3 { margin-top: 6px; font-size: 10pt; break-after: avoid; }
+  .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; } .community .todo { margin: 2px 0; }
+  .two { grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr); gap: 0 12px; } .two th { white-space: normal; }
+  .short :is(th, td) { white-space: nowrap; } .short td:is(:nth-child(2), :nth-child(3)) { white-space: normal; } .short td:nth-child(2) { width: 29%; }
+  td, th { padding: 0 5px; font-size: 8pt; line-height: 1.25; }
+  .two :is(td, th) { font-size: 7.5pt; } .strip { width: 18mm; height: 3mm; }
 }
 """
 _SCRIPT = """
@@ -96,8 +99,16 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
     options = "".join(
         f'<option value="c-{e(str(c))}">{e(str(n))}</option>' for c, n in overview.get("name", {}).items()
     )
+    picture = _pictures(district)
     pages = "".join(
-        _page(district, str(code), row, _of(minutes, code), _Targets(targets, _of(targets, code), tasks))
+        _page(
+            district,
+            str(code),
+            row,
+            _of(minutes, code),
+            _Targets(targets, _of(targets, code), tasks),
+            picture(str(code)),
+        )
         for code, row in overview.iterrows()
     )
     beyond = in_no_community(district)
@@ -131,7 +142,7 @@ def _of(frame: pd.DataFrame, code: object) -> pd.DataFrame:
     return frame.loc[code] if len(frame) and code in frame.index.get_level_values(0) else frame.iloc[:0]
 
 
-def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: _Targets) -> str:
+def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: _Targets, picture: str) -> str:
     e = html.escape
     names = (title("常住人口"), title("60岁及以上"), say("小区"), say("小区用地"))
     units = (say("人"), say("人"), say("个"), say("公顷"))
@@ -143,13 +154,25 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
     mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
     return (
         f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
-        f'<p class="facts">{facts}</p>{_to_do(targets)}<div class="two"><div>{_target_table(code, targets)}</div><div>'
+        f'<p class="facts">{facts}</p>{_to_do(targets)}<div class="{"two" if picture else "one"}">{picture}<div>'
         f"<h3>{say('要求每个社区都有的，这里缺')}</h3>"
         f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
         f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
-        f"{_minutes_table(district, code, minutes)}"
-        f"<h3>{say('界内有（处）')}</h3><p>{e(row['has']) or say('没有')}</p></div></div></section>"
+        f"{_minutes_table(district, code, minutes)}</div></div>{_target_table(code, targets)}"
+        f"<h3>{say('界内有（处）')}</h3><p>{e(row['has']) or say('没有')}</p></section>"
     )
+
+
+#: Width and height of the map of a community: on its half of a sheet of paper, beside what is lacking, its words have six points.
+_MAP = (500.0, 330.0)
+
+
+def _pictures(district: District) -> Callable[[str], str]:
+    """Return what draws the map of a community: how complete what its homes can walk to is, and what stands there."""
+    if any(name not in district.layers or district.layers[name].empty for name in ("homes", "facilities", "streets")):
+        return lambda _: ""
+    whole = scene_for(district, COMPLETENESS, lang=language())
+    return lambda code: figure(figure_of(community_scene(district, code, whole), _MAP))
 
 
 def _lack(text: str) -> str:

@@ -29,7 +29,7 @@ from ..districts import (
 )
 from ..gis import write_layers
 from ..workbook import write_workbook
-from .shell import heads, html_page, scrolled, warning
+from .shell import figure, heads, html_page, scrolled, warning
 
 COMPARISON = ("index.html", "tables/comparison.xlsx", "gis/comparison.gpkg")
 #: Rows of one sheet: Excel holds 1,048,576 and would lose the rest without a word.
@@ -48,7 +48,7 @@ _DOTS = 42.0
 
 _STYLE = """
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 16px; margin: 10px 0; }
-.two figure svg { background: #fffdf9; }
+.two figure svg { background: #fffdf9; } .two figcaption { color: var(--quiet); font-size: 13px; }
 .key { display: inline-block; width: 22px; height: 11px; border: 1px solid #b9b2a5; margin: 0 5px 0 14px; vertical-align: -1px; }
 .indicator { border-top: 1px solid var(--line); padding-top: 6px; break-before: auto; }
 .indicator h3 { font-size: 17px; margin-top: 16px; }
@@ -378,9 +378,9 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
     return (
         f'<div class="indicator" id="{e(rule)}"><h3>{e(row["label"])}</h3><p class="small">{e(row["asks"])}　类别：{e(row["kinds"])}　'
         f"分母：{e(DENOMINATORS.get(row['denominator'], '—'))}　{e(row['standard'])}</p>"
-        f'<div class="two"><figure>{shapes.map(part)}<figcaption class="small">{legend}</figcaption></figure>'
-        f'<figure>{_distribution(known, row)}<figcaption class="small">每点一个街道：实心有名次，空心不排名，红色离群；竖线为中位数'
-        f"</figcaption>{_outliers(part)}</figure></div>{_rank_table(part, shapes.page)}</div>"
+        f'<div class="two">{figure(shapes.map(part), legend)}'
+        f"<div>{figure(_distribution(known, row), '每点一个街道：实心有名次，空心不排名，红色离群；竖线为中位数')}"
+        f"{_outliers(part)}</div></div>{_rank_table(part, shapes.page)}</div>"
     )
 
 

@@ -12,7 +12,7 @@ from ...access import audit, rests_on
 from ...core import crs_label, marked, per_cent, say, title, word
 from ...district import District, kind_name, place_title
 from ..workbook import foot
-from .shell import heads, html_page, scrolled, warning
+from .shell import figure, heads, html_page, scrolled, warning
 
 #: How far along the streets it is told what can be walked to, in metres.
 WALK_M = 1000.0
@@ -38,7 +38,7 @@ def ground_page(district: District, picture: str) -> str:
 </header>
 <main>
 <section><h2>{say("路网")}</h2>{_facts(district)}{_classes(district)}</section>
-<section><h2>{say("地图")}</h2><figure>{picture}<figcaption><a href="maps/overview.html">{say("现状总图")}</a></figcaption></figure></section>
+<section><h2>{say("地图")}</h2>{figure(picture, f'<a href="maps/overview.html">{say("现状总图")}</a>')}</section>
 {_facilities(district)}
 {_findings(district)}
 <p class="small">{e(rests_on(district))}</p>

@@ -35,7 +35,7 @@ from ..story.parcels import (
 )
 from .brief import link_pages
 from .change import demonstration_mark
-from .shell import heads, page_text, scrolled
+from .shell import HALF_PAGE, figure, heads, page_text, scrolled
 
 #: What is written, each by its place in the folder.
 PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS = "parcels.html", "tables/地块台账.xlsx", "gis/地块.gpkg"
@@ -121,10 +121,10 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     plan = district.manifest.get("scenario")
     basis = say("方案“{0}”，{1} 年，含假定", plan, district.year) if plan else say("按台账，{0} 年", district.year)
     head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
-    picture = figure_of(parcel_scene(district, own.id, language()))
+    picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
-        f'<div class="pair"><figure>{picture}</figure><div>{_people(district, own)}{_stages(own)}</div></div>'
+        f'<div class="pair">{figure(picture)}<div>{_people(district, own)}{_stages(own)}</div></div>'
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
         f'<section class="side"><h2>{head}</h2>{_balance(own)}'
@@ -142,7 +142,7 @@ def _people(district: District, own: Parcel) -> str:
     seal = wording(language())["demo"] if district.is_demonstration else ""
     chart = maps.stacks(say("各年末的人"), [say(label) for label in GROUP_LABELS.values()], rows, seal)
     said = say("实心的住在地块上；空心的搬离后过渡，虚线的已离开或去向待填。居民与导入人口分列，不相加")
-    return f"<h3>{say('各年末的人')}</h3><figure>{chart}</figure><p>{html.escape(said)}</p>"
+    return f"<h3>{say('各年末的人')}</h3>{figure(chart)}<p>{html.escape(said)}</p>"
 
 
 def _grid(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = (), kind: str = "") -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...core import MONEY_STATES, amount, per_cent, refuse_uncleared, say, write_text
+from ... import maps
+from ...core import MONEY_STATES, amount, language, per_cent, refuse_uncleared, say, write_text
 from ...district import District, rule_name
+from ...maps import wording
 from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
 from ..files import added_to
 from ..workbook import foot, write_workbook
@@ -19,6 +21,10 @@ from .shell import page_text, table_html
 
 #: The aims, in the order in which they come.
 AIMS = {FLOOR: "社区底线", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
+#: What an aim is counted in, where it is not promises x people x years.
+UNITS = {URGENT_FIRST: "问题·年"}
+#: So many sources of money have a colour of their own.
+NAMED = 3
 #: What `cost` is planned with is said once, in the note.
 _UNKNOWN = "数据不足"
 
@@ -40,6 +46,7 @@ def programme_sheets(district: District, found: Programmed) -> dict[str, pd.Data
         "逐年服务": _served(district, found.years),
         "资金": _money(found.money),
         "再投入": _more(found.more),
+        "相近方案": _near(found.near),
     }
 
 
@@ -63,20 +70,29 @@ def programme_notes(found: Programmed) -> list[str]:
         )
     ]
     for name, row in found.levels.iterrows():
-        value, bound = (
-            (per_cent(row["value"]), per_cent(row["bound"]))
-            if name == FLOOR
-            else (amount(row["value"]), amount(row["bound"]))
-        )
-        said.append(say("{0}：{1}，上界 {2}。", say(AIMS[str(name)]), value, bound))
+        aim = say(AIMS[str(name)])
+        if name == FLOOR:
+            said.append(say("{0}：{1}，上界 {2}。", aim, per_cent(row["value"]), per_cent(row["bound"])))
+        else:
+            unit = say(UNITS.get(str(name), "承诺·人·年"))
+            said.append(say("{0}：{1} {2}，上界 {3} {2}。", aim, amount(row["value"]), unit, amount(row["bound"])))
     gap = float(plan["gap"].iloc[0]) if len(plan) else 0.0
     shown = per_cent(gap, 2) if math.isfinite(gap) else say(_UNKNOWN)
     proven = bool(plan["proven"].all())
     said.append(say("已证明最优（差距 {0}）。", shown) if proven else say("没有证明最优，与上界还差 {0}。", shown))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
+    if found.overruns is not None:
+        said.append(say("按造价下限排，每年任意 {0} 个项目超支到上限也付得起。", found.overruns))
+    elif found.low > high and found.low:
+        said.append(say("按造价上限排，全部超支也付得起。"))
     if found.low > high and found.low:
-        share = per_cent((found.low - high) / found.low)
-        said.append(say("按造价上限排，全部超支也付得起；都按下限，目标可多 {0}。", share))
+        said.append(say("都按下限，目标可多 {0}。", per_cent((found.low - high) / found.low)))
+    for extra, row in found.more.iterrows():
+        if row["people"] > 0:
+            told = (amount(float(extra)), amount(row["people"]))  # type: ignore[arg-type]
+            said.append(say("再投入 {0} 万元可新增服务 {1} 人（每项承诺计一次）。", *told))
+            break
+    said.append(say("相近的其他安排有 {0} 个。", len(found.near)) if len(found.near) else say("没有相近的其他安排。"))
     said.append(
         say("目标为承诺·人·年：数据年住在这里的居民，自项目完工的那一年起，每有一项承诺走得到计一次；导入人口不计。")
     )
@@ -153,6 +169,19 @@ def _more(more: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _near(near: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "方案": near.index,
+            "不做": [cell.replace(";", say("、")) for cell in near["without"]],
+            "换成": [cell.replace(";", say("、")) or say("没有") for cell in near["instead"]],
+            "目标值": near["value"].to_numpy(),
+            "为本计划的": [per_cent(share) for share in near["share"]],
+            "造价（万元）": near["cost"].to_numpy(),
+        }
+    )
+
+
 #: What each sheet says under its heading.
 _TOLD: Mapping[str, str] = {
     "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的承诺·人，几个项目都能服务的不重复计",
@@ -160,7 +189,51 @@ _TOLD: Mapping[str, str] = {
     "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
     "资金": "按造价上限安排；拟申请的另列",
     "再投入": "任何一年都能用、用在任何项目上的钱，多给这么多",
+    "相近方案": "各级目标都相差不超过 2% 的其他安排：现有数据不足以区分，取舍可看别的理由",
 }
+
+
+def _charts(district: District, found: Programmed) -> str:
+    """Return bars of a programme: what is spent in each year, from which source."""
+    spent = found.money["spent"].groupby(level=["fund", "year"]).sum().unstack("year", fill_value=0.0)
+    most = spent.sum(axis=1).sort_values(ascending=False, kind="stable")
+    parts = {str(fund): spent.loc[fund] for fund in most.index[:NAMED]}
+    if len(most) > NAMED:
+        parts[say("其余渠道")] = spent.loc[most.index[NAMED:]].sum()
+    rows = [
+        maps.Stack(str(year), [(float(own[year]), amount(own[year])) for own in parts.values()])
+        for year in spent.columns
+    ]
+    seal = wording(language())["demo"] if district.is_demonstration else ""
+    chart = maps.stacks(say("逐年安排的资金（万元）"), list(parts), rows, seal)
+    return f"<section><h2>{say('逐年安排的资金（万元）')}</h2><figure>{chart}</figure></section>"
+
+
+def _maps(district: District, found: Programmed) -> str:
+    """Return a map for each year in which projects are finished: whom they bring within reach, against the year without any."""
+    own = found.plan[(found.plan["reason"] == "").to_numpy()]
+    figures = []
+    for year in sorted({int(y) for y in own["finished"].dropna()}):
+        finished = own[(own["finished"] == year).to_numpy()]
+        told = say("{0} 年完工：{1}", year, say("、").join(map(str, finished["name"])))
+        rule = _most_gained(found.years, year)
+        if rule is not None:
+            base = district.at(year)
+            pair = maps.Comparison(base, found.scenario.at(year).on(base, with_conflicts=True))
+            drawn = maps.difference(pair, rule, lang=language()).picture()
+            told += say("。图为到这一年全部完工项目对“{0}”的影响", rule_name(district, district.rule(rule)))
+            figures.append(f"<figure>{drawn}<figcaption>{html.escape(told)}</figcaption></figure>")
+        else:
+            figures.append(f"<p>{html.escape(told + say('。没有改变步行可达的项目，不画图'))}</p>")
+    return f"<section><h2>{say('逐年一图')}</h2>{''.join(figures)}</section>" if figures else ""
+
+
+def _most_gained(years: pd.DataFrame, year: int) -> str | None:
+    """Return the rule that gains most people by the end of a year; None where none does."""
+    if year not in years.index.get_level_values("year"):
+        return None
+    gained = years.loc[year, "gained"].drop("", errors="ignore")
+    return str(gained.idxmax()) if len(gained) and gained.max() > 0 else None
 
 
 def write_programme(district: District, found: Programmed, to: str | Path) -> None:
@@ -193,11 +266,12 @@ def write_programme(district: District, found: Programmed, to: str | Path) -> No
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
         lines = "".join(f'<p class="line">{html.escape(line)}</p>' for line in notes)
-        body = f"<section>{lines}</section>"
+        body = f"<section>{lines}</section>{_charts(district, found)}"
         for name, table, told in pages:
             shown = table_html(table) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
             body += (
                 f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
             )
+        body += _maps(district, found)
         write_text(folder / "programme.html", page_text(district, heading, nav, body))
     link_pages(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Collection, Sequence
 from urllib.parse import quote
@@ -62,7 +63,7 @@ NUMBER = ' class="n"'
 def scrolled(head: str, rows: str, kind: str = "") -> str:
     """Return a table that is pushed sideways where it is wider than the screen; `kind` is its class in the style."""
     own = f' class="{kind}"' if kind else ""
-    return f'<div class="scroll"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def table_html(table: pd.DataFrame, page: str = "", about: Sequence[str] = ()) -> str:
@@ -90,8 +91,26 @@ def table_html(table: pd.DataFrame, page: str = "", about: Sequence[str] = ()) -
     return scrolled(heads([html.escape(column_title(name)) for name in names], right), rows)
 
 
+#: Width and height of a map on half the width of a page, in its own units: its words are large enough there, on paper too.
+HALF_PAGE = (500.0, 380.0)
+
+
+#: Words are at least so high on a screen.
+LEAST_PX = 9.1
+
+
+def figure(picture: str, caption: str = "") -> str:
+    """Return a picture (markup) that is pushed sideways, with the keyboard too, where the screen is too narrow for its words."""
+    told = f"<figcaption>{caption}</figcaption>" if caption else ""
+    drawn, sizes = re.search(r'viewBox="0 0 ([\d.]+)', picture), re.findall(r'font-size="([\d.]+)', picture)
+    if drawn and sizes:
+        wide = math.ceil(float(drawn[1]) * LEAST_PX / min(map(float, sizes)))
+        picture = picture.replace("<svg ", f'<svg style="--wide:{wide}px" ', 1)
+    return f'<figure><div class="scroll" tabindex="0">{picture}</div>{told}</figure>'
+
+
 #: Many columns: headers wrap, texts keep a width that can be read.
-_WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:3.5em} main td:not(.n){min-width:8em} td{vertical-align:top}"
+_WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}"
 
 
 def page_text(district: District, title: str, nav: str, body: str, *, style: str = "") -> str:

@@ -20,7 +20,7 @@ def since_section(table: pd.DataFrame) -> str:
     counts = verdict_counts(table["part"])
     said = say("，").join(
         say("{0} {1} 处", word(part), counts[part])
-        for part in ("参数", "数据", "设施", "指标", "结果")
+        for part in ("参数", "数据", "设施", "指标", "结果", "问题")
         if part in counts
     )
     body = "".join(

@@ -14,7 +14,7 @@ import geopandas as gpd
 import pandas as pd
 
 from ... import maps
-from ...access import coverage, gaps
+from ...access import coverage
 from ...core import Profile, SitingError, as_typed, named_by_homes, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
@@ -49,7 +49,7 @@ from ..story.choice import (
 )
 from .brief import link_pages
 from .plans import workbook, write_scenario
-from .shell import page_text, table_html
+from .shell import HALF_PAGE, figure, page_text, table_html
 
 #: Homes that a page lists; the workbook has all.
 HOMES = 25
@@ -119,10 +119,8 @@ def _write_choice(
         say(f"画方案 {choice.letter}")
         pair = maps.Comparison(district, choice.after, (now.cover, choice.cover))
         zones = dict(zip(choice.rows["tag"], choice.rows["may_stand"], strict=True))
-        drawn = maps.difference(pair, rule, tags=_tags(choice.rows), zones=zones).picture()
-        figures.append(
-            f"<figure>{drawn}<figcaption>{plan_name(choice)}{html.escape(placed(choice))}</figcaption></figure>"
-        )
+        drawn = maps.difference(pair, rule, tags=_tags(choice.rows), zones=zones).figure(HALF_PAGE)
+        figures.append(figure(drawn, f"{plan_name(choice)}{html.escape(placed(choice))}"))
         plan = sites_plan(chosen, int(choice.rows["plan"].iloc[0]), name=f"sites-{kind}-{choice.letter}")
         write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan, district)
     book = f"tables/选址-{kind}.xlsx"
@@ -287,7 +285,7 @@ def _write_links(
     own = judged_by(district, rule)[1]
     cover = coverage(district, rules=[own])
     say("画缺口图")
-    drawn = maps.picture(district, cover, rule=own, gaps=gaps(district, cover, own.name))
+    drawn = maps.figure_of(maps.openings_scene(district, own, cover, ranked.geometry))
     sheets = {
         "一处": (link_sheet(ranked), "只开这一处；在街道上实际打开后重新计算"),
         "两处一起": (pair_sheet(both), "两处同时开"),
@@ -317,12 +315,12 @@ def _write_links(
     note = (
         f'<p class="line">{html.escape(assumed)}：下面的人数都按图上有的就是全部算，不作结论。</p>' if assumed else ""
     )
-    figure = f'{note}<div class="figures"><figure>{drawn}<figcaption>现在谁在服务范围外（{html.escape(own.label)}）</figcaption></figure></div>'
+    shown = f"{note}{figure(drawn, f'现在谁在服务范围外，开在哪里（{html.escape(own.label)}）；编号同下表')}"
     page = page_text(
         district,
         f"增开出入口效果：{own.label}",
         f'<a href="{book}">表格</a>{_back(target)}',
-        f"<section>{figure}</section>{body}",
+        f"<section>{shown}</section>{body}",
     )
     write_text(folder / f"links-{own.name}.html", page)
 

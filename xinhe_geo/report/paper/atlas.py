@@ -15,11 +15,7 @@ from ...maps import (
     GAPS,
     OVERVIEW,
     PARCELS,
-    Layer,
-    Mode,
-    Scene,
-    class_text,
-    house_style,
+    community_scene,
     joined,
     kind_label,
     layer_of,
@@ -28,13 +24,12 @@ from ...maps import (
     rule_label,
     scene_for,
     themes,
-    walker_text,
     wording,
 )
 from ...report import Story, added_to, analyse, refuse_foreign
 from . import carto
 from .carto import Column
-from .page import SIZES, UNITS, Box, Columns, Frame, Paper, pdf_bytes, png_bytes
+from .page import SIZES, UNITS, Columns, Frame, Paper, pdf_bytes, png_bytes
 from .parcel_sheet import locator, parcel_page
 from .sheet import USUAL, check_size, file_name, short_label, theme_pages, title_cells
 from .sheet_parts import Format, page_foot, page_head, title_block
@@ -132,7 +127,7 @@ def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
 def community_page(story: Story, code: str, form: Format) -> Paper:
     """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
     district = story.district
-    scene = _community_scene(story, code, form.lang)
+    scene = community_scene(district, code, scene_for(district, COMPLETENESS, results=story.analysis, lang=form.lang))
     paper = Paper(*SIZES[form.size], UNITS[form.size])
     page_head(paper, scene.title, scene.badges, [_people_line(story, code, form.lang)])
     frame = Frame(_MARGIN, _TOP, paper.width * _MAP - _MARGIN, paper.height - _TOP - _FOOT)
@@ -152,45 +147,6 @@ def community_page(story: Story, code: str, form: Format) -> Paper:
     return paper
 
 
-def _community_scene(story: Story, code: str, lang: str) -> Scene:
-    district = story.district
-    scene = scene_for(district, COMPLETENESS, results=story.analysis, lang=lang)
-    area = district.layers["communities"].loc[[code]]
-    name, kinds = str(area["name"].iloc[0]), district.kinds
-    shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
-    look = {**house_style()["bounds"]["district"], "label": name, "width": 2.4}
-    outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
-    layers = [replace(x, geometry=area.geometry, styles=x.styles) if x.id == "veil" else x for x in scene.layers]
-    ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
-    layers.insert(ground[-1] if ground else 0, outline)
-    lines, theme = _method_lines(district, lang), None
-    if scene.themes:
-        first = scene.themes[0]
-        mode = _own_mode(first.modes[0], district, code, lang)
-        theme = replace(
-            first,
-            title=f"{place_title(district, lang)} · {name}",
-            lines=lines,
-            modes=[mode],
-            kinds=shown,
-            notes=[],
-            facts=[],
-        )
-    bounds = tuple(float(v) for v in area.total_bounds)
-    whole: Box = (bounds[0], bounds[1], bounds[2], bounds[3])
-    off = [x for x in scene.off if x != "gates"]
-    return replace(
-        scene,
-        title=f"{place_title(district, lang)} · {name}",
-        lines=lines,
-        layers=layers,
-        bounds=whole,
-        themes=[theme] if theme else [],
-        off=off,
-        labels=[x for x in scene.labels if x.kind != "zone" and (x.kind, x.text) != ("community", name)],
-    )
-
-
 def _people_line(story: Story, code: str, lang: str) -> str:
     t, lives = wording(lang), story.who_lives(code)
     parts = [
@@ -202,30 +158,6 @@ def _people_line(story: Story, code: str, lang: str) -> str:
         t["code_of"].format(c=code),
     ]
     return "　".join(parts)
-
-
-def _method_lines(district: District, lang: str) -> list[str]:
-    t = wording(lang)
-    return [
-        t["community_method"],
-        t["community_who"].format(w=walker_text(district, "adult", lang)),
-        t["community_middle"],
-    ]
-
-
-def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
-    """Return a mode that counts the community's own homes only."""
-    homes = district.layers["homes"]
-    own = (district.groups["community"].reindex(homes.index) == code).to_numpy()
-    # `pick` is in the order of the homes that have a shape
-    there = (~(homes.geometry.isna() | homes.geometry.is_empty)).to_numpy()
-    mine = own[there]
-    people = homes["people"].to_numpy(dtype="float64", na_value=np.nan)[there]
-    classes = [people[mine & (mode.pick == j)] for j in range(len(mode.styles))]
-    title = wording(lang)["homes_by_completeness"]
-    return replace(
-        mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
-    )
 
 
 def _minutes(value: float, lang: str) -> str:

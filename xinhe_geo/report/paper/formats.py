@@ -16,12 +16,15 @@ def write_brief(
     preset: str = "plan",
     ranges: bool = False,
     against: District | None = None,
+    request: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the brief for a meeting as a Word document; all about it stands with `word.write_brief`."""
     with needing("office", "写 Word 简报"):
         from . import word
-    return word.write_brief(district, to, preset=preset, ranges=ranges, against=against, progress=progress)
+    return word.write_brief(
+        district, to, preset=preset, ranges=ranges, against=against, request=request, progress=progress
+    )
 
 
 def write_slides(

@@ -90,7 +90,8 @@ def parcel_page(story: Story, parcel: str, form: Format) -> Paper:
     with speaking(form.lang):
         told = Parcels(district if story.against is None else story.against, year=district.year, carried_out=district)
         own = told.of(parcel)
-        scene = parcel_scene(district, parcel, form.lang)
+        kinds = story.change.kinds if story.change is not None else ()
+        scene = parcel_scene(district, parcel, form.lang, kinds)
         paper = Paper(*SIZES[form.size], UNITS[form.size])
         page_head(paper, scene.title, scene.badges, [own.ground])
         frame = Frame(_MARGIN, _HEAD, paper.width * _MAP - _MARGIN, paper.height - _HEAD - _FOOT)
@@ -107,7 +108,7 @@ def parcel_page(story: Story, parcel: str, form: Format) -> Paper:
             - 8
         )
         if story.against is not None:
-            _before_and_after(column, (story.against, district), parcel, form)
+            _before_and_after(column, (story.against, district), parcel, form, kinds)
         _changes(column, story)
         _figures(column, own)
         _stages(column, own)
@@ -162,13 +163,15 @@ def locator(paper: Paper, frame: Frame, district: District, chosen: gpd.GeoSerie
     put(chosen, Look(carto.MARK))
 
 
-def _before_and_after(column: Column, states: tuple[District, District], parcel: str, form: Format) -> None:
+def _before_and_after(
+    column: Column, states: tuple[District, District], parcel: str, form: Format, kinds: Sequence[str]
+) -> None:
     """Draw the parcel in both states side by side."""
     paper, wide = column.paper, (column.width - 12) / 2
     for i, state in enumerate(states):
         frame = Frame(column.left + i * (wide + 12), column.y + 18, wide, _SMALL[form.size])
         Column(paper, frame.left, column.y, wide, frame.top).text(state_name(state), 12, bold=True, lines=1)
-        scene = parcel_scene(state, parcel, form.lang)
+        scene = parcel_scene(state, parcel, form.lang, kinds)
         carto.draw_map(paper, frame, replace(scene, bounds=_close(scene.bounds), mark=""), small=True)
     column.skip(_SMALL[form.size] + 28)
 
@@ -186,11 +189,13 @@ def _changes(column: Column, story: Story) -> None:
         return
     column.text(say("方案前后：{0} 与 {1}", *change.names), 14, bold=True, lines=2)
     column.text(change.people, 11, carto.QUIET, lines=3)
+    for line in change.built:
+        column.text(line, 11, lines=2)
     column.skip(3)
     rows = [[s.label, s.before.text, s.after.text, s.net] for s in change.moved]
     head = [heading(name) for name in ("任务", "之前", "之后", "净增（按本指标）")]
     strong = {(i, 3): carto.WARN for i, s in enumerate(change.moved) if s.tone == "lose"}
-    column.table(Columns(head, (250, 50, 50, 90), (1, 2, 3), 11, most_lines=2), rows, strong=strong)
+    column.table(Columns(head, (250, 50, 50, 90), (1, 2, 3), 11, most_lines=4), rows, strong=strong)
     column.skip(3)
     column.text(change.unmoved, 11, carto.QUIET, lines=1)
     column.skip(9)

@@ -334,7 +334,7 @@ def _change_table(column: Column, told: Told, lang: str) -> None:
         rows = [[s.label, s.before.text, s.after.text, s.net] for s in shifts]
         strong = {(i, 3): carto.WARN for i, s in enumerate(shifts) if s.tone == "lose"}
         column.skip(3)
-        column.table(Columns(head, (180, 50, 50, 84), (1, 2, 3), 11, most_lines=2), rows, strong=strong)
+        column.table(Columns(head, (180, 50, 50, 84), (1, 2, 3), 11, most_lines=4), rows, strong=strong)
         column.skip(3)
         column.text(change.unmoved, 11, carto.QUIET)
         column.skip(10)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pptx
@@ -20,11 +20,11 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, amount, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District, place_title
-from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for, themes
-from ...report import Change, Goal, Promises, Story, analyse
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, difference_scene, scene_for, themes
+from ...report import Goal, Story, analyse
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
@@ -45,22 +45,18 @@ _LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
 _MAP = (5.6, 5.2)
 #: What lies beside a map.
 _BESIDE = Frame(_LEFT + _MAP[0] + 0.35, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH)
-#: There, the lines about a promise, and what stands under them.
-_OVER = Frame(_BESIDE.left, _TOP - 0.05, _BESIDE.width, 1.3)
-_UNDER = Frame(_BESIDE.left, _TOP + 1.3, _BESIDE.width, _HIGH - 1.3)
-_UNDER_WIDTHS = (_UNDER.width * 0.5, _UNDER.width * 0.2, _UNDER.width * 0.3)
-_GAP_LEFT, _GAP_WIDTHS = _LEFT + _MAP[0] + 0.3, (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0)
-_LEFT_OF_LACKING = _LEFT + 7.6
+#: A chart that has the page for itself, or half of it.
+_WHOLE = Frame(_LEFT, _TOP, _WIDE, _HIGH)
+_HALF, _OTHER_HALF = Frame(_LEFT, _TOP, 7.4, _HIGH), Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH)
+_GAP_LEFT, _GAP_WIDTHS = _BESIDE.left, (0.5, 2.2, 1.1, _BESIDE.width - 3.8)
 #: A map as it is drawn, in millimetres.
 _MAP_MM = (_MAP[0] * 25.4, _MAP[1] * 25.4)
-#: What a promise is charted by: the first of which there are as many as can be read.
-GROUPINGS, READABLE = ("community", "area", "zone"), range(2, 21)
-#: How many kinds that are out of reach are charted.
-LISTED = 12
+#: A meeting listens to so many pages.
+MOST_SLIDES = 10
+#: How many bars can be read on a page, and how many lines beside a map.
+CHARTED, LISTED = 14, 6
 #: How many goals that a plan moves are charted.
 CHANGED = 10
-#: As many sentences on how firm differences are stand on a page.
-FIRM = 4
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,10 @@ def slides(
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """
-    Write slides for a meeting: the whole in one table, a page per promise, gaps, what would help, the ledger, what it rests on.
+    Write slides for a meeting, ten at most: a conclusion each as title, a chart or a map each, method and source in the notes.
+
+    Of a plan first what it changes, for whom and where; then how the goals stand, the gaps, what would help, the ledger, what it
+    rests on. Maps of the goals that fall shortest take the pages that are left.
 
     Parameters
     ----------
@@ -124,21 +123,19 @@ def slides(
     story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     deck = _Deck(district)
     deck.cover(story)
-    _change(deck, story)
-    _whole(deck, story)
-    tell(say("画地图"))
-    for goal in story.goals:
-        if goal.share.known:
-            _promise(deck, story, goal)
-    _beside_the_plan(deck, story)
-    _completeness(deck, story)
-    _gaps(deck, story)
-    tell(say("算补点"))
-    _help(deck, story)
-    if story.promises is not None:
-        tell(say("核对规划目标"))
-        _ledger(deck, story.promises)
-    _rests(deck, story)
+    tell(say("画图表和地图"))
+    pages = [page for page in _PAGES if page.of(story)]
+    maps = [goal for goal in (*story.worst, *story.known) if goal.share.known]
+    room = MOST_SLIDES - 1 - len(pages)
+    for page in pages:
+        if page.then is not None:
+            tell(say(page.then))
+        page.write(deck, story)
+        if (
+            page.write is _goals
+        ):  # what is left of the ten shows where the goals are missed, the largest shortfall first
+            for goal in list(dict.fromkeys(maps))[: max(room, 0)]:
+                _promise(deck, story, goal)
     return write_bytes(Path(to), deck.save())
 
 
@@ -296,21 +293,17 @@ class _Deck:
     def cover(self, story: Story) -> None:
         """Add the first page."""
         district = self.district
-        slide = self.page(
-            say("{0}公共服务设施步行可达评估", place_title(district)),
-            [say("本演示的每个数字见各页备注和 coverage.xlsx。"), rests_on(district)],
-        )
+        notes = [say("本演示的每个数字见各页备注和 coverage.xlsx。"), rests_on(district)]
+        first = story.change.verdict[:1] if story.change is not None else ()
+        concluded = first[0].text if first else _tally(story)
+        slide = self.page(concluded, notes)
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         lines = [
-            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 20, _INK),
-            _Line(
-                say("核对 {0} 项有原文可查的目标和标准：走得到吗，谁在服务范围外，补在哪里最划算", len(story.goals)),
-                20,
-                _INK,
-            ),
+            _Line(say("{0}公共服务设施步行可达评估", place_title(district)), 22, _STRONG, True),
+            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 16, _INK),
         ]
         if district.is_demonstration:
-            lines += [_Line(say(DEMONSTRATION_TEXT), 22, _MARK, True), _Line(rests_on(district), 14)]
+            lines += [_Line(say(DEMONSTRATION_TEXT), 18, _MARK, True), _Line(rests_on(district), 13)]
         self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, 4.6), lines)
         self.map(slide, story, OVERVIEW, str(themes(district, language())[OVERVIEW]), left=7.23)
 
@@ -360,187 +353,211 @@ def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: 
 # --- pages --------------------------------------------------------------------------------------------------------------
 
 
-def _firm(change: Change) -> list[str]:
-    """Say how firm the differences of what changes are, where that was asked."""
-    return [say("{0}：{1}", shift.label, shift.firm) for shift in change.moved if shift.firm]
-
-
 def _change(deck: _Deck, story: Story) -> None:
-    """What a plan changes, where the state is one of a plan."""
+    """Chart the goals that a plan moves."""
     change = story.change
-    if change is None:
-        return
+    assert change is not None
     said = [sentence.text for sentence in change.verdict]
-    title = say("{0} 与 {1}：{2}", *change.names, say("；").join(said[:1]) or say("没有可以评判的目标。"))
-    slide = deck.page(title, [change.people, *said, *_firm(change), rests_on(deck.district)])
-    deck.text(
-        slide,
-        Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH),
-        [_Line(t, 13) for t in (change.people, *said[1:], *_firm(change)[:FIRM], change.unmoved) if t],
-    )
     known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
+    title = say("；").join(said[1:3]) or say("方案没有改变任何一项目标")
+    firm = [say("{0}：{1}", s.label, s.firm) for s in change.moved if s.firm]
+    notes = [say("{0} 与 {1}", *change.names), *said, *firm, change.people, change.unmoved, *change.lines[2:]]
+    slide = deck.page(title, [*notes, _method(deck), rests_on(deck.district)])
     if known:
-        sides = dict(
-            zip(change.names, ([s.before.plotted for s in known], [s.after.plotted for s in known]), strict=True)
-        )
+        before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]
+        sides = dict(zip(change.names, (before, after), strict=True))
         bars = _Bars(say("变了的目标"), [s.label for s in known], sides, colours=("B99A7C", "3F97A3"))
-        deck.bars(slide, Frame(_LEFT, _TOP, 7.4, _HIGH), bars)
+        deck.bars(slide, _WHOLE, bars)
+    else:
+        deck.text(slide, _WHOLE, [_Line(change.unmoved, 20, _INK)])
 
 
-def _whole(deck: _Deck, story: Story) -> None:
-    """Everything that is promised in one table."""
+def _people(deck: _Deck, story: Story) -> None:
+    """Chart who lives there before and after a plan; those who stay, move and come are never added up."""
+    change = story.change
+    assert change is not None
+    groups = [group for group in change.living if group.text != "0"]
+    title = say("，").join(say("{0} {1} 人", group.label, group.text) for group in groups)
+    apart = say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")
+    slide = deck.page(title, [change.people, apart, rests_on(deck.district)])
+    series = {say("人"): [group.plotted for group in groups]}
+    deck.bars(slide, _WHOLE, _Bars(say("谁住在这里（人）"), [group.label for group in groups], series, share=False))
+
+
+def _moved(deck: _Deck, story: Story) -> None:
+    """Map whom the goal that a plan moves most serves anew, and whom no longer."""
+    change = story.change
+    assert change is not None
+    rule, label = next(iter(change.drawn.items()))
+    shift = next((s for s in change.shifts if s.rule == rule), None)
+    told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.net) if shift else label
+    slide = deck.page(told, [*(said.text for said in change.verdict), _method(deck), rests_on(deck.district)])
+    scene = difference_scene(change.pair.maps, rule, language())
+    deck.picture(slide, map_png(scene, *_MAP_MM, units=820.0), told)
+    felt = [row for row in change.felt.itertuples() if row.Index == rule]
+    lines = [_Line(shift.net, 30, _STRONG, True)] if shift else []
+    for row in felt:
+        for words, number, who in (
+            ("住在这里的居民中，改为可达的：{0} 人", row.people_gain, row.homes_gain),
+            ("住在这里的居民中，不再可达的：{0} 人", row.people_lose, row.homes_lose),
+        ):
+            lines += [_Line(say(words, amount(number)), 16, _INK, True), _Line(_cut(str(who), 90), 13)]
+    deck.text(slide, _BESIDE, lines)
+
+
+def _tally(story: Story) -> str:
+    """Say how many goals are met."""
     tally = story.tally
     title = say("{0} 项目标和标准中，{1} 项没有缺口，{2} 项还有缺口", tally.promised, tally.whole, tally.short)
-    title += say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
-    slide = deck.page(
-        title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
-    )
-    rows = [[goal.label, goal.told, goal.alternatives] for goal in story.goals]
-    deck.table(slide, Columns([column("任务"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
+    return title + (say("，{0} 项数据不足", tally.unknown) if tally.unknown else "")
+
+
+def _goals(deck: _Deck, story: Story) -> None:
+    """Chart what each goal has come to; the notes say each in full, and what is counted beside the plan under its own heading."""
+    known = [goal for goal in story.goals if goal.share.known]
+    notes = [say("{0}：{1} {2}", goal.label, goal.told, goal.marks) for goal in story.goals]
+    notes += [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。")]
+    notes += [say("{0}：{1}", goal.label, goal.alternatives) for goal in known]
+    beside = [say("{0}：{1}", goal.label, goal.headline) for goal in story.beside if goal.share.known]
+    notes += [say(REFERENCE), *beside] if beside else []
+    slide = deck.page(_tally(story), [*notes, rests_on(deck.district)])
+    series = {say("份额"): [goal.share.plotted for goal in known[:CHARTED]]}
+    names = [f"{goal.label}（{goal.big}）" if goal.metric == "presence" else goal.label for goal in known[:CHARTED]]
+    deck.bars(slide, _WHOLE, _Bars(say("每项目标做到几成（各项自己的分母）"), names, series))
 
 
 def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
-    notes = [
-        say(
-            "口径：方法 {0}；分母 {1}；人群 {2} {3} m/s；数据年份 {4}",
-            goal.method,
-            goal.denominator,
-            goal.walker,
-            goal.speed,
-            deck.district.year,
-        ),
-        goal.standard,
-        goal.alternatives,
-        *([goal.firm] if goal.firm else []),
-        say("依据：{0}", goal.basis),
-        goal.mark,
-    ]
+    """Map where a goal is missed, with its number and the communities that miss most."""
     title = say("{0}：{1}", goal.label, goal.headline)
-    slide = deck.page(title, notes)
+    slide = deck.page(
+        title,
+        [_method_of(deck, goal), goal.standard, goal.alternatives, goal.firm, say("依据：{0}", goal.basis), goal.mark],
+    )
     deck.map(slide, story, goal.rule, title)
     lines = [
-        _Line(f"{goal.big}　{goal.mark}", 30, _STRONG, True),
+        _Line(goal.big, 36, _STRONG, True),
+        _Line(goal.mark, 16, _MARK, True),
         *([_Line(goal.firm, 13)] if goal.firm else []),
         _Line(goal.alternatives, 13),
         _Line(goal.standard, 12),
     ]
-    deck.text(slide, _OVER, lines)
-    _by_group(deck, slide, story, goal)
-
-
-def _by_group(deck: _Deck, slide: Slide, story: Story, goal: Goal) -> None:
-    """Put a chart of the shares by community on a page; by zone where there are too many to read."""
-    parts = next((own for own in (story.parts(goal, group) for group in GROUPINGS) if len(own) in READABLE), ())
-    if not parts:
-        return
-    if goal.metric == "presence":
-        rows = [[part.name, say("有") if part.whole else say("无"), part.missed.text] for part in parts]
-        columns = Columns([say("社区"), say("有无"), say("涉及人口")], _UNDER_WIDTHS, (2,), 9.5)
-        deck.table(slide, columns, rows, _UNDER.left, _UNDER.top)
-    else:
-        words = [
-            say("{0}（{1} 人在服务范围外）", part.name, part.missed.text) if part.misses else part.name
-            for part in parts
-        ]
-        shares = [part.share.plotted for part in parts]
-        deck.bars(slide, _UNDER, _Bars(say("各社区可达份额，服务范围外的人多的在前"), words, {say("可达份额"): shares}))
+    short = story.short(goal)[:LISTED]
+    if short:
+        lines.append(_Line(say("服务范围外的人多的在前"), 14, _INK, True))
+    lines += [_Line(say("{0}：{1}", part.name, part.missed.amount), 14, _INK) for part in short]
+    deck.text(slide, _BESIDE, [line for line in lines if line.words])
 
 
 def _completeness(deck: _Deck, story: Story) -> None:
     mean = story.mean_completeness
-    if not mean.known:
-        return
     title = say("走 15 分钟，居民平均够得着 {0} 的必备设施", mean.text)
     notes = say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", story.essential)
     slide = deck.page(title, [notes, rests_on(deck.district)])
-    deck.map(slide, story, COMPLETENESS, title)
-    lacks = story.out_of_reach[:LISTED]
-    if lacks:
-        chart = _Bars(
-            say("最缺哪类：15 分钟内走不到的居民（人）"),
-            [kind.label for kind in lacks],
-            {say("缺这一类的居民"): [kind.people.plotted for kind in lacks]},
-            share=False,
-            colours=("D0682C",),
-        )
-        deck.bars(slide, _BESIDE, chart)
+    lacks = story.out_of_reach[:CHARTED]
+    if not lacks:
+        return deck.map(slide, story, COMPLETENESS, title)
+    words, series = say("缺这一类的居民"), [kind.people.plotted for kind in lacks]
+    chart = _Bars(
+        say("最缺哪类：15 分钟内走不到的居民（人）"),
+        [kind.label for kind in lacks],
+        {words: series},
+        share=False,
+        colours=("D0682C",),
+    )
+    return deck.bars(slide, _WHOLE, chart)
 
 
 def _gaps(deck: _Deck, story: Story) -> None:
-    if not story.gaps:
-        return
     title = say("{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
-    slide = deck.page(
-        title, [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), rests_on(deck.district)]
-    )
+    first = [say("{0} {1}：{2}", str(i), gap.name, gap.why) for i, gap in enumerate(story.gaps[:LISTED], 1)]
+    notes = [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), *first, rests_on(deck.district)]
+    slide = deck.page(title, notes)
     deck.map(slide, story, GAPS, title)
-    rows = [[str(i), gap.name, gap.unserved.text, _cut(gap.why, 58)] for i, gap in enumerate(story.gaps[:8], 1)]
-    head = [say("序"), column("小区"), say("不可达"), say("原因")]
-    deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 9.5), rows, _GAP_LEFT)
-
-
-#: So many lines beside the plan fit on a page in either language.
-BESIDE_A_PAGE = 7
-
-
-def _beside_the_plan(deck: _Deck, story: Story) -> None:
-    """What is counted and the plan does not say: a page of its own, under a heading of its own."""
-    if not story.beside:
-        return
-    known = [goal for goal in story.beside if goal.share.known]
-    beside = [*known, *(goal for goal in story.beside if not goal.share.known)]  # what nobody surveyed comes last
-    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
-    for rows in _paged([[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside], BESIDE_A_PAGE):
-        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
-
-
-def _paged(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[Sequence[str]]]:
-    """Part rows into pages of at most so many."""
-    return [rows[first : first + most] for first in range(0, len(rows), most)]
+    rows = [[str(i), gap.name, gap.unserved.text, gap.label] for i, gap in enumerate(story.gaps[:LISTED], 1)]
+    head = [say("序"), column("小区"), say("不可达"), column("任务")]
+    deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 12), rows, _GAP_LEFT)
 
 
 def _help(deck: _Deck, story: Story) -> None:
     first = story.first_remedy
-    if first is None:
-        return
+    assert first is not None
     title = say("补一处受益最多的是“{0}”：新增 {1}够得着", first.label, first.gained.told)
-    notes = [
-        say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
-        *(say("{0}：{1}", r.label, r.near_ties) for r in story.remedies),
-    ]
+    notes = [say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。")]
+    for r in story.remedies:
+        notes += [
+            say("{0}：{1} → {2}，{3}；{4}", r.label, r.before.text, r.after.text, r.gained.told, r.reason),
+            r.near_ties,
+        ]
     slide = deck.page((say("规划目标里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
-    rows = [[r.label, r.gained.told, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
-    head = [column("任务"), say("新增（按本项口径）"), say("补前 → 补后"), say("补在哪里，为什么")]
-    deck.table(slide, Columns(head, (2.7, 1.9, 1.4, 6.33), (1,), 10), rows)
+    shown = [r for r in story.remedies if r.before.known and r.after.known][:CHANGED]
+    sides = {say("补前"): [r.before.plotted for r in shown], say("补后"): [r.after.plotted for r in shown]}
+    names = [say("{0}（新增 {1}）", r.label, r.gained.told) for r in shown]
+    deck.bars(slide, _WHOLE, _Bars(say("每项目标各补一处，补前和补后"), names, sides, colours=("B99A7C", "3F97A3")))
 
 
-def _ledger(deck: _Deck, plan: Promises) -> None:
+def _ledger(deck: _Deck, story: Story) -> None:
+    plan = story.promises
+    assert plan is not None
     counts = say("，").join(f"{n} {verdict}" for verdict, n in plan.verdicts.items())
+    lacking = [say("{0}：{1}", row.label, row.needs) for row in plan.blanks if row.verdict == say("数据不足")]
     slide = deck.page(
         say("规划 {0} 项目标逐条核对：", plan.total) + counts,
         [
             say("逐条见规划目标落实核对表（ledger.html、xlsx）。"),
             say("“待填”是要台账填报的数，“数据不足”写明缺哪份数据。"),
+            *lacking,
         ],
     )
     palette = ("3F97A3", "D0682C", "F6C27A", "8A3B52", "7361A8", "7FBFC0", "626A72", "B99A7C")
     names, rows = list(plan.categories), zip(*plan.categories.values(), strict=True)
     series = dict(zip(plan.verdicts, rows, strict=True))
     chart = _Bars(say("各类目标的核对结果（条）"), names, series, share=False, stacked=True, colours=palette)
-    deck.bars(slide, Frame(_LEFT, _TOP, 7.4, _HIGH), chart)
-    lacking = [[row.label, row.needs] for row in plan.blanks if row.verdict == say("数据不足")][:9]
-    if lacking:
-        columns = Columns([say("无法核对"), say("缺什么")], (1.6, 3.13), size=9.5)
-        deck.table(slide, columns, lacking, _LEFT_OF_LACKING)
+    deck.bars(slide, _WHOLE, chart)
 
 
 def _rests(deck: _Deck, story: Story) -> None:
-    strong = story.findings[:8]
-    slide = deck.page(
-        say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]
-    )
-    if strong:
-        head = [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")]
-        deck.table(slide, Columns(head, (0.7, 1.2, 5.2, 1.0, 4.23), (3,), 10), strong)
-    deck.text(slide, Frame(_LEFT, 6.3, _WIDE, 0.5), [_Line(rests_on(deck.district), 12)])
+    """Chart how much of each layer is schematic or synthetic; beside it what has to be mended first."""
+    findings, weak = story.findings, story.weak
+    notes = [say("{0} {1}：{2}（{3}）", *f[:3], f.remedy) for f in findings]
+    title = say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(findings))
+    slide = deck.page(title, [rests_on(deck.district), *notes])
+    shown = [layer for layer in weak if layer.share][:CHARTED]
+    words = [_Line(rests_on(deck.district), 13)]
+    words += [_Line(say("{0}：{1}", f.topic, _cut(f.finding, 46)), 13, _INK) for f in findings[:LISTED]]
+    if not shown:
+        return deck.text(slide, _WHOLE, words)
+    names = [say("{0}（{1} 处中 {2} 处）", layer.layer, layer.features, layer.weak) for layer in shown]
+    series = {say("示意或合成"): [layer.plotted for layer in shown]}
+    deck.bars(slide, _HALF, _Bars(say("各图层有几成是示意或合成的"), names, series, colours=("D0682C",)))
+    return deck.text(slide, _OTHER_HALF, words)
+
+
+def _method(deck: _Deck) -> str:
+    return say("数据年份 {0}；受益和受影响只算两边都在的小区里留下的居民。", deck.district.year)
+
+
+def _method_of(deck: _Deck, goal: Goal) -> str:
+    told = "口径：方法 {0}；分母 {1}；人群 {2} {3} m/s；数据年份 {4}"
+    return say(told, goal.method, goal.denominator, goal.walker, goal.speed, deck.district.year)
+
+
+class _Page(NamedTuple):
+    """A page: when there is one, what writes it, what is said while it is."""
+
+    of: Callable[[Story], bool]
+    write: Callable[[_Deck, Story], None]
+    then: str | None = None
+
+
+#: The pages after the first, in their order.
+_PAGES = (
+    _Page(lambda story: story.change is not None, _change),
+    _Page(lambda story: story.change is not None and bool(story.change.living), _people),
+    _Page(lambda story: story.change is not None and bool(story.change.drawn), _moved),
+    _Page(lambda story: any(goal.share.known for goal in story.goals), _goals),
+    _Page(lambda story: bool(story.gaps), _gaps),
+    _Page(lambda story: story.mean_completeness.known, _completeness),
+    _Page(lambda story: story.first_remedy is not None, _help, "算补点"),
+    _Page(lambda story: story.promises is not None, _ledger, "核对规划目标"),
+    _Page(lambda _: True, _rests),
+)

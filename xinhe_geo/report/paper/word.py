@@ -1,4 +1,4 @@
-"""The brief for Word: what a meeting asks, answered in its order, with tables, pictures, sources and how every number is made."""
+"""The paper for Word in the form that offices use: what to know in three to five pages, and tables, pictures and sources annexed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docx
+from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
@@ -15,9 +16,20 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
+from ...core import (
+    REFERENCE,
+    DataError,
+    Problem,
+    language,
+    named_by_homes,
+    problems_table,
+    refuse_uncleared,
+    say,
+    told,
+    write_bytes,
+)
 from ...core import title as column
-from ...district import District, place_title
+from ...district import MANIFEST, District, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -31,10 +43,33 @@ if TYPE_CHECKING:
 
 BRIEF = "汇报.docx"
 _INK, _QUIET, _MARK = RGBColor(0x2B, 0x31, 0x38), RGBColor(0x62, 0x6A, 0x72), RGBColor(0x8A, 0x3B, 0x52)
-_BODY, _HEAD = "宋体", "黑体"
+_SONG, _HEI, _KAI, _FANG, _TITLE = "宋体", "黑体", "楷体_GB2312", "仿宋_GB2312", "方正小标宋简体"
+#: Measures of GB/T 9704: edges of the page in centimetres, 22 lines of three-size letters on it, two letters' indent.
+_TOP, _BOTTOM, _LEFT, _RIGHT = 3.7, 3.5, 2.8, 2.6
+_BODY, _LINE, _INDENT = 16.0, 28.9, 32.0
+_SMALL, _SMALL_LINE = 10.5, 16.0
+#: Styles by name: the face, the size, the distance of lines, the indent of the first; "" a style that Word has of its own.
+_STYLES = {
+    "Normal": (_FANG, _BODY, _LINE, _INDENT),
+    "Title": (_TITLE, 22.0, 36.0, 0.0),
+    "Heading 1": (_HEI, _BODY, _LINE, _INDENT),
+    "Heading 2": (_KAI, _BODY, _LINE, _INDENT),
+    "Heading 3": (_HEI, 14.0, 24.0, 0.0),
+    "Caption": (_HEI, 9.5, 14.0, 0.0),
+    "List Bullet": (_FANG, _SMALL, _SMALL_LINE, 0.0),
+    "Header": (_SONG, 9.0, 12.0, 0.0),
+    "Footer": (_SONG, 14.0, 18.0, 0.0),
+    "主送机关": (_FANG, _BODY, _LINE, 0.0),
+    "附件说明": (_FANG, _BODY, _LINE, _INDENT),
+    "落款": (_FANG, _BODY, _LINE, 0.0),
+    "成文日期": (_FANG, _BODY, _LINE, 0.0),
+    "附件正文": (_FANG, _SMALL, _SMALL_LINE, 0.0),
+}
+#: How sections are numbered in Chinese; so many goals, gaps, remedies and findings are told in the body: all stand in the annexes.
+_NUMERALS, TOLD, BRIEFLY = "一二三四五六七八九十", 5, 3
 #: Room that a letter of a word takes which cannot be broken (centimetres); Chinese breaks anywhere.
 LETTER_CM = {"zh": 0.0, "en": 0.15}
-_WIDTH = 16.6  # centimetres of text on an A4 page
+_WIDTH = 21.0 - _LEFT - _RIGHT  # centimetres of text on an A4 page
 
 
 @told("写 Word 简报", 6)
@@ -46,14 +81,15 @@ def write_brief(
     preset: str = "plan",
     ranges: bool = False,
     against: District | None = None,
+    request: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """
-    Write the brief for a meeting as a Word document.
+    Write what a meeting has to know as a Word document, in the form of official papers.
 
-    It answers, in this order: what is the target (quoted, with its section), where things stand (three methods, denominators),
-    what is missing (which community, how many places, how many people), where one more place helps most, how far that goes, how
-    uncertain it is (speed, method, data), and what cannot be checked for want of which data; then how every number is made.
+    A report of three to five pages: of a plan what it does and changes, then how things stand, what is missing and where, what to
+    do next, how firm it is. Addressee, signature and date are left to be typed. Annexed: targets, all figures, gaps, what each
+    remedy brings, doubts, how every number is made.
 
     Parameters
     ----------
@@ -65,6 +101,8 @@ def write_brief(
         Whether it is said how firm each goal, and each difference, is.
     against
         Another state, which this one is held against (what was there before a plan, another plan); None: none.
+    request
+        Write a request (请示) instead, as a draft: of one matter, the plan, or else the new place that serves most people.
 
     Returns
     -------
@@ -75,24 +113,41 @@ def write_brief(
     ------
     EnvironmentProblem
         The file cannot be written, or the typeface of the maps is missing.
+    DataError
+        A request that rests on demonstration data, is not in Chinese, or has nothing to ask for.
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
+    if request:
+        _refuse_request(district, "" if language() == "zh" else say("请示是公文，只用中文写"))
     story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     paper = _Document(district)
-    _opening(paper, story)
-    _change(paper, story)
-    _targets(paper, story)
     tell(say("画地图"))
-    _standing(paper, story)
-    _missing(paper, story)
-    tell(say("算补点"))
-    _help(paper, story)
+    if request:
+        _request(paper, story)
+    else:
+        _report(paper, story)
     tell(say("算不确定性"))
-    _doubts(paper, story)
-    _unknown(paper, story)
-    _how(paper, story)
+    for annex in _ANNEXES.values():
+        annex(paper, story)
     return write_bytes(Path(to), paper.save())
+
+
+def _refuse_request(district: District, why: str) -> None:
+    """
+    Stop a request that may not be written.
+
+    Raises
+    ------
+    DataError
+        It rests on demonstration data, or `why`.
+    """
+    if district.is_demonstration:
+        why = say("演示数据不作结论，不能写成请示")
+    if why:
+        remedy = say("不加 --request 写情况报告；请示用实际数据的街道目录、中文、带 --plan 写")
+        found = Problem("error", "district", MANIFEST, "", "basis", why, remedy)
+        raise DataError(problems_table([found]), district.name)
 
 
 class _Document:
@@ -101,45 +156,72 @@ class _Document:
     def __init__(self, district: District) -> None:
         self.district = district
         self.file = docx.Document()
-        self._tables = self._figures = 0
+        self._tables = self._figures = self._heads = self._parts = self._annexes = 0
         section = self.file.sections[0]
         section.page_width, section.page_height = Cm(21), Cm(29.7)
-        section.left_margin = section.right_margin = Cm(2.2)
-        section.top_margin, section.bottom_margin = Cm(2.3), Cm(2.0)
-        for name, face, size in (
-            ("Normal", _BODY, 11),
-            ("Title", _HEAD, 22),
-            ("Heading 1", _HEAD, 15),
-            ("Heading 2", _HEAD, 12.5),
-            ("Caption", _HEAD, 9.5),
-            ("List Bullet", _BODY, 11),
-            ("Header", _BODY, 9),
-            ("Footer", _BODY, 9),
-        ):
-            _set_style(self.file.styles[name], face, size)
-        head = section.header.paragraphs[0]
-        _run(head, say("{0}公共服务设施步行可达评估", place_title(district)), 9, _QUIET)
+        section.left_margin, section.right_margin = Cm(_LEFT), Cm(_RIGHT)
+        section.top_margin, section.bottom_margin = Cm(_TOP), Cm(_BOTTOM)
+        section.footer_distance = Cm(2.6)
+        for name, measures in _STYLES.items():
+            if name not in self.file.styles:
+                self.file.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH).base_style = self.file.styles["Normal"]
+            _set_style(self.file.styles[name], *measures)
+        line = self.file.styles["Title"].element.pPr.find(qn("w:pBdr"))
+        if line is not None:  # the rule under a title in Word's own style
+            line.getparent().remove(line)
+        self.file.styles["Title"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.CENTER
+        self.file.styles["落款"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        self.file.styles["成文日期"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        self.file.settings.odd_and_even_pages_header_footer = True
         badges = badges_of(district, district.is_demonstration, language())
-        _run(head, say("　") + say("　").join(words for _, words in badges), 9, _MARK)
-        foot = section.footer.paragraphs[0]
-        foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
-        _run(foot, say("第 "), 9, _QUIET)
-        _field(foot, "PAGE")
-        _run(foot, say(" 页 / 共 "), 9, _QUIET)
-        _field(foot, "NUMPAGES")
-        _run(foot, say(" 页"), 9, _QUIET)
+        for header in (section.header, section.even_page_header):
+            head = header.paragraphs[0]
+            _run(head, place_title(district), 9, _QUIET)
+            _run(head, say("　") + say("　").join(words for _, words in badges), 9, _MARK)
+        sides = ((section.footer, WD_ALIGN_PARAGRAPH.RIGHT), (section.even_page_footer, WD_ALIGN_PARAGRAPH.LEFT))
+        for footer, side in sides:
+            foot = footer.paragraphs[0]
+            foot.style, foot.alignment = self.file.styles["Footer"], side
+            _run(foot, "— ", 14, _INK)
+            _field(foot, "PAGE")
+            _run(foot, " —", 14, _INK)
 
     def title(self, words: str) -> None:
         """Write the title."""
         self.file.add_paragraph(plain(words), style="Title")
 
-    def heading(self, words: str, level: int = 1) -> None:
-        """Begin a section."""
-        self.file.add_heading(plain(words), level)
+    def heading(self, words: str) -> None:
+        """Begin a section: 一、"""
+        self._heads, self._parts = self._heads + 1, 0
+        self.file.add_heading(plain(say("{0}、{1}", self._number(self._heads), words)), 1)
+
+    def part(self, words: str) -> None:
+        """Begin a part of a section: （一）"""
+        self._parts += 1
+        self.file.add_heading(plain(say("（{0}）{1}", self._number(self._parts), words)), 2)
+
+    def _number(self, number: int) -> str:
+        return _NUMERALS[number - 1] if language() == "zh" else str(number)
+
+    def annex(self, words: str) -> None:
+        """Begin an annex; the first on a page of its own."""
+        self._annexes += 1
+        head = self.file.add_heading(plain(say("附件 {0}　{1}", self._annexes, words)), 3)
+        head.paragraph_format.page_break_before = self._annexes == 1
+        head.paragraph_format.space_before = Pt(10)
+
+    def say(self, *sentences: str, style: str = "Normal") -> None:
+        """Write a paragraph of the body."""
+        self.file.add_paragraph(plain(("" if language() == "zh" else " ").join(sentences)), style=style)
+
+    def points(self, sentences: Iterable[str]) -> None:
+        """Write numbered paragraphs of the body: 1."""
+        for i, sentence in enumerate(sentences, 1):
+            self.say(f"{i}. {sentence}")
 
     def text(self, words: str, *, colour: RGBColor | None = None, bold: bool = False, bullet: bool = False) -> None:
-        """Write a paragraph."""
-        paragraph = self.file.add_paragraph(style="List Bullet" if bullet else "Normal")
+        """Write a paragraph of an annex."""
+        paragraph = self.file.add_paragraph(style="List Bullet" if bullet else "附件正文")
         run = paragraph.add_run(plain(words))
         run.bold = bold
         if colour is not None:
@@ -172,7 +254,8 @@ class _Document:
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
                 cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
-                paragraph.paragraph_format.space_after = Pt(1)
+                paragraph.style = self.file.styles["附件正文"]
+                paragraph.paragraph_format.line_spacing, paragraph.paragraph_format.space_after = Pt(12), Pt(1)
                 if j in right and i:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
                 _run(paragraph, words, 9, _INK, bold=i == 0)
@@ -181,13 +264,14 @@ class _Document:
                     for name, value in (("val", "clear"), ("color", "auto"), ("fill", "E9E4DA")):
                         shade.set(qn(f"w:{name}"), value)
                     cell._tc.get_or_add_tcPr().append(shade)
-        self.file.add_paragraph().paragraph_format.space_after = Pt(2)
+        self.file.add_paragraph(style="附件正文").paragraph_format.line_spacing = Pt(6)
 
     def picture(self, png: bytes, caption: str, width: float = _WIDTH) -> None:
         """Put in a map with its number and caption below, and words for those who cannot see it."""
         self._figures += 1
-        paragraph = self.file.add_paragraph()
+        paragraph = self.file.add_paragraph(style="附件正文")
         paragraph.alignment, paragraph.paragraph_format.keep_with_next = WD_ALIGN_PARAGRAPH.CENTER, True
+        paragraph.paragraph_format.line_spacing = 1.0  # a fixed distance of lines would cut a picture off
         shape = paragraph.add_run().add_picture(io.BytesIO(png), width=Cm(width))
         shape._inline.docPr.set("descr", plain(caption))
         below = self.file.add_paragraph(say("图 {0}　{1}", self._figures, plain(caption)), style="Caption")
@@ -215,9 +299,12 @@ def _wide_enough(cells: Sequence[Sequence[str]], widths: Sequence[float]) -> lis
     return [width - over * free / sum(spare) for width, free in zip(wide, spare, strict=True)]
 
 
-def _set_style(style: ParagraphStyle, face: str, size: float) -> None:
-    style.font.name, style.font.size, style.font.italic = "Times New Roman", Pt(size), False
+def _set_style(style: ParagraphStyle, face: str, size: float, line: float, indent: float) -> None:
+    style.font.name, style.font.size, style.font.italic, style.font.bold = "Times New Roman", Pt(size), False, False
     style.font.color.rgb = _INK
+    form = style.paragraph_format
+    form.line_spacing, form.first_line_indent = Pt(line), Pt(indent)
+    form.space_before = form.space_after = Pt(0)
     fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
     fonts.set(qn("w:eastAsia"), face)
     tongue = OxmlElement("w:lang")  # without it punctuation is set as in other Chinese regions
@@ -237,7 +324,7 @@ def _run(paragraph: Paragraph, words: str, size: float, colour: RGBColor, *, bol
 def _field(paragraph: Paragraph, code: str) -> None:
     """Write a field that the reader's program fills in, such as the number of the page."""
     run = paragraph.add_run()
-    run.font.size, run.font.color.rgb = Pt(9), _QUIET
+    run.font.size, run.font.color.rgb = Pt(14), _INK
     for kind in ("begin", "", "separate", "shown", "end"):
         if kind in ("", "shown"):
             part = OxmlElement("w:instrText" if kind == "" else "w:t")
@@ -251,44 +338,143 @@ def _field(paragraph: Paragraph, code: str) -> None:
 # --- sections -----------------------------------------------------------------------------------------------------------
 
 
-def _opening(paper: _Document, story: Story) -> None:
-    district, tally = paper.district, story.tally
-    paper.title(say("{0}公共服务设施步行可达评估", place_title(district)))
-    lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
-    preset, crs = preset_text(district, story.analysis.preset), crs_label(district.crs)
-    paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, crs))
-    if district.is_demonstration:
-        paper.text(say("{0}。{1}。", say(DEMONSTRATION_TEXT), rests_on(district)), colour=_MARK, bold=True)
+def _report(paper: _Document, story: Story) -> None:
+    """Write the body of a report: what changed, how things stand, what is missing, what to do, how firm it is."""
+    district, place = paper.district, place_title(paper.district)
+    paper.title(say("关于{0}公共服务设施步行可达情况的报告", place))
+    paper.say(say("（主送机关待填）："), style="主送机关")
+    preset = preset_text(district, story.analysis.preset)
+    lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
+    paper.say(
+        say(
+            "现将{0}公共服务设施步行可达情况报告如下（口径：{1}；数据年份 {2}{3}）。",
+            place,
+            preset,
+            district.year,
+            lists,
+        )
+    )
+    _warn(paper)
+    _changed(paper, story)
+    paper.heading(say("总体情况"))
+    paper.say(say("{0}。", _tally(story)))
+    met = [goal.label for goal in story.judged if goal.state == "whole"]
+    if met:
+        paper.part(say("已经做到的"))
+        paper.say(say("{0}。", say("、").join(met)))
+    if story.worst:
+        paper.part(say("还有缺口的"))
+        paper.points(say("{0}：{1}。", goal.label, goal.told) for goal in story.worst[:TOLD])
+        if story.worst[TOLD:]:
+            paper.say(say("其余见附件 2。"))
+    if story.unknown:
+        paper.part(say("数据不足、不能判断的"))
+        paper.say(say("{0}。", say("、").join(goal.label for goal in story.unknown)))
+    paper.heading(say("短板在哪里"))
+    if story.gaps:
+        gaps = say("缺口：{0} 个小区至少在一项规划目标的服务范围外，步行在服务范围外的人多的在前", len(story.gaps))
+        paper.say(say("{0}。", gaps))
+        told = "{0}：{1}，{2}在服务范围外。"
+        paper.points(say(told, gap.name, gap.label, gap.unserved.told) for gap in story.gaps[:TOLD])
+        _figure(paper, story, GAPS, gaps, 9.0)
+    else:
+        paper.say(say("没有发现缺口，或数据不足以判断。"))
+    _next_steps(paper, story)
+    _firm(paper, story)
+    paper.say(say("特此报告。"))
+    _close(paper)
+
+
+def _request(paper: _Document, story: Story) -> None:
+    """Write the body of a request: one matter, what it brings, what it rests on."""
+    change, first = story.change, story.first_remedy
+    if change is None and first is None:
+        _refuse_request(paper.district, say("没有可以请示的事项：没有套方案，也没有新增一处就能改善的位置"))
+    matter = say("实施{0}", place_title(paper.district)) if change is not None else ""
+    if change is None and first is not None:
+        matter = say("为“{0}”增设 1 处设施", first.label)
+    paper.title(say("关于{0}的请示（代拟稿）", matter))
+    paper.say(say("（主送机关待填）："), style="主送机关")
+    paper.say(say("现就{0}一事请示如下。", matter))
+    if change is not None:
+        _changed(paper, story)
+    elif first is not None:
+        paper.heading(say("事项和理由"))
+        paper.say(
+            say("{0}：{1} → {2}，新增服务 {3}。", first.label, first.before.text, first.after.text, first.gained.told)
+        )
+        paper.say(first.reason)
+    _firm(paper, story)
+    paper.say(say("妥否，请批示。"))
+    _close(paper)
+
+
+def _close(paper: _Document) -> None:
+    """List the annexes, and leave signature and date to be typed."""
+    for number, title in enumerate(_ANNEXES, 1):
+        lead = say("附件：{0}. {1}", number, say(title)) if number == 1 else say("　　　{0}. {1}", number, say(title))
+        paper.say(lead, style="附件说明")
+    paper.say(say("（署名待填）"), style="落款")
+    paper.say(say("（成文日期待填）"), style="成文日期")
+
+
+def _warn(paper: _Document) -> None:
+    if paper.district.is_demonstration:
+        paper.say(say("{0}。", say(DEMONSTRATION_TEXT)))
+
+
+def _tally(story: Story) -> str:
+    """Say how many goals are met."""
+    tally = story.tally
     unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
-    told = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}。"
-    paper.text(say(told, tally.promised, tally.whole, tally.short, unknown), bold=True)
-    for goal in story.worst[:4]:
-        paper.text(say("{0}：{1} {2}", goal.label, goal.told, goal.mark), bullet=True)
+    told = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}"
+    return say(told, tally.promised, tally.whole, tally.short, unknown)
 
 
-def _change(paper: _Document, story: Story) -> None:
-    """What a plan changes, where the state is one of a plan."""
+def _changed(paper: _Document, story: Story) -> None:
+    """What a plan does and changes, where the state is one of a plan."""
     change = story.change
     if change is None:
         return
     paper.heading(say("方案前后：{0} 与 {1}", *change.names))
-    paper.text(say("{0}。", change.people))
-    for sentence in change.verdict:
-        paper.text(sentence.text, bullet=True)
-    for shift in change.moved if change.firm else ():
-        paper.text(say("{0}：{1}", shift.label, shift.firm), bullet=True)
-    if change.moved:
-        paper.table(
-            say("变了的目标；{0}", change.unmoved) if change.unmoved else say("变了的目标"),
-            [column("任务"), column("之前"), column("之后"), column("变化（百分点）"), column("净增（按本指标）")],
-            [[s.label, s.before.text, s.after.text, s.points, s.net] for s in change.moved],
-            (6.6, 2, 2, 2.6, 3.4),
-            right=(1, 2, 3, 4),
-        )
+    if change.built:
+        paper.part(say("方案做什么"))
+        paper.points(say("{0}。", line) for line in change.built)
+    paper.part(say("谁住在这里"))
+    paper.say(say("{0}。", change.people))
+    paper.part(say("目标的变化"))
+    paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
+    paper.points(say("{0}：{1} → {2}（{3}）。", s.label, s.before.text, s.after.text, s.net) for s in change.moved)
+    paper.points(say("{0}：{1}。", s.label, s.firm) for s in change.moved if s.firm)
+    if change.unmoved:
+        paper.say(say("{0}。", change.unmoved))
+
+
+def _next_steps(paper: _Document, story: Story) -> None:
+    paper.heading(say("下一步建议"))
+    if not story.remedies:
+        paper.say(say("没有候选点能让更多人够得着，或数据不足以计算。"))
+        return
+    paper.say(say("每项目标各补一处，取新增服务居民最多的位置（已证明最优；没有考虑用地、造价和权属）："))
+    paper.points(
+        say("{0}：新增服务 {1}，由 {2} 到 {3}。", r.label, r.gained.told, r.before.text, r.after.text)
+        for r in story.remedies[:BRIEFLY]
+    )
+
+
+def _firm(paper: _Document, story: Story) -> None:
+    paper.heading(say("数据依据和可信程度"))
+    paper.say(say("{0}。", rests_on(paper.district)))
+    paper.points(
+        say("{0}：{1}；{2}。", f.topic, f.finding.rstrip("。"), f.remedy.rstrip("。")) for f in story.findings[:BRIEFLY]
+    )
+
+
+# --- annexes ------------------------------------------------------------------------------------------------------------
 
 
 def _targets(paper: _Document, story: Story) -> None:
-    paper.heading(say("一、目标是什么"))
+    paper.annex(say("目标和要求"))
     rows = [[goal.label, goal.asked, goal.standard] for goal in story.goals]
     paper.table(say("目标和标准，出自哪里"), [column("任务"), say("要求"), say("出处")], rows, (5, 3, 8.6))
     plan = story.promises
@@ -311,8 +497,16 @@ def _targets(paper: _Document, story: Story) -> None:
 
 
 def _standing(paper: _Document, story: Story) -> None:
-    district = paper.district
-    paper.heading(say("二、现状多少"))
+    district, change = paper.district, story.change
+    paper.annex(say("现状"))
+    if change is not None and change.moved:
+        paper.table(
+            say("变了的目标；{0}", change.unmoved) if change.unmoved else say("变了的目标"),
+            [column("任务"), column("之前"), column("之后"), column("变化（百分点）"), column("净增（按本指标）")],
+            [[s.label, s.before.text, s.after.text, s.points, s.net] for s in change.moved],
+            (6.6, 2, 2, 2.6, 3.4),
+            right=(1, 2, 3, 4),
+        )
     _figure(paper, story, OVERVIEW, str(themes(district, language())[OVERVIEW]))
     paper.table(
         say("现状，三种算法并列"),
@@ -334,13 +528,13 @@ def _standing(paper: _Document, story: Story) -> None:
         _figure(paper, story, COMPLETENESS, say("15 分钟配套齐全度：步行 15 分钟内有几成必备设施"))
 
 
-def _figure(paper: _Document, story: Story, what: str, caption: str) -> None:
+def _figure(paper: _Document, story: Story, what: str, caption: str, width: float = 14.0) -> None:
     scene = scene_for(paper.district, what, results=story.analysis, lang=language())
-    paper.picture(map_png(scene, 150.0, 130.0, units=900.0, dpi=170), caption, 14.0)
+    paper.picture(map_png(scene, 150.0, 130.0, units=900.0, dpi=170), caption, width)
 
 
 def _missing(paper: _Document, story: Story) -> None:
-    paper.heading(say("三、差多少"))
+    paper.annex(say("缺口"))
     if paper.district.communities is not None and story.judged and "community" in story.analysis.by:
         rows = []
         for goal in story.judged:
@@ -366,12 +560,6 @@ def _missing(paper: _Document, story: Story) -> None:
     if not story.gaps:
         paper.text(say("没有发现缺口，或数据不足以判断。"))
         return
-    _figure(
-        paper,
-        story,
-        GAPS,
-        say("缺口：{0} 个小区至少在一项规划目标的服务范围外，步行在服务范围外的人多的在前", len(story.gaps)),
-    )
     paper.table(
         say("缺口最大的 15 个小区（每个小区列最大的一项）"),
         [say("序"), column("小区"), say("不可达"), say("原因")],
@@ -382,7 +570,7 @@ def _missing(paper: _Document, story: Story) -> None:
 
 
 def _help(paper: _Document, story: Story) -> None:
-    paper.heading(say("四、补哪里最划算，补完多少"))
+    paper.annex(say("补点测算"))
     if not story.remedies:
         paper.text(say("没有候选点能让更多人够得着，或数据不足以计算。"))
         return
@@ -399,7 +587,7 @@ def _help(paper: _Document, story: Story) -> None:
 
 
 def _doubts(paper: _Document, story: Story) -> None:
-    paper.heading(say("五、有多不确定"))
+    paper.annex(say("不确定性和缺的数据"))
     if story.paces:
         paper.table(
             say("步速快慢一成，结果差多少"),
@@ -418,9 +606,11 @@ def _doubts(paper: _Document, story: Story) -> None:
             right=(3,),
         )
 
+    _unknown(paper, story)
+
 
 def _unknown(paper: _Document, story: Story) -> None:
-    paper.heading(say("六、无法核对的，缺什么"))
+    paper.text(say("无法核对的，缺什么"), bold=True)
     for goal in story.unknown:
         paper.text(say("{0}：{1}", goal.label, goal.headline), bullet=True)
     plan = story.promises
@@ -436,7 +626,7 @@ def _unknown(paper: _Document, story: Story) -> None:
 
 
 def _how(paper: _Document, story: Story) -> None:
-    paper.heading(say("七、口径和来源"))
+    paper.annex(say("口径和来源"))
     rows = [
         [
             goal.label,
@@ -466,3 +656,14 @@ def _how(paper: _Document, story: Story) -> None:
     credit = paper.district.manifest.get("credit")
     if credit:
         paper.text(str(credit), colour=_QUIET)
+
+
+#: The annexes by title, in their order.
+_ANNEXES: dict[str, Callable[[_Document, Story], None]] = {
+    "目标和要求": _targets,
+    "现状": _standing,
+    "缺口": _missing,
+    "补点测算": _help,
+    "不确定性和缺的数据": _doubts,
+    "口径和来源": _how,
+}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import attached_anew
-from ...core import amount, say, signed
+from ...core import amount, per_cent, say, signed
 from ...district import District, rule_name, state_name
 from ...maps import promised_among
 from ..analysis import Comparison
@@ -22,6 +22,8 @@ from .records import GOALS, Shift, share
 SHARE, MINUTES, PEOPLE = 5e-5, 0.05, 0.5
 #: A change of a share in its last bits is none: in another order it would add up to the same.
 ROUNDING = 1e-12
+#: How many things that a plan builds or takes away are named.
+BUILT = 5
 #: How many rules get a map of their own.
 MAPS_AT_MOST = 6
 
@@ -170,9 +172,9 @@ class Change:
             first += say("，数据不足 {0} 项", len(of["unknown"]))
         said = [Said(first, GOALS)]
         if len(of["gain"]):
-            said.append(_moved("提高最多：{0}，{1:.1%} → {2:.1%}（{3}）", of["gain"].iloc[0]))
+            said.append(_moved("提高最多：{0}，{1} → {2}（{3}）", of["gain"].iloc[0]))
         if len(of["lose"]):
-            said.append(_moved("降低最多：{0}，{1:.1%} → {2:.1%}（{3}）", of["lose"].iloc[-1]))
+            said.append(_moved("降低最多：{0}，{1} → {2}（{3}）", of["lose"].iloc[-1]))
         return [*said, *self._residents()]
 
     def _residents(self) -> list[Said]:
@@ -224,6 +226,32 @@ class Change:
         """The facilities that more or fewer people use."""
         table = self.pair.sharing
         return _called(table[table["change"].abs() > PEOPLE], self._effects["label"])
+
+    @cached_property
+    def built(self) -> tuple[str, ...]:
+        """What only one of the two states has, by layer: how many, and the first of them by name."""
+        before, after = self.pair.before.district, self.pair.after.district
+        layers = {"homes": (before.homes, after.homes), "facilities": (before.open_facilities, after.open_facilities)}
+        told = {"homes": ("新建小区 {0} 个：{1}", "拆除小区 {0} 个：{1}")}
+        told |= {"facilities": ("新增设施 {0} 处：{1}", "撤除设施 {0} 处：{1}")}
+        lines = []
+        for layer, (old, new) in layers.items():
+            for words, own, other in ((told[layer][0], new, old), (told[layer][1], old, new)):
+                rows = None if own is None or other is None else own[~own.index.isin(other.index)]
+                if rows is not None and len(rows):
+                    names = [str(name) for name in rows["name"].fillna(rows.index.to_series())]
+                    more = say(" 等") if len(names) > BUILT else ""
+                    lines.append(say(words, len(rows), say("、").join(names[:BUILT]) + more))
+        return tuple(lines)
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of facilities of which only one of the two states has some."""
+        old, new = (state.district.open_facilities for state in (self.pair.before, self.pair.after))
+        if old is None or new is None:
+            return ()
+        only = pd.concat([new[~new.index.isin(old.index)]["kind"], old[~old.index.isin(new.index)]["kind"]])
+        return tuple(sorted(set(only)))
 
     @cached_property
     def who(self) -> Moves | None:
@@ -284,7 +312,7 @@ LIVING = "people"
 
 
 def _moved(sentence: str, row: pd.Series) -> Said:
-    told = say(sentence, row["label"], float(row["before"]), float(row["after"]), row["net_text"])
+    told = say(sentence, row["label"], *(per_cent(row[side], 0) for side in ("before", "after")), row["net_text"])
     return Said(told, str(row["code"]))
 
 
@@ -323,6 +351,16 @@ class Group(NamedTuple):
     number: float
     earlier: float | None
     later: float | None
+
+    @property
+    def text(self) -> str:
+        """How many, in digits."""
+        return amount(self.number)
+
+    @property
+    def plotted(self) -> int:
+        """How many, as a chart that can be edited holds it."""
+        return round(self.number)
 
 
 def moves(before: District, after: District) -> Moves | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -50,6 +51,11 @@ class Figure(NamedTuple):
     def plotted(self) -> float:
         """The number as a chart that can be edited holds it: no longer than it is meant."""
         return round(self.value, 6) if self.unit == "share" else whole(self.value)
+
+    @property
+    def shown(self) -> float:
+        """The number as a table holds it that shows it in its digits, and adds it up: a share is all only where it is all."""
+        return float(self.text[:-1]) / 100 if re.fullmatch(r"\d+%", self.text) else self.value
 
     @property
     def amount(self) -> str:
@@ -363,6 +369,11 @@ class Weak(NamedTuple):
     share: float  # 0-1
     features: str
     weak: str
+
+    @property
+    def plotted(self) -> float:
+        """Its share as a chart that can be edited holds it."""
+        return round(self.share, 6)
 
 
 class Tally(NamedTuple):

@@ -1,0 +1,119 @@
+"""Every page that a command makes, in a browser: on a telephone, a laptop and a projector, and printed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+from seen import BOXES, CHECK
+
+from xinhe_geo.app.cli import main
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TOY = str(Path(__file__).parents[1] / "toy")
+#: What makes a page, on the district of five homes; each into a folder of its own.
+COMMANDS = {
+    "report": ["report", TOY],
+    "checkup": ["checkup", TOY],
+    "robustness": ["robustness", TOY],
+    "stress": ["stress", TOY],
+    "sites": ["sites", "canteen", "--for", TOY],
+    "links": ["links", "clinic_station", "--for", TOY],
+    "batch": ["batch", TOY],
+}
+#: Pages that the district of five homes has too little for.
+OF_THE_BUNDLED = {
+    "plans": ["plans"],
+    "compare": ["compare", "two-stations"],
+    "parcels": ["parcels", "--plan", "sample-renewal"],
+    "programme": ["programme"],
+}
+#: The maps of a report differ in their data only.
+MAPS = ("overview.html", "gaps.html", "plan_clinic_15.html")
+
+
+def pages_of(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*.html")):
+        if path.parent.name != "maps" or path.name in MAPS:
+            yield path
+
+
+def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
+    """Return what is wrong with a page in a window of such a size: what hinders, what cannot be read, what it loads or says."""
+    context = chromium.new_context(viewport={"width": width, "height": height}, offline=True)
+    tab, loaded, said = context.new_page(), list[str](), list[str]()
+    tab.on("request", lambda request: loaded.append(request.url))
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.goto(page.as_uri())
+    tab.wait_for_timeout(200)
+    found = [*tab.evaluate(BOXES), *tab.evaluate(CHECK), *loaded[1:], *said]
+    context.close()
+    return [f"{page.name} {width}: {line}" for line in found]
+
+
+@pytest.fixture(scope="module")
+def made(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    def make(folder: Path) -> None:
+        for name, words in COMMANDS.items():
+            assert main([*words, "--out", str(folder / name)]) in (0, 1), name
+
+    return once("pages", make)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_page_of_a_command_can_be_read(chromium: Any, made: Path, name: str) -> None:
+    pages = list(pages_of(made / name))
+    assert pages
+    assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("name", OF_THE_BUNDLED)
+def test_every_page_of_plans_and_renewal_can_be_read(chromium: Any, tmp_path: Path, name: str, lang: str) -> None:
+    assert main([*OF_THE_BUNDLED[name], "--out", str(tmp_path), "--lang", lang]) in (0, 1)
+    pages = list(pages_of(tmp_path))
+    assert pages
+    assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)])
+def test_every_page_of_the_bundled_report_can_be_read(
+    chromium: Any, bundled_reports: Path, lang: str, size: tuple[int, int]
+) -> None:
+    assert [line for page in pages_of(bundled_reports / lang) for line in seen(chromium, page, *size)] == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_community_of_the_bundled_district_is_one_sheet_of_paper(
+    chromium: Any, bundled_reports: Path, lang: str
+) -> None:
+    page = chromium.new_page()
+    page.goto((bundled_reports / lang / "communities.html").as_uri())
+    paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True, print_background=True)))
+    names = page.eval_on_selector_all(".community h2", "all => all.map((e) => e.firstChild.textContent.trim())")
+    assert len(paper.pages) == len(names) == page.locator(".community figure svg").count()
+    assert all(name in sheet.extract_text() for name, sheet in zip(names, paper.pages, strict=True))
+    page.close()
+
+
+def test_what_cannot_be_read_is_seen(chromium: Any) -> None:
+    svg = "<svg width=200 height=90 viewBox='0 0 200 90'>{0}</svg>"
+    faults = {
+        "small": svg.format("<text x=9 y=30 font-size=8>a</text>"),
+        "over the frame": svg.format("<text x=180 y=30 font-size=20>much too long</text>"),
+        "over another": svg.format("<text x=9 y=30 font-size=20>one</text><text x=12 y=32 font-size=20>two</text>"),
+        "wider than the window": "<div style='width:3000px'>&nbsp;</div>",
+    }
+    page = chromium.new_page()
+    for rule, body in faults.items():
+        page.set_content(f"<html lang=en><title>t</title><main>{body}</main></html>")
+        assert [found.split(":")[0] for found in page.evaluate(BOXES)] == [rule]
+    page.close()

@@ -1,0 +1,67 @@
+"""What a page looks like in a browser, asked by scripts: what hinders those who do not see it or have no mouse, and what cannot be read."""
+
+from __future__ import annotations
+
+#: Returns what is wrong, as "rule: element".
+CHECK = """() => {
+  const out = [], say = (rule, e) => out.push(rule + ": " + e.outerHTML.slice(0, 120));
+  const shown = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== "hidden";
+  const all = (selector) => Array.from(document.querySelectorAll(selector)).filter(shown);
+  const named = (e) => (e.getAttribute("aria-label") || e.getAttribute("title") || e.textContent || e.value || e.placeholder || "").trim() ||
+    (e.labels && e.labels.length) || document.getElementById(e.getAttribute("aria-labelledby") || "-");
+  const acts = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]:not([tabindex='-1'])";
+  if (!document.documentElement.lang) out.push("html-has-lang");
+  if (!document.title.trim()) out.push("document-title");
+  for (const e of all("a[href], button, select, summary, input:not([type=hidden])")) if (!named(e)) say("name", e);
+  for (const e of all("a[href], button, summary")) if (e.querySelector(acts)) say("nested-interactive", e);
+  for (const e of all("svg[role=img], img, canvas[role=img]"))
+    if (!(e.getAttribute("alt") || e.getAttribute("aria-label") || e.querySelector(":scope > title"))) say("svg-img-alt", e);
+  const ids = new Set();
+  for (const e of document.querySelectorAll("[id]")) { if (ids.has(e.id)) say("duplicate-id", e); ids.add(e.id); }
+  let level = 0;
+  for (const e of all("h1, h2, h3, h4, h5, h6")) { const now = Number(e.tagName[1]); if (level && now > level + 1) say("heading-order", e); level = now; }
+  const lands = "header, nav, main, aside, footer, [role=search], [role=region], section[aria-label], [aria-live], [role=status]";
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const e = node.parentElement;
+    if (node.textContent.trim() && !e.closest("script, style, noscript, option") && shown(e) && !e.closest(lands)) say("region", e);
+  }
+  for (const e of all("*")) {
+    const style = getComputedStyle(e), moves = (o, a, b) => /auto|scroll/.test(o) && a > b + 1;
+    const more = moves(style.overflowY, e.scrollHeight, e.clientHeight) || moves(style.overflowX, e.scrollWidth, e.clientWidth);
+    if (more && e !== document.documentElement && e !== document.body &&
+      e.tabIndex < 0 && !e.querySelector(acts)) say("scrollable-region-focusable", e);
+  }
+  return out;
+}"""
+#: Returns what cannot be read, as "what: words": names over each other or over a frame, too small, a page wider than its window.
+BOXES = """() => {
+  const out = [], shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  const wide = Math.max(document.documentElement.scrollWidth, document.body.scrollWidth);
+  if (wide > innerWidth + 1) out.push("wider than the window: " + wide);
+  const maps = new Map();
+  for (const t of document.querySelectorAll("svg text")) {
+    const words = t.textContent.trim(), box = t.getBoundingClientRect(), matrix = t.getScreenCTM();
+    // what lies across a whole figure (演示数据) is meant to
+    if (!words || !shown(t) || box.width < 1 || t.closest("[fill-opacity], [aria-hidden=true]")) continue;
+    const size = parseFloat(getComputedStyle(t).fontSize) * Math.hypot(matrix.b, matrix.d);
+    if (size < 8.99) out.push("small: " + size.toFixed(1) + " " + words);
+    const svg = t.ownerSVGElement, frame = svg.getBoundingClientRect();
+    const beyond = Math.max(frame.left - box.left, box.right - frame.right, frame.top - box.top, box.bottom - frame.bottom);
+    if (beyond > size * 0.4 && getComputedStyle(svg).overflow !== "visible") out.push("over the frame: " + words);
+    // the box of turned words is larger than they are
+    if (!/rotate/.test(t.getAttribute("transform") || "")) maps.set(svg, [...(maps.get(svg) || []), [words, box]]);
+  }
+  for (const list of maps.values()) list.forEach(([words, a], i) => list.slice(0, i).forEach(([others, b]) => {
+    const w = Math.min(a.right, b.right) - Math.max(a.left, b.left), h = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (w > 2 && h > 0.35 * Math.min(a.height, b.height)) out.push("over another: " + words + " | " + others);
+  }));
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const e = node.parentElement;
+    if (!node.textContent.trim() || e.closest("svg, script, style, noscript, option") || !shown(e)) continue;
+    const size = parseFloat(getComputedStyle(e).fontSize);
+    if (size < 9) out.push("small: " + size + " " + node.textContent.trim());
+  }
+  return out.map((line) => line.slice(0, 100));
+}"""
