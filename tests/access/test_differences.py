@@ -57,6 +57,7 @@ def test_no_state_of_the_facts_leaves_the_ends(toy: xh.District, name: str) -> N
     assert (high - low <= 2 * np.ptp(every, axis=0) + 250).all()
 
 
+@pytest.mark.slow
 def test_plans_that_are_alike_do_not_differ(toy: xh.District) -> None:
     """However much is in doubt: what both share is the same in both."""
     doubted = doubting(
