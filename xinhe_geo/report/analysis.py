@@ -174,10 +174,11 @@ class Comparison:
 
     @cached_property
     def firm(self) -> pd.DataFrame | None:
-        """How firm the differences are (`access.differences`); index rule. None where nobody asked."""
+        """How firm the differences of what is promised are (`access.differences`); index rule. None where nobody asked."""
         if not self.after.ranges:
             return None
-        return differences(self.before.district, self.after.district, self.after.preset)
+        promised = promised_rules(self.before.district, self.before)
+        return differences(self.before.district, self.after.district, promised)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

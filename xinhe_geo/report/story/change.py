@@ -75,7 +75,7 @@ class Change:
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
         change = table["change"].mask(table["change"].abs() < ROUNDING, 0.0)
         table = with_net(table.assign(label=labels, code=table.index, points=change * 100))
-        return table.assign(firm=[self.firm[str(rule)] for rule in table.index]) if self.firm else table
+        return table.assign(firm=[self.firm.get(str(rule), "") for rule in table.index]) if self.firm else table
 
     @cached_property
     def rules(self) -> pd.DataFrame:
