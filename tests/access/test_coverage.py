@@ -166,6 +166,18 @@ def test_a_home_without_a_name_goes_by_its_id(toy: xh.District) -> None:
     assert names["B"] == "B" and names["D"] == homes["name"]["D"]
 
 
+def test_communities_and_zones_without_names_go_by_their_codes(toy: xh.District) -> None:
+    """Nowhere `nan`: in what lacks one, in what each has, in groups; what was read stays as it was read."""
+    rows = {**toy.rows, **{name: toy.rows[name].assign(name=None) for name in ("communities", "zones")}}
+    bare = toy.with_rows(rows)
+    assert (
+        bare.communities["name"].tolist() == list(bare.communities.index)
+        and bare.rows["communities"]["name"].isna().all()
+    )
+    told = xh.headlines(bare, xh.coverage(bare))["headline"].astype(str)
+    assert not told.str.contains("nan").any() and told.str.contains("缺：").any()
+
+
 def test_outside_facilities_show(toy: xh.District) -> None:
     cover = xh.coverage(toy)
     assert (cover["served_inside"].dropna() <= cover["served"].dropna() + 1e-12).all()

@@ -21,11 +21,13 @@ from typing import Any
 import pyogrio
 import pyproj
 import pytest
-from clock import trials
+from clock import spent, trials
 from hostile.reaching import REACHING, SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from xinhe_geo.app.batch import _hash_of
+from xinhe_geo.app.cli import DATA, DONE, main
 from xinhe_geo.core import (
     LAYERS,
     ScenarioError,
@@ -384,6 +386,94 @@ def test_what_a_folder_says_cannot_take_long(toy: Path, monkeypatch: pytest.Monk
     with pytest.raises(SourceError, match=r"b\.toml"):
         read_said(toy / "b.toml")
     assert secrecy_of(toy) == {"secrecy": "?"}
+
+
+def holed(folder: Path, name: str) -> None:
+    """A file that takes no room on the disk and has a thousand gigabytes."""
+    (folder / name).parent.mkdir(exist_ok=True, parents=True)
+    with (folder / name).open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def piped(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+
+
+def led(folder: Path, name: str, to: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    if (folder / name).is_dir():
+        shutil.rmtree(folder / name)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(to)
+
+
+def says(folder: Path, this: str, that: str) -> None:
+    text = (folder / "district.toml").read_text("utf-8")
+    assert this in text
+    (folder / "district.toml").write_text(text.replace(this, that, 1), "utf-8")
+
+
+def down(folder: Path) -> None:
+    for _ in range(300):
+        folder /= "d"
+        folder.mkdir()
+
+
+SEALED = json.dumps({"files": {"/dev/zero": "0" * 64, "../../etc/passwd": "0" * 64}})
+#: What somebody may put into a folder: each is told in words and in seconds by `check`, and by `seal` too.
+TRAPS = {
+    "a manifest that is a pipe": lambda f: piped(f, "district.toml"),
+    "a manifest of holes": lambda f: holed(f, "district.toml"),
+    "a manifest of somebody else": lambda f: led(f, "district.toml", "/etc/passwd"),
+    "a manifest that is a device": lambda f: led(f, "district.toml", "/dev/zero"),
+    "a manifest of 150,000 entries": lambda f: says(
+        f, "schema", "".join(f"k{i}=1\n" for i in range(150_000)) + "schema"
+    ),
+    "a layer of holes": lambda f: holed(f, "homes/homes.geojson"),
+    "a layer called so that it steers the terminal": lambda f: says(
+        f, '"homes/homes.geojson"', '"homes/\\u001b[2J\\u202ex.geojson"'
+    ),
+    "layers of another folder": lambda f: led(f, "homes", "/etc"),
+    "a seal that is a pipe": lambda f: piped(f, "seal.json"),
+    "a seal of holes": lambda f: holed(f, "seal.json"),
+    "a seal that is a folder": lambda f: (f / "seal.json").mkdir(),
+    "a seal of devices": lambda f: (f / "seal.json").write_text(SEALED, "utf-8"),
+    "holes that nobody declared": lambda f: (seal(f), holed(f, "big.bin")),
+    "a journal that is a pipe": lambda f: piped(f, ".history/journal.json"),
+    "a journal of holes": lambda f: holed(f, ".history/journal.json"),
+    "a history of another folder": lambda f: led(f, ".history", "/etc"),
+    "a plan that is a pipe": lambda f: piped(f, "scenarios/a.toml"),
+    "a folder in itself": lambda f: led(f, "again", "."),
+    "three hundred folders down": down,
+    "a name that is no text": lambda f: open(os.fsencode(f) + b"/\xff\xfe.csv", "w").close(),
+    "a name that steers the terminal": lambda f: (f / "a\nb\x1b[31m\u202e.csv").write_text("x", "utf-8"),
+    "a name of 255 bytes": lambda f: (f / ("长" * 83 + ".csv")).write_text("x", "utf-8"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes, holes and names of bytes")
+@pytest.mark.parametrize("name", TRAPS)
+def test_what_lies_in_a_folder_holds_nobody_up(toy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    TRAPS[name](toy)
+    start = spent()
+    for command in ("check", "seal"):
+        assert main([command, str(toy)]) in (DONE, DATA)
+        said = "".join(capsys.readouterr())
+        assert said.strip() and all(c.isprintable() or c == "\n" for c in said), said[-2000:]
+    assert spent() - start < 5
+
+
+def test_a_folder_with_holes_is_no_district_for_a_batch(toy: Path) -> None:
+    """Its hash is of every file, and whatever a link leads to elsewhere is none of its own."""
+    before = _hash_of(toy)
+    led(toy, "elsewhere", "/etc/passwd")
+    assert _hash_of(toy) == before
+    holed(toy, "big.bin")
+    with pytest.raises(SourceError, match="不像街道目录"):
+        _hash_of(toy)
 
 
 # --- journals --------------------------------------------------------------------------------------------------------

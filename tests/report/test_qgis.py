@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import zipfile
@@ -62,7 +63,9 @@ def layers(plane: str) -> dict[str, gpd.GeoDataFrame]:
 
 
 SHOWN = {
-    "设施": Shown("设施", "设施", "点", "kind", {"clinic": ("卫生站", "#CC3311")}, visible=True),
+    "设施": Shown(
+        "设施", "设施", "点", "kind", {"clinic": ("卫生站", "#CC3311"), "other": ("别的", "red")}, visible=True
+    ),
     "变化_a": Shown("甲", "前后", "变化", CHANGED, change_categories(), visible=True),
     "覆盖_a": Shown("甲", "可达份额", "覆盖"),
     "街道": Shown("街道", "路网", "底图", visible=True),
@@ -109,6 +112,8 @@ def test_a_project_opens_every_table_beside_it(project: Path) -> None:
         "底图",
     ]
     assert sum(entry.get("checked") == "Qt::Checked" for entry in listed.values()) == 3
+    colours = {option.get("value", "") for option in root.iter("Option") if option.get("name") == "color"}
+    assert {"204,51,17,200"} < colours and all(re.fullmatch(r"\d+,\d+,\d+,\d+", colour) for colour in colours)
     for layer in root.iter("maplayer"):
         assert all(alias.get("name") == LABELS[alias.get("field", "")] for alias in layer.iter("alias"))
         assert layer.findtext("abstract") and layer.find("labeling") is not None

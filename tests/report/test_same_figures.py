@@ -319,6 +319,9 @@ def test_a_number_of_the_ledger_has_the_same_digits_everywhere(tmp_path: Path, l
             assert plain(said) in page and said.startswith(shown[key]), key
             if row["role"] == "own":
                 assert plain(f"{row['label']} {said}") in word, key
+            if np.isfinite(row["low_other"]):
+                low, high = number_text(row["low_other"], ""), number_text(row["high_other"], str(row["unit"]))
+                assert plain(f"{low}—{high}") in page, key
         for code, first in promises_told(known).set_index("编号").iterrows():
             own = table.loc[code][table.loc[code, "role"] == "own"]
             assert first["value"].startswith(shown[own.index[0]]), code

@@ -17,6 +17,7 @@ import io
 import json
 import os
 import platform
+import re
 import tempfile
 import threading
 import time
@@ -39,6 +40,7 @@ from ..core import (
     XinheError,
     bundled_folder,
     cannot_write,
+    csv_text,
     describe,
     own_room,
     read_toml,
@@ -76,6 +78,8 @@ Progress = Callable[["Tick"], object]
 DISTRICTS, RECORDS = "districts", "records"
 #: A district whose worker dies this often is given up: it is likely too big for the machine.
 FAILURES = 3
+#: Bytes of all files of a district's folder together.
+_MOST_BYTES = 8_000_000_000
 #: Seconds to wait for a scheduler that someone else runs, and for its first worker.
 PATIENCE = 30.0
 _LIBRARIES = (
@@ -193,7 +197,9 @@ def _catalogue(path: Path) -> list[Path]:
     if not rows or "folder" not in rows[0]:
         raise SourceError(f"{path.name} 里没有列 folder。目录表每行一个街道，folder 写街道目录（相对于这张表）")
     named = [
-        row["folder"].strip() for row in rows if (row.get("folder") or "").strip() and row.get("status") != "failed"
+        re.sub("^'(?=-)", "", row["folder"].strip())
+        for row in rows
+        if (row.get("folder") or "").strip() and row.get("status") != "failed"
     ]
     return [path.parent / folder for folder in named]
 
@@ -228,13 +234,23 @@ def _version(name: str) -> str:
 def _hash_of(folder: Path) -> str:
     """Return the hash of every file of a folder with its name."""
     total = hashlib.sha256()
-    for name, file in _files(folder):
-        total.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    files = _files(folder)
+    size = sum(file.stat().st_size for _, file in files)
+    if size > _MOST_BYTES:  # somebody may have put holes of a thousand gigabytes into it
+        raise SourceError(f"{folder.name} 里的文件共 {size / 1e9:,.0f} GB，不像街道目录。移走不属于它的大文件")
+    for name, file in files:
+        with file.open("rb") as stream:
+            total.update(f"{name}\0".encode() + hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
-    return sorted((p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file())
+    """Return every file of a folder; links that lead out of it are none of its own."""
+    home = os.path.realpath(folder)
+    found = ((p, os.path.realpath(p) if p.is_symlink() else home) for p in folder.rglob("*") if p.is_file())
+    return sorted(
+        (p.relative_to(folder).as_posix(), p) for p, real in found if os.path.commonpath([home, real]) == home
+    )
 
 
 # --- one district, in a worker ---------------------------------------------------------------------------------------
@@ -709,7 +725,7 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: 
     # The same districts give the same bytes, whether done now or earlier.
     status["status"] = status["status"].replace({"kept": "done"})
     with added_to(out) as room:
-        write_text(room / STATUS, status.to_csv(lineterminator="\n"), mark=True)
+        write_text(room / STATUS, csv_text(status), mark=True)
         if good:
             districts, values = side_by_side(records())
             write_side_by_side(districts, values, status, room, page=page)

@@ -28,6 +28,7 @@ from ..core import (
     XinheError,
     amount,
     as_typed,
+    csv_text,
     how_to_install,
     keeping,
     refuse_uncleared,
@@ -38,7 +39,7 @@ from ..core import (
 )
 from ..district import District
 from ..maps import badges_of
-from ..report import added_to, csv_text, marked_rows
+from ..report import added_to, marked_rows
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

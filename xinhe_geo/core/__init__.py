@@ -161,6 +161,7 @@ from .secrecy_marks import (
     secret_words,
 )
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
+from .spreadsheet import csv_text
 from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
@@ -260,6 +261,7 @@ __all__ = [
     "crs_label",
     "crs_of",
     "crs_text",
+    "csv_text",
     "datum_name",
     "describe",
     "diagnose",

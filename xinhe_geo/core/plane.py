@@ -10,7 +10,7 @@ from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import TransverseMercatorConversion
 
 # Where the environment allows it (PROJ_NETWORK, which Conda sets), an old datum that a folder names would fetch grids.
-pyproj.network.set_network_enabled(False)
+pyproj.network.set_network_enabled(False)  # type: ignore[attr-defined]
 
 #: Families of national zones in which offices keep their maps, by the name and the width in degrees: taken as they are where one
 #: covers the place. Their scale is 1 on the central meridian and at most 2 in 10,000 more at the edge.

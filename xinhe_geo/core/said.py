@@ -13,6 +13,7 @@ from .strangers import apart
 
 #: A longer one was not written by hand.
 _MOST_BYTES = 2_000_000
+_MOST_KEYS = 2_000
 #: A longer one was not written by this library.
 _MOST_JSON = 20_000_000
 #: A shorter one cannot take long whatever it says (a key of 8,000 parts: 0.6 s), and its parser is Python: nothing takes it over.
@@ -47,11 +48,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("太长，不像手写的文件")
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
+        said = tomllib.loads(path.read_text("utf-8-sig"))
     except RecursionError as error:
         raise ValueError("括号套得太深") from error
     except ValueError as error:
         raise ValueError(text_words(error)) from error
+    tables: list[object] = [said]
+    for table in tables:
+        if isinstance(table, dict):
+            if len(table) > _MOST_KEYS:  # each of which somebody would have to be told of
+                raise ValueError("项太多，不像手写的文件")
+            tables += table.values()
+    return said
 
 
 def read_json(path: Path, folder: Path | None = None, content: bytes | None = None) -> Any:

@@ -623,7 +623,8 @@ class District:
         Declared layers in `crs`, as they stand in `year`; index: the layer's key.
 
         `streets` include the planner's `extra_links` (their ends joined to the streets they meet) and leave out what
-        `closures` cover; `own_facilities` stand before `facilities` and replace those of the same id.
+        `closures` cover; `own_facilities` stand before `facilities` and replace those of the same id. A community, zone or area
+        without a name is called by its key.
         """
         found = {name: self._layer(name) for name in self._rows if LAYERS[name].geometry}
         if "streets" in found:
@@ -637,6 +638,8 @@ class District:
 
     def _layer(self, name: str) -> gpd.GeoDataFrame:
         frame = at_year(LAYERS[name], self._rows[name], self.list_year if name == "communities" else self.year)
+        if name in _CALLED and frame["name"].isna().any():
+            frame = frame.assign(name=frame["name"].fillna(frame.index.to_series()))
         if name in ("facilities", "own_facilities") and self.with_planned:
             state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
             frame = frame.assign(state=state)
@@ -1079,6 +1082,8 @@ class District:
         return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
 
 
+#: Layers whose places are called by their names in every list.
+_CALLED = ("communities", "zones", "areas")
 #: Layers in which something may be planned.
 _PLANNED = ("facilities", "own_facilities")
 

@@ -21,6 +21,9 @@ from .journal import HISTORY, MANIFEST, SEAL, finish, is_last_change_own, locked
 #: What lies in a folder and is not sealed: versions before, outputs, what systems leave behind.
 _LEFT_OUT = {HISTORY, "output", ".git", ".DS_Store", "Thumbs.db", "desktop.ini", SEAL}
 _MOST_BYTES = 20_000_000
+#: Bytes of all files together that are gone through: whoever sends a folder may put holes of a thousand gigabytes into it.
+_MOST_HASHED = 8_000_000_000
+_TOO_LARGE = "太大，没有核对"
 CHANGED, MISSING, ADDED = "封条以后改过", "封条里有，现在没有", "封条里没有"
 
 
@@ -50,9 +53,13 @@ def seal(folder: str | Path, *, again: bool = False) -> str:
     with locked(target):
         finish(target)
         try:
-            text = _text(_hashes(target))
+            files = _hashes(target)
         except OSError as error:
             raise EnvironmentProblem(f"{target.name} 读不全：{os_words(error)}。检查权限") from error
+        large = [name for name, value in files.items() if value == _TOO_LARGE]
+        if large:
+            raise SourceError(f"{target.name} 里的 {'、'.join(large[:5])} {_TOO_LARGE}。移走不属于这个目录的大文件")
+        text = _text(files)
         own_journals.enter(target, text.encode())
         write_text(target / SEAL, text)
     return number(target)
@@ -61,7 +68,7 @@ def seal(folder: str | Path, *, again: bool = False) -> str:
 def number(folder: Path) -> str:
     """Return the number of a folder's seal, "" where it has none."""
     place = folder / SEAL
-    if not place.is_file():
+    if not place.is_file() or place.stat().st_size >= _MOST_BYTES:
         return ""
     digits = hashlib.sha256(place.read_bytes()).hexdigest()[:16]
     return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
@@ -86,6 +93,7 @@ def broken(folder: Path) -> dict[str, str]:
     except OSError as error:
         return {str(error.filename or folder.name): os_words(error)}
     found = {name: CHANGED if name in now else MISSING for name, value in said.items() if now.get(name) != value}
+    found |= {name: _TOO_LARGE for name, value in now.items() if value == _TOO_LARGE}
     return found | {name: ADDED for name in now if name not in said}
 
 
@@ -106,17 +114,19 @@ def _text(files: Mapping[str, str]) -> str:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """Return the hash of every file, links by where they lead; other things are not read."""
-    found = {}
+    """Return the hash of every file, links by where they lead; other things, and what is too large, are not read."""
+    found, left = dict[str, str](), _MOST_HASHED
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not n.startswith(".xinhe-"))
         for name in sorted([*names, *(n for n in folders if Path(place, n).is_symlink())]):
             path = Path(place, name)
             if name in _LEFT_OUT or name.startswith(".xinhe-"):
                 continue
-            key = path.relative_to(folder).as_posix()
+            key = path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
             if path.is_symlink():
                 found[key] = f"-> {os.readlink(path)}"
+            elif path.is_file() and (left := left - path.stat().st_size) < 0:
+                found[key] = _TOO_LARGE
             elif path.is_file():
                 with path.open("rb") as stream:
                     found[key] = hashlib.file_digest(stream, "sha256").hexdigest()

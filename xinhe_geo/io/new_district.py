@@ -26,6 +26,7 @@ from ..core import (
     SourceError,
     XinheError,
     cannot_write,
+    csv_text,
     did_you_mean,
     plane_of,
     read_toml,
@@ -239,9 +240,7 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
         if layer in own:
             tell(PARTS[layer])
             rows[layer] = _added(own[layer], fresh, layer)
-            write_text(
-                fresh / "import" / f"{layer}.csv", rows[layer].to_csv(index=False, lineterminator="\n"), mark=True
-            )
+            write_text(fresh / "import" / f"{layer}.csv", csv_text(rows[layer], index=False), mark=True)
     _settle_years(fresh, own, new=[layer for layer in rows if layer not in layers])
     District.load(fresh)
     seal(fresh, taken)

@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, SourceError, XinheError, cannot_write, crs_text, write_bytes, write_text
+from ..core import LAYERS, DataError, SourceError, XinheError, cannot_write, crs_text, csv_text, write_bytes, write_text
 from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
@@ -108,7 +108,7 @@ def write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str
 def seal(folder: Path, report: pd.DataFrame) -> None:
     """Write the report, and the hash of every file: a later import sees by it what a person has changed since."""
     inner = folder / "import"
-    write_text(inner / "report.csv", report.to_csv(lineterminator="\n"), mark=True)
+    write_text(inner / "report.csv", csv_text(report), mark=True)
     hashes = [(f.relative_to(folder).as_posix(), _sha256(f)) for f in sorted(folder.rglob("*")) if f.is_file()]
     table = pd.DataFrame(hashes, columns=["file", "sha256"])
     write_text(inner / "files.csv", table.to_csv(index=False, lineterminator="\n"), mark=True)

@@ -37,6 +37,7 @@ from ..core import (
     XinheError,
     apart,
     cannot_write,
+    csv_text,
     growing,
     place_file,
     read_layer,
@@ -660,7 +661,7 @@ def split(
             if homes is not None and table is None and made[at]["status"] == "done":
                 made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
         rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
-        write_text(target / CATALOGUE, rows.to_csv(lineterminator="\n"), mark=True)
+        write_text(target / CATALOGUE, csv_text(rows), mark=True)
         return rows
 
 

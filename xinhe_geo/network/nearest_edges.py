@@ -22,6 +22,10 @@ Barriers: TypeAlias = gpd.GeoSeries | gpd.GeoDataFrame | Sequence[shapely.Geomet
 EdgeTree: TypeAlias = tuple[shapely.STRtree, Ints]
 #: Steps of a barrier that are held against a leg together: a river of thousands would be walked along for each leg.
 PIECE = 16
+#: Of so many legs those that surely cross something near are left out first.
+MANY = 200
+#: Nearer than this, in metres, whether a leg crosses or touches is asked of the shapes themselves.
+TOUCHING_M = 1e-6
 
 
 def nearest_edges(
@@ -171,7 +175,7 @@ def _around_barriers(
         while edge[row] < 0:
             near = _edges_within(trees, here, radius)
             near = near[~np.isin(near, list(tried))]
-            edge[row] = _first_clear(streets, here, near, barriers)
+            edge[row] = _first_clear(streets, here, near, barriers, radius)
             if radius >= everything:
                 break
             tried.update(near.tolist())
@@ -183,14 +187,45 @@ def _edges_within(trees: Sequence[EdgeTree], here: Floats, radius: float) -> Int
     return np.concatenate([numbers[tree.query(point, predicate="dwithin", distance=radius)] for tree, numbers in trees])
 
 
-def _first_clear(streets: Streets, here: Floats, near: Ints, barriers: shapely.STRtree) -> int:
-    """Return the nearest of edges that `here` reaches without crossing a barrier, or -1."""
+def _first_clear(streets: Streets, here: Floats, near: Ints, barriers: shapely.STRtree, radius: float) -> int:
+    """Return the nearest of edges within a radius that `here` reaches without crossing a barrier, or -1."""
     if not len(near):
         return -1
+    foot = feet_on(streets, np.repeat(here[None], len(near), axis=0), near.astype(np.int32)).xy
+    if (
+        len(near) > MANY
+    ):  # whoever stands behind a river sees nothing beyond it: the long legs need not be asked one by one
+        open_ = ~_shut(here, foot, barriers, radius / 4.0)
+        near, foot = near[open_], foot[open_]
     many = np.repeat(here[None], len(near), axis=0)
-    foot = feet_on(streets, many, near.astype(np.int32)).xy
     clear = ~crossing(many, foot, barriers)
     far = np.hypot(*(many - foot).T)
     order = np.lexsort((near, np.where(streets.private[near], far - TOLERANCE_M, far)))
     order = order[clear[order]]
     return int(near[order[0]]) if len(order) else -1
+
+
+def _shut(here: Floats, foot: Floats, barriers: shapely.STRtree, radius: float) -> Flags:
+    """Return which legs surely cross one of the barriers within a radius: both pairs of ends lie clearly on either side."""
+    walls = barriers.geometries[barriers.query(shapely.points(here), predicate="dwithin", distance=radius)]
+    xy, of = shapely.get_coordinates(walls, return_index=True)
+    same = of[1:] == of[:-1]
+    start, stop = xy[:-1][same] - here, xy[1:][same] - here
+    legs, shut = foot - here, np.zeros(len(foot), np.bool_)
+    for a, b in zip(start, stop, strict=True):
+        left = np.flatnonzero(~shut)
+        if not len(left):
+            break
+        leg = legs[left]
+        beside_a, beside_b = _turn(leg, a), _turn(leg, b)
+        ahead, beyond = _turn(b - a, -a), _turn(b - a, leg - a)
+        slack = TOUCHING_M * np.maximum(np.hypot(*leg.T), np.hypot(*(b - a)))
+        apart = np.minimum(np.minimum(np.abs(beside_a), np.abs(beside_b)), np.minimum(np.abs(ahead), np.abs(beyond)))
+        shut[left] = (beside_a * beside_b < 0) & (ahead * beyond < 0) & (apart > slack)
+    return shut
+
+
+def _turn(one: Floats, other: Floats) -> Floats:
+    """Return on which side of one vector another points, and how far: their cross product."""
+    turned: Floats = one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
+    return turned

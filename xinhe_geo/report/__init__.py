@@ -30,7 +30,7 @@ from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_n
 from .story.promises import Promises
 from .story.records import Firmness, Goal
 from .story.story import Story
-from .tables import csv_text, marked_rows
+from .tables import marked_rows
 
 __all__ = [
     "COMPARISON",
@@ -63,7 +63,6 @@ __all__ = [
     "check_list",
     "checked",
     "concluded",
-    "csv_text",
     "documents",
     "facts",
     "firmness",

@@ -15,7 +15,7 @@ import pyogrio
 from ..access import EXACT, only_known
 from ..core import LAYERS, growing, refuse_uncleared, say, word
 from ..district import District, column_name, kind_name, place_title
-from ..maps import house_style, mapped_rules
+from ..maps import mapped_rules
 from .analysis import Analysis, analyse
 from .qgis import CHANGED, Shown, change_categories, style_text, write_project
 from .story.change import Change
@@ -83,10 +83,16 @@ _ALIASES = {
     "area_km2": "面积_平方公里",
 }
 
-#: Layers of the district itself that go with the results: what lies on top, what is drawn as an outline, the ground.
+#: Layers of the district itself that go with the results: what lies on top, what is drawn as an outline, the ground in its colours.
 _POINTS = ("facilities", "entrances", "gates")
 _OUTLINES = ("district", "zones", "areas", "communities", "parcels")
-_GROUND = ("barriers", "streets", "extra_links", "water", "green")
+_GROUND = {
+    "barriers": "#8a5a2b",
+    "streets": "#9a9389",
+    "extra_links": "#9a9389",
+    "water": "#7fb2d6",
+    "green": "#a9cf95",
+}
 
 
 def geopackage(story: Story, path: Path) -> Path:
@@ -111,8 +117,8 @@ def _shown(story: Story) -> dict[str, Shown]:
     place, titles = place_title(district), results.headlines["label"]
     lead = next(iter(change.drawn if change is not None else results.order), "")
     shown: dict[str, Shown] = {}
-    colours = district.kinds["colour"].fillna(house_style()["roles"]["unknown"])  # a kind need not have one of its own
-    kinds = {str(kind): (kind_name(district, str(kind)), str(colours[kind])) for kind in colours.index}
+    colours = district.kinds["colour"].items()
+    kinds = {str(kind): (kind_name(district, str(kind)), str(colour)) for kind, colour in colours}
     own = {layer: LAYERS[layer].label for layer in (*_POINTS, *_OUTLINES, *_GROUND) if layer in district.layers}
     for layer in (name for name in _POINTS if name in own):
         by = "kind" if layer == "facilities" else ""
@@ -137,7 +143,7 @@ def _shown(story: Story) -> dict[str, Shown]:
     shown["全部指标"] = Shown(word("全部指标"), say("{0}：每个小区全部指标的可达份额", place), say("小区"))
     for layer in (name for name in _GROUND if name in own):
         about = say("{0}：{1}", place, word(own[layer]))
-        shown[own[layer]] = Shown(word(own[layer]), about, say("底图"), visible=True)
+        shown[own[layer]] = Shown(word(own[layer]), about, say("底图"), visible=True, colour=_GROUND[layer])
     return shown
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -51,6 +52,8 @@ class Shown(NamedTuple):
         Areas are drawn as outlines, so that one sees what lies under them.
     visible
         Whether it is seen when the project is opened.
+    colour
+        Of all features (#rrggbb), where there are neither categories nor a scale.
     """
 
     title: str
@@ -60,6 +63,7 @@ class Shown(NamedTuple):
     categories: Mapping[str, tuple[str, str]] = {}
     outline: bool = False
     visible: bool = False
+    colour: str = ""
 
 
 def change_categories() -> dict[str, tuple[str, str]]:
@@ -114,11 +118,8 @@ def write_project(
     SubElement(root, "title").text = title
     crs = pyproj.CRS.from_user_input(next(iter(layers.values())).crs)
     SubElement(root, "projectCrs").append(_system(crs))
-    tree, canvas, kept = (
-        SubElement(root, "layer-tree-group"),
-        Element("mapcanvas", name="theMapCanvas"),
-        Element("projectlayers"),
-    )
+    tree = SubElement(root, "layer-tree-group")
+    canvas, kept = Element("mapcanvas", name="theMapCanvas"), Element("projectlayers")
     groups: dict[str, Element] = {}
     for entry in _entries(geopackage.name, layers, shown):
         group = entry.shown.group
@@ -134,15 +135,15 @@ def write_project(
         SubElement(extent, corner).text = f"{value:.2f}"
     SubElement(canvas, "destinationsrs").append(_system(crs))
     root.extend((canvas, kept))
-    said = SubElement(root, "properties")
-    SubElement(SubElement(said, "Paths"), "Absolute", type="bool").text = "false"
-    SubElement(SubElement(said, "SpatialRefSys"), "ProjectionsEnabled", type="int").text = "1"
+    properties = SubElement(root, "properties")
+    SubElement(SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
+    SubElement(SubElement(properties, "SpatialRefSys"), "ProjectionsEnabled", type="int").text = "1"
     text = '<!DOCTYPE qgis PUBLIC "" "SYSTEM">\n' + ElementTree.tostring(root, "unicode")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo(f"{geopackage.stem}.qgs", _EPOCH)
-        entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        archive.writestr(entry, text.encode())
+        packed = zipfile.ZipInfo(f"{geopackage.stem}.qgs", _EPOCH)
+        packed.compress_type, packed.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+        archive.writestr(packed, text.encode())
     return write_bytes(geopackage.with_suffix(".qgz"), stream.getvalue())
 
 
@@ -265,12 +266,14 @@ def _renderer(fields: Sequence[str], shown: Shown | None, shape: str) -> Element
     else:
         renderer = Element("renderer-v2", type="singleSymbol")
         colour = _LINE if shape == "Line" or outline else _PLAIN
+        colour = _rgb(shown.colour) if shown is not None and shown.colour else colour
         SubElement(renderer, "symbols").append(_symbol("0", shape, colour, outline=outline))
     return renderer
 
 
 def _rgb(colour: str) -> str:
-    """Return #rrggbb as QGIS writes colours, a little of the ground shining through."""
+    """Return #rrggbb as QGIS writes colours, a little of the ground shining through; what is no such colour is grey."""
+    colour = colour if re.fullmatch("#[0-9A-Fa-f]{6}", colour) else house_style()["roles"]["unknown"]
     return ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5)) + ",200"
 
 

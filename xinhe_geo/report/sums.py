@@ -378,7 +378,7 @@ def _otherwise(district: District, m: Mapping[str, Any], row: pd.Series) -> list
         level, weight, _ = by_home(district, m, method)
         parts = Parts(names, level * weight, weight.where(level.notna()))
         value = float(parts.values.sum() / weight.where(level.notna()).sum()) * 100.0
-        text = [[say("换算法"), "{value:,.1f}", amount(value, 1)]]
+        text = [[say("换算法"), *number_form(value, "")[1:]]]
         found.append(parts.of(say(told), text, 100.0))
     return found
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, say, secret_layers, speaking
@@ -62,8 +64,23 @@ MESSAGES = {
     "took": "数据：{} 处提示，见 check 命令",
 }
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
+
+class Inert(Console):
+    """A console on which nothing that data hold steers the terminal: signs that cannot be seen are shown as question marks."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is drawn, as it may be shown."""
+        for segment in super().render(renderable, options):
+            seen = segment.control or segment.text.isprintable()
+            yield segment if seen else segment._replace(text="".join(map(_seen, segment.text)))
+
+
+def _seen(sign: str) -> str:
+    return "?" if sign not in "\n\t" and unicodedata.category(sign)[0] == "C" else sign
+
+
+OUT = Inert(highlight=False)
+ERR = Inert(stderr=True, highlight=False)
 Since = Annotated[
     Path | None, typer.Option("--since", help="上次输出里的 run.json（或那个文件夹）：列出与上次相比的变化")
 ]

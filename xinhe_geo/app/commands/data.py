@@ -19,6 +19,7 @@ from ...core import (
     DataError,
     SourceError,
     amount,
+    csv_text,
     refuse_leaving,
     refuse_uncleared,
     say,
@@ -62,7 +63,6 @@ from ...io import blanks as write_blanks
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...io import update as update_list
-from ...report import csv_text
 from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, replacing, shown_path, watched
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ...core import bundled_folder, refuse_uncleared, speaking, write_text
+from ...core import bundled_folder, csv_text, refuse_uncleared, speaking, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
@@ -127,7 +127,7 @@ def batch(
         )
     if timings is not None:
         with replacing(lang, timings):
-            write_text(timings, table.round(3).to_csv(lineterminator="\n"), mark=True)
+            write_text(timings, csv_text(table.round(3)), mark=True)
     bad = table[table["status"].isin(["failed", "not_run"])]
     if len(bad):
         shown = grid("街道", "代码", "结果", "问题")

@@ -11,10 +11,10 @@ import typer
 from rich.markup import escape
 
 from ...access import facts_in_doubt
-from ...core import SourceError, refuse_uncleared, title, write_text
+from ...core import SourceError, csv_text, refuse_uncleared, speaking, title, write_text
 from ...district import District, secrecy_of
 from ...io import OUTCOMES, SHEETS, answers_tally, take_survey
-from ...report import csv_text, firmness, shrunk_sheet
+from ...report import Firmness, csv_text, firmness, shrunk_sheet
 from .console import OUT, PARTLY, Lang, grid, is_guarded, message, opened, shown_path, watched
 
 #: How many lines of a form are printed, those that ask something first.
@@ -51,7 +51,7 @@ def survey(
     before = None
     if wanted:
         with watched(message(lang, "loading")):
-            before = None if guarded else _ranges(folder)
+            before = None if guarded else _ranges(folder, lang)
             answers = take_survey(take, folder, surveyed=surveyed, apply=True)
     _show(answers, guarded=guarded)
     if report is not None:
@@ -60,8 +60,8 @@ def survey(
     OUT.print(message(lang, "applied" if wanted else "nothing_applied" if yes else "not_applied"))
     if before is not None:
         with watched(message(lang, "loading")):
-            after = _ranges(folder)
-        _show_shrunk(before, after)
+            after = _ranges(folder, lang)
+        _show_shrunk(before, after, lang)
     if (answers["outcome"] == "asked").any():
         raise typer.Exit(PARTLY)
 
@@ -85,13 +85,14 @@ def _write(folder: Path | None, out: Path, how_many: tuple[int, int], lang: str)
         OUT.print(escape(message(lang, "done", shown_path(out / name))))
 
 
-_Ranges = tuple[int, tuple]
+_Ranges = tuple[int, tuple[Firmness, ...]]
 
 
-def _ranges(folder: Path) -> _Ranges:
+def _ranges(folder: Path, lang: str) -> _Ranges:
     """Return how many facts of a folder are in doubt, and how firm its goals are."""
     district = District.load(folder)
-    return len(facts_in_doubt(district)), firmness(district)
+    with speaking("en" if lang == "en" else "zh"):
+        return len(facts_in_doubt(district)), firmness(district)
 
 
 def _show(answers: pd.DataFrame, *, guarded: bool) -> None:
@@ -108,14 +109,15 @@ def _show(answers: pd.DataFrame, *, guarded: bool) -> None:
     OUT.print(f"共 {told['answers']:,} 行：{'，'.join(parts)}；其中记为实测 {int(answers['signed'].sum()):,} 行")
 
 
-def _show_shrunk(before: _Ranges, after: _Ranges) -> None:
+def _show_shrunk(before: _Ranges, after: _Ranges, lang: str) -> None:
     """Print how the ranges of the goals have shrunk."""
     OUT.print(f"存疑的事：{before[0]:,} → {after[0]:,} 件")
     table = shrunk_sheet(before[1], after[1])
     if table.empty:
         OUT.print("各项目标的范围没有变。")
         return
-    shown = grid(*(title(str(column)) for column in table.columns))
+    with speaking("en" if lang == "en" else "zh"):
+        shown = grid(*(title(str(column)) for column in table.columns))
     for row in table.itertuples(index=False):
         shown.add_row(*(escape(str(cell)) for cell in row))
     OUT.print(shown)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core import amount, listed, listed_words, marked, parted, say, speaking, word
+from ...core import listed, listed_words, marked, parted, say, speaking, word
 from ...district import District, place_title
 from ...ledger import (
     COLOURS,
@@ -323,11 +323,9 @@ def _promise(
 def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] | None, maps: Mapping[str, str]) -> str:
     e = html.escape
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
-    other = (
-        f"{amount(row['low_other'], 1)}—{amount(row['high_other'], 1)} {row['unit']}"
-        if np.isfinite(row["low_other"])
-        else ""
-    )
+    other = ""
+    if np.isfinite(row["low_other"]):
+        other = f"{number_text(row['low_other'], '')}—{number_text(row['high_other'], str(row['unit']))}"
     if np.isfinite(row["value"]):
         number = followed(e(number), OF_LEDGER, key)
     found = {

@@ -23,6 +23,7 @@ from ...core import (
     ScenarioError,
     SourceError,
     as_typed,
+    csv_text,
     growing,
     language,
     named_by_homes,
@@ -41,7 +42,7 @@ from ..files import added_to, refuse_foreign
 from ..states import State, state_of
 from ..story.change import Change, few_names, side_by_side
 from ..sums import abouts, of_change
-from ..tables import csv_text, marked_rows, titled
+from ..tables import marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
 from .change import concluded, demonstration_mark

@@ -51,6 +51,8 @@ _HALF, _OTHER_HALF = Frame(_LEFT, _TOP, 7.4, _HIGH), Frame(_LEFT + 7.7, _TOP, _W
 _GAP_LEFT, _GAP_WIDTHS = _BESIDE.left, (0.5, 2.2, 1.1, _BESIDE.width - 3.8)
 #: A map as it is drawn, in millimetres.
 _MAP_MM = (_MAP[0] * 25.4, _MAP[1] * 25.4)
+#: The size of a title -> how many Chinese letters of it two lines have room for.
+TITLES = {28: 34, 24: 56, 20: 84, 16: 110}
 #: A meeting listens to so many pages.
 MOST_SLIDES = 10
 #: How many bars can be read on a page, and how many lines beside a map.
@@ -161,7 +163,7 @@ class _Deck:
         frame = box.text_frame
         frame.word_wrap, frame.vertical_anchor = True, MSO_ANCHOR.MIDDLE
         letters = len(title) * LETTER[language()]
-        size = 28 if letters <= 34 else 24 if letters <= 56 else 20
+        size = next((size for size, most in TITLES.items() if letters <= most), 14)
         _write(frame.paragraphs[0], title, size, _INK, bold=True)
         frame.paragraphs[0].alignment = PP_ALIGN.LEFT
         line = slide.shapes.add_connector(
@@ -418,8 +420,9 @@ def _goals(deck: _Deck, story: Story) -> None:
     notes = [say("{0}：{1} {2}", goal.label, goal.told, goal.marks) for goal in story.goals]
     notes += [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。")]
     notes += [say("{0}：{1}", goal.label, goal.alternatives) for goal in known]
-    beside = [say("{0}：{1}", goal.label, goal.headline) for goal in story.beside if goal.share.known]
-    notes += [say(REFERENCE), *beside] if beside else []
+    beside = [goal for goal in story.beside if goal.share.known]
+    beside += [goal for goal in story.beside if not goal.share.known]  # what nobody surveyed comes last
+    notes += [say(REFERENCE), *(say("{0}：{1}", goal.label, goal.headline) for goal in beside)] if beside else []
     slide = deck.page(_tally(story), [*notes, rests_on(deck.district)])
     series = {say("份额"): [goal.share.plotted for goal in known[:CHARTED]]}
     names = [f"{goal.label}（{goal.big}）" if goal.metric == "presence" else goal.label for goal in known[:CHARTED]]

@@ -358,9 +358,9 @@ class Group(NamedTuple):
         return amount(self.number)
 
     @property
-    def plotted(self) -> int:
-        """How many, as a chart that can be edited holds it."""
-        return round(self.number)
+    def plotted(self) -> float | None:
+        """How many, as a chart that can be edited holds it; None where nobody knows."""
+        return round(self.number) if np.isfinite(self.number) else None
 
 
 def moves(before: District, after: District) -> Moves | None:
