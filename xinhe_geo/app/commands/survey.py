@@ -14,7 +14,7 @@ from ...access import facts_in_doubt
 from ...core import SourceError, csv_text, refuse_uncleared, speaking, title, write_text
 from ...district import District, secrecy_of
 from ...io import OUTCOMES, SHEETS, answers_tally, take_survey
-from ...report import Firmness, csv_text, firmness, shrunk_sheet
+from ...report import Firmness, firmness, shrunk_sheet
 from .console import OUT, PARTLY, Lang, grid, is_guarded, message, opened, shown_path, watched
 
 #: How many lines of a form are printed, those that ask something first.
