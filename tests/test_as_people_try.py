@@ -13,6 +13,7 @@ import pytest
 import shapely
 
 import xinhe_geo as xh
+from xinhe_geo.core import well_called
 from xinhe_geo.siting import links
 
 TOY = Path(__file__).parent / "toy"
@@ -160,6 +161,20 @@ REFUSED: dict[str, tuple[Callable[[Desk], object], str]] = {
     "a year that is none": (lambda t: t.x.at(20250), "1900"),
     "completeness in words": (lambda t: xh.completeness(t.x, minutes="quarter"), "如 15"),
     "a sheet misspelt": (lambda t: xh.sheet(t.x, "卫生站"), "卫生服务站"),
+    "minutes of a coverage": (lambda t: xh.coverage(t.x, minutes=10), "没有参数 minutes.*xh.Rule"),
+    "a kind of a coverage": (lambda t: xh.coverage(t.x, kind="canteen"), "没有参数 kind，这里叫 rules"),
+    "rules without their name": (lambda t: xh.coverage(t.x, "clinic_station"), "rules=…"),
+    "trip_times, as in OSMnx's examples": (lambda t: xh.isochrones(t.x, "F1", trip_times=[5]), "这里叫 minutes"),
+    "minutes without their name": (lambda t: xh.isochrones(t.x, "F1", 10), "minutes=…"),
+    "a speed": (lambda t: xh.isochrones(t.x, "F1", walk_speed=4.5), "这里叫 profile"),
+    "within without minutes": (lambda t: xh.within(t.x, "canteen"), "还要写 minutes"),
+    "gaps without a rule": (lambda t: xh.gaps(t.x, t.cover), "还要写 rule"),
+    "p of a p-median": (lambda t: xh.sites(t.x, "canteen", p=2), "这里叫 n"),
+    "a weight of an edge": (lambda t: xh.route(t.x, "A", "F1", weight="length"), "这里叫 profile"),
+    "a column to draw": (lambda t: xh.draw(t.x, column="people"), "这里叫 values"),
+    "a parameter misspelt": (lambda t: xh.curve(t.x, "canteen", minute=5), "minutes"),
+    "by without its name": (lambda t: xh.summary(t.cover, "community"), "by=…"),
+    "a curve of a coverage": (lambda t: xh.curve(t.cover), "还要写 what"),
     "a receipt of nothing": (lambda t: xh.receipt(t.x, "plan_clinic"), "plan_clinic_15"),
 }
 
@@ -192,3 +207,27 @@ def test_what_a_rule_does_not_say_is_unknown_and_not_everything(desk: Desk) -> N
     assert cover["served_walk_min"].notna().all()
     assert cover[["served_buffer", "served_network_m"]].isna().all().all()
     assert np.isfinite(xh.headlines(desk.x, cover)["value"]).all()
+
+
+#: What others call what is here, and what has to be said.
+ELSEWHERE = {
+    "load": "District.load",
+    "nearest": "within",
+    "isochrone": "isochrones",
+    "shortest_path": "route",
+    "plot": "draw",
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_name_of_another_library_is_told_what_it_is_here(name: str) -> None:
+    with pytest.raises(AttributeError, match=ELSEWHERE[name]):
+        getattr(xh, name)
+    assert not hasattr(xh, name) and not hasattr(xh, f"__{name}__")
+
+
+def test_an_error_within_a_call_stays_its_own() -> None:
+    """Only arguments that do not fit are explained: whatever else is a TypeError says what it said."""
+    with pytest.raises(TypeError, match="inner") as caught:
+        well_called(lambda x: (_ for _ in ()).throw(TypeError("inner")))(1)
+    assert not isinstance(caught.value, xh.XinheError)

@@ -13,4 +13,16 @@ import lazy_loader
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_attached, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first used; where there is none, say what it is called here."""
+    if name in __all__ or name.startswith("_"):
+        return _attached(name)
+    try:
+        return _attached(name)
+    except AttributeError:
+        from .core import no_such_name
+
+        raise no_such_name(name, __all__) from None

@@ -330,3 +330,13 @@ def test_the_walk_of_a_home_is_its_route_and_never_an_old_one(district: xh.Distr
     for message in ({"do": "show"}, {"do": "reset"}, {"do": "walk", "home": 10**6}, {"do": "walk", "home": "x"}):
         widget._heard(widget, message, [])
         assert "walk" not in sent[-1]["state"]
+
+
+def test_the_elderly_are_counted_at_their_own_pace_or_not_at_all() -> None:
+    """An adult walks in 15 minutes where somebody of 60 does not: a count of the elderly at an adult's pace would be too high."""
+    model = LiveModel(xh.District.load(TOY))
+    for profile, counted in (("adult", False), ("elderly", True)):
+        model.ask("clinic_station", profile)
+        shown = LiveNumbers(model, model.count(model.plan))
+        assert any(row[0] == "60岁及以上" for row in shown.table()) is counted
+        assert all(("people_60plus" in shown.effects()[side]) is counted for side in ("gain", "lose"))

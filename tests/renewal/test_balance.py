@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import xinhe_geo as xh
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district.edits import ACTIONS
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.district.scenario_text import conflicts, steps
 from xinhe_geo.renewal.balance import COUNTS, GROUPS, SINCE, YEARLY, accounts, balance
@@ -313,6 +315,187 @@ def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) 
     add_up(balance(ground, plan, with_conflicts=True), ground, plan)
     for name, frame in before.items():
         pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
+
+
+def any_edits(district: xh.District) -> st.SearchStrategy[list[tuple[int | None, str, dict[str, Any]]]]:
+    """Every kind of edit there is, in any order of years, some of it for a time, with parts of people."""
+    home, new = st.sampled_from(["A", "B", "C", "n1"]), st.sampled_from(["n1", "n2"])
+    kind = st.sampled_from(sorted(district.surveyed_kinds))
+    ids = {
+        layer: st.sampled_from(sorted(map(str, district.rows[layer].index)))
+        for layer in ("facilities", "gates", "streets")
+    }
+    spot = st.tuples(st.integers(0, 900), st.integers(0, 450)).map(lambda p: [500_000.0 + p[0], 4_320_000.0 + p[1]])
+    people, parcel = st.floats(0, 700).map(lambda n: round(n, 2)), st.sampled_from(["jia", "yi", "free"])
+    fixed = st.fixed_dictionaries
+    some: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+        "move_households": fixed(
+            {"homes": st.lists(home, min_size=1, max_size=2, unique=True)},
+            optional={
+                "people": people,
+                "households": st.integers(0, 90),
+                "registered": people,
+                "holder": st.sampled_from(["owner", "tenant"]),
+                "fate": st.sampled_from(["waiting", "elsewhere", "cash"]),
+                "to": st.sampled_from(["C", "D", "B"]),
+            },
+        ),
+        "return_households": fixed(
+            {"parcel": st.just("jia"), "home": st.sampled_from(["A", "n1"]), "people": people},
+            optional={"households": st.integers(0, 90), "registered": people, "holder": st.just("owner")},
+        ),
+        "demolish_homes": fixed({"homes": st.lists(home, min_size=1, max_size=2, unique=True)}),
+        "build_homes": fixed(
+            {"parcel": parcel, "home": new, "people": people}, optional={"parking_places": st.integers(0, 90)}
+        ),
+        "build_floor_area": fixed(
+            {"parcel": parcel, "quantity": st.just("floor_homes_m2"), "floor_area_m2": st.integers(0, 900)}
+        ),
+        "change_use": fixed({"parcel": parcel, "use": st.sampled_from(["居住", "绿地"])}),
+        "retrofit": fixed(
+            {"home": home}, optional={"elevators": st.integers(0, 9), "parking_places": st.integers(0, 99)}
+        ),
+        "use_rooms": fixed({"facility": new, "kind": kind, "home": home}),
+        "open_facility": fixed({"facility": new, "kind": kind, "xy": spot}),
+        "close_facility": fixed({"facility": ids["facilities"]}),
+        "move_facility": fixed({"facility": ids["facilities"], "xy": spot}),
+        "resize_facility": fixed({"facility": ids["facilities"], "capacity": st.integers(0, 90)}),
+        "open_planned": fixed({"facility": st.just("F4")}),
+        "open_gate": fixed({"gate": ids["gates"]}),
+        "close_gate": fixed({"gate": ids["gates"]}),
+        "close_street": fixed({"street": ids["streets"]}),
+        "open_lanes": fixed({"home": home}),
+        "set_wait": fixed({"street": ids["streets"], "wait_s": st.integers(0, 300)}),
+        "add_street": fixed({"street": new, "line": st.just([[117.0, 39.0], [117.001, 39.0]])}),
+    }
+    assert set(some) == set(ACTIONS)
+    of_people = ["move_households", "return_households", "demolish_homes", "build_homes", "use_rooms", "retrofit"]
+    do = st.sampled_from([*of_people, *of_people, *sorted(some)])
+    years, ends = st.none() | st.integers(2024, 2031), st.none() | st.integers(0, 4)
+
+    def lasting(step: tuple[int | None, str, dict[str, Any], int | None]) -> tuple[int | None, str, dict[str, Any]]:
+        year, do, what, more = step
+        ends = more is not None and year is not None and not ACTIONS[do].lasting
+        return (year, do, {**what, "until": year + more}) if ends else (year, do, what)
+
+    edit = do.flatmap(lambda do: st.tuples(years, st.just(do), some[do], ends)).map(lasting)
+    return st.lists(edit, min_size=1, max_size=7)
+
+
+def what_can_be(plan: Scenario, district: xh.District) -> Scenario:
+    """Return a plan without what cannot be carried out; what only contradicts stays in it."""
+    for _ in plan.edits:  # what is left out can leave another without its ground
+        wrong = conflicts(plan, district)
+        gone = set(wrong.index[wrong["kind"] == "impossible"])
+        plan = replace(plan, edits=tuple(e for i, e in enumerate(plan.edits, 1) if i not in gone))
+        if not gone:
+            break
+    return plan
+
+
+@pytest.mark.slow
+@settings(max_examples=trials(16), deadline=None, derandomize=True, phases=[Phase.generate])
+@given(data=st.data())
+def test_any_edits_of_any_two_plans_keep_count_of_everybody(ground: xh.District, data: st.DataObject) -> None:
+    """
+    Two plans joined, each with a year of its own or none: people add up every year, and the district is as it was.
+    """
+    first, second = (
+        replace(dated(*data.draw(any_edits(ground))), name=name, year=data.draw(st.none() | st.integers(2024, 2031)))
+        for name in "ab"
+    )
+    before = {name: pd.DataFrame(frame).copy() for name, frame in ground.rows.items()}
+    plan = what_can_be(first + second, ground)
+    identities(accounts(ground, plan, with_conflicts=True), ground, plan)
+    add_up(balance(ground, plan, with_conflicts=True), ground, plan)
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("until", [None, 2028])
+def test_guests_of_a_home_that_is_torn_down_are_told_and_counted_once(ground: xh.District, until: int | None) -> None:
+    """100 of A are housed in B, which is torn down a year later: for a time they still are on their way, for good they are B's."""
+    ends = {} if until is None else {"until": until}
+    plan = dated(
+        (2026, "move_households", {"homes": ["A"], "people": 100, "to": "B", "fate": "waiting", **ends}),
+        (2027, "demolish_homes", {"homes": ["B"]}),
+    )
+    found = conflicts(plan, ground)
+    assert found["problem"].tolist() == [] if until is None else "要住到 2028 年末" in found["problem"].item()
+    table = accounts(ground, plan, with_conflicts=until is not None)
+    identities(table, ground, plan)
+    line = table.loc[("yi", "people", "", 2027)]
+    assert line[["moved_out", "other"]].tolist() == ([600, 0] if until is None else [500, -100])
+    if until is not None:
+        assert table.loc[("yi", "people", "", 2029)].tolist() == [0, 0, 0, 0, 0, 0, 500, 0, 0, 0, 0, 500]
+        assert table.loc[("jia", "people", "", 2029), ["returned", "closing"]].tolist() == [100, 920]
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ([(2026, "demolish_homes", {"homes": ["A"]}), (2027, "demolish_homes", {"homes": ["A"]})], "在第 1 步已经拆除"),
+        (
+            [
+                (2026, "demolish_homes", {"homes": ["A"]}),
+                (2027, "move_households", {"homes": ["A"], "people": 1}),
+            ],
+            "在第 1 步已经拆除",
+        ),
+        ([(y, "open_planned", {"facility": "F4"}) for y in (2026, 2027)], "在第 1 步已经建成"),
+        ([(y, "build_homes", {"parcel": "free", "home": "n", "people": 9}) for y in (2026, 2027)], "在第 1 步已经有了"),
+        (
+            [
+                (2026, "move_households", {"homes": ["A"], "people": 100, "households": 40, "fate": "waiting"}),
+                (2027, "return_households", {"parcel": "jia", "home": "A", "people": 100, "households": 41}),
+            ],
+            "有 40 户，要还迁 41 户",
+        ),
+        (
+            [
+                (2026, "move_households", {"homes": ["A"], "people": 100, "registered": 60, "fate": "waiting"}),
+                (2027, "return_households", {"parcel": "jia", "home": "A", "people": 100, "registered": 61}),
+            ],
+            "有 60 户籍人口，要还迁 61 户籍人口",
+        ),
+    ],
+)
+def test_what_is_done_again_is_a_conflict_that_one_can_go_on_with(
+    ground: xh.District, edits: list[tuple[int, str, dict[str, Any]]], words: str
+) -> None:
+    plan = dated(*edits)
+    found = conflicts(plan, ground)
+    assert found.index.tolist() == [2] and found["kind"].tolist() == ["conflict"] and words in found["problem"].iloc[0]
+    with pytest.raises(xh.ScenarioError, match="第 2 步"):
+        plan.on(ground)
+    identities(accounts(ground, plan, with_conflicts=True), ground, plan)
+
+
+def test_what_is_only_made_later_is_told_with_its_step(ground: xh.District) -> None:
+    plan = dated(
+        (2026, "retrofit", {"home": "n", "elevators": 1}),
+        (2027, "build_homes", {"parcel": "free", "home": "n", "people": 9}),
+    )
+    assert "n 到第 2 步才有" in conflicts(plan, ground)["problem"].item()
+
+
+def test_plans_that_are_joined_keep_their_years() -> None:
+    """A plan of 2025, one whose steps have years, one of 2030: each step is carried out when its own plan says, whichever comes first."""
+    one = Scenario("a", edits=(Edit("retrofit", {"home": "A"}),), year=2025)
+    two = dated((None, "retrofit", {"home": "B"}), (2027, "retrofit", {"home": "C"}))
+    three = replace(one, name="c", year=2030)
+    for plans, years in (
+        ((one, two), [2025, None, 2027]),
+        ((two, one), [None, 2027, 2025]),
+        ((one, three), [2025, 2030]),
+        ((three, one), [2030, 2025]),
+        ((one, one), [2025, 2025]),
+    ):
+        joined = plans[0] + plans[1]
+        assert [joined.since(edit) for edit in joined.edits] == years
+        assert joined.years[-1] == max(y for y in years if y)
+    assert (one + one).year == 2025
 
 
 @pytest.mark.slow

@@ -181,6 +181,13 @@ def test_the_command_writes_the_sheets_of_the_form(tmp_path: Path) -> None:
     assert [row for row in told if row[0] == "C61-11@A"] == [
         ["C61-11@A", "未达标配建养老服务设施的小区数量", 90, 100, "未解决", "否", "p1", "完工"]
     ], "a project that was to close it is finished, and it is still there"
+    (tmp_path / "out" / "tables" / "problems.csv").replace(folder / "renewal" / "problems.csv")
+    assert not (xh.check(folder)["severity"] == "error").any()
+    later = xh.problems(xh.District.load(folder))
+    assert not later["is_new"].any() and later.loc["C61-11@A", "people_before"] == 100, (
+        "this year's list is last year's of the next"
+    )
+    assert later.loc["C61-11@A", ["state", "found"]].tolist() == ["open", 2021]
     assert "上年2个问题，已解决0个" in "".join(done.output.split())
     assert "自查表" in (tmp_path / "out" / "checkup.html").read_text("utf-8")
 
@@ -242,6 +249,13 @@ def test_the_order_in_which_to_begin(toy: xh.District) -> None:
         "nobody known comes last of its kind"
     )
     assert groups.index[2].startswith("lifts") and bool(groups["elderly"].iloc[2])
+    day = toy.rows["checkup_indicators"].copy()
+    day.loc["clinic", "rule"] = "plan_elderly_daycare_15"
+    both = told([("land", "A", 90.0), ("clinic", "E", 10.0)])
+    first = ranked(toy.replace(checkup_indicators=day.assign(elderly=False)), both)
+    assert first["elderly"].tolist() == [True, False], (
+        "a rule about a daycare is for the elderly, whatever the blank cell says"
+    )
     alike = groups[groups["indicators"] == "again;clinic"].iloc[0]
     assert (alike["problems"], alike["people"]) == (1, 10.0)
     numbers = [n for cell in groups["numbers"] for n in cell.split(";")]

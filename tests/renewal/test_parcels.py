@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
 import io
 import re
 import shutil
@@ -25,7 +27,7 @@ from xinhe_geo.core.secrecy_marks import PUBLIC, marks_of
 from xinhe_geo.core.validate import check_rows
 from xinhe_geo.district.parcel_facts import completion, fact, ledger_problems
 from xinhe_geo.district.scenario import Scenario
-from xinhe_geo.maps.meeting import packed_parcels, renewal_in_words
+from xinhe_geo.maps.meeting import meeting, packed_parcels, renewal_in_words
 from xinhe_geo.renewal.parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 
 REPO = Path(__file__).parents[2]
@@ -288,6 +290,33 @@ def test_a_meeting_page_has_no_parcel_that_nobody_has_confirmed(tmp_path: Path) 
         assert len(packed_parcels(district, np.zeros(2))) == shown
         assert ("已确认" in renewal_in_words(district)) == bool(shown)
     assert renewal_in_words(xh.District.load(TOY)) == ""
+
+
+def with_what_is_packed(page: str) -> str:
+    """Return a page with the text of everything that is packed in it."""
+    blobs = re.findall(r"[A-Za-z0-9+/]{40,}={0,2}", page)
+    packed = [base64.b64decode(b + "=" * (-len(b) % 4)) for b in blobs if b.startswith("H4sI")]
+    return page + "".join(gzip.decompress(b).decode("utf-8", "ignore") for b in packed)
+
+
+def test_a_meeting_page_holds_no_word_of_renewal(tmp_path: Path) -> None:
+    """Not of the ledger, the stages, the promises, the plans or the money: whatever is written there, no trace of it is in the page."""
+    facts = "p,,ownership,,,,\np,,use_now,,龘用途,,\np,2022,cost_services,,987654,,"
+    folder = folder_of(tmp_path, facts, "p,state_scope,2019-07,", "p,,龘承诺,park,,,龘填报\n")
+    outline = folder / "boundaries" / "parcels.geojson"
+    outline.write_text(outline.read_text("utf-8").replace("一号地", "龘地块"), "utf-8")
+    (folder / "scenarios").mkdir()
+    edit = '[[edit]]\ndo = "change_use"\nparcel = "p"\nuse = "龘改用途"\n'
+    (folder / "scenarios" / "plan.toml").write_text(f'label = "龘方案"\nnote = "龘说明"\n{edit}', "utf-8")
+    district = xh.District.load(folder)
+    assert "龘方案" in district.scenario("plan").label, "it is read"
+    words = ("龘", "987654", "987,654", "2019-07")
+    page = with_what_is_packed(meeting(district))
+    assert '"F1"' in page, "what is packed in the page is looked into"
+    assert not [word for word in words if word in page]
+    manifest = folder / "district.toml"
+    manifest.write_text(f'renewal_outputs = "张三 2026-05-12"\n{manifest.read_text("utf-8")}', "utf-8")
+    assert "龘地块" in with_what_is_packed(meeting(xh.District.load(folder))), "confirmed, it is shown"
 
 
 def test_parcels_are_internal_unless_somebody_says_otherwise() -> None:

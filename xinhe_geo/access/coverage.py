@@ -25,6 +25,7 @@ from ..core import (
     WrongValueError,
     limits_of,
     say,
+    well_called,
     work,
 )
 from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district, walker_name
@@ -55,6 +56,7 @@ ONE = (str, Rule, pd.Series, type(None))
 Rules: TypeAlias = Named | Sequence[Named]
 
 
+@well_called
 def coverage(
     district: District,
     *,
@@ -333,6 +335,7 @@ def _present(district: District, kinds: Sequence[str], facts: pd.DataFrame) -> n
 # --- groups ----------------------------------------------------------------------------------------------------------
 
 
+@well_called
 def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     """
     Add homes up: how many people, how much land and how many homes each rule serves.
@@ -412,6 +415,7 @@ def _communities(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return table
 
 
+@well_called
 def presence(district: District) -> pd.DataFrame:
     """
     Count open facilities per community and kind (社区×设施矩阵): by whom they serve (`District.serving`).
@@ -496,6 +500,7 @@ def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[s
     return Grounds(len(only), metres[metres < NEAR_LINE_M])
 
 
+@well_called
 def completeness(district: District, *, minutes: float = 15.0, profile: Named = "adult") -> gpd.GeoDataFrame:
     """
     Return how complete daily life is within a walk of each home (配套齐全度).
@@ -549,6 +554,7 @@ def completeness(district: District, *, minutes: float = 15.0, profile: Named = 
     return result
 
 
+@well_called
 def compare(a: pd.DataFrame, b: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     """
     Subtract two coverages: what changes from `a` to `b`, in people and shares.

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
-from ..core import BASES, Profile, Rule, UnknownNameError, WrongValueError, is_above_zero, limits_of
+from ..core import BASES, Profile, Rule, UnknownNameError, WrongValueError, is_above_zero, limits_of, well_called
 from ..district import District, Named, meant, must_be_district
 from .bounds import AT_LEAST, EXACT, bound_of
 from .capacity import decay_of, sizes
@@ -28,6 +28,7 @@ _NOBODY = pd.DataFrame(
 Walkers: TypeAlias = Named | Sequence[Named]
 
 
+@well_called
 def curve(
     district: District,
     what: Named,
@@ -128,6 +129,7 @@ def _grown(district: District, rule: Rule, walker: Profile, by: str | None, limi
     return table.assign(counted=counted, rule=rule.name, bound=bound_of(district, rule.kinds), basis=basis)
 
 
+@well_called
 def within(
     district: District,
     what: Named,

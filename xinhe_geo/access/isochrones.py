@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Profile, UnknownNameError, WrongValueError, limits_of
+from ..core import Profile, UnknownNameError, WrongValueError, limits_of, well_called
 from ..district import District, Named
 from ..network import Graph, WalkNetwork, frontage, network_of
 from .destinations import Spot, destinations, is_spot, spot_of
@@ -22,6 +22,7 @@ Places: TypeAlias = Named | Sequence[Named] | gpd.GeoSeries | gpd.GeoDataFrame |
 # --- isochrones ------------------------------------------------------------------------------------------------------
 
 
+@well_called
 def isochrones(
     where: District | WalkNetwork | Graph,
     places: Places,

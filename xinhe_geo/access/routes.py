@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import TOLERANCE_M, NetworkError, Profile, UnknownNameError
+from ..core import TOLERANCE_M, NetworkError, Profile, UnknownNameError, well_called
 from ..district import District, Named, must_be_district
 from ..network import Leg, Way, straight, walked
 from .destinations import destinations
@@ -152,6 +152,7 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
     return found
 
 
+@well_called
 def route(
     district: District, home: Named, to: Named, *, profile: Named = "adult", point: int | None = None
 ) -> gpd.GeoDataFrame:

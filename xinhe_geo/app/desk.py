@@ -16,6 +16,7 @@ from ..access import SEVERITIES, rests_on
 from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
 from ..district import District
 from ..maps import HouseMap
+from ..report import is_year
 from .notebook import keep, sortable
 from .words import TABLES
 
@@ -99,6 +100,10 @@ class Desk:
                 shown[name] = shown[name] * 100
             elif str(name).endswith("（人）"):
                 shown[name] = shown[name].map(whole, na_action="ignore").astype("Int64")
+            elif is_year(str(name)):
+                shown[name] = shown[name].map(
+                    lambda year: "" if pd.isna(year) else f"{year:.0f}" if isinstance(year, float) else str(year)
+                )
         if save:
             keep(shown, self.path(f"{save}.csv"), self.district)
         self._tables += 1

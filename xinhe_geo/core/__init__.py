@@ -1,5 +1,6 @@
 """What everything stands on: errors, words, the schema of layers, the values planners choose, files and processes."""
 
+from .calls import no_such_name, well_called
 from .datum import (
     DATUM_LABELS,
     DATUMS,
@@ -21,6 +22,7 @@ from .errors import (
     SitingError,
     SourceError,
     UnknownNameError,
+    WrongCallError,
     WrongValueError,
     XinheError,
     describe,
@@ -240,6 +242,7 @@ __all__ = [
     "SourceError",
     "UnknownNameError",
     "Worker",
+    "WrongCallError",
     "WrongValueError",
     "XinheError",
     "amount",
@@ -295,6 +298,7 @@ __all__ = [
     "named_by_homes",
     "nearest",
     "needing",
+    "no_such_name",
     "not_installed",
     "ordinary",
     "os_words",
@@ -338,6 +342,7 @@ __all__ = [
     "to_wgs84",
     "told",
     "web_file",
+    "well_called",
     "whole",
     "whole_page",
     "word",

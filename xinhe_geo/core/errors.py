@@ -7,6 +7,7 @@ The exception tree, and the messages for the person reading.
     ├─ DataError(XinheError, ValueError)         the data; ``.problems`` is a table of every problem at once
     ├─ UnknownNameError(XinheError, LookupError) a kind, rule, profile or layer that does not exist
     ├─ WrongValueError(XinheError, ValueError)   a value of a call that cannot be
+    ├─ WrongCallError(XinheError, TypeError)     arguments that a function does not take
     ├─ NetworkError(XinheError, RuntimeError)    streets that cannot be walked on
     ├─ ScenarioError(XinheError, ValueError)     a plan that cannot be read or carried out: which edit, and why
     ├─ SourceError(XinheError, ValueError)       a file from outside that cannot be taken in
@@ -127,6 +128,10 @@ class UnknownNameError(XinheError, LookupError):
 
 class WrongValueError(XinheError, ValueError):
     """A value of a call that cannot be. Example: ``minutes 要写大于 0 的数，如 15 或 (5, 10, 15)，不是 'x'``."""
+
+
+class WrongCallError(XinheError, TypeError):
+    """Arguments that a function does not take. Example: ``isochrones：没有参数 trip_times，这里叫 minutes。写法：isochrones(…)``."""
 
 
 class NetworkError(XinheError, RuntimeError):

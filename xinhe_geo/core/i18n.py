@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from decimal import ROUND_HALF_UP, Decimal
 from typing import ParamSpec, TypeVar
 
+from .calls import refuse_misfit
 from .errors import UnknownNameError
 from .shipped import as_typed
 
@@ -64,6 +65,9 @@ def named_by_homes(function: Callable[P, Result]) -> Callable[P, Result]:
         before = _CELLS.set(bool(getattr(getattr(first, "district", first), "cells", "")))
         try:
             return function(*args, **kwargs)
+        except TypeError:
+            refuse_misfit(function, args, kwargs)
+            raise
         finally:
             _CELLS.reset(before)
 

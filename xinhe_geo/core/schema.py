@@ -1036,7 +1036,9 @@ _LAYERS = (
             Column("need", "应有量", help="小区的列，或一个数"),
             Column("per", "每单位应有", "float", minimum=0),
             Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
-            Column("elderly", "为老", "bool", help="办理次序里排在限时解决之后；留空按规则所涉的设施"),
+            Column(
+                "elderly", "为老", "bool", help="写“是”的，办理次序里排在限时解决之后；规则所涉都是为老设施的不必写"
+            ),
             Column("duty", "责任单位"),
             Column("suggest", "整治建议"),
             Column("standard", "出处"),

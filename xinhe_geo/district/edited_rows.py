@@ -36,6 +36,10 @@ ARRIVED = ("people", "people_60plus", "households")
 # --- carrying out ----------------------------------------------------------------------------------------------------
 
 
+class DoneAlready(ScenarioError):
+    """A step does again what an earlier one has done: it is left out, and the plan contradicts itself."""
+
+
 class Flow(NamedTuple):
     """
     People who move by one step of a plan.
@@ -54,6 +58,10 @@ class Flow(NamedTuple):
     holder: str = ""
     fate: str = ""
     home: str = ""
+
+    def counted(self, count: str) -> float:
+        """Return how many it is of people, people_60plus, households or registered; where nobody moves, nobody registered does."""
+        return 0.0 if self.people == 0 and count == "registered" else float(getattr(self, count))
 
 
 @dataclass
@@ -80,6 +88,11 @@ class EditedRows:
     assumed: set[int] = field(default_factory=set)
     #: Who moved by the steps so far.
     flows: list[Flow] = field(default_factory=list)
+    #: By layer and key: which step has made a row, and which has taken one away.
+    made: dict[tuple[str, str], int] = field(default_factory=dict)
+    gone: dict[tuple[str, str], int] = field(default_factory=dict)
+    #: Until when the steps that end hold.
+    ends: dict[int, int] = field(default_factory=dict)
 
     def standing(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer that stand in the year of the plan."""
@@ -174,16 +187,24 @@ class EditedRows:
         return self.rows[layer]
 
     def need(self, layer: str, key: str) -> None:
-        """Raise where a layer has no such row, and name the nearest."""
+        """Raise where a layer has no such row, and name the step that has taken it away, or the nearest."""
         known = list(self.frame(layer).index)
         if key not in known:
+            if (layer, key) in self.gone:
+                raise DoneAlready(
+                    f"{LAYERS[layer].label} {key} 在第 {self.gone[layer, key]} 步已经拆除或撤去；删去这一步，或改两步的年份"
+                )
             raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
 
     def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
         """Add a row of that key and shape; columns that are not given stay unknown."""
         frame = self.frame(layer)
         if key in frame.index:
+            if (layer, key) in self.made:
+                step = self.made[layer, key]
+                raise DoneAlready(f"{LAYERS[layer].label} {key} 在第 {step} 步已经有了；删去这一步，或换一个编号")
             raise ScenarioError(f"{LAYERS[layer].label}编号 {key} 已经有了，换一个")
+        self.made[layer, key] = self.step
         columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
         cells: dict[str, list[Any]] = {c: [row.get(c)] for c in columns}
         cells["basis"] = [row.get("basis", "derived")]
@@ -207,6 +228,7 @@ class EditedRows:
     def drop(self, layer: str, keys: Sequence[str]) -> None:
         """Take rows out."""
         frame = self.frame(layer)
+        self.gone |= {(layer, str(key)): self.step for key in keys}
         self.rows[layer] = frame[~frame.index.isin(keys)]
 
     def spot(self, e: Mapping[str, Any]) -> shapely.Point:

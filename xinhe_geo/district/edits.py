@@ -14,7 +14,7 @@ import shapely
 
 from ..core import HOLDERS, ScenarioError, amount, did_you_mean, say
 from . import renewal_edits as renewal
-from .edited_rows import EditedRows
+from .edited_rows import DoneAlready, EditedRows
 from .street_edits import join_ends
 
 #: Homes that share more than this part of the smaller one are in each other's place: outlines drawn by hand share edges.
@@ -172,24 +172,30 @@ def _resize_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 def _open_planned(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.need("facilities", e["facility"])
+    if ("opened", e["facility"]) in work.made:
+        raise DoneAlready(f"{e['facility']} 在第 {work.made['opened', e['facility']]} 步已经建成；删去这一步")
     if work.frame("facilities").loc[e["facility"], "state"] != "planned":
         raise ScenarioError(f"{e['facility']} 不是规划中的设施")
+    work.made["opened", e["facility"]] = work.step
     work.put("facilities", e["facility"], "state", "open")
     work.put("facilities", e["facility"], "since", pd.NA)
 
 
 def _demolish_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
-    gates = work.frame("gates")
-    for home in e["homes"]:
+    gates, homes = work.frame("gates"), [home for home in e["homes"] if ("homes", home) not in work.gone]
+    for home in homes or e["homes"]:
         work.need("homes", home)
-    work.note_if_absent("homes", *e["homes"])
-    renewal.leave_demolished(work, list(e["homes"]))
-    work.drop("homes", e["homes"])
+    for home in e["homes"]:
+        if home not in homes:
+            work.clashes.append(f"{home} 在第 {work.gone['homes', home]} 步已经拆除；从这一步删去")
+    work.note_if_absent("homes", *homes)
+    renewal.leave_demolished(work, homes)
+    work.drop("homes", homes)
     if len(gates):
-        work.drop("gates", list(gates.index[gates["home"].isin(e["homes"]).to_numpy()]))
+        work.drop("gates", list(gates.index[gates["home"].isin(homes).to_numpy()]))
     streets = work.frame("streets")
     if len(streets):
-        work.drop("streets", list(streets.index[streets["home"].isin(e["homes"]).to_numpy()]))
+        work.drop("streets", list(streets.index[streets["home"].isin(homes).to_numpy()]))
 
 
 def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
     lived = _counts(there.loc[home])
     for count in _COUNTS:
         _put(work, home, count, lived[count] + getattr(flow, count))
-    work.flows.append(flow._replace(parcel=work.parcel_of(home)))
+    work.flows.append(flow._replace(parcel=work.parcel_of(home), home=home))
 
 
 def moved_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
@@ -174,21 +174,34 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
             people = most
     share = people / away["people"] if away["people"] > 0 else 0.0
     numbers = {"people": people}
-    for count in ("people_60plus", "households"):
-        numbers[count] = float(e[count]) if count in e else away[count] * share
+    for count, label in (("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
+        numbers[count] = _at_most(work, e, count, away[count], label) if count in e else away[count] * share
     if not math.isnan(numbers["households"]):
         numbers["households"] = float(round(numbers["households"]))
     lived = _counts(there.loc[e["home"]])
     for count, number in numbers.items():
         _put(work, e["home"], count, lived[count] + number)
-    registered = float(e["registered"]) if "registered" in e else math.nan
+    registered = math.nan
+    if "registered" in e:
+        registered = _at_most(work, e, "registered", _away(work, parcel, holder, "registered"), "户籍人口")
     work.flows.append(work.flow("back", parcel, numbers, str(e["home"]))._replace(registered=registered, holder=holder))
+
+
+def _at_most(work: EditedRows, e: Mapping[str, Any], count: str, most: float, label: str) -> float:
+    """Return how many return of what is counted; more than have left is a clash, and unknown is no limit."""
+    number = float(e[count])
+    if number <= most + ROUNDING or math.isnan(most):
+        return number
+    work.clashes.append(
+        f"{e['parcel']} 搬走而还可能回来的有 {amount(most)} {label}，要还迁 {amount(number)} {label}；改小，或先写 move_households"
+    )
+    return most
 
 
 def _away(work: EditedRows, parcel: str, holder: str, count: str) -> float:
     """Return how many left a parcel, have not returned, and may."""
-    out = sum(getattr(f, count) for f in work.moved(parcel, holder, "out", *MAY_RETURN))
-    return max(out - sum(getattr(f, count) for f in work.moved(parcel, holder, "back")), 0.0)
+    out = sum(f.counted(count) for f in work.moved(parcel, holder, "out", *MAY_RETURN))
+    return max(out - sum(f.counted(count) for f in work.moved(parcel, holder, "back")), 0.0)
 
 
 def returned_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
@@ -200,11 +213,28 @@ def returned_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]
 
 
 def leave_demolished(work: EditedRows, homes: list[str]) -> None:
-    """Note that whoever still lives in homes that are torn down leaves them; where to, nobody has said."""
+    """
+    Note that whoever still lives in homes that are torn down leaves them; where to, nobody has said.
+
+    Who is only housed there for a time is no resident of it: they are still on their way, and it is a conflict that nobody houses them.
+    """
     there = work.standing("homes")
     for home in homes:
-        if home in there.index:
-            work.flows.append(work.flow("out", work.parcel_of(home), _counts(there.loc[home])))
+        if home not in there.index:
+            continue
+        lived = _counts(there.loc[home])
+        for guest in [f for f in work.flows if f.what == "in" and f.home == home]:
+            end = work.ends.get(guest.step, work.year - 1)
+            if end < work.year:
+                continue
+            work.clashes.append(
+                f"第 {guest.step} 步把 {amount(guest.people)} 人安置在 {home}，要住到 {end} 年末；先另行安置他们，或改两步的年份"
+            )
+            gone = {count: min(float(getattr(guest, count)), lived[count]) for count in _COUNTS}
+            lived = {count: number - gone[count] for count, number in lived.items()}
+            back = work.flow("in", guest.parcel, {count: -number for count, number in gone.items()}, home)
+            work.flows.append(back._replace(holder=guest.holder, fate=guest.fate))
+        work.flows.append(work.flow("out", work.parcel_of(home), lived))
 
 
 def retrofit(work: EditedRows, e: Mapping[str, Any]) -> None:

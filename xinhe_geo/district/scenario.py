@@ -8,7 +8,7 @@ district's own CRS, as the live map exports them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -17,7 +17,7 @@ import pandas as pd
 import tomli_w
 
 from ..core import Edit, ScenarioError, SourceError, card, language, os_words, read_toml, say
-from .edited_rows import EditedRows
+from .edited_rows import DoneAlready, EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 
 
@@ -249,21 +249,35 @@ class Scenario:
         Parameters
         ----------
         other
-            The scenario that follows; its year counts where it has one.
+            The scenario that follows.
 
         Returns
         -------
         Scenario
-            A third one; both stay as they were.
+            A third one; both stay as they were. Each edit keeps the year in which its own plan carries it out; where these are several,
+            it stands for the last of them.
         """
+        own = {plan.year for plan in (self, other) if plan.year is not None}
+        one = len(own) == 1 and not any("year" in e.what for e in self.edits + other.edits)
         return replace(
             other,
             name=f"{self.name}+{other.name}",
             label="、".join(x for x in (self.label, other.label) if x),
-            edits=self.edits + other.edits,
-            year=self.year if other.year is None else other.year,
+            edits=self.edits + other.edits if one else (*self._dated(), *other._dated()),
+            year=min(own) if one else None,
             planned=self.planned or other.planned,
+            note="；".join(x for x in (self.note, other.note) if x),
+            shown=None,
+            district=other.district if self.district is None else self.district,
         )
+
+    __add__ = then
+
+    def _dated(self) -> tuple[Edit, ...]:
+        """Return the edits, each with the year in which it is carried out; one that is there before all others has none."""
+        if self.year is None:
+            return self.edits
+        return tuple(e if "year" in e.what else Edit(e.do, {**e.what, "year": self.year}) for e in self.edits)
 
     def on(self, district: D, *, with_conflicts: bool = False) -> D:
         """
@@ -370,8 +384,9 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
             elif not _ended(edit, year):
                 work.year = since if since is not None else first - 1 if dated else year
                 work.step, work.clashes, work.until = step, [], edit.what.get("until")
+                work.ends |= {} if work.until is None else {step: int(work.until)}
                 work.assumed |= {step} if since is None and dated else set()
-                problems += _carry_out(work, edit)
+                problems += _carry_out(work, edit, order)
         work.year = year
         problems += [Trouble(s, plan.edits[s - 1].do, text, "conflict", True) for s, text in built_over(work)]
         yield work, problems
@@ -382,13 +397,28 @@ def _ended(edit: Edit, year: int) -> bool:
     return until is not None and YEAR.fits(until) and int(until) < year
 
 
-def _carry_out(work: EditedRows, edit: Edit) -> list[Trouble]:
+def _carry_out(work: EditedRows, edit: Edit, order: Sequence[tuple[int, Edit]]) -> list[Trouble]:
     """Carry out one edit, and return what is wrong with it."""
+    found = []
     try:
         ACTIONS[edit.do].carry_out(work, {k: v for k, v in edit.what.items() if k not in DATES})
+    except DoneAlready as error:
+        found = [Trouble(work.step, edit.do, str(error), "conflict")]
     except ScenarioError as error:
-        return [Trouble(work.step, edit.do, str(error), "impossible")]
-    return [Trouble(work.step, edit.do, text, "conflict") for text in work.clashes]
+        return [Trouble(work.step, edit.do, f"{error}{_made_later(work.step, edit, order)}", "impossible")]
+    return found + [Trouble(work.step, edit.do, text, "conflict") for text in work.clashes]
+
+
+def _made_later(step: int, edit: Edit, order: Sequence[tuple[int, Edit]]) -> str:
+    """Say which later step makes what an edit names; "" where none does."""
+    named = {str(one) for value in edit.what.values() for one in (value if isinstance(value, list) else [value])}
+    after = order[[number for number, _ in order].index(step) + 1 :]
+    for number, other in after:
+        makes = ACTIONS[other.do].makes if other.do in ACTIONS else ()
+        for key in makes:
+            if str(other.what.get(key)) in named:
+                return f"；{other.what[key]} 到第 {number} 步才有，把那一步提前，或改两步的年份"
+    return ""
 
 
 #: What stands at the head of a plan's file.

@@ -36,6 +36,7 @@ from ..core import (
     problems_table,
     say,
     speaking,
+    well_called,
     word,
     work,
 )
@@ -273,6 +274,7 @@ def together(said: pd.Series) -> str:
     return next(v for v in order if v in have)
 
 
+@well_called
 def explain(table: pd.DataFrame, row: Named) -> str:
     """
     Say where a number comes from: of the ledger inputs (file, hash, date, basis), measure, parameters, formula, verdict.

@@ -88,6 +88,7 @@ class LiveNumbers:
         self.now, self.was = self.totals(answer.share), self.totals(model.before)
         self.mapped = bound_of(model.district, model.rule.kinds) != EXACT
         self.denominator = usable_denominator(model.rule.denominator, self.now["whole"])
+        self.elderly = _counts_elderly(model)
 
     def totals(self, share: np.ndarray) -> dict[str, dict[str, float]]:
         """Return known and served totals and shares: of the whole, and by zone."""
@@ -162,7 +163,8 @@ class LiveNumbers:
         rows, was, now = [], self.was, self.now
         labels = [("people", "常住人口"), ("people_60plus", "60岁及以上"), ("area_m2", "居住用地"), ("homes", "小区")]
         for column, label in labels:
-            rows.append(_counter(say(label), was["whole"], now["whole"], column))
+            if column != "people_60plus" or self.elderly:
+                rows.append(_counter(say(label), was["whole"], now["whole"], column))
         if self.model.areas:
             have, had, of = int(self.answer.has.sum()), int(self.model.base.has.sum()), len(self.model.areas)
             rows.append([say("有设施的社区"), f"{had}/{of}", f"{have}/{of}", _signed(have - had, 0, say(" 个"))])
@@ -181,7 +183,8 @@ class LiveNumbers:
             people = np.nan_to_num(self.model.facts["people"].to_numpy(dtype=float)) * part
             homes = np.flatnonzero(part)
             order = homes[np.lexsort((homes, -people[homes]))]
-            sums = {column: self._known(column, part) for column in ("people", "people_60plus")}
+            counted = ("people", "people_60plus") if self.elderly else ("people",)
+            sums = {column: self._known(column, part) for column in counted}
             found[side] = {**sums, "homes": order.tolist()}
         return found
 
@@ -229,6 +232,13 @@ class LiveNumbers:
             "rows": rows,
             "who": say("60岁及以上") if column == "people_60plus" else "",
         }
+
+
+def _counts_elderly(model: LiveModel) -> bool:
+    """Whether those of 60 and over are told apart: where nobody's pace counts, or it is one at which a rule counts them; as the meeting map."""
+    rules = model.district.rules
+    theirs = set(rules["profile"][rules["denominator"].eq("people_60plus")])
+    return model.rule.method != "walk_min" or model.rule.metric == "presence" or model.walker.name in theirs
 
 
 def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], column: str) -> list[str]:

@@ -617,10 +617,13 @@ def _steps(coordinates: np.ndarray, origin: np.ndarray) -> list[int]:
 def packed_base(district: District, origin: np.ndarray) -> dict[str, Any]:
     """Return the base map in the house style: the ground, barriers, outlines and names. Streets come with the network."""
     grounds = [x for x in ground_layers(district, language()) if x.id not in ("bare_ground", "micro_spaces")]
+    left_out = ("area",) if renewal_is_confirmed(district.manifest) else ("area", "parcel")
     roads = [x for x in road_layers(district, language()) if x.id != "streets"]
     borders = [x for x in border_layers(district, language()) if x.id in ("communities", "zones", "district")]
     keep = [
-        label for label in labels_of(district, language()) if not label.layer.startswith("k-") and label.kind != "area"
+        label
+        for label in labels_of(district, language())
+        if not label.layer.startswith("k-") and label.kind not in left_out
     ]
     layer = district.layers.get("streets")
     look = (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import HOLDERS, LAYERS, ScenarioError, UnknownNameError, at_year
+from ..core import HOLDERS, LAYERS, ScenarioError, UnknownNameError, at_year, well_called
 from ..district import MAY_RETURN, District, EditedRows, Flow, Scenario, home_parcels, played
 
 #: What is counted: 常住人口, 户籍人口, 户. They stand beside each other and are never added.
@@ -40,6 +40,7 @@ FLOW_LABELS = {
 ROUNDING = 1e-6
 
 
+@well_called
 def balance(
     of: District | Scenario,
     plan: Scenario | None = None,
@@ -186,7 +187,7 @@ class Account(NamedTuple):
 
     def of(self, flow: Flow) -> float:
         """Return how many a flow is of what this account counts."""
-        return 0.0 if flow.people == 0 and self.counted == "registered" else float(getattr(flow, self.counted))
+        return flow.counted(self.counted)
 
 
 class _Book(NamedTuple):

@@ -169,8 +169,8 @@ def spent(district: District, plan: Scenario, parcel: str) -> Spent:
         return projects
     table = money(district)
     own = table[(table.index.get_level_values("parcel") == parcel) & (table["topic"] == "cost").to_numpy()]
-    ends = (float(own[end].sum(skipna=False)) if len(own) else math.nan for end in ("low", "high"))
-    return Spent(*ends, LEDGER)
+    low, high = (float(own[end].sum(skipna=False)) if len(own) else math.nan for end in ("low", "high"))
+    return Spent(low, high, LEDGER)
 
 
 def _of_projects(district: District, plan: Scenario) -> Spent | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import HOLDERS, LAYERS, ScenarioError, listed
+from ..core import HOLDERS, LAYERS, ScenarioError, listed, well_called
 from ..district import District, Fact, Scenario, completion, fact, home_parcels
 
 #: What a promise has come to. "filled in by nobody" is its own answer: 待填.
@@ -184,6 +184,7 @@ def _standing(district: District, parcels: Sequence[str], kinds: Sequence[str], 
     return [str(f) for f in own.index[shapely.intersects(ground, own.geometry.array)]]
 
 
+@well_called
 def parcels(district: District, year: int | None = None) -> pd.DataFrame:
     """
     List the parcels: their ground as drawn, who lives on it, how far each has come, and what was promised on it.

@@ -39,6 +39,7 @@ from ..core import (
     WrongValueError,
     listed,
     problems_table,
+    well_called,
 )
 from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, project_edits, yearly_of
 from ..siting import MixedInteger, Watch
@@ -166,6 +167,7 @@ class Programmed(NamedTuple):
     scenario: Scenario
 
 
+@well_called
 def programme(
     district: District,
     projects: pd.DataFrame | None = None,

@@ -152,11 +152,10 @@ class _Lived:
 
 
 def _elderly(district: District, row: pd.Series) -> bool:
-    """Return whether an indicator is for the elderly: its row says so, or else its rule does."""
-    if pd.notna(row["elderly"]):
-        return bool(row["elderly"])
-    if pd.isna(row["rule"]):
-        return False
+    """Return whether an indicator is for the elderly: its row says so, or its rule is."""
+    said = pd.notna(row["elderly"]) and bool(row["elderly"])
+    if said or pd.isna(row["rule"]):
+        return said
     try:
         return is_for_elderly(district, district.rule(str(row["rule"])))
     except UnknownNameError:

@@ -30,7 +30,7 @@ from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_n
 from .story.promises import Promises
 from .story.records import Firmness, Goal
 from .story.story import Story
-from .tables import marked_rows
+from .tables import is_year, marked_rows
 
 __all__ = [
     "COMPARISON",
@@ -66,6 +66,7 @@ __all__ = [
     "documents",
     "facts",
     "firmness",
+    "is_year",
     "ledger_workbook",
     "marked_rows",
     "options_grid",

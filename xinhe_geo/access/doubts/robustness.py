@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 from scipy.special import ndtr
 
-from ...core import Edit, Rule, UnknownNameError
+from ...core import Edit, Rule, UnknownNameError, well_called
 from ...district import District, Scenario
 from ..bounds import AT_LEAST, bound_of
 from ..coverage import coverage, is_surveyed, presence, rules_of, summary
@@ -36,6 +36,7 @@ RANGE_COLUMNS = (
 )
 
 
+@well_called
 def robustness(
     district: District,
     rules: str | Sequence[str | Rule] = "plan",

@@ -107,7 +107,7 @@ function render({ model, el }) {
     for (const [side, word, sign] of [["gain", "受益", "+"], ["lose", "受影响", "−"]]) {
       const e = s.effects[side], names = e.homes.slice(0, 4).map((i) => homes.name[i]).join("、");
       put(ui[side].people, (side === "gain" && s.gaps.unknown && e.people > 0.5 ? "至多 " : "") + (e.people > 0.5 ? sign : "") + persons(e.people));
-      put(ui[side].more, `${word}，其中60+ ${persons(e.people_60plus)}；${e.homes.length} 个小区${names ? "：" + names : ""}${e.homes.length > 4 ? "等" : ""}`);
+      put(ui[side].more, word + ("people_60plus" in e ? `，其中60+ ${persons(e.people_60plus)}` : "") + `；${e.homes.length} 个小区` + (names ? "：" + names : "") + (e.homes.length > 4 ? "等" : ""));
       ui[side].root.classList.toggle("xl-none", !e.homes.length);
     }
   }

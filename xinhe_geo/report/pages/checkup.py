@@ -19,6 +19,7 @@ from ...core import (
     PROJECT_STATES,
     URGENCIES,
     amount,
+    csv_text,
     per_cent,
     refuse_uncleared,
     say,
@@ -32,6 +33,8 @@ from ..workbook import foot, write_workbook
 from .brief import link_pages
 from .shell import page_text, table_html
 
+#: Where the problems are kept for the next year.
+KEPT = "tables/problems.csv"
 #: So many groups of problems are named to begin with.
 BEGIN = 10
 #: What each sheet says under its heading.
@@ -59,11 +62,14 @@ class Checked(NamedTuple):
         The groups of problems to begin with, and why these, as a table with Chinese columns.
     sheets
         The sheets of the published form, by their names.
+    kept
+        All problems as rows of `renewal/problems.csv`: what next year's checkup is held against.
     """
 
     said: tuple[str, ...]
     first: pd.DataFrame
     sheets: dict[str, pd.DataFrame]
+    kept: pd.DataFrame
 
 
 def checked(district: District, sets: list[str] | None = None) -> Checked:
@@ -95,7 +101,8 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
     last = last_years(listed)
     if len(last):
         sheets["上年度整治成效"] = _effects(district, last)
-    return Checked(tuple(_said(district, found, still, groups, last)), _first(district, groups), sheets)
+    kept = listed.reindex(columns=[c for c in LAYERS["problems"].names if c != "problem"])
+    return Checked(tuple(_said(district, found, still, groups, last)), _first(district, groups), sheets, kept)
 
 
 def _said(
@@ -135,7 +142,7 @@ def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
             "在哪里": [place_name(district, place) for place in own["community"]],
             "问题数": own["problems"].to_numpy(),
             "涉及人数": own["people"].to_numpy(float),
-            "其中60岁及以上": own["people_60plus"].to_numpy(float),
+            "其中60岁及以上（人）": own["people_60plus"].to_numpy(float),
             "为什么先办": [_why(row) for _, row in own.iterrows()],
             "整治建议": own["suggest"].to_numpy(),
             "责任单位": [duty or say("待填") for duty in own["duty"]],
@@ -280,7 +287,7 @@ def _effects(district: District, old: pd.DataFrame) -> pd.DataFrame:
 
 def write_checkup(district: District, found: Checked, to: str | Path) -> None:
     """
-    Write a checkup: `checkup.html`, `tables/自查表.xlsx`.
+    Write a checkup: `checkup.html`, `tables/自查表.xlsx`, and `tables/problems.csv`, next year's list of last year's problems.
 
     Parameters
     ----------
@@ -303,7 +310,8 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
         book = "tables/自查表.xlsx"
         pages = [(name, table, say(_TOLD[name])) for name, table in found.sheets.items()]
         write_workbook(folder / book, heading, district.year, pages, foot(district))
-        nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
+        write_text(folder / KEPT, csv_text(found.kept), mark=True)
+        nav = f'<a href="{html.escape(book)}">{say("表格")}</a>　<a href="{KEPT}">{say("问题清单（记进下一年的目录）")}</a>'
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
         body = "".join(f'<p class="line">{html.escape(line)}</p>' for line in found.said)

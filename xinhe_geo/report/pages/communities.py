@@ -56,6 +56,11 @@ th::first-letter { text-transform: uppercase; }
   .two { grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr); gap: 0 12px; } .two th { white-space: normal; }
   .short :is(th, td) { white-space: nowrap; } .short td:is(:nth-child(2), :nth-child(3)) { white-space: normal; } .short td:nth-child(2) { width: 29%; }
   td, th { padding: 0 5px; font-size: 8pt; line-height: 1.25; }
+  [lang=en] .community :is(td, th, p) { font-size: 7pt; line-height: 1.15; padding-inline: 3px; }
+  [lang=en] .short td:nth-child(2) { width: 26%; } [lang=en] .short td:last-child { width: 19%; }
+  [lang=en] .short td:nth-child(3) { width: 30%; }
+  [lang=en] .short .verdict { font-size: 6.5pt; white-space: nowrap; }
+  [lang=en] .community h3 { margin-top: 3px; font-size: 8.5pt; }
   .two :is(td, th) { font-size: 7.5pt; } .strip { width: 18mm; height: 3mm; }
 }
 """

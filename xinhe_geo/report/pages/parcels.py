@@ -30,6 +30,7 @@ from ..story.parcels import (
     budget_name,
     concluded,
     first_options,
+    not_shown,
     options_grid,
     topic_name,
 )
@@ -47,11 +48,13 @@ _STYLE = """
 .side h2 { margin: 12px 0 4px; } .side h3 { margin: 12px 0 2px; font-size: 15px; }
 .pair { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 20px; align-items: start; }
 .side figure { margin: 6px 0; } .side svg { width: 100%; height: auto; display: block; }
-.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 10px; } .maps figure { margin: 0; }
+.maps { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
+.side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
-main .side .wide td:not(.n) { min-width: 5em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
+main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
+@media (max-width: 600px) { .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media print {
   @page { size: A4; margin: 10mm 11mm; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
@@ -61,7 +64,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .kept td:nth-child(-n
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
   [lang=en] .side figure svg { max-height: 78mm; }
   .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
-  .maps { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px; }
+  .maps { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
 }
 """
@@ -124,11 +127,12 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
-        f'<div class="pair">{figure(picture)}<div>{_people(district, own)}{_stages(own)}</div></div>'
+        f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
+        f"<div>{_people(district, own)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
         f'<section class="side"><h2>{head}</h2>{_balance(own)}'
-        f"{_capacity(own)}{_money(own.money)}{_options(story, own, options)}</section>"
+        f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
     )
 
 
@@ -199,12 +203,12 @@ def _capacity(own: Parcel) -> str:
     """What falls short, and in which year."""
     if not own.capacity:
         return ""
-    names = [say("配什么"), say("单位"), *(say("{0} 年还缺", year) for year in own.years), say("结论")]
+    names = [say("配什么"), say("单位"), *map(str, own.years), say("结论")]
     rows = [(line.label, line.unit, *line.texts["short"], line.told) for line in own.lacking]
     table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)]) if rows else ""
     told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
     told += [own.enough] if own.enough else []
-    return f"<h3>{say('逐年够不够')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
+    return f"<h3>{say('逐年够不够：各年还缺多少')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
 
 
 def _money(totals: Sequence[Total]) -> str:
@@ -222,25 +226,22 @@ def _budget(budget: str, totals: Sequence[Total]) -> str:
         summed = say("{0}合计", topic_name(own.topic))
         parts.append(f"{_grid(names, rows, (1,), 'kept')}<p><b>{html.escape(summed)}　{html.escape(own.text)}</b></p>")
         years, funds = own.by_fund
-        parts.append(_grid([say("资金渠道（万元）"), *years], funds, range(1, len(years) + 1), "kept"))
+        parts.append(_grid([say("资金渠道（万元）"), *years], funds, [j for j, _ in enumerate(years, 1)], "kept"))
     return f"<div>{''.join(parts)}</div>"
 
 
-def _options(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
-    """The plans of a parcel beside each other: one table, small maps, and what it comes to."""
+def _options(options: Sequence[Option]) -> str:
+    """The plans of a parcel beside each other: one table, and what it comes to."""
     heading = f"<h3>{say('方案比选')}</h3>"
     if not options:
         return f"{heading}<p>{say('目录里没有动到这块地的方案。')}</p>"
-    shown = first_options(options)
-    left = len(options) - len(shown)
-    rest = f"<p>{say('另有 {0} 个方案在核算表里：先列没有更优方案的', left)}</p>" if left else ""
-    return f"{heading}{options_table(options)}{rest}{option_maps(story, own, shown)}"
+    return f"{heading}{options_table(options)}<p>{html.escape(not_shown(options))}</p>"
 
 
 def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     """Return the parcel as it is and under each plan that can be carried out, as small maps of one frame and one scale."""
-    states = [(say("现状"), story.district)] + [(x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None]
-    if len(states) < 2:
+    states = [(say("现状"), story.district), *((x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None)]
+    if not states[1:]:
         return ""
     bounds = parcel_scene(story.district, own.id, language()).bounds
     figures = (
@@ -251,15 +252,17 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     return f'<div class="maps">{"".join(figures)}</div><p>{say("小图同一图幅、同一比例尺")}</p>'
 
 
-#: So many plans are drawn: a row or two of small maps.
-_MOST_MAPS = 7
+#: So many plans are drawn: with the present two rows of small maps.
+_MOST_MAPS = 5
 
 
 def options_table(options: Sequence[Option]) -> str:
     """Return plans beside each other, a row each, and the sentence that follows from all of them."""
     names, rows = options_grid(options, first_options(options))
     end = concluded(options)
-    return _grid(names, rows, range(1, len(names) - 1), "wide") + (f"<p><b>{html.escape(end)}</b></p>" if end else "")
+    return _grid(names, rows, [j for j, _ in enumerate(names[1:-1], 1)], "wide") + (
+        f"<p><b>{html.escape(end)}</b></p>" if end else ""
+    )
 
 
 def _text_of(own: Parcel, quantity: str) -> str:

@@ -89,7 +89,7 @@ def programme_notes(found: Programmed) -> list[str]:
         said.append(say("都按下限，目标可多 {0}。", per_cent((found.low - high) / found.low)))
     for extra, row in found.more.iterrows():
         if row["people"] > 0:
-            told = (amount(float(extra)), amount(row["people"]))  # type: ignore[arg-type]
+            told = (amount(float(extra)), amount(row["people"]))
             said.append(say("再投入 {0} 万元可新增服务 {1} 人（每项承诺计一次）。", *told))
             break
     said.append(say("相近的其他安排有 {0} 个。", len(found.near)) if len(found.near) else say("没有相近的其他安排。"))

@@ -102,6 +102,7 @@ LEAST_PX = 9.1
 def figure(picture: str, caption: str = "") -> str:
     """Return a picture (markup) that is pushed sideways, with the keyboard too, where the screen is too narrow for its words."""
     told = f"<figcaption>{caption}</figcaption>" if caption else ""
+    picture = picture.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)  # a page needs none, and names no address
     drawn, sizes = re.search(r'viewBox="0 0 ([\d.]+)', picture), re.findall(r'font-size="([\d.]+)', picture)
     if drawn and sizes:
         wide = math.ceil(float(drawn[1]) * LEAST_PX / min(map(float, sizes)))

@@ -205,7 +205,7 @@ CRITERIA = {
 #: And what is spent on them: a range, and more of it is worse only where the ranges do not meet.
 SPENT, SPENT_LABEL = "spent", "投入（万元，各项支出，不减收入）"
 #: So many plans of a parcel stand on its page; the others are in the workbook.
-MOST_OPTIONS = 12
+MOST_OPTIONS = 8
 
 
 @dataclass(frozen=True)
@@ -534,6 +534,12 @@ def first_options(options: Sequence[Option], most: int = MOST_OPTIONS) -> list[O
     told = verdicts_on(options)
     chosen = {own.name for own in sorted(options, key=lambda own: bool(told[own.name]))[:most]}
     return [own for own in options if own.name in chosen]
+
+
+def not_shown(options: Sequence[Option]) -> str:
+    """Say how many options `first_options` leaves out; "" where none."""
+    left = len(options) - len(first_options(options))
+    return say("另有 {0} 个方案在核算表里：先列没有更优方案的", left) if left else ""
 
 
 def concluded(options: Sequence[Option]) -> str:

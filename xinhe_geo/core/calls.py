@@ -1,0 +1,133 @@
+"""A call as people try it: where its arguments do not fit, what would be written instead."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
+
+from .errors import WrongCallError, did_you_mean
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+#: What parameters are called in other libraries and in speech, and what they may be here, the likeliest first.
+_OTHER_WORDS = {
+    "kind": ("rules", "what", "kind_or_points", "kind"),
+    "kinds": ("rules", "what"),
+    "rule": ("rules", "what", "rule"),
+    "p": ("n",),
+    "k": ("k", "n"),
+    "weight": ("profile",),
+    "speed": ("profile",),
+    "walk_speed": ("profile",),
+    "travel_speed": ("profile",),
+    "trip_times": ("minutes",),
+    "time": ("minutes",),
+    "cutoff": ("minutes", "metres"),
+    "distance": ("metres",),
+    "dist": ("metres",),
+    "column": ("values",),
+    "groupby": ("by",),
+    "path": ("to", "path"),
+    "out": ("to",),
+}
+#: What belongs somewhere else than into a call.
+_ELSEWHERE = {
+    "minutes": '时限写在规则里：rules=xh.Rule(kinds="canteen", minutes=10)',
+    "metres": '距离写在规则里：rules=xh.Rule(kinds="canteen", metres=500)',
+    "year": "年份写在街道上：district.at(2025)",
+    "crs": "坐标系是街道自己的；结果可以 .to_crs(4326)",
+}
+
+
+def well_called(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Return a function that says, where its arguments do not fit, which ones it takes and which were perhaps meant."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            refuse_misfit(function, args, kwargs)
+            raise
+
+    return called
+
+
+def refuse_misfit(function: Callable[..., object], arguments: tuple[object, ...], named: Mapping[str, object]) -> None:
+    """
+    Raise where arguments do not fit a function: what it takes, and what was perhaps meant.
+
+    Raises
+    ------
+    WrongCallError
+        A name it does not know, too many in order, or one that is missing.
+    """
+    takes = inspect.signature(function)
+    try:
+        takes.bind(*arguments, **named)
+    except TypeError:
+        pass
+    else:
+        return
+    in_order = [p.name for p in takes.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    said = [_of_unknown(name, takes) for name in named if name not in takes.parameters]
+    if len(arguments) > len(in_order):
+        said.append(f"前 {len(in_order)} 项以外都要写名字，如 {_first_named(takes)}=…")
+    given = {*in_order[: len(arguments)], *named}
+    missing = [p.name for p in takes.parameters.values() if p.default is p.empty and p.name not in given]
+    if missing and not said:
+        said.append(f"还要写 {'、'.join(missing)}")
+    shown = ", ".join(
+        p.name if p.default is p.empty else f"{p.name}=…"
+        for p in takes.parameters.values()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    )
+    raise WrongCallError(
+        f"{function.__name__}：{'；'.join(said) or '参数不合'}。写法：{function.__name__}({shown})"
+    ) from None
+
+
+def _first_named(takes: inspect.Signature) -> str:
+    return next((p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY), "名字")
+
+
+def _of_unknown(name: str, takes: inspect.Signature) -> str:
+    """Say what to write in place of a name that a function does not know."""
+    meant = [other for other in _OTHER_WORDS.get(name, ()) if other in takes.parameters]
+    if meant:
+        return f"没有参数 {name}，这里叫 {meant[0]}"
+    if name in _ELSEWHERE:
+        return f"没有参数 {name}，{_ELSEWHERE[name]}"
+    return f"没有参数 {name}；{did_you_mean(name, list(takes.parameters))}"
+
+
+# --- names that the library does not have -------------------------------------------------------------------------------
+
+#: What others call what is here.
+_OTHER_NAMES = {
+    "load": "District.load",
+    "read": "District.load",
+    "read_district": "District.load",
+    "graph_from_place": "District.load（下载用命令 fetch）",
+    "graph_from_file": "WalkNetwork.from_osm",
+    "plot": "draw",
+    "explore": "draw",
+    "map": "draw",
+    "nearest": "within（k=3 为最近几处）或 route",
+    "shortest_path": "route",
+    "accessibility": "coverage",
+    "service_area": "isochrones",
+    "catchment": "isochrones",
+    "cumulative": "curve",
+    "scenario": "district.scenario 或 Scenario",
+    "report": "brief",
+}
+
+
+def no_such_name(name: str, known: list[str]) -> AttributeError:
+    """Return what to raise where the library has no such name: with what it is called here, or what is most like it."""
+    other = _OTHER_NAMES.get(name.lower())
+    return AttributeError(f"xinhe_geo 没有 {name}；" + (f"这里是 {other}" if other else did_you_mean(name, known)))
