@@ -183,7 +183,7 @@ def _side(case: AsPlanned, rule: Rule, *, drawn: bool | None) -> _Side:
         amount[names.get_indexer(people["id"][sure])] *= np.maximum(1.0 + error, 0.0).T
     margin = people[~sure].set_index("id")["spread"]
     own_gates = {str(g): (state.open[:, i], state.open_at_best[:, i]) for i, g in enumerate(gates)}
-    compounds = {}
+    compounds: dict[str, tuple[str, ...]] = {}
     for own in case.only_doubted:
         if case.recorded_open[own].any():
             members = tuple(map(str, gates[own]))
@@ -222,7 +222,7 @@ def _of_home(sides: Sequence[_Side], rows: Sequence[np.ndarray], home: str) -> t
     key = pd.MultiIndex.from_frame(union)
     held = [_Led.of(side, own, key) for side, own in zip(sides, rows, strict=True)]
     weights = [_weights(side, home, union["point"].to_numpy()) for side in sides]
-    if all(np.array_equal(a, b) for a, b in zip(*held, strict=True)) and np.array_equal(*weights):
+    if all(np.array_equal(a, b) for a, b in zip(*held, strict=True)) and np.array_equal(weights[0], weights[1]):
         return nothing, nothing
     start = np.flatnonzero(np.diff(union["point"].to_numpy(), prepend=-1))
     weight = [own[start] for own in weights]
@@ -247,7 +247,8 @@ def _alike(sides: Sequence[_Side], rows: Sequence[np.ndarray], home: str) -> boo
     same_reach = np.array_equal(a.reach[rows[0]], b.reach[rows[1]])
     same_worst = np.array_equal(a.reach_at_worst[rows[0]], b.reach_at_worst[rows[1]])
     points = np.arange(a.size[home])
-    return same_there and same_reach and same_worst and np.array_equal(*(_weights(s, home, points) for s in sides))
+    counts = [_weights(side, home, points) for side in sides]
+    return same_there and same_reach and same_worst and np.array_equal(counts[0], counts[1])
 
 
 def _weights(side: _Side, home: str, points: np.ndarray) -> np.ndarray:
