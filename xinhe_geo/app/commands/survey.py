@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ...access import facts_in_doubt
 from ...core import SourceError, csv_text, refuse_uncleared, speaking, title, write_text
-from ...district import District, secrecy_of
+from ...district import secrecy_of
 from ...io import OUTCOMES, SHEETS, answers_tally, take_survey
 from ...report import Firmness, firmness, shrunk_sheet
 from .console import OUT, PARTLY, Lang, grid, is_guarded, message, opened, shown_path, watched
@@ -90,7 +90,7 @@ _Ranges = tuple[int, tuple[Firmness, ...]]
 
 def _ranges(folder: Path, lang: str) -> _Ranges:
     """Return how many facts of a folder are in doubt, and how firm its goals are."""
-    district = District.load(folder)
+    district = opened(folder, "算核查前后的范围")
     with speaking("en" if lang == "en" else "zh"):
         return len(facts_in_doubt(district)), firmness(district)
 
