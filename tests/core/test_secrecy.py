@@ -18,8 +18,8 @@ import pytest
 import xinhe_geo as xh
 from xinhe_geo.app.cli import DATA, main
 from xinhe_geo.app.notebook import _mark_of, keep, run_notebook, sortable
-from xinhe_geo.core import read_mark
 from xinhe_geo.core.secrecy import keeping, refuse_leaving, refuse_uncleared
+from xinhe_geo.core.secrecy_marks import read_mark
 from xinhe_geo.district.district import secrets_opened
 from xinhe_geo.report import report
 from xinhe_geo.report.pages import plans
