@@ -15,15 +15,15 @@ from ...maps import DEMONSTRATION_TEXT
 from ...renewal import Programmed
 from ...report import ProgrammeStory, cell_text, programme_story
 from .page import Columns, Frame
-from .slides import INK, MARK, PALETTE, STRONG, WHOLE, Bars, Deck, Line
+from .slides import INK, LETTER, MARK, PALETTE, STRONG, WHOLE, Bars, Deck, Line
 
 if TYPE_CHECKING:
     from pptx.slide import Slide
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
-#: How wide a column is beside others: its longest words in letters, within these.
-_NARROW, _BROAD = 6, 24
+#: How wide a column is beside others: its longest cell in Chinese letters, within these.
+_NARROW, _BROAD = 5.5, 11.0
 
 
 def programme_slides(district: District, found: Programmed, to: str | Path) -> Path:
@@ -140,11 +140,17 @@ def _table(deck: Deck, slide: Slide, table: pd.DataFrame, top: float = WHOLE.top
     """Put a sheet on a page as wide as it is, its digits as everywhere."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
-    longest = [max(len(cells[j]) for cells in [head, *rows]) for j in range(len(head))]
+    longest = (max(map(_letters, cells)) for cells in zip(head, *rows, strict=True))
     asked = [min(max(letters, _NARROW), _BROAD) for letters in longest]
     widths = [WHOLE.width * wide / sum(asked) for wide in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
-    deck.table(slide, Columns(head, widths, numbers, 14 if len(rows) < TOGETHER else 12), rows, top=top)
+    size = 14 if len(rows) <= TOGETHER and sum(asked) * 14 / 72 <= WHOLE.width else 12
+    deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
+
+
+def _letters(words: str) -> float:
+    """Return how wide words are, in Chinese letters; names stay Chinese in English, too."""
+    return sum(LETTER["en" if letter.isascii() else "zh"] for letter in words)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:
