@@ -18,7 +18,7 @@ from .page import Columns, Frame
 from .slides import INK, LETTER, MARK, PALETTE, STRONG, WHOLE, Bars, Deck, Line
 
 if TYPE_CHECKING:
-    from pptx.slide import Slide
+    from .slides import Slide
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
