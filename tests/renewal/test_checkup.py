@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 
+import docx
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -14,10 +17,14 @@ from typer.testing import CliRunner
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
+from xinhe_geo.core.i18n import say, speaking
 from xinhe_geo.core.schema import PROBLEM_STATES
 from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, followed, on_record, outcomes, ranked, standing
 from xinhe_geo.report.closing import with_problems
+from xinhe_geo.report.pages.checkup import checked, write_checkup
 from xinhe_geo.report.pages.since import since_section
+from xinhe_geo.report.paper import write_checkup_word
+from xinhe_geo.report.paper.page import plain
 from xinhe_geo.report.tables import cell_text
 
 REPO = Path(__file__).parents[2]
@@ -342,3 +349,28 @@ def test_the_loop_closes_from_one_report_to_the_next(tmp_path: Path) -> None:
     assert "问题" in since_section(rows) and "p2 建诊所" in since_section(rows)
     unfinished = later.replace(projects=projects)
     assert outcomes(unfinished, followed(unfinished, kept)).loc["park@A", "outcome"] == "otherwise"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_word_report_has_the_parts_in_order_with_the_digits_of_the_page(
+    toy: xh.District, lang: str, tmp_path: Path
+) -> None:
+    with speaking(lang):
+        found = checked(toy)
+        paths = [write_checkup_word(toy, found, tmp_path / f"{n}.docx") for n in "ab"]
+        write_checkup(toy, found, tmp_path / "out")
+        parts = [say(name) for name in ("指标汇总", "问题清单", "整治建议清单", "项目库", "上年度整治成效")]
+        nothing = say("没有上一年的问题清单，整治成效数据不足。")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    paper = docx.Document(str(paths[0]))
+    heads = [p.text for p in paper.paragraphs if p.style is not None and p.style.name == "Heading 1"]
+    assert all(name in head for name, head in zip(parts, heads, strict=False)), heads
+    body = [p.text for p in paper.paragraphs]
+    assert all(any(line.strip() in text for text in body) for line in found.said), "what the page says stands in it"
+    assert any(nothing.strip() in text for text in body), "what nobody knows is said to be unknown"
+    page = (tmp_path / "out" / "checkup.html").read_text("utf-8")
+    on_page = {html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page)}
+    for table in paper.tables:
+        cells = [cell.text for row in table.rows[1:] for cell in row.cells]
+        assert cells and {c for c in cells if c and c != "—"} <= on_page | {plain(c) for c in on_page}

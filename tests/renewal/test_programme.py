@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import itertools
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -10,13 +12,17 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pptx
 import pytest
 import tomli_w
 
 import xinhe_geo as xh
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import REASONS, Programming, programmed
 from xinhe_geo.renewal.programme import _prepared
+from xinhe_geo.report.pages.programme import programme_story, write_programme
+from xinhe_geo.report.paper import write_programme_slides
 
 REPO = Path(__file__).parents[2]
 TOY = REPO / "tests" / "toy"
@@ -257,3 +263,42 @@ def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Pat
             assert (put == walks._walk(epoch, opened, closed)).all()
             if opened & walks._alone and not closed:
                 assert (epoch, opened - walks._alone, closed) in walks._places
+
+
+@pytest.mark.slow
+def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> None:
+    """In both languages: every title and cell stands on the page, charts hold what the tables hold, the same bytes twice."""
+    district = xh.District.load(folder)
+    found = programmed(district, programming=asked())
+    for lang in ("zh", "en"):
+        with speaking(lang):
+            write_programme(district, found, tmp_path / lang)
+            decks = [write_programme_slides(district, found, tmp_path / f"{lang}{n}.pptx") for n in "ab"]
+            story = programme_story(district, found)
+        assert decks[0].read_bytes() == decks[1].read_bytes()
+        page = html.unescape(re.sub(r"<[^>]+>", "\n", (tmp_path / lang / "programme.html").read_text("utf-8")))
+        slides = list(pptx.Presentation(str(decks[0])).slides)
+        assert 4 <= len(slides) <= 10
+        for slide in slides:
+            title = slide.shapes.title
+            assert title is not None and title.text_frame.text.rstrip("。. ") in page
+            assert slide.notes_slide.notes_text_frame.text, "method and source"
+        of_sheets = [s for s in slides[1:] for shape in s.shapes if shape.has_table]
+        for slide in of_sheets:
+            for shape in slide.shapes:
+                if shape.has_table:
+                    cells = [cell.text for row in list(shape.table.rows)[1:] for cell in row.cells]
+                    assert cells and set(cells) <= set(page.splitlines())
+        money, served = (next(shape.chart for shape in slides[n].shapes if shape.has_chart) for n in (1, 2))
+        spent = found.money["spent"].groupby(level="year").sum()
+        drawn = pd.DataFrame({s.name: s.values for s in money.plots[0].series}, list(money.plots[0].categories)).sum(
+            axis=1
+        )
+        assert drawn.tolist() == pytest.approx(spent.tolist()) and list(map(int, drawn.index)) == spent.index.tolist()
+        last = found.years.xs(int(served.plots[0].series[-1].name), level="year")["gained"]
+        some = found.years["gained"].abs().groupby(level="rule").max()
+        assert sorted(served.plots[0].series[-1].values) == pytest.approx(sorted(last[some > 0]))
+        lost = f"{-last.min():,.0f}"
+        assert lost in story.concluded["逐年服务"], (
+            "whoever is served no longer is told in the title, not only the gain"
+        )

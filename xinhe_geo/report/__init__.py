@@ -5,7 +5,7 @@ from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .gis import write_geopackage, write_layers
 from .ledger_workbook import ledger_workbook
-from .pages.checkup import Checked, checked, write_checkup
+from .pages.checkup import CHECKUP_HOW, Checked, checked, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.firmness import check_list, firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
 from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
@@ -19,7 +19,7 @@ from .pages.plans import (
     write_scenario,
     write_table,
 )
-from .pages.programme import programme_notes, programme_sheets, write_programme
+from .pages.programme import ProgrammeStory, programme_notes, programme_sheets, programme_story, write_programme
 from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
 from .record import RECORD, read_json
@@ -30,9 +30,10 @@ from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_n
 from .story.promises import Promises
 from .story.records import Firmness, Goal
 from .story.story import Story
-from .tables import is_year, marked_rows
+from .tables import cell_text, is_year, marked_rows
 
 __all__ = [
+    "CHECKUP_HOW",
     "COMPARISON",
     "LEDGER_BOOK",
     "NO_STAGES",
@@ -48,6 +49,7 @@ __all__ = [
     "Option",
     "Parcel",
     "Parcels",
+    "ProgrammeStory",
     "PromiseLine",
     "Promises",
     "Sides",
@@ -60,6 +62,7 @@ __all__ = [
     "budget_name",
     "by_heading",
     "by_residents",
+    "cell_text",
     "check_list",
     "checked",
     "concluded",
@@ -73,6 +76,7 @@ __all__ = [
     "people_line",
     "programme_notes",
     "programme_sheets",
+    "programme_story",
     "provision_sheet",
     "put_in_place",
     "ranges_sheet",

@@ -16,7 +16,17 @@ from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
 
-from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, say, secret_layers, speaking
+from ...core import (
+    UnknownNameError,
+    bundled_folder,
+    is_cleared,
+    listening,
+    per_cent,
+    refuse_uncleared,
+    say,
+    secret_layers,
+    speaking,
+)
 from ...district import District, secrecy_of
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
@@ -143,6 +153,20 @@ def replacing(lang: str, *files: Path | None) -> Iterator[None]:
     yield
     for file in before:
         OUT.print(escape(message(lang, "replaced", shown_path(file))))
+
+
+def ending(out: Path, suffix: str) -> Path:
+    """
+    Return a file that a user named, if it ends as its format does.
+
+    Raises
+    ------
+    UnknownNameError
+        It ends otherwise.
+    """
+    if out.suffix.lower() != suffix:
+        raise UnknownNameError("文件格式", out.suffix or out.name, [suffix])
+    return out
 
 
 def finite(command: Callable[..., None]) -> Callable[..., None]:

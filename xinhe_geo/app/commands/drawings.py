@@ -24,6 +24,7 @@ from .console import (
     Ranges,
     WithConflicts,
     Year,
+    ending,
     grid,
     message,
     opened,
@@ -201,7 +202,7 @@ def make_slides(
     """汇报幻灯片（16:9）：一页一个结论，配图、数字和可编辑的图表，备注写明依据。"""
     from ...report.paper import write_slides
 
-    write = partial(write_slides, to=_ending(out, ".pptx"), preset=_preset(preset), ranges=ranges)
+    write = partial(write_slides, to=ending(out, ".pptx"), preset=_preset(preset), ranges=ranges)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
@@ -220,7 +221,7 @@ def make_word(
     """Word 情况报告（公文格式，三至五页，附表在后）：方案前后、总体情况、短板、建议、依据；或请示的代拟稿。"""
     from ...report.paper import write_brief
 
-    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset), ranges=ranges, request=request)
+    write = partial(write_brief, to=ending(out, ".docx"), preset=_preset(preset), ranges=ranges, request=request)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
@@ -228,12 +229,6 @@ class _Writer(Protocol):
     """What writes a document about a district, and returns where it is."""
 
     def __call__(self, district: District, /, *, against: District | None, progress: Callable[[str], None]) -> Path: ...
-
-
-def _ending(out: Path, ending: str) -> Path:
-    if out.suffix.lower() != ending:
-        raise UnknownNameError("文件格式", out.suffix or out.name, [ending])
-    return out
 
 
 def _preset(preset: str) -> str:
@@ -261,7 +256,7 @@ def gpkg(
     lang: Lang = "zh",
 ) -> None:
     """单写一个 GeoPackage 和打开它的 QGIS 工程（.qgz，分组、样式、标注都配好）：每条规则的小区和缺口；写了方案，另有变化图层。"""
-    write = partial(write_geopackage, to=_ending(out, ".gpkg"), preset=_preset(preset))
+    write = partial(write_geopackage, to=ending(out, ".gpkg"), preset=_preset(preset))
     with speaking(lang), watched(message(lang, "loading")):
         sides = sides_of(opened(folder, "写出 GeoPackage"), Asked(plan, against, year, with_conflicts))
         with replacing(lang, out, out.with_suffix(".qgz")):

@@ -21,7 +21,7 @@ from ...report import (
     write_programme,
     write_scenario,
 )
-from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, ending, grid, message, opened, replacing, shown_path, watched
 
 
 def programme(
@@ -40,9 +40,12 @@ def programme(
     gap: Annotated[float, typer.Option("--gap", min=0, help="离证明的界多近就停：0.01 为 1%；0 为求到最优")] = 0.001,
     toml: Annotated[Path | None, typer.Option("--toml", help="把年度计划存成逐年的方案文件")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
+    slides: Annotated[Path | None, typer.Option("--slides", help="写成汇报幻灯片：哪个 .pptx 文件")] = None,
     lang: Lang = "zh",
 ) -> None:
     """项目库与年度计划：在各渠道各年的资金里，哪个项目哪一年做，证明最优，并列出没有列入的和原因。Ctrl-C 取目前最好的。"""
+    if slides is not None:
+        ending(slides, ".pptx")  # before anything is worked out for it
     with watched(message(lang, "solving")) as tell, speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "排年度计划")
         asked = Programming(
@@ -51,6 +54,11 @@ def programme(
         found = programmed(district, weights=_weights(weight or []), programming=asked, progress=tell)
         if out is not None:
             write_programme(district, found, out)
+        if slides is not None:
+            from ...report.paper import write_programme_slides
+
+            with replacing(lang, slides):
+                write_programme_slides(district, found, slides)
     with speaking("en" if lang == "en" else "zh"):
         for name, table in programme_sheets(district, found).items():
             if len(table):
@@ -66,8 +74,9 @@ def programme(
         with replacing(lang, toml):
             write_scenario(toml, found.scenario, district)
         OUT.print(escape(message(lang, "done", shown_path(toml))))
-    if out is not None:
-        OUT.print(escape(message(lang, "done", shown_path(out / "programme.html"))))
+    for path in (out and out / "programme.html", slides):
+        if path is not None:
+            OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
 def checkup(
@@ -76,14 +85,22 @@ def checkup(
         list[str] | None, typer.Option("--set", help="只看这一套（体检指标表的“哪一套”），可写几个")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
+    word: Annotated[Path | None, typer.Option("--word", help="写成 Word 报告（公文格式）：哪个 .docx 文件")] = None,
     lang: Lang = "zh",
 ) -> None:
     """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
+    if word is not None:
+        ending(word, ".docx")
     with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "列出自查表")
         found = checked(district, sets)
         if out is not None:
             write_checkup(district, found, out)
+        if word is not None:
+            from ...report.paper import write_checkup_word
+
+            with replacing(lang, word):
+                write_checkup_word(district, found, word)
     with speaking("en" if lang == "en" else "zh"):
         shown = found.sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
         _print_sheet(say("指标汇总"), shown)
@@ -96,8 +113,9 @@ def checkup(
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
-    if out is not None:
-        OUT.print(escape(message(lang, "done", shown_path(out / "checkup.html"))))
+    for path in (out and out / "checkup.html", word):
+        if path is not None:
+            OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
 def _weights(said: list[str]) -> dict[str, float] | None:

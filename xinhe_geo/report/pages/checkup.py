@@ -38,7 +38,7 @@ KEPT = "tables/problems.csv"
 #: So many groups of problems are named to begin with.
 BEGIN = 10
 #: What each sheet says under its heading.
-_TOLD = {
+CHECKUP_HOW = {
     "指标汇总": "只报数，不评分、不评等级；缺资料的写明缺哪一列，填报的在台账填报表里填",
     "先办哪些": "同一口径、同一社区的问题合为一组；限时解决的在前，然后为老，再按涉及人数",
     "问题清单": "一个小区（社区）、一项指标一个问题，编号不随行序和设施改名变；次序是所在组的办理次序",
@@ -56,8 +56,9 @@ class Checked(NamedTuple):
 
     Attributes
     ----------
-    said
-        How much is known, how many problems there are and whom they concern, what became of last year's: a sentence each.
+    told
+        By the name of its sheet: how much is known, how many problems there are and whom they concern, what the projects cost, what
+        became of last year's, a sentence each.
     first
         The groups of problems to begin with, and why these, as a table with Chinese columns.
     sheets
@@ -66,10 +67,15 @@ class Checked(NamedTuple):
         All problems as rows of `renewal/problems.csv`: what next year's checkup is held against.
     """
 
-    said: tuple[str, ...]
+    told: dict[str, tuple[str, ...]]
     first: pd.DataFrame
     sheets: dict[str, pd.DataFrame]
     kept: pd.DataFrame
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All sentences, in the order of the sheets."""
+        return tuple(line for lines in self.told.values() for line in lines)
 
 
 def checked(district: District, sets: list[str] | None = None) -> Checked:
@@ -102,16 +108,19 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
     if len(last):
         sheets["上年度整治成效"] = _effects(district, last)
     kept = listed.reindex(columns=[c for c in LAYERS["problems"].names if c != "problem"])
-    return Checked(tuple(_said(district, found, still, groups, last)), _first(district, groups), sheets, kept)
-
-
-def _said(
-    district: District, found: pd.DataFrame, still: pd.DataFrame, groups: pd.DataFrame, last: pd.DataFrame
-) -> Iterator[str]:
-    """Yield in sentences how much is known, how many problems there are and whom they concern, and what became of last year's."""
     state = found["status"].value_counts()
-    told = (len(found), int(state.get("computed", 0)), int(state.get("blank", 0)))
-    yield say("{0} 项指标，已计算 {1} 项，待填 {2} 项。", *told)
+    counts = (len(found), int(state.get("computed", 0)), int(state.get("blank", 0)))
+    told = {
+        "指标汇总": (say("{0} 项指标，已计算 {1} 项，待填 {2} 项。", *counts),),
+        "问题清单": tuple(_problems_told(district, still, groups)),
+        "项目库": tuple(_projects_told(sheets.get("项目库"))),
+        "上年度整治成效": tuple(_effects_told(district, last)),
+    }
+    return Checked(told, _first(district, groups), sheets, kept)
+
+
+def _problems_told(district: District, still: pd.DataFrame, groups: pd.DataFrame) -> Iterator[str]:
+    """Yield how many problems there are and whom they concern."""
     if len(still):
         people = amount(concerned(district, still), unknown=say("数据不足"))
         yield say(
@@ -125,6 +134,24 @@ def _said(
             yield say("其中限时解决 {0} 组。", urgent)
     else:
         yield say("没有算出问题。")
+
+
+def _projects_told(table: pd.DataFrame | None) -> Iterator[str]:
+    """Yield how many projects there are, what they cost, and what of that is done."""
+    if table is None or not len(table):
+        return
+    cost, spent = table["总投资（万元）"].astype("float64"), table["累计完成（万元）"].astype("float64")
+    yield say("项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元。", len(table), cost.count(), _total(cost))
+    yield say("累计完成投资 {0} 万元（{1} 个项目填报）。", _total(spent), spent.count())
+
+
+def _total(values: pd.Series) -> str:
+    """Return what is known of a column added up; nothing known is not 0."""
+    return amount(values.sum(min_count=1), unknown=say("数据不足"))
+
+
+def _effects_told(district: District, last: pd.DataFrame) -> Iterator[str]:
+    """Yield what became of last year's problems."""
     if len(last):
         solved = int(last["solved"].sum())
         share = per_cent(solved / len(last))
@@ -308,7 +335,7 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
     target = Path(to)
     with added_to(target) as folder:
         book = "tables/自查表.xlsx"
-        pages = [(name, table, say(_TOLD[name])) for name, table in found.sheets.items()]
+        pages = [(name, table, say(CHECKUP_HOW[name])) for name, table in found.sheets.items()]
         write_workbook(folder / book, heading, district.year, pages, foot(district))
         write_text(folder / KEPT, csv_text(found.kept), mark=True)
         nav = f'<a href="{html.escape(book)}">{say("表格")}</a>　<a href="{KEPT}">{say("问题清单（记进下一年的目录）")}</a>'
@@ -316,7 +343,7 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
             nav += f'　<a href="index.html">{say("简报")}</a>'
         body = "".join(f'<p class="line">{html.escape(line)}</p>' for line in found.said)
         body = f"<section>{body}</section>"
-        for name, table, told in [("先办哪些", found.first, say(_TOLD["先办哪些"])), *pages]:
+        for name, table, told in [("先办哪些", found.first, say(CHECKUP_HOW["先办哪些"])), *pages]:
             shown = (
                 table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
             )

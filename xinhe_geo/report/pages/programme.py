@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -59,27 +60,13 @@ def programme_notes(found: Programmed) -> list[str]:
     found
         What `programmed` returned.
     """
-    plan = found.plan
-    chosen = plan[(plan["reason"] == "").to_numpy()]
-    said = [
-        say(
-            "列入 {0} 个项目，{1} 万元；未列入 {2} 个。",
-            len(chosen),
-            amount(chosen["cost"].sum()),
-            len(plan) - len(chosen),
-        )
-    ]
-    for name, row in found.levels.iterrows():
-        aim = say(AIMS[str(name)])
-        if name == FLOOR:
-            said.append(say("{0}：{1}，上界 {2}。", aim, per_cent(row["value"]), per_cent(row["bound"])))
+    said = [_tally(found)]
+    for aim in _aims(found):
+        if aim.unit:
+            said.append(say("{0}：{1} {2}，上界 {3} {2}。", aim.name, aim.value, aim.unit, aim.bound))
         else:
-            unit = say(UNITS.get(str(name), "承诺·人·年"))
-            said.append(say("{0}：{1} {2}，上界 {3} {2}。", aim, amount(row["value"]), unit, amount(row["bound"])))
-    gap = float(plan["gap"].iloc[0]) if len(plan) else 0.0
-    shown = per_cent(gap, 2) if math.isfinite(gap) else say(_UNKNOWN)
-    proven = bool(plan["proven"].all())
-    said.append(say("已证明最优（差距 {0}）。", shown) if proven else say("没有证明最优，与上界还差 {0}。", shown))
+            said.append(say("{0}：{1}，上界 {2}。", aim.name, aim.value, aim.bound))
+    said.append(_proof(found))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
     if found.overruns is not None:
         said.append(say("按造价下限排，每年任意 {0} 个项目超支到上限也付得起。", found.overruns))
@@ -87,17 +74,167 @@ def programme_notes(found: Programmed) -> list[str]:
         said.append(say("按造价上限排，全部超支也付得起。"))
     if found.low > high and found.low:
         said.append(say("都按下限，目标可多 {0}。", per_cent((found.low - high) / found.low)))
-    for extra, row in found.more.iterrows():
-        if row["people"] > 0:
-            told = (amount(float(extra)), amount(row["people"]))
-            said.append(say("再投入 {0} 万元可新增服务 {1} 人（每项承诺计一次）。", *told))
-            break
-    said.append(say("相近的其他安排有 {0} 个。", len(found.near)) if len(found.near) else say("没有相近的其他安排。"))
+    said += [say("{0}。", line) for line in (_added(found), _near_by(found)) if line]
     said.append(
         say("目标为承诺·人·年：数据年住在这里的居民，自项目完工的那一年起，每有一项承诺走得到计一次；导入人口不计。")
     )
     said.append(say("先保社区底线，再排限时解决的问题，然后为老，最后全体居民。拟申请的资金不参与排序。"))
     return said
+
+
+class Aim(NamedTuple):
+    """What a programme reaches of an aim, and what no programme could exceed, in digits; a share has no unit."""
+
+    name: str
+    value: str
+    bound: str
+    unit: str
+
+
+class ProgrammeStory(NamedTuple):
+    """
+    What documents show of a programme: each sentence, figure and table made once, in the language that is spoken.
+
+    Attributes
+    ----------
+    tally
+        How many projects are in it, for how much, and how many are not.
+    proof
+        Whether it is proven to be the best.
+    aims
+        What it reaches, aim by aim, in the order in which they come.
+    concluded
+        What each sheet comes to, by its name; none where there is nothing to say.
+    begun
+        How many projects begin in each year, for how much.
+    how
+        How each sheet is to be read, by its name.
+    sheets
+        As `programme_sheets` returns them.
+    spent
+        What is spent (万元): a row per source, what gives most first; a column per year.
+    gained
+        How many people are served more: a row per goal, what gains most in the last year first; a column per year.
+    notes
+        As `programme_notes` returns them.
+    """
+
+    tally: str
+    proof: str
+    aims: list[Aim]
+    concluded: dict[str, str]
+    begun: list[str]
+    how: dict[str, str]
+    sheets: dict[str, pd.DataFrame]
+    spent: pd.DataFrame
+    gained: pd.DataFrame
+    notes: list[str]
+
+
+def programme_story(district: District, found: Programmed) -> ProgrammeStory:
+    """
+    Return what documents show of a programme.
+
+    Parameters
+    ----------
+    district, found
+        As in `programme_sheets`.
+    """
+    sheets, spent = programme_sheets(district, found), _spent_by_year(found)
+    gained = sheets["逐年服务"].pivot_table("新增（人）", "目标", "年份", fill_value=0.0, sort=False)
+    if len(gained):
+        gained = gained.sort_values(gained.columns[-1], ascending=False, kind="stable")
+    return ProgrammeStory(
+        _tally(found),
+        _proof(found),
+        _aims(found),
+        dict(_concluded(found, spent, gained)),
+        _begun(found),
+        {name: say(told) for name, told in _HOW.items()},
+        sheets,
+        spent,
+        gained,
+        programme_notes(found),
+    )
+
+
+def _tally(found: Programmed) -> str:
+    """Return how many projects a programme takes in, for how much, and how many it leaves out."""
+    chosen = _chosen(found)
+    told = (len(chosen), amount(chosen["cost"].sum()), len(found.plan) - len(chosen))
+    return say("列入 {0} 个项目，{1} 万元；未列入 {2} 个。", *told)
+
+
+def _aims(found: Programmed) -> list[Aim]:
+    """Return what a programme reaches, aim by aim, in the order in which they come."""
+    listed = []
+    for name, row in found.levels.iterrows():
+        digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "承诺·人·年")))
+        listed.append(Aim(say(AIMS[str(name)]), digits(row["value"]), digits(row["bound"]), unit))
+    return listed
+
+
+def _proof(found: Programmed) -> str:
+    """Return whether a programme is proven to be the best, and how far it may be from that."""
+    gap = float(found.plan["gap"].iloc[0]) if len(found.plan) else 0.0
+    shown = per_cent(gap, 2) if math.isfinite(gap) else say(_UNKNOWN)
+    proven = bool(found.plan["proven"].all())
+    return say("已证明最优（差距 {0}）。", shown) if proven else say("没有证明最优，与上界还差 {0}。", shown)
+
+
+def _concluded(found: Programmed, spent: pd.DataFrame, gained: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield the sentence that a sheet comes to, where there is one to say."""
+    by_year, left = spent.sum(), found.plan[(found.plan["reason"] != "").to_numpy()]
+    if begun := _begun(found):
+        yield "年度计划", say("；").join(begun)
+    if by_year.sum() > 0:
+        told = (by_year.idxmax(), amount(by_year.max()), amount(by_year.sum()))
+        yield "资金", say("资金用得最多的是 {0} 年：{1} 万元，各年共 {2} 万元", *told)
+    last = gained.iloc[:, -1] if len(gained) else pd.Series(dtype="float64")
+    if last.max() > 0:
+        told = (gained.columns[-1], last.idxmax(), amount(last.max()))
+        fewer = say("；少服务最多的是“{0}”：{1} 人", last.idxmin(), amount(-last.min())) if last.min() < 0 else ""
+        yield "逐年服务", say("到 {0} 年，新增服务最多的是“{1}”：{2} 人", *told) + fewer
+    if len(left):
+        why = left["reason"].value_counts()
+        each = (say("{0} {1} 个", say(REASONS[reason]), why[reason]) for reason in REASONS if reason in why.index)
+        yield "未列入", say("未列入 {0} 个：{1}", len(left), say("；").join(each))
+    if len(found.more):
+        yield "再投入", _added(found) or say("再投入 {0} 万元，服务的人也不增加", amount(found.more.index.max()))
+    yield "相近方案", _near_by(found)
+
+
+def _begun(found: Programmed) -> list[str]:
+    """How many projects begin in each year, for how much."""
+    begun = _chosen(found).groupby("year", sort=True)["cost"]
+    return [say("{0} 年开工 {1} 个项目，造价 {2} 万元", int(year), len(own), amount(own.sum())) for year, own in begun]
+
+
+def _added(found: Programmed) -> str:
+    """What the least sum of more money that serves anybody more would add; "" where none does."""
+    some = found.more[(found.more["people"] > 0).to_numpy()]
+    if not len(some):
+        return ""
+    told = (amount(float(some.index[0])), amount(some["people"].iloc[0]))
+    return say("再投入 {0} 万元可新增服务 {1} 人（每项承诺计一次）", *told)
+
+
+def _near_by(found: Programmed) -> str:
+    return say("相近的其他安排有 {0} 个", len(found.near)) if len(found.near) else say("没有相近的其他安排")
+
+
+def _spent_by_year(found: Programmed) -> pd.DataFrame:
+    """What is spent: a row per source, what gives most first, what is beyond `NAMED` put together; a column per year."""
+    spent = found.money["spent"].groupby(level=["fund", "year"]).sum().unstack("year", fill_value=0.0)
+    most = spent.sum(axis=1).sort_values(ascending=False, kind="stable")
+    own = spent.loc[most.index[:NAMED]].copy()
+    if len(most) > NAMED:
+        own.loc[say("其余渠道")] = spent.loc[most.index[NAMED:]].sum()
+    return own
+
+
+def _chosen(found: Programmed) -> pd.DataFrame:
+    return found.plan[(found.plan["reason"] == "").to_numpy()]
 
 
 def _yearly(plan: pd.DataFrame) -> pd.DataFrame:
@@ -183,7 +320,7 @@ def _near(near: pd.DataFrame) -> pd.DataFrame:
 
 
 #: What each sheet says under its heading.
-_TOLD: Mapping[str, str] = {
+_HOW: Mapping[str, str] = {
     "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的承诺·人，几个项目都能服务的不重复计",
     "未列入": "原因是第一个成立的",
     "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
@@ -193,25 +330,17 @@ _TOLD: Mapping[str, str] = {
 }
 
 
-def _charts(district: District, found: Programmed) -> str:
+def _charts(district: District, spent: pd.DataFrame) -> str:
     """Return bars of a programme: what is spent in each year, from which source."""
-    spent = found.money["spent"].groupby(level=["fund", "year"]).sum().unstack("year", fill_value=0.0)
-    most = spent.sum(axis=1).sort_values(ascending=False, kind="stable")
-    parts = {str(fund): spent.loc[fund] for fund in most.index[:NAMED]}
-    if len(most) > NAMED:
-        parts[say("其余渠道")] = spent.loc[most.index[NAMED:]].sum()
-    rows = [
-        maps.Stack(str(year), [(float(own[year]), amount(own[year])) for own in parts.values()])
-        for year in spent.columns
-    ]
+    rows = [maps.Stack(str(year), [(float(v), amount(v)) for v in spent[year]]) for year in spent.columns]
     seal = wording(language())["demo"] if district.is_demonstration else ""
-    chart = maps.stacks(say("逐年安排的资金（万元）"), list(parts), rows, seal)
+    chart = maps.stacks(say("逐年安排的资金（万元）"), list(map(str, spent.index)), rows, seal)
     return f"<section><h2>{say('逐年安排的资金（万元）')}</h2><figure>{chart}</figure></section>"
 
 
 def _maps(district: District, found: Programmed) -> str:
     """Return a map for each year in which projects are finished: whom they bring within reach, against the year without any."""
-    own = found.plan[(found.plan["reason"] == "").to_numpy()]
+    own = _chosen(found)
     figures = []
     for year in sorted({int(y) for y in own["finished"].dropna()}):
         finished = own[(own["finished"] == year).to_numpy()]
@@ -256,21 +385,27 @@ def write_programme(district: District, found: Programmed, to: str | Path) -> No
     """
     heading = say("项目库与年度计划")
     refuse_uncleared(district.manifest, say("写出{0}", heading))
-    sheets, notes = programme_sheets(district, found), programme_notes(found)
+    story = programme_story(district, found)
     target = Path(to)
     with added_to(target) as folder:
         book = "tables/年度计划.xlsx"
-        pages = [(name, table, say(_TOLD[name])) for name, table in sheets.items()]
+        pages = [(name, table, story.how[name]) for name, table in story.sheets.items()]
         write_workbook(folder / book, heading, district.year, pages, foot(district))
         nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
-        lines = "".join(f'<p class="line">{html.escape(line)}</p>' for line in notes)
-        body = f"<section>{lines}</section>{_charts(district, found)}"
+        lines = "".join(f'<p class="line">{html.escape(line)}</p>' for line in story.notes)
+        body = f"<section>{lines}</section>{_charts(district, story.spent)}"
         for name, table, told in pages:
+            first = (
+                f'<p class="line">{html.escape(say("{0}。", story.concluded[name]))}</p>'
+                if name in story.concluded
+                else ""
+            )
             shown = table_html(table) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
             body += (
-                f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
+                f'<section><h2>{html.escape(say(name))}</h2>{first}<p class="small">{html.escape(told)}</p>'
+                f"{shown}</section>"
             )
         body += _maps(district, found)
         write_text(folder / "programme.html", page_text(district, heading, nav, body))

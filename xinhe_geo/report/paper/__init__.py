@@ -1,7 +1,7 @@
 """What is printed or edited: sheets, the atlas, slides, the Word brief, the public edition."""
 
 from .atlas import atlas
-from .formats import write_brief, write_slides
+from .formats import write_brief, write_checkup_word, write_programme_slides, write_slides
 from .parcel_sheet import parcel_asked, parcel_sheet
 from .public import missing_on_sheets, public
 from .sheet import file_name, sheet
@@ -20,5 +20,7 @@ __all__ = [
     "sheet",
     "survey",
     "write_brief",
+    "write_checkup_word",
+    "write_programme_slides",
     "write_slides",
 ]

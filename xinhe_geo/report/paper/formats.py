@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ...core import needing
 from ...district import District
+from ...renewal import Programmed
+from ...report import Checked
 
 
 def write_brief(
@@ -40,3 +42,17 @@ def write_slides(
     with needing("office", "写幻灯片"):
         from . import slides
     return slides.slides(district, to, preset=preset, ranges=ranges, against=against, progress=progress)
+
+
+def write_programme_slides(district: District, found: Programmed, to: str | Path) -> Path:
+    """Write a programme as slides for a meeting; all about them stands with `programme_slides.programme_slides`."""
+    with needing("office", "写幻灯片"):
+        from . import programme_slides
+    return programme_slides.programme_slides(district, found, to)
+
+
+def write_checkup_word(district: District, found: Checked, to: str | Path) -> Path:
+    """Write a checkup as a Word document; all about it stands with `checkup_word.checkup_word`."""
+    with needing("office", "写 Word 简报"):
+        from . import checkup_word
+    return checkup_word.checkup_word(district, found, to)

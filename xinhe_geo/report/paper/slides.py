@@ -30,14 +30,14 @@ from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
 
 if TYPE_CHECKING:
-    from pptx.slide import Slide
+    from pptx.slide import Slide as Slide  # other decks say it too
     from pptx.text.text import _Paragraph as Paragraph
 
 SLIDES = "汇报.pptx"
 #: Classes of python-pptx that say nothing about their types.
 _RGB: Any = RGBColor
 _CHART: Any = CategoryChartData
-_INK, _QUIET, _STRONG, _WARN, _MARK = "2B3138", "626A72", "0B4F5C", "A4471B", "8A3B52"
+INK, QUIET, STRONG, MARK = "2B3138", "626A72", "0B4F5C", "8A3B52"
 _FACE = "Microsoft YaHei"
 #: How wide a letter is, in Chinese ones.
 LETTER = {"zh": 1.0, "en": 0.55}
@@ -46,7 +46,7 @@ _MAP = (5.6, 5.2)
 #: What lies beside a map.
 _BESIDE = Frame(_LEFT + _MAP[0] + 0.35, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH)
 #: A chart that has the page for itself, or half of it.
-_WHOLE = Frame(_LEFT, _TOP, _WIDE, _HIGH)
+WHOLE = Frame(_LEFT, _TOP, _WIDE, _HIGH)
 _HALF, _OTHER_HALF = Frame(_LEFT, _TOP, 7.4, _HIGH), Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH)
 _GAP_LEFT, _GAP_WIDTHS = _BESIDE.left, (0.5, 2.2, 1.1, _BESIDE.width - 3.8)
 #: A map as it is drawn, in millimetres.
@@ -65,17 +65,17 @@ PARTS = ("1F6F78", "F0B48C", "8A3B52", "D4E7E4", "4F4780", "F6E0A8", "3A424A", "
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """A line of text on a slide."""
 
     words: str
     size: float
-    colour: str = _QUIET
+    colour: str = QUIET
     bold: bool = False
 
 
 @dataclass(frozen=True)
-class _Bars:
+class Bars:
     """A bar chart: a value per name in each series; shares are told as percentages."""
 
     title: str
@@ -126,7 +126,7 @@ def slides(
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
     story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
-    deck = _Deck(district)
+    deck = Deck(district)
     deck.cover(story)
     tell(say("画图表和地图"))
     pages = [page for page in _PAGES if page.of(story)]
@@ -141,10 +141,10 @@ def slides(
         ):  # what is left of the ten shows where the goals are missed, the largest shortfall first
             for goal in list(dict.fromkeys(maps))[: max(room, 0)]:
                 _promise(deck, story, goal)
-    return write_bytes(Path(to), deck.save())
+    return write_bytes(Path(to), deck.save(_name(district)))
 
 
-class _Deck:
+class Deck:
     """A presentation being written: what all its pages have in common."""
 
     def __init__(self, district: District) -> None:
@@ -167,12 +167,12 @@ class _Deck:
         frame.word_wrap, frame.vertical_anchor = True, MSO_ANCHOR.MIDDLE
         letters = len(title) * LETTER[language()]
         size = next((size for size, most in TITLES.items() if letters <= most), 14)
-        _write(frame.paragraphs[0], title, size, _INK, bold=True)
+        _write(frame.paragraphs[0], title, size, INK, bold=True)
         frame.paragraphs[0].alignment = PP_ALIGN.LEFT
         line = slide.shapes.add_connector(
             MSO_CONNECTOR.STRAIGHT, Inches(_LEFT), Inches(1.3), Inches(_LEFT + _WIDE), Inches(1.3)
         )
-        line.line.color.rgb, line.line.width = _RGB.from_string(_MARK), Pt(2)
+        line.line.color.rgb, line.line.width = _RGB.from_string(MARK), Pt(2)
         number = len(self.show.slides)
         foot = say(
             "{0}　数据年份 {1}　{2}",
@@ -180,18 +180,16 @@ class _Deck:
             self.district.year,
             self.district.manifest.get("credit", ""),
         )
-        self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [_Line(foot, 9.5)])
+        self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
         mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
-        self.text(
-            slide, Frame(4.9, 6.68, 8.03, 0.3), [_Line(say("{0}　{1}", mark, number), 10, _MARK, True)], right=True
-        )
+        self.text(slide, Frame(4.9, 6.68, 8.03, 0.3), [Line(say("{0}　{1}", mark, number), 10, MARK, True)], right=True)
         spoken = slide.notes_slide.notes_text_frame
         assert spoken is not None  # and so has that of notes
         spoken.text = "\n".join(plain(n) for n in notes if n)
         return slide
 
-    def text(self, slide: Slide, place: Frame, lines: Sequence[_Line], *, right: bool = False) -> None:
+    def text(self, slide: Slide, place: Frame, lines: Sequence[Line], *, right: bool = False) -> None:
         """Write lines into a box."""
         frame = slide.shapes.add_textbox(*_inches(place)).text_frame
         frame.word_wrap = True
@@ -248,11 +246,11 @@ class _Deck:
                 fill.solid()
                 fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
-                _write(paragraph, words, size, _INK, bold=i == 0)
+                _write(paragraph, words, size, INK, bold=i == 0)
                 if j in columns.numbers:
                     paragraph.alignment = PP_ALIGN.RIGHT
 
-    def bars(self, slide: Slide, place: Frame, bars: _Bars) -> None:
+    def bars(self, slide: Slide, place: Frame, bars: Bars) -> None:
         """Put a bar chart that can be edited on a page, the first name on top."""
         share, stacked = bars.share, bars.stacked
         data = _CHART(number_format="0%" if share else "0")
@@ -265,7 +263,7 @@ class _Deck:
         )  # no chart, as its types say, but the frame of one
         chart = shape.chart
         chart.has_title = True
-        _write(chart.chart_title.text_frame.paragraphs[0], bars.title, 13, _INK, bold=True)
+        _write(chart.chart_title.text_frame.paragraphs[0], bars.title, 13, INK, bold=True)
         chart.has_legend = len(bars.series) > 1
         if chart.has_legend:
             chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
@@ -274,7 +272,8 @@ class _Deck:
         chart.category_axis.tick_labels.font.size = Pt(11)
         chart.value_axis.visible = False
         chart.value_axis.has_major_gridlines = False
-        chart.value_axis.minimum_scale = 0.0
+        if all(value is None or value >= 0 for values in bars.series.values() for value in values):
+            chart.value_axis.minimum_scale = 0.0
         if share:
             chart.value_axis.maximum_scale = 1.08
         plot = chart.plots[0]
@@ -287,13 +286,14 @@ class _Deck:
             labels.number_format, labels.number_format_is_linked = "0%" if share else "#,##0", False
             labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(11)
         for i, own in enumerate(plot.series):
+            own.invert_if_negative = False  # else a loss has no colour
             own.format.fill.solid()
             own.format.fill.fore_color.rgb = _RGB.from_string(bars.colours[i])
             if stacked:  # how many, in the part itself; none where there is none
                 labels = own.data_labels
                 labels.show_value, labels.number_format, labels.number_format_is_linked = True, "#,##0;;", False
                 labels.position, labels.font.size = XL_LABEL_POSITION.CENTER, Pt(11)
-                labels.font.color.rgb = _RGB.from_string(_INK if i % 2 else "FFFFFF")
+                labels.font.color.rgb = _RGB.from_string(INK if i % 2 else "FFFFFF")
 
     def map(self, slide: Slide, story: Story, what: str, alt: str, left: float = _LEFT) -> None:
         """Put one of the maps on a page."""
@@ -309,23 +309,21 @@ class _Deck:
         slide = self.page(concluded, notes)
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         lines = [
-            _Line(say("{0}公共服务设施步行可达评估", place_title(district)), 22, _STRONG, True),
-            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 16, _INK),
+            Line(_name(district), 22, STRONG, True),
+            Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 16, INK),
         ]
         if district.is_demonstration:
-            lines += [_Line(say(DEMONSTRATION_TEXT), 18, _MARK, True), _Line(rests_on(district), 13)]
+            lines += [Line(say(DEMONSTRATION_TEXT), 18, MARK, True), Line(rests_on(district), 13)]
         self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, 4.6), lines)
         self.map(slide, story, OVERVIEW, str(themes(district, language())[OVERVIEW]), left=7.23)
 
-    def save(self) -> bytes:
-        """Return the presentation."""
-        show = self.show
-        return document_bytes(
-            show.save,
-            show.core_properties,
-            say("{0}公共服务设施步行可达评估", place_title(self.district)),
-            self.district.year,
-        )
+    def save(self, title: str) -> bytes:
+        """Return the presentation, which is called `title`."""
+        return document_bytes(self.show.save, self.show.core_properties, title, self.district.year)
+
+
+def _name(district: District) -> str:
+    return say("{0}公共服务设施步行可达评估", place_title(district))
 
 
 def _inches(frame: Frame) -> tuple[Inches, Inches, Inches, Inches]:
@@ -363,7 +361,7 @@ def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: 
 # --- pages --------------------------------------------------------------------------------------------------------------
 
 
-def _change(deck: _Deck, story: Story) -> None:
+def _change(deck: Deck, story: Story) -> None:
     """Chart the goals that a plan moves."""
     change = story.change
     assert change is not None
@@ -376,13 +374,13 @@ def _change(deck: _Deck, story: Story) -> None:
     if known:
         before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]
         sides = dict(zip(change.names, (before, after), strict=True))
-        bars = _Bars(say("变了的目标"), [s.label for s in known], sides, colours=SIDES)
-        deck.bars(slide, _WHOLE, bars)
+        bars = Bars(say("变了的目标"), [s.label for s in known], sides, colours=SIDES)
+        deck.bars(slide, WHOLE, bars)
     else:
-        deck.text(slide, _WHOLE, [_Line(change.unmoved, 20, _INK)])
+        deck.text(slide, WHOLE, [Line(change.unmoved, 20, INK)])
 
 
-def _people(deck: _Deck, story: Story) -> None:
+def _people(deck: Deck, story: Story) -> None:
     """Chart who lives there before and after a plan; those who stay, move and come are never added up."""
     change = story.change
     assert change is not None
@@ -391,10 +389,10 @@ def _people(deck: _Deck, story: Story) -> None:
     apart = say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")
     slide = deck.page(title, [change.people, apart, rests_on(deck.district)])
     series = {say("人"): [group.plotted for group in groups]}
-    deck.bars(slide, _WHOLE, _Bars(say("谁住在这里（人）"), [group.label for group in groups], series, share=False))
+    deck.bars(slide, WHOLE, Bars(say("谁住在这里（人）"), [group.label for group in groups], series, share=False))
 
 
-def _moved(deck: _Deck, story: Story) -> None:
+def _moved(deck: Deck, story: Story) -> None:
     """Map whom the goal that a plan moves most serves anew, and whom no longer."""
     change = story.change
     assert change is not None
@@ -405,13 +403,13 @@ def _moved(deck: _Deck, story: Story) -> None:
     scene = difference_scene(change.pair.maps, rule, language())
     deck.picture(slide, map_png(scene, *_MAP_MM, units=820.0), told)
     felt = [row for row in change.felt.itertuples() if row.Index == rule]
-    lines = [_Line(shift.net, 30, _STRONG, True)] if shift else []
+    lines = [Line(shift.net, 30, STRONG, True)] if shift else []
     for row in felt:
         for words, number, who in (
             ("住在这里的居民中，改为可达的：{0} 人", row.people_gain, row.homes_gain),
             ("住在这里的居民中，不再可达的：{0} 人", row.people_lose, row.homes_lose),
         ):
-            lines += [_Line(say(words, amount(number)), 16, _INK, True), _Line(_cut(str(who), 90), 13)]
+            lines += [Line(say(words, amount(number)), 16, INK, True), Line(_cut(str(who), 90), 13)]
     deck.text(slide, _BESIDE, lines)
 
 
@@ -422,7 +420,7 @@ def _tally(story: Story) -> str:
     return title + (say("，{0} 项数据不足", tally.unknown) if tally.unknown else "")
 
 
-def _goals(deck: _Deck, story: Story) -> None:
+def _goals(deck: Deck, story: Story) -> None:
     """Chart what each goal has come to; the notes say each in full, and what is counted beside the plan under its own heading."""
     known = [goal for goal in story.goals if goal.share.known]
     notes = [say("{0}：{1} {2}", goal.label, goal.told, goal.marks) for goal in story.goals]
@@ -434,10 +432,10 @@ def _goals(deck: _Deck, story: Story) -> None:
     slide = deck.page(_tally(story), [*notes, rests_on(deck.district)])
     series = {say("份额"): [goal.share.plotted for goal in known[:CHARTED]]}
     names = [f"{goal.label}（{goal.big}）" if goal.metric == "presence" else goal.label for goal in known[:CHARTED]]
-    deck.bars(slide, _WHOLE, _Bars(say("每项目标做到几成（各项自己的分母）"), names, series))
+    deck.bars(slide, WHOLE, Bars(say("每项目标做到几成（各项自己的分母）"), names, series))
 
 
-def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
+def _promise(deck: Deck, story: Story, goal: Goal) -> None:
     """Map where a goal is missed, with its number and the communities that miss most."""
     title = say("{0}：{1}", goal.label, goal.headline)
     slide = deck.page(
@@ -446,20 +444,20 @@ def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
     )
     deck.map(slide, story, goal.rule, title)
     lines = [
-        _Line(goal.big, 36, _STRONG, True),
-        _Line(goal.mark, 16, _MARK, True),
-        *([_Line(goal.firm, 13)] if goal.firm else []),
-        _Line(goal.alternatives, 13),
-        _Line(goal.standard, 12),
+        Line(goal.big, 36, STRONG, True),
+        Line(goal.mark, 16, MARK, True),
+        *([Line(goal.firm, 13)] if goal.firm else []),
+        Line(goal.alternatives, 13),
+        Line(goal.standard, 12),
     ]
     short = story.short(goal)[:LISTED]
     if short:
-        lines.append(_Line(say("服务范围外的人多的在前"), 14, _INK, True))
-    lines += [_Line(say("{0}：{1}", part.name, part.missed.amount), 14, _INK) for part in short]
+        lines.append(Line(say("服务范围外的人多的在前"), 14, INK, True))
+    lines += [Line(say("{0}：{1}", part.name, part.missed.amount), 14, INK) for part in short]
     deck.text(slide, _BESIDE, [line for line in lines if line.words])
 
 
-def _completeness(deck: _Deck, story: Story) -> None:
+def _completeness(deck: Deck, story: Story) -> None:
     mean = story.mean_completeness
     title = say("走 15 分钟，居民平均够得着 {0} 的必备设施", mean.text)
     notes = say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", story.essential)
@@ -468,17 +466,17 @@ def _completeness(deck: _Deck, story: Story) -> None:
     if not lacks:
         return deck.map(slide, story, COMPLETENESS, title)
     words, series = say("缺这一类的居民"), [kind.people.plotted for kind in lacks]
-    chart = _Bars(
+    chart = Bars(
         say("最缺哪类：15 分钟内走不到的居民（人）"),
         [kind.label for kind in lacks],
         {words: series},
         share=False,
         colours=("D0682C",),
     )
-    return deck.bars(slide, _WHOLE, chart)
+    return deck.bars(slide, WHOLE, chart)
 
 
-def _gaps(deck: _Deck, story: Story) -> None:
+def _gaps(deck: Deck, story: Story) -> None:
     title = say("{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
     first = [say("{0} {1}：{2}", str(i), gap.name, gap.why) for i, gap in enumerate(story.gaps[:LISTED], 1)]
     notes = [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), *first, rests_on(deck.district)]
@@ -489,7 +487,7 @@ def _gaps(deck: _Deck, story: Story) -> None:
     deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 12), rows, _GAP_LEFT)
 
 
-def _help(deck: _Deck, story: Story) -> None:
+def _help(deck: Deck, story: Story) -> None:
     first = story.first_remedy
     assert first is not None
     title = say("补一处受益最多的是“{0}”：新增 {1}够得着", first.label, first.gained.told)
@@ -503,10 +501,10 @@ def _help(deck: _Deck, story: Story) -> None:
     shown = [r for r in story.remedies if r.before.known and r.after.known][:CHANGED]
     sides = {say("补前"): [r.before.plotted for r in shown], say("补后"): [r.after.plotted for r in shown]}
     names = [say("{0}（新增 {1}）", r.label, r.gained.told) for r in shown]
-    deck.bars(slide, _WHOLE, _Bars(say("每项目标各补一处，补前和补后"), names, sides, colours=SIDES))
+    deck.bars(slide, WHOLE, Bars(say("每项目标各补一处，补前和补后"), names, sides, colours=SIDES))
 
 
-def _ledger(deck: _Deck, story: Story) -> None:
+def _ledger(deck: Deck, story: Story) -> None:
     plan = story.promises
     assert plan is not None
     counts = say("，").join(f"{n} {verdict}" for verdict, n in plan.verdicts.items())
@@ -521,32 +519,32 @@ def _ledger(deck: _Deck, story: Story) -> None:
     )
     names, rows = list(plan.categories), zip(*plan.categories.values(), strict=True)
     series = dict(zip(plan.verdicts, rows, strict=True))
-    chart = _Bars(say("各类目标的核对结果（条）"), names, series, share=False, stacked=True, colours=PARTS)
-    deck.bars(slide, _WHOLE, chart)
+    chart = Bars(say("各类目标的核对结果（条）"), names, series, share=False, stacked=True, colours=PARTS)
+    deck.bars(slide, WHOLE, chart)
 
 
-def _rests(deck: _Deck, story: Story) -> None:
+def _rests(deck: Deck, story: Story) -> None:
     """Chart how much of each layer is schematic or synthetic; beside it what has to be mended first."""
     findings, weak = story.findings, story.weak
     notes = [say("{0} {1}：{2}（{3}）", *f[:3], f.remedy) for f in findings]
     title = say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(findings))
     slide = deck.page(title, [rests_on(deck.district), *notes])
     shown = [layer for layer in weak if layer.share][:CHARTED]
-    words = [_Line(rests_on(deck.district), 13)]
-    words += [_Line(say("{0}：{1}", f.topic, _cut(f.finding, 46)), 13, _INK) for f in findings[:LISTED]]
+    words = [Line(rests_on(deck.district), 13)]
+    words += [Line(say("{0}：{1}", f.topic, _cut(f.finding, 46)), 13, INK) for f in findings[:LISTED]]
     if not shown:
-        return deck.text(slide, _WHOLE, words)
+        return deck.text(slide, WHOLE, words)
     names = [say("{0}（{1} 处中 {2} 处）", layer.layer, layer.features, layer.weak) for layer in shown]
     series = {say("示意或合成"): [layer.plotted for layer in shown]}
-    deck.bars(slide, _HALF, _Bars(say("各图层有几成是示意或合成的"), names, series, colours=("D0682C",)))
+    deck.bars(slide, _HALF, Bars(say("各图层有几成是示意或合成的"), names, series, colours=("D0682C",)))
     return deck.text(slide, _OTHER_HALF, words)
 
 
-def _method(deck: _Deck) -> str:
+def _method(deck: Deck) -> str:
     return say("数据年份 {0}；受益和受影响只算两边都在的小区里留下的居民。", deck.district.year)
 
 
-def _method_of(deck: _Deck, goal: Goal) -> str:
+def _method_of(deck: Deck, goal: Goal) -> str:
     told = "口径：方法 {0}；分母 {1}；人群 {2} {3} m/s；数据年份 {4}"
     return say(told, goal.method, goal.denominator, goal.walker, goal.speed, deck.district.year)
 
@@ -555,7 +553,7 @@ class _Page(NamedTuple):
     """A page: when there is one, what writes it, what is said while it is."""
 
     of: Callable[[Story], bool]
-    write: Callable[[_Deck, Story], None]
+    write: Callable[[Deck, Story], None]
     then: str | None = None
 
 

@@ -121,7 +121,7 @@ def write_brief(
     if request:
         _refuse_request(district, "" if language() == "zh" else say("请示是公文，只用中文写"))
     story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
-    paper = _Document(district)
+    paper = Document(district)
     tell(say("画地图"))
     if request:
         _request(paper, story)
@@ -130,7 +130,7 @@ def write_brief(
     tell(say("算不确定性"))
     for annex in _ANNEXES.values():
         annex(paper, story)
-    return write_bytes(Path(to), paper.save())
+    return write_bytes(Path(to), paper.save(say("{0}公共服务设施步行可达评估", place_title(district))))
 
 
 def _refuse_request(district: District, why: str) -> None:
@@ -150,7 +150,7 @@ def _refuse_request(district: District, why: str) -> None:
         raise DataError(problems_table([found]), district.name)
 
 
-class _Document:
+class Document:
     """A document being written: styles, header, footer, numbered tables and figures."""
 
     def __init__(self, district: District) -> None:
@@ -277,9 +277,8 @@ class _Document:
         below = self.file.add_paragraph(say("图 {0}　{1}", self._figures, plain(caption)), style="Caption")
         below.alignment = WD_ALIGN_PARAGRAPH.CENTER
 
-    def save(self) -> bytes:
-        """Return the document."""
-        title = say("{0}公共服务设施步行可达评估", place_title(self.district))
+    def save(self, title: str) -> bytes:
+        """Return the document, which is called `title`."""
         return document_bytes(self.file.save, self.file.core_properties, title, self.district.year)
 
 
@@ -338,7 +337,7 @@ def _field(paragraph: Paragraph, code: str) -> None:
 # --- sections -----------------------------------------------------------------------------------------------------------
 
 
-def _report(paper: _Document, story: Story) -> None:
+def _report(paper: Document, story: Story) -> None:
     """Write the body of a report: what changed, how things stand, what is missing, what to do, how firm it is."""
     district, place = paper.district, place_title(paper.district)
     paper.title(say("关于{0}公共服务设施步行可达情况的报告", place))
@@ -354,7 +353,7 @@ def _report(paper: _Document, story: Story) -> None:
             lists,
         )
     )
-    _warn(paper)
+    warn(paper)
     _changed(paper, story)
     paper.heading(say("总体情况"))
     paper.say(say("{0}。", _tally(story)))
@@ -382,10 +381,10 @@ def _report(paper: _Document, story: Story) -> None:
     _next_steps(paper, story)
     _firm(paper, story)
     paper.say(say("特此报告。"))
-    _close(paper)
+    close(paper, _ANNEXES)
 
 
-def _request(paper: _Document, story: Story) -> None:
+def _request(paper: Document, story: Story) -> None:
     """Write the body of a request: one matter, what it brings, what it rests on."""
     change, first = story.change, story.first_remedy
     if change is None and first is None:
@@ -406,19 +405,20 @@ def _request(paper: _Document, story: Story) -> None:
         paper.say(first.reason)
     _firm(paper, story)
     paper.say(say("妥否，请批示。"))
-    _close(paper)
+    close(paper, _ANNEXES)
 
 
-def _close(paper: _Document) -> None:
-    """List the annexes, and leave signature and date to be typed."""
-    for number, title in enumerate(_ANNEXES, 1):
+def close(paper: Document, annexes: Iterable[str]) -> None:
+    """List the annexes by their titles, and leave signature and date to be typed."""
+    for number, title in enumerate(annexes, 1):
         lead = say("附件：{0}. {1}", number, say(title)) if number == 1 else say("　　　{0}. {1}", number, say(title))
         paper.say(lead, style="附件说明")
     paper.say(say("（署名待填）"), style="落款")
     paper.say(say("（成文日期待填）"), style="成文日期")
 
 
-def _warn(paper: _Document) -> None:
+def warn(paper: Document) -> None:
+    """Say of a demonstration that it is one."""
     if paper.district.is_demonstration:
         paper.say(say("{0}。", say(DEMONSTRATION_TEXT)))
 
@@ -431,7 +431,7 @@ def _tally(story: Story) -> str:
     return say(told, tally.promised, tally.whole, tally.short, unknown)
 
 
-def _changed(paper: _Document, story: Story) -> None:
+def _changed(paper: Document, story: Story) -> None:
     """What a plan does and changes, where the state is one of a plan."""
     change = story.change
     if change is None:
@@ -450,7 +450,7 @@ def _changed(paper: _Document, story: Story) -> None:
         paper.say(say("{0}。", change.unmoved))
 
 
-def _next_steps(paper: _Document, story: Story) -> None:
+def _next_steps(paper: Document, story: Story) -> None:
     paper.heading(say("下一步建议"))
     if not story.remedies:
         paper.say(say("没有候选点能让更多人够得着，或数据不足以计算。"))
@@ -462,7 +462,7 @@ def _next_steps(paper: _Document, story: Story) -> None:
     )
 
 
-def _firm(paper: _Document, story: Story) -> None:
+def _firm(paper: Document, story: Story) -> None:
     paper.heading(say("数据依据和可信程度"))
     paper.say(say("{0}。", rests_on(paper.district)))
     paper.points(
@@ -473,7 +473,7 @@ def _firm(paper: _Document, story: Story) -> None:
 # --- annexes ------------------------------------------------------------------------------------------------------------
 
 
-def _targets(paper: _Document, story: Story) -> None:
+def _targets(paper: Document, story: Story) -> None:
     paper.annex(say("目标和要求"))
     rows = [[goal.label, goal.asked, goal.standard] for goal in story.goals]
     paper.table(say("目标和标准，出自哪里"), [column("任务"), say("要求"), say("出处")], rows, (5, 3, 8.6))
@@ -496,7 +496,7 @@ def _targets(paper: _Document, story: Story) -> None:
     )
 
 
-def _standing(paper: _Document, story: Story) -> None:
+def _standing(paper: Document, story: Story) -> None:
     district, change = paper.district, story.change
     paper.annex(say("现状"))
     if change is not None and change.moved:
@@ -528,12 +528,12 @@ def _standing(paper: _Document, story: Story) -> None:
         _figure(paper, story, COMPLETENESS, say("15 分钟配套齐全度：步行 15 分钟内有几成必备设施"))
 
 
-def _figure(paper: _Document, story: Story, what: str, caption: str, width: float = 14.0) -> None:
+def _figure(paper: Document, story: Story, what: str, caption: str, width: float = 14.0) -> None:
     scene = scene_for(paper.district, what, results=story.analysis, lang=language())
     paper.picture(map_png(scene, 150.0, 130.0, units=900.0, dpi=170), caption, width)
 
 
-def _missing(paper: _Document, story: Story) -> None:
+def _missing(paper: Document, story: Story) -> None:
     paper.annex(say("缺口"))
     if paper.district.communities is not None and story.judged and "community" in story.analysis.by:
         rows = []
@@ -569,7 +569,7 @@ def _missing(paper: _Document, story: Story) -> None:
     )
 
 
-def _help(paper: _Document, story: Story) -> None:
+def _help(paper: Document, story: Story) -> None:
     paper.annex(say("补点测算"))
     if not story.remedies:
         paper.text(say("没有候选点能让更多人够得着，或数据不足以计算。"))
@@ -586,7 +586,7 @@ def _help(paper: _Document, story: Story) -> None:
         paper.text(say("{0}：{1}", remedy.label, remedy.near_ties), bullet=True)
 
 
-def _doubts(paper: _Document, story: Story) -> None:
+def _doubts(paper: Document, story: Story) -> None:
     paper.annex(say("不确定性和缺的数据"))
     if story.paces:
         paper.table(
@@ -609,7 +609,7 @@ def _doubts(paper: _Document, story: Story) -> None:
     _unknown(paper, story)
 
 
-def _unknown(paper: _Document, story: Story) -> None:
+def _unknown(paper: Document, story: Story) -> None:
     paper.text(say("无法核对的，缺什么"), bold=True)
     for goal in story.unknown:
         paper.text(say("{0}：{1}", goal.label, goal.headline), bullet=True)
@@ -625,7 +625,7 @@ def _unknown(paper: _Document, story: Story) -> None:
         paper.text(say("没有。"))
 
 
-def _how(paper: _Document, story: Story) -> None:
+def _how(paper: Document, story: Story) -> None:
     paper.annex(say("口径和来源"))
     rows = [
         [
@@ -659,7 +659,7 @@ def _how(paper: _Document, story: Story) -> None:
 
 
 #: The annexes by title, in their order.
-_ANNEXES: dict[str, Callable[[_Document, Story], None]] = {
+_ANNEXES: dict[str, Callable[[Document, Story], None]] = {
     "目标和要求": _targets,
     "现状": _standing,
     "缺口": _missing,
