@@ -30,7 +30,7 @@ from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
 
 if TYPE_CHECKING:
-    from pptx.slide import Slide as Slide  # other decks say it too
+    from pptx.slide import Slide as Slide  # noqa: PLC0414 (other decks say it too)
     from pptx.text.text import _Paragraph as Paragraph
 
 SLIDES = "汇报.pptx"
