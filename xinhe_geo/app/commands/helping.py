@@ -33,7 +33,6 @@ _WRITTEN = {
     "parcel": "地块",
     "rule": "规则",
     "scenario": "方案",
-    "set": "规则集",
     "theme": "图",
     "what": "图",
 }
