@@ -79,6 +79,7 @@ def test_the_first_takes_most_and_no_two_take_more(toy: xh.District) -> None:
     assert found["left"].iloc[1] == pytest.approx(1 - max(pairs.values()) / whole, abs=0.05)
 
 
+@pytest.mark.slow
 def test_what_is_known_is_as_if_it_were_recorded(toy: xh.District) -> None:
     """A draw put together again with a fact as told is the draw of a district in which that is recorded, and certain."""
     toy = with_state(toy, (True,) * 4)  # where all gates are recorded as closed nobody is let out

@@ -11,7 +11,7 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import main
 from xinhe_geo.core import speaking
 from xinhe_geo.report import Analysis
-from xinhe_geo.report.story.firmness import firmness_of
+from xinhe_geo.report.story.goals import firmness_of
 
 
 @pytest.mark.slow

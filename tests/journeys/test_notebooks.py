@@ -95,6 +95,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     "10": {"extract": [None], "kind": ["park"], "profile": ["elderly"]},
     "11": {"folder": [str(ROOT / "data")], "parcel": ["wuchedi", None], "plan": [None], "end_of": [2027]},
     "12": {"folder": [str(ROOT / "data")], "sets": ["完整社区"], "costs": ["low"], "gap": [0]},
+    "13": {"folder": [TOY], "preset": ["elderly"], "most": [3], "minutes": [60]},
     "14": {"folder": [TOY], "rules": ["elderly"], "by": ["community"], "kind": ["canteen"], "profile": ["frail"]},
     "15": {
         "folder": [TOY],
@@ -194,6 +195,12 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "sets": ("体检", "城市体检"),
         "costs": ("middle", "high 或 low"),
         "gap": (2, "0 和 1 之间"),
+    },
+    "13": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "preset": ("full", "plan、td1063、elderly"),
+        "most": (0, "至少列 1 件"),
+        "minutes": (0, "大于 0"),
     },
     "14": {
         "folder": ("no-such-folder", "no-such-folder"),

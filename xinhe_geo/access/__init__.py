@@ -18,7 +18,7 @@ from .coverage import (
     summary,
 )
 from .curves import curve, within
-from .doubts import LOSSES, Visits, facts_in_doubt, flips, robustness, stress, worth_checking
+from .doubts import LOSSES, Visits, differences, facts_in_doubt, flips, robustness, stress, worth_checking
 from .effects import (
     FULLER,
     crowding,
@@ -96,6 +96,7 @@ __all__ = [
     "crowding",
     "curve",
     "decay_of",
+    "differences",
     "effects",
     "effects_of",
     "entrances_of_open",

@@ -2,6 +2,7 @@
 
 from .desk import COUNTED, Desk, open_desk
 from .lessons import (
+    as_if_checked,
     by_denominators,
     by_groups,
     by_methods,
@@ -12,6 +13,7 @@ from .lessons import (
     group_curves,
     hull_error,
     imported,
+    least_firm,
     one_place,
     parcel_map,
     parcel_options,
@@ -34,6 +36,7 @@ from .notebook import keep, sortable
 __all__ = [
     "COUNTED",
     "Desk",
+    "as_if_checked",
     "by_denominators",
     "by_groups",
     "by_methods",
@@ -45,6 +48,7 @@ __all__ = [
     "hull_error",
     "imported",
     "keep",
+    "least_firm",
     "one_place",
     "open_desk",
     "parcel_map",

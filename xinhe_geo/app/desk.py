@@ -15,7 +15,7 @@ import pandas as pd
 from ..access import SEVERITIES, rests_on
 from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
 from ..district import District
-from ..maps import HouseMap
+from ..maps import PRESETS, HouseMap
 from ..report import is_year
 from .notebook import keep, sortable
 from .words import TABLES
@@ -169,6 +169,7 @@ _CHOICES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "severity": ("轻重", SEVERITIES),
     "denominator": ("分母", COUNTED),
     "by": ("分组", GROUPS),
+    "preset": ("口径预设", PRESETS),
 }
 #: Parameters that are numbers or yes and no: what they must fulfil, and that in words.
 _NUMBERS: Mapping[str, tuple[Callable[[object], bool], str]] = {

@@ -31,7 +31,7 @@ from ..ledger import number_text, verdicts
 from ..maps import HouseMap, parcel_scene
 from ..network import Graph
 from ..renewal import CAPACITY_LABELS, parcel_named
-from ..report import Parcel, Parcels, budget_name, concluded, options_grid, provision_sheet, topic_name
+from ..report import Firmness, Parcel, Parcels, budget_name, concluded, options_grid, provision_sheet, topic_name
 from ..siting import links, provision, sites
 from .desk import COUNTED, GROUPS, Desk
 from .words import PROVIDED
@@ -296,6 +296,22 @@ def told(report: pd.DataFrame) -> pd.DataFrame:
     """Return what `add` says of rows, in words: what is not touched is left out, and row 0 is the file."""
     shown = report[report["result"] != "gone"]
     return shown.assign(result=shown["result"].map(RESULT_LABELS), row=shown["row"].fillna(0)).fillna("")
+
+
+def least_firm(goals: Sequence[Firmness]) -> str:
+    """Return the rule of the goal whose ends lie farthest apart; of a district in which nothing is known, the first."""
+    widths = np.nan_to_num([goal.shares[2] - goal.shares[1] for goal in goals], nan=-1.0)
+    return goals[int(np.argmax(widths))].rule
+
+
+def as_if_checked(district: District, facts: Iterable[str]) -> District:
+    """Return the district as if somebody had looked at what some facts are about, and found all as it is recorded."""
+    rows = dict(district.rows)
+    for fact in facts:
+        layer, _, rest = fact.partition(":")
+        seen = rows[layer].index == rest.rpartition(":")[0]
+        rows[layer] = rows[layer].assign(checked_by=rows[layer]["checked_by"].mask(seen, "示例"))
+    return district.with_rows(rows)
 
 
 def promises_told(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from .gis import write_geopackage, write_layers
 from .ledger_workbook import ledger_workbook
 from .pages.checkup import Checked, checked, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
-from .pages.firmness import firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
+from .pages.firmness import check_list, firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
 from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
 from .pages.plans import (
     provision_sheet,
@@ -60,6 +60,7 @@ __all__ = [
     "budget_name",
     "by_heading",
     "by_residents",
+    "check_list",
     "checked",
     "concluded",
     "documents",

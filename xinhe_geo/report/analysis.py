@@ -17,6 +17,7 @@ from ..access import (
     audit,
     completeness,
     coverage,
+    differences,
     effects_of,
     facility_names,
     gaps,
@@ -24,6 +25,7 @@ from ..access import (
     home_changes_of,
     only_shares_known,
     presence,
+    robustness,
     sharing_of,
     summary,
 )
@@ -49,18 +51,21 @@ class Analysis:
         A set of rules.
     lang
         What its words are in: the language that is spoken when it is made.
+    ranges
+        Whether it is said between which ends each share lies.
     """
 
     district: District
     preset: str = "plan"
     lang: str = field(default_factory=language)
+    ranges: bool = False
 
     @staticmethod
-    def of(district: District, preset: str = "plan") -> Analysis:
+    def of(district: District, preset: str = "plan", *, ranges: bool = False) -> Analysis:
         """Return the analysis of a district in the language that is spoken; the same one whenever it is asked for again."""
-        key = ("analysis", preset, language())
+        key = ("analysis", preset, language(), ranges)
         if key not in district.memo:
-            district.memo[key] = Analysis(district, preset)
+            district.memo[key] = Analysis(district, preset, ranges=ranges)
         found: Analysis = district.memo[key]
         return found
 
@@ -88,6 +93,11 @@ class Analysis:
         """What is said first of each rule (`access.headlines`); index rule."""
         with speaking(self.lang):
             return headlines(self.district, self.cover)
+
+    @cached_property
+    def firm(self) -> pd.DataFrame | None:
+        """Between which ends the share of each rule lies (`access.robustness`); index rule. None where nobody asked."""
+        return robustness(self.district, self.preset).xs("", level="group") if self.ranges else None
 
     @cached_property
     def order(self) -> list[str]:
@@ -158,9 +168,17 @@ class Comparison:
     after: Analysis
 
     @staticmethod
-    def of(before: District, after: District, preset: str = "plan") -> Comparison:
-        """Compare two districts under a set of rules."""
-        return Comparison(Analysis.of(before, preset), Analysis.of(after, preset))
+    def of(before: District, after: District, preset: str = "plan", *, ranges: bool = False) -> Comparison:
+        """Compare two districts under a set of rules; `ranges`: say how firm the differences are."""
+        return Comparison(*(Analysis.of(state, preset, ranges=ranges) for state in (before, after)))
+
+    @cached_property
+    def firm(self) -> pd.DataFrame | None:
+        """How firm the differences of what is promised are (`access.differences`); index rule. None where nobody asked."""
+        if not self.after.ranges:
+            return None
+        promised = promised_rules(self.before.district, self.before)
+        return differences(self.before.district, self.after.district, promised)
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -225,9 +243,11 @@ def _reached(row: _Target) -> str:
 
 
 @named_by_homes
-def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> Analysis:
+def analyse(
+    district: District, *, preset: str = "plan", ranges: bool = False, progress: Progress | None = None
+) -> Analysis:
     """Return the analysis of a district, in the language that is spoken, with all but the ledger worked out."""
-    tell, results = progress or (lambda _: None), Analysis.of(district, preset)
+    tell, results = progress or (lambda _: None), Analysis.of(district, preset, ranges=ranges)
     tell(say("计算可达和覆盖"))
     results.cover  # noqa: B018
     tell(say("找缺口和原因"))

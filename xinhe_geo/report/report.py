@@ -77,6 +77,7 @@ def brief(
     processes: int = 1,
     lang: str = "zh",
     suggest: bool = False,
+    ranges: bool = False,
     against: District | None = None,
 ) -> pd.DataFrame:
     """
@@ -102,6 +103,8 @@ def brief(
     suggest
         Whether a next step is worked out for every goal that is not met; else for the one that falls shortest. What was worked out
         for the same inputs stands in `suggested.json` and is taken over.
+    ranges
+        Whether it is said between which ends each share lies once what nobody has checked is checked (some seconds more).
     against
         Another state, which this one is held against (what was there before a plan, another plan): the brief then says what differs,
         and `compare.html` with its workbook and maps stands beside it.
@@ -133,7 +136,7 @@ def brief(
             return _without_homes(district, Path(to), preset, tell, lang)
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
-        results = Analysis.of(district, preset)
+        results = Analysis.of(district, preset, ranges=ranges)
         with (
             Worker(district, processes=processes, fork_only=True) as early,
             Worker(district, processes=processes, fork_only=True) as ledgers,

@@ -17,6 +17,7 @@ from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, g
 from ..district import District, kind_name, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import Analysis, by_heading, sources_table
+from .story.goals import goal_of
 from .tables import is_year
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
     labels = lead["label"]
     for heading, own in by_heading(lead.loc[results.order]):
         rows = own.reset_index()
+        if results.ranges:
+            goals = [goal_of(results, str(rule)) for rule in rows["rule"]]
+            rows = rows.assign(firm=[goal.firm for goal in goals], checked=[goal.checked for goal in goals])
         rows = rows if (rows["needs"] != "").any() else rows.drop(columns="needs")
         yield (
             heading,
@@ -78,6 +82,8 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
                 {
                     "label": "指标",
                     "headline": "结果",
+                    "firm": "核实后",
+                    "checked": "核没核",
                     "mark": "标记",
                     "alternatives": "换算法",
                     "standard_text": "依据",

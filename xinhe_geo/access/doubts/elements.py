@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -13,6 +14,7 @@ from ..coverage import presence
 from ..entrances import home_points
 from ..home_shares import points_of_homes
 from .draws import LEVELS
+from .reached import Ways
 from .robustness import Case
 
 
@@ -50,36 +52,52 @@ def elements_of(case: Case, rule: Rule, closed: frozenset[str] = frozenset()) ->
         Streets that are taken away.
     """
     chosen = case.chosen(rule)
-    count, own = case.places(closed).positions[chosen], case.facilities.iloc[chosen]
-    return _by_community(case, own, count) if rule.metric == "presence" else _by_point(case, rule, count, closed)
-
-
-def _by_point(case: Case, rule: Rule, count: np.ndarray, closed: frozenset[str]) -> Elements:
-    ways, homes = case.ways(rule, closed), points_of_homes(home_points(case.wide))
+    own = case.facilities.iloc[chosen]
+    count = case.places(closed).positions[chosen] if len(chosen) else np.empty(0, np.int64)
+    if rule.metric == "presence":
+        every = np.ones(len(presence(case.district)))
+        return Elements(np.arange(len(every)), every, every, *_columns(list(_by_community(case, own, count))))
+    homes = points_of_homes(home_points(case.wide))
     amount = case.amounts(rule).reindex(homes.names).fillna(0.0).to_numpy(dtype=float)
     counts = amount[homes.code] * homes.weight > 0
-    parts = []
+    ways = case.ways(rule, closed) if len(chosen) else None
+    parts = [] if ways is None else list(_by_point(ways, counts, count))
+    return Elements(homes.code, homes.weight, amount, *_columns(parts))
+
+
+_Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _columns(parts: Sequence[_Part]) -> _Part:
+    """Put ways together, those of one facility after those of another."""
+    none = np.empty(0, np.int64)
+    if not parts:
+        return none, none, none, np.empty((0, 1), np.bool_)
+    element, gate, facility, reach = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return element, gate, facility, reach
+
+
+def _by_point(ways: Ways, counts: np.ndarray, count: np.ndarray) -> Iterator[_Part]:
+    """Yield the ways of those points that count to each facility, of which there are `count` positions."""
     for bits, gate, point in (
         (ways.maybe, ways.gate, ways.point),
-        (ways.inside, np.full(len(homes.code), -1), np.arange(len(homes.code))),
+        (ways.inside, np.full(len(counts), -1), np.arange(len(counts))),
     ):
         leads = np.unpackbits(bits, axis=1, count=len(point)).astype(np.bool_)
         for number, first in enumerate(ways.first):
             own = np.zeros((len(point), count.max()), np.bool_)
             own[:, : count[number]] = leads[first : first + count[number]].T
             some = np.flatnonzero(own.any(axis=1) & counts[point])
-            parts.append((point[some], gate[some], np.full(len(some), number), own[some]))
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Elements(homes.code, homes.weight, amount, *columns)
+            yield point[some], gate[some], np.full(len(some), number), own[some]
 
 
-def _by_community(case: Case, own: gpd.GeoDataFrame, count: np.ndarray) -> Elements:
-    """Positions count where nothing else says whom a facility serves."""
+def _by_community(case: Case, own: gpd.GeoDataFrame, count: np.ndarray) -> Iterator[_Part]:
+    """Yield the same of communities; positions count where nothing else says whom a facility serves."""
     codes = presence(case.district).index
-    serving = case.wide.serving(own)
-    parts = []
+    serving = case.wide.serving(own) if len(own) else None
     sigma = case.sigma()[case.facilities.index.get_indexer(own.index)]
     for number, name in enumerate(own.index):
+        assert serving is not None
         said = serving[(serving["facility"] == name).to_numpy()]
         reach = np.zeros((len(codes), count.max()), np.bool_)
         row = codes.get_indexer(said["community"])
@@ -93,10 +111,7 @@ def _by_community(case: Case, own: gpd.GeoDataFrame, count: np.ndarray) -> Eleme
             row = codes.get_indexer(case.wide.locate(frame)["community"])
             reach[:, : count[number]] = row == np.arange(len(codes))[:, None]
         some = np.flatnonzero(reach.any(axis=1))
-        parts.append((some, np.full(len(some), -1), np.full(len(some), number), reach[some]))
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    every = np.ones(len(codes))
-    return Elements(np.arange(len(codes)), every, every, *columns)
+        yield some, np.full(len(some), -1), np.full(len(some), number), reach[some]
 
 
 def displacements(sigma: float) -> np.ndarray:

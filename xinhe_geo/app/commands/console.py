@@ -103,6 +103,9 @@ Plan = Annotated[
 Against = Annotated[str | None, typer.Option("--against", help="不与现状比，改与另一个方案比（与 --plan 一起用）")]
 Year = Annotated[int | None, typer.Option("--year", help="看哪一年末；省略为数据年，写了方案为方案自己的年份")]
 WithConflicts = Annotated[bool, typer.Option("--with-conflicts", help="方案自相矛盾也照算，并写明")]
+Ranges = Annotated[
+    bool, typer.Option("--ranges", help="每个数旁边写明：没有核过的事核实后在多少到多少之间，会不会改判（多用几秒）")
+]
 Lang = Annotated[str, typer.Option("--lang", help="zh 或 en")]
 
 

@@ -21,6 +21,7 @@ from .console import (
     Against,
     Lang,
     Plan,
+    Ranges,
     WithConflicts,
     Year,
     grid,
@@ -194,12 +195,13 @@ def make_slides(
     against: Against = None,
     year: Year = None,
     with_conflicts: WithConflicts = False,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """汇报幻灯片（16:9）：一页一个结论，配图、数字和可编辑的图表，备注写明依据。"""
     from ...report.paper import write_slides
 
-    write = partial(write_slides, to=_ending(out, ".pptx"), preset=_preset(preset))
+    write = partial(write_slides, to=_ending(out, ".pptx"), preset=_preset(preset), ranges=ranges)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 
@@ -212,12 +214,13 @@ def make_word(
     against: Against = None,
     year: Year = None,
     with_conflicts: WithConflicts = False,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """Word 情况报告（公文格式，三至五页，附表在后）：方案前后、总体情况、短板、建议、依据；或请示的代拟稿。"""
     from ...report.paper import write_brief
 
-    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset), request=request)
+    write = partial(write_brief, to=_ending(out, ".docx"), preset=_preset(preset), ranges=ranges, request=request)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
 
 

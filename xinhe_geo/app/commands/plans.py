@@ -15,6 +15,8 @@ from ...core import amount, per_cent, speaking
 from ...district import blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
+    Change,
+    Comparison,
     by_residents,
     people_line,
     provision_sheet,
@@ -26,7 +28,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import DATA, OUT, Lang, Ranges, grid, message, opened, replacing, shown_path, watched
 
 #: Below this a number of people prints as 0, which is 0 at most already.
 MOST_FROM = 0.5
@@ -43,6 +45,7 @@ def compare(
     with_conflicts: Annotated[
         bool, typer.Option("--with-conflicts", help="方案自相矛盾也照算；每份输出的方案名上都会写明")
     ] = False,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
@@ -55,8 +58,9 @@ def compare(
         )
         before, after = old.district, new.district
         table = effects(before, after, rules=preset)
+        firm = Change(Comparison.of(before, after, preset, ranges=ranges)).moved if ranges else ()
         if out is not None:
-            write_comparison(old, new, out, rules=preset, progress=tell)
+            write_comparison(old, new, out, rules=preset, ranges=ranges, progress=tell)
     title = escape(new.label if other is None else f"{old.label} → {new.label}")
     OUT.print(people_line(before, after))
     table = with_net(by_residents(table))
@@ -64,6 +68,8 @@ def compare(
     headings = [after.rule(str(name)).heading for name in changed.index]
     for heading in sorted(dict.fromkeys(headings), key=headings.index):
         _show_effects(changed[[h == heading for h in headings]], f"{title}　{escape(heading)}")
+    for shift in firm:
+        OUT.print(escape(f"{shift.label}：{shift.firm}"))
     OUT.print(f"另有 {int((table['change'].abs().round(4) <= 0).sum())} 项没有变化")
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)

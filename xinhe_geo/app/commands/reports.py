@@ -27,6 +27,7 @@ from .console import (
     Against,
     Lang,
     Plan,
+    Ranges,
     Since,
     WithConflicts,
     Year,
@@ -58,6 +59,7 @@ def report(
     plan: Plan = None,
     against: Against = None,
     with_conflicts: WithConflicts = False,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
@@ -75,6 +77,7 @@ def report(
             processes=2,
             lang=lang,
             suggest=suggest,
+            ranges=ranges,
             against=sides.against,
         )
         if plans:

@@ -164,7 +164,7 @@ def _line(line: Line, there: set[str]) -> str:
     office = e(line.responsible) or f'<span class="small">{say("待填")}</span>'
     return (
         f'<tr id="goal-{e(goal.rule)}"><td>{name}</td>'
-        f'<td class="now"><b>{_followed(goal.share, goal.rule, text=goal.big)}</b>{mark}{_bar(goal)}</td>'
+        f'<td class="now"><b>{_followed(goal.share, goal.rule, text=goal.big)}</b>{mark}{_bar(goal)}{_firm(goal)}</td>'
         f'<td class="n">{_followed(goal.unserved, goal.rule, text=e(line.missed))}</td><td>{office}</td><td>{_said(e(line.next), line.about)}</td></tr>'
     )
 
@@ -178,6 +178,11 @@ def _followed(figure: Figure, *about: str, text: str = "") -> str:
 def _said(text: str, about: str) -> str:
     """Return a text (markup) whose figures are about something as a link to what they are added up from."""
     return followed(text, OF_BRIEF, about) if about and re.search(r"\d", text) else text
+
+
+def _firm(goal: Goal) -> str:
+    """Return how firm a goal is, where that was asked."""
+    return f'<p class="small">{html.escape(goal.firm)}</p>' if goal.firm else ""
 
 
 def _bar(goal: Goal) -> str:
@@ -391,7 +396,8 @@ def _other_table(story: Story) -> str:
     head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     for heading, goals in story.headings.items():
         rows = "".join(
-            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}{_outside(goal)}</td>'
+            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}{_outside(goal)}'
+            f"{_firm(goal)}</td>"
             f"<td>{_said(e(goal.alternatives), goal.rule if goal.share.known else '')}</td>"
             f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"

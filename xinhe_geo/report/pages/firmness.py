@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...access import robustness, stress
-from ...core import amount, named_by_homes, refuse_uncleared, say, write_text
+from ...access import Visits, robustness, stress, worth_checking
+from ...core import amount, named_by_homes, per_cent, refuse_uncleared, say, write_text
 from ...core import title as column_title
 from ...district import District, kind_name, rule_name
 from ...maps import MARKS_STYLE, promised_rules, span_bar
 from ..analysis import Analysis, Progress
 from ..files import added_to
-from ..story.firmness import firmness_of
+from ..story.goals import firmness_of
 from ..story.records import Firmness
 from ..story.story import Story
 from ..workbook import foot, write_workbook
@@ -23,6 +23,15 @@ from .shell import heads, page_text, scrolled, table_html
 
 #: What can be lost, as it is called.
 LOSS_LABELS = {"passage": "过阻隔的通道", "crossing": "过街", "gate": "出入口", "facility": "设施"}
+#: What is to be found out of a fact, by what of it is in doubt; and how.
+CHECK_LABELS = {
+    "position": "位置对不对",
+    "existence": "还在不在、开不开",
+    "gate": "出入口开不开",
+    "street": "能不能走通",
+    "people": "住多少人",
+}
+HOW_LABELS = {"phone": "打电话问社区", "field": "到现场看"}
 #: As many losses as a page lists; the table has all.
 LISTED = 40
 
@@ -54,6 +63,56 @@ def ranges_sheet(goals: tuple[Firmness, ...]) -> pd.DataFrame:
     """Return how firm goals are as a table with Chinese columns."""
     rows = [(goal.label, goal.recorded, goal.ends, goal.text, goal.verdict) for goal in goals]
     return pd.DataFrame(rows, columns=["目标", "现状", "核实后", "怎么说", "判定"])
+
+
+@named_by_homes
+def check_list(
+    district: District, *, preset: str = "plan", most: int = 20, visits: Visits | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """
+    List which facts to check first, as a table with Chinese columns: those to ask by telephone, then those to look at in walking order.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    preset
+        A set of rules; what of them is promised is to become firm.
+    most, visits, seed
+        As in `worth_checking`.
+
+    Returns
+    -------
+    table
+        Index fact.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set.
+    """
+    analysis = Analysis.of(district, preset)
+    rules = promised_rules(district, analysis)
+    table = worth_checking(district, rules, most=most, visits=visits, seed=seed)
+    table = table.assign(rank=range(1, len(table) + 1)).sort_values("stop", kind="stable")
+    communities = pd.Series(dtype="str") if district.communities is None else district.communities["name"]
+    labels = {rule: rule_name(district, district.rule(rule)) for rule in set(table["rule"])}
+    return pd.DataFrame(
+        {
+            "重要次序": table["rank"].to_numpy(),
+            "怎么核": [say(HOW_LABELS[how]) for how in table["how"]],
+            "核什么": [say(CHECK_LABELS[what]) for what in table["what"]],
+            "编号": table["id"].to_numpy(),
+            "名称": table["name"].to_numpy(),
+            "社区": [communities.get(code, code) for code in table["community"]],
+            "用时（分钟）": table["minutes"].to_numpy(),
+            "现场第几站": [stop or None for stop in table["stop"]],
+            "从上一站走（分钟）": table["walk_min"].round(1).to_numpy(),
+            "影响最大的一项": table["rule"].map(labels).to_numpy(),
+            "核到这里还剩的不确定": [per_cent(left, 0) for left in table["left"]],
+        },
+        index=table.index,
+    )
 
 
 def shrunk_sheet(before: tuple[Firmness, ...], after: tuple[Firmness, ...]) -> pd.DataFrame:
@@ -106,10 +165,17 @@ def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
 
 @named_by_homes
 def write_robustness(
-    district: District, to: str | Path, *, seed: int = 0, draws: int = 199, progress: Progress | None = None
+    district: District,
+    to: str | Path,
+    *,
+    seed: int = 0,
+    draws: int = 199,
+    most: int = 20,
+    visits: Visits | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """
-    Write how firm each promised goal is: `robustness.html`, `tables/数据可信度.xlsx`.
+    Write how firm each promised goal is, and what to check first: `robustness.html`, `tables/数据可信度.xlsx`.
 
     Parameters
     ----------
@@ -119,6 +185,8 @@ def write_robustness(
         The folder of a report, or a new one.
     seed, draws
         As in `robustness`.
+    most, visits
+        As in `worth_checking`; 0: no list.
     progress
         Is told what is done.
 
@@ -127,15 +195,25 @@ def write_robustness(
     EnvironmentProblem
         A file cannot be written.
     """
-    (progress or (lambda _: None))(say("抽样：每件存疑的事可能是什么"))
+    tell = progress or (lambda _: None)
+    tell(say("抽样：每件存疑的事可能是什么"))
     goals = firmness(district, seed=seed, draws=draws)
     note = [
         say("“核实后”是 95 % 的抽样之间；没有出处的概率不抽，只给上下限，每个小区至少一处出入口开着。"),
         say("步速和等待是约定，不在其中。"),
         *_conventions(district),
     ]
-    sheet = ranges_sheet(goals)
-    _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), sheet, (_ranges_table(goals), note))
+    sheets = [(say("数据可信度"), ranges_sheet(goals), " ".join(note))]
+    shown = _ranges_table(goals)
+    checks = pd.DataFrame()
+    if most:
+        tell(say("排出最值得核的事"))
+        checks = check_list(district, most=most, visits=visits, seed=seed)
+    if len(checks):
+        about = say("先打电话，再到现场；把名单上的核完，剩下的不确定见最后一列。没有出处的概率在排序里按一半算。")
+        sheets.append((say("待核清单"), checks, about))
+        shown += f'<h2>{say("先核哪几件")}</h2><p class="small">{escape(about)}</p>{table_html(checks)}'
+    _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), sheets, (shown, note))
 
 
 @named_by_homes
@@ -165,7 +243,8 @@ def write_stress(district: District, to: str | Path, *, progress: Progress | Non
         say("没有列出的，去掉后没有人失去保障。"),
     ]
     shown = "".join(f"<p><b>{escape(line)}</b></p>" for line in _worst_loss(table)) + table_html(table.head(LISTED))
-    _write(district, Path(to), ("stress", "单点失效", say("单点失效")), table, (shown if len(table) else "", note))
+    sheets = [(say("单点失效"), table, " ".join(note))]
+    _write(district, Path(to), ("stress", "单点失效", say("单点失效")), sheets, (shown if len(table) else "", note))
     return table
 
 
@@ -196,14 +275,18 @@ def _conventions(district: District) -> list[str]:
 
 
 def _write(
-    district: District, to: Path, what: tuple[str, str, str], table: pd.DataFrame, said: tuple[str, list[str]]
+    district: District,
+    to: Path,
+    what: tuple[str, str, str],
+    sheets: list[tuple[str, pd.DataFrame, str]],
+    said: tuple[str, list[str]],
 ) -> None:
     """Write a page (its markup, and the notes under it) and its workbook beside a report."""
     (name, file, heading), (shown, note) = what, said
     refuse_uncleared(district.manifest, say("写出{0}", heading))
     with added_to(to) as folder:
         book = f"tables/{file}.xlsx"
-        write_workbook(folder / book, heading, district.year, [(heading, table, " ".join(note))], foot(district))
+        write_workbook(folder / book, heading, district.year, sheets, foot(district))
         body = shown or f'<p class="line">{escape(say("没有。"))}</p>'
         body += "".join(f'<p class="small">{escape(line)}</p>' for line in note)
         nav = f'<a href="{escape(book)}">{say("表格")}</a>'

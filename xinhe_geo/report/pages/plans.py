@@ -63,6 +63,7 @@ _EFFECT_NAMES = {
     "after": "之后",
     "points": "变化（百分点）",
     "net_text": "净增（按本指标）",
+    "firm": "核实后相差",
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
@@ -283,6 +284,7 @@ def write_comparison(
     to: str | Path,
     *,
     rules: str = "plan",
+    ranges: bool = False,
     back: str | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -295,6 +297,8 @@ def write_comparison(
         Two states (`state_of`).
     rules
         A set of rules.
+    ranges
+        Whether it is said how firm the differences are.
     back
         Where the page of all plans lies, as seen from the folder; None where there is none.
 
@@ -310,7 +314,7 @@ def write_comparison(
     """
     refuse_uncleared(before.district.manifest, "写出方案比较")
     refuse_foreign(Path(to), COMPARISON_FILES)
-    pair = Comparison.of(before.district, after.district, rules)
+    pair = Comparison.of(before.district, after.district, rules, ranges=ranges)
     with added_to(Path(to)) as folder:
         return comparison_files(Change(pair), (before.label, after.label), folder, progress, back=back)
 

@@ -14,6 +14,7 @@ def write_brief(
     to: str | Path = "汇报.docx",
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     request: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -21,7 +22,9 @@ def write_brief(
     """Write the brief for a meeting as a Word document; all about it stands with `word.write_brief`."""
     with needing("office", "写 Word 简报"):
         from . import word
-    return word.write_brief(district, to, preset=preset, against=against, request=request, progress=progress)
+    return word.write_brief(
+        district, to, preset=preset, ranges=ranges, against=against, request=request, progress=progress
+    )
 
 
 def write_slides(
@@ -29,10 +32,11 @@ def write_slides(
     to: str | Path = "汇报.pptx",
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write slides for a meeting; all about them stands with `slides.slides`."""
     with needing("office", "写幻灯片"):
         from . import slides
-    return slides.slides(district, to, preset=preset, against=against, progress=progress)
+    return slides.slides(district, to, preset=preset, ranges=ranges, against=against, progress=progress)

@@ -89,6 +89,7 @@ def slides(
     to: str | Path = SLIDES,
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
@@ -104,6 +105,8 @@ def slides(
         A .pptx file.
     preset
         "plan", "td1063" or "elderly".
+    ranges
+        Whether it is said how firm each goal, and each difference, is.
     against
         Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
@@ -119,7 +122,7 @@ def slides(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    story = Story(analyse(district, preset=preset, progress=tell), against=against)
+    story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     deck = _Deck(district)
     deck.cover(story)
     tell(say("画图表和地图"))
@@ -359,7 +362,8 @@ def _change(deck: _Deck, story: Story) -> None:
     said = [sentence.text for sentence in change.verdict]
     known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
     title = say("；").join(said[1:3]) or say("方案没有改变任何一项目标")
-    notes = [say("{0} 与 {1}", *change.names), *said, change.people, change.unmoved, *change.lines[2:]]
+    firm = [say("{0}：{1}", s.label, s.firm) for s in change.moved if s.firm]
+    notes = [say("{0} 与 {1}", *change.names), *said, *firm, change.people, change.unmoved, *change.lines[2:]]
     slide = deck.page(title, [*notes, _method(deck), rests_on(deck.district)])
     if known:
         before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]
@@ -413,7 +417,7 @@ def _tally(story: Story) -> str:
 def _goals(deck: _Deck, story: Story) -> None:
     """Chart what each goal has come to; the notes say each in full, and what is counted beside the plan under its own heading."""
     known = [goal for goal in story.goals if goal.share.known]
-    notes = [say("{0}：{1} {2}", goal.label, goal.headline, goal.mark) for goal in story.goals]
+    notes = [say("{0}：{1} {2}", goal.label, goal.told, goal.marks) for goal in story.goals]
     notes += [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。")]
     notes += [say("{0}：{1}", goal.label, goal.alternatives) for goal in known]
     beside = [goal for goal in story.beside if goal.share.known]
@@ -429,12 +433,14 @@ def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
     """Map where a goal is missed, with its number and the communities that miss most."""
     title = say("{0}：{1}", goal.label, goal.headline)
     slide = deck.page(
-        title, [_method_of(deck, goal), goal.standard, goal.alternatives, say("依据：{0}", goal.basis), goal.mark]
+        title,
+        [_method_of(deck, goal), goal.standard, goal.alternatives, goal.firm, say("依据：{0}", goal.basis), goal.mark],
     )
     deck.map(slide, story, goal.rule, title)
     lines = [
         _Line(goal.big, 36, _STRONG, True),
         _Line(goal.mark, 16, _MARK, True),
+        *([_Line(goal.firm, 13)] if goal.firm else []),
         _Line(goal.alternatives, 13),
         _Line(goal.standard, 12),
     ]

@@ -79,6 +79,7 @@ def write_brief(
     to: str | Path = BRIEF,
     *,
     preset: str = "plan",
+    ranges: bool = False,
     against: District | None = None,
     request: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -96,6 +97,8 @@ def write_brief(
         A .docx file.
     preset
         "plan", "td1063" or "elderly".
+    ranges
+        Whether it is said how firm each goal, and each difference, is.
     against
         Another state, which this one is held against (what was there before a plan, another plan); None: none.
     request
@@ -117,7 +120,7 @@ def write_brief(
     tell = progress or (lambda _: None)
     if request:
         _refuse_request(district, "" if language() == "zh" else say("请示是公文，只用中文写"))
-    story = Story(analyse(district, preset=preset, progress=tell), against=against)
+    story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     paper = _Document(district)
     tell(say("画地图"))
     if request:
@@ -361,7 +364,7 @@ def _report(paper: _Document, story: Story) -> None:
         paper.say(say("{0}。", say("、").join(met)))
     if story.worst:
         paper.part(say("还有缺口的"))
-        paper.points(say("{0}：{1}。", goal.label, goal.headline) for goal in story.worst[:TOLD])
+        paper.points(say("{0}：{1}。", goal.label, goal.told) for goal in story.worst[:TOLD])
         if story.worst[TOLD:]:
             paper.say(say("其余见附件 2。"))
     if story.unknown:
@@ -442,6 +445,7 @@ def _changed(paper: _Document, story: Story) -> None:
     paper.part(say("目标的变化"))
     paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
     paper.points(say("{0}：{1} → {2}（{3}）。", s.label, s.before.text, s.after.text, s.net) for s in change.moved)
+    paper.points(say("{0}：{1}。", s.label, s.firm) for s in change.moved if s.firm)
     if change.unmoved:
         paper.say(say("{0}。", change.unmoved))
 
@@ -507,7 +511,7 @@ def _standing(paper: _Document, story: Story) -> None:
     paper.table(
         say("现状，三种算法并列"),
         [column("任务"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
-        [[goal.label, goal.headline, goal.alternatives, goal.mark] for goal in story.goals],
+        [[goal.label, goal.told, goal.alternatives, goal.marks] for goal in story.goals],
         (3.4, 6.4, 4.6, 2.2),
     )
     body = [[goal.label, *(zone.text for zone in story.zones(goal))] for goal in story.judged]

@@ -15,6 +15,7 @@ from ...core import amount, per_cent, say, signed
 from ...district import District, rule_name, state_name
 from ...maps import promised_among
 from ..analysis import Comparison
+from .firmness import difference_told
 from .records import GOALS, Shift, share
 
 #: Smaller changes of a share, of minutes, of people are rounding.
@@ -73,7 +74,8 @@ class Change:
         district, table = self.pair.before.district, self.pair.effects
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
         change = table["change"].mask(table["change"].abs() < ROUNDING, 0.0)
-        return with_net(table.assign(label=labels, code=table.index, points=change * 100))
+        table = with_net(table.assign(label=labels, code=table.index, points=change * 100))
+        return table.assign(firm=[self.firm.get(str(rule), "") for rule in table.index]) if self.firm else table
 
     @cached_property
     def rules(self) -> pd.DataFrame:
@@ -81,6 +83,14 @@ class Change:
         table = self._effects
         moved = table[["people_gain", "people_lose", "people_crowded", "people_new_served", "people_new_unserved"]]
         return by_residents(table[(table["change"].abs() > SHARE) | (moved.max(axis=1) > PEOPLE)])
+
+    @cached_property
+    def firm(self) -> dict[str, str]:
+        """How firm it is that one state serves more than the other, by rule; nothing where nobody asked."""
+        table = self.pair.firm
+        if table is None:
+            return {}
+        return {str(rule): difference_told(self.names, table.loc[rule]) for rule in table.index}
 
     @cached_property
     def gains(self) -> pd.DataFrame:
@@ -123,6 +133,7 @@ class Change:
                 signed(row.points) if np.isfinite(row.points) else say("数据不足"),
                 row.net_text,
                 row.tone,
+                self.firm.get(str(row.Index), ""),
             )
             for row in self.goals.itertuples()
         )

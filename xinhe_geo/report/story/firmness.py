@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import SHARE_TOLERANCE
-from ...core import per_cent, say
-from ..analysis import Analysis
-from .goals import goal_of
+from ...core import amount, per_cent, say
 from .records import Firmness, Goal
 
 #: What is in doubt, by layer and what of it, with how many.
@@ -19,24 +17,65 @@ _DOUBTED = {
     "homes:people": "{0} 个小区的人数",
     "streets:street": "{0} 段街道能不能走",
 }
+#: What is counted, in which unit, and how many of what the library counts are one of it.
+UNITS = {
+    "people": ("人", 1.0),
+    "people_60plus": ("老人", 1.0),
+    "area_m2": ("公顷", 1e-4),
+    "homes": ("个小区", 1.0),
+    "community": ("个社区", 1.0),
+}
 
 
-def firmness_of(analysis: Analysis, ranges: pd.DataFrame) -> tuple[Firmness, ...]:
-    """Return how firm each goal is; `ranges` as `robustness` returns them for the rules of the analysis."""
-    whole = ranges.xs("", level="group")
-    return tuple(_firmness(analysis, goal_of(analysis, str(name)), whole.loc[name]) for name in whole.index)
+def firm_of(goal: Goal, row: pd.Series, communities: int) -> Firmness:
+    """
+    Return how firm a goal is.
 
-
-def _firmness(analysis: Analysis, goal: Goal, row: pd.Series) -> Firmness:
-    count = len(analysis.presence) if goal.metric == "presence" else 0
+    Parameters
+    ----------
+    goal
+        How it stands.
+    row
+        Of `robustness`, that of its rule.
+    communities
+        How many there are.
+    """
+    count = communities if goal.metric == "presence" else 0
     value, low, high = (float(row[end]) for end in ("value", "low", "high"))
     ends = _ends(low, high, count)
     verdict = {"whole": say("达标"), "short": say("未达标")}.get(goal.state, "") if not goal.mark else ""
     turns = bool(verdict) and (high >= 1.0 - SHARE_TOLERANCE if goal.state == "short" else low < 1.0 - SHARE_TOLERANCE)
     text = _told(row, (_ends(value, value, count), ends), verdict, turns=turns)
     judged = goal.mark or (say("待核") if turns else say("{0}，不改判", verdict) if verdict else "")
+    checked = "" if not np.isfinite(value) else say("待核") if row["facts"] else say("已核")
     shares = value, low, high
-    return Firmness(goal.rule, goal.label, _ends(value, value, count), ends, shares, text, judged, turns)
+    return Firmness(goal.rule, goal.label, _ends(value, value, count), ends, shares, text, judged, turns, checked)
+
+
+def difference_told(names: tuple[str, str], row: pd.Series) -> str:
+    """
+    Say how firm it is that one plan serves more than another.
+
+    Parameters
+    ----------
+    names
+        What the first and the second are called.
+    row
+        Of `differences`.
+    """
+    value, low, high = (float(row[end]) for end in ("value", "low", "high"))
+    if not np.isfinite(value):
+        return say("数据不足")
+    if not low and not high:
+        return say("两者一样，核实后也一样")
+    if not row["apart"]:
+        return say("现有数据不足以区分，不作为取舍依据")
+    more, less = (names[1], names[0]) if low > 0 else (names[0], names[1])
+    least, most = sorted((abs(low), abs(high)))
+    unit, factor = UNITS[str(row["unit"])]
+    ends = [amount(end * factor, 1 if factor != 1.0 else 0) for end in (least, most)]
+    told = ends[0] if ends[0] == ends[1] else f"{ends[0]}—{ends[1]}"
+    return say("{0}比{1}多 {2} {3}", more, less, told, say(unit))
 
 
 def _ends(low: float, high: float, count: int) -> str:

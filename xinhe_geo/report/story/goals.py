@@ -10,7 +10,8 @@ from ...core import DENOMINATOR_LABELS, METHOD_LABELS, Rule, say
 from ...district import walker_name
 from ...maps import promised_rules, worst_gaps
 from ..analysis import Analysis
-from .records import Figure, Gap, Goal, Lacking, Part, Tally, people, share
+from .firmness import firm_of
+from .records import Figure, Firmness, Gap, Goal, Lacking, Part, Tally, people, share
 
 #: A share that facilities beyond the border serve is told above this.
 OUTSIDE = 5e-4
@@ -26,7 +27,7 @@ def goal_of(analysis: Analysis, name: str) -> Goal:
     denominator = stands_in or rule.denominator
     led = share("share", name, value, denominator)
     depends = float(row["dependent_share"])
-    return Goal(
+    goal = Goal(
         rule=name,
         label=str(row["label"]),
         metric=rule.metric,
@@ -52,6 +53,17 @@ def goal_of(analysis: Analysis, name: str) -> Goal:
         speed=f"{walker.speed_m_s:g}",
         timed=rule.method == "walk_min",
     )
+    if analysis.firm is None or not led.known:
+        return goal
+    row = analysis.firm.loc[name]
+    firm = firm_of(goal, row, n)
+    return goal._replace(firm=firm.text if row["facts"] else "", checked=firm.checked)
+
+
+def firmness_of(analysis: Analysis, ranges: pd.DataFrame) -> tuple[Firmness, ...]:
+    """Return how firm each goal is; `ranges` as `robustness` returns them for rules of the analysis."""
+    whole, communities = ranges.xs("", level="group"), len(analysis.presence)
+    return tuple(firm_of(goal_of(analysis, str(name)), whole.loc[name], communities) for name in whole.index)
 
 
 def _state(value: float, bound: str) -> str:

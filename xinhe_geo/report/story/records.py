@@ -112,6 +112,18 @@ class Goal(NamedTuple):
     walker: str
     speed: str  # metres in a second
     timed: bool  # whether it is measured in minutes
+    firm: str = ""  # between which ends it lies, and what that does to the verdict; "" where nobody asked
+    checked: str = ""  # 已核 or 待核; "" where nobody asked, or nothing is known
+
+    @property
+    def told(self) -> str:
+        """The headline, and how firm it is where that was asked."""
+        return say("；").join(part for part in (self.headline, self.firm) if part)
+
+    @property
+    def marks(self) -> str:
+        """Its mark, and whether it is checked where that was asked."""
+        return say("；").join(part for part in (self.mark, self.checked) if part)
 
 
 class Shift(NamedTuple):
@@ -124,6 +136,7 @@ class Shift(NamedTuple):
     points: str  # percentage points, with their sign
     net: str
     tone: str  # gain, lose, same, others (only who comes or goes makes its share another), unknown
+    firm: str = ""  # between which ends the difference lies; "" where nobody asked
 
 
 class Part(NamedTuple):
@@ -324,6 +337,7 @@ class Firmness(NamedTuple):
     text: str
     verdict: str
     turns: bool
+    checked: str
 
 
 class Finding(NamedTuple):

@@ -71,7 +71,7 @@ class Story:
         if self.against is None:
             return None
         with speaking(self.analysis.lang):
-            before = Analysis.of(self.against, self.analysis.preset)
+            before = Analysis.of(self.against, self.analysis.preset, ranges=self.analysis.ranges)
         return change.Change(Comparison(before, self.analysis))
 
     # --- how are we doing ---

@@ -1,0 +1,77 @@
+"""Differences of plans: in every state that the facts in doubt leave open the difference lies within its ends, and plans that are alike are told so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_robustness import DOUBTS, TOY, doubting, states
+
+import xinhe_geo as xh
+from xinhe_geo.access import differences
+from xinhe_geo.core import Edit
+
+RULES = ("plan_clinic_15", "plan_elderly_canteen_15", "plan_fitness_15", "plan_canteen_community")
+NEW = Edit("open_facility", {"facility": "N", "kind": "canteen", "xy": (500100.0, 4320100.0)})
+PLANS = {
+    "more": (NEW, Edit("close_gate", {"gate": "gB"})),
+    "less": (Edit("close_facility", {"facility": "F3"}), Edit("close_street", {"street": "bridge"})),
+}
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+def planned(district: xh.District, name: str) -> xh.District:
+    """Return what a plan makes of a district; a street that is not there needs no closing."""
+    edits = [e for e in PLANS[name] if e.do != "close_street" or e.what["street"] in district.streets.index]
+    return xh.Scenario(name, edits=tuple(edits)).on(district, with_conflicts=True)
+
+
+def counted(district: xh.District, rules: list[xh.Rule]) -> np.ndarray:
+    """Return how much of what it counts each rule serves, worked out from nothing."""
+    table, matrix = xh.summary(xh.coverage(district, rules=rules)), xh.presence(district)
+    return np.array(
+        [
+            (matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).sum()
+            if rule.metric == "presence"
+            else table.loc[rule.name, f"{rule.denominator}_served"]
+            for rule in rules
+        ],
+        dtype=float,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(PLANS))
+def test_no_state_of_the_facts_leaves_the_ends(toy: xh.District, name: str) -> None:
+    """Each state carried out as rows and plans, and the plan in it; ends that no state comes near would be of no use."""
+    rules = [toy.rule(rule) for rule in RULES]
+    doubted = doubting(toy, DOUBTS)
+    found = differences(doubted, planned(doubted, name), rules)
+    every = np.array([counted(planned(state, name), rules) - counted(state, rules) for state in states(toy)])
+    low, high = found["low"].to_numpy(), found["high"].to_numpy()
+    assert (low <= every.min(axis=0) + 1e-9).all() and (every.max(axis=0) <= high + 1e-9).all()
+    np.testing.assert_allclose(found["value"], counted(planned(toy, name), rules) - counted(toy, rules), atol=1e-9)
+    assert (high - low <= 2 * np.ptp(every, axis=0) + 250).all()
+
+
+@pytest.mark.slow
+def test_plans_that_are_alike_do_not_differ(toy: xh.District) -> None:
+    """However much is in doubt: what both share is the same in both."""
+    doubted = doubting(
+        toy, {**DOUBTS, "p": {"layer": "facilities", "what": "position", "basis": "surveyed", "metres": 90.0}}
+    )
+    same = differences(doubted, doubted, RULES[:2], draws=39)
+    assert not same[["value", "low", "high"]].to_numpy().any() and not same["apart"].any() and (same["facts"] > 0).all()
+
+
+@pytest.mark.slow
+def test_what_is_certain_is_the_difference_itself(toy: xh.District) -> None:
+    certain = doubting(toy, {})
+    found = differences(certain, planned(certain, "less"), RULES)
+    assert (found["low"] == found["value"]).all() and (found["high"] == found["value"]).all()
+    assert found.loc["plan_fitness_15", "value"] < 0 and found.loc["plan_fitness_15", "apart"]
+    back = differences(planned(certain, "less"), certain, RULES, base=certain)
+    np.testing.assert_array_equal(back["value"], -found["value"])
