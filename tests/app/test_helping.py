@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 import typer
+from rich.cells import cell_len
 from typer.core import TyperCommand, TyperGroup
 
 from xinhe_geo.app.cli import COMMANDS, app, main
+from xinhe_geo.app.commands import plans
 from xinhe_geo.app.commands.console import Inert, grid
 from xinhe_geo.app.commands.helping import GROUPS, columns, help_for, wrapped
 
@@ -82,6 +85,26 @@ def test_what_is_printed_is_broken_like_chinese_and_fills_its_lines(
     cells = [line.split("│")[1].strip() for line in capsys.readouterr().out.splitlines() if "│" in line]
     assert min(map(columns, cells[:-1])) > width - 12
     assert "".join(cells).replace(" ", "") == text.replace(" ", "")
+
+
+def test_what_a_plan_changes_is_told_whole_on_a_narrow_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bounds are long: no column may vanish for them, least of all the one that says what the numbers are of."""
+    monkeypatch.setenv("COLUMNS", "80")
+    label, net = "十五分钟基本医疗卫生服务圈", "数据不足"
+    people = {f"people_{name}": 123_456.0 for name in ("gain", "lose", "crowded", "new_served")}
+    row = {"label": label, "bound": "at_least", "before": 0.2403, "after": 0.8871, "net_text": net, **people}
+    monkeypatch.setattr(plans, "OUT", Inert(highlight=False))
+    plans._show_effects(pd.DataFrame([row]), "选址方案")
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    rows = [re.split("[│┃]", line)[1:-1] for line in lines if line[0] in "│┃"]
+    whole = ["".join(cells).replace(" ", "") for cells in zip(*rows, strict=True)]
+    assert whole[0] == f"指标{label}" and whole[3] == f"净增{net}"
+    assert whole[1:3] == ["前至少24.0%", "后至少88.7%"]
+    assert whole[4:] == [f"{head}至多123,456" for head in ("受益居民", "受影响", "服务负荷上升", "迁入")]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_header_of_two_rows_is_read_for_what_its_lower_row_says(
     lines: list[list[str | None]], heads: set[str], tmp_path: Path
 ) -> None:
     path, report = tmp_path / "a.csv", RowReport()
-    rows = [*lines, *[[100 + i] * len(lines[0]) for i in range(3)]]
+    rows = [*lines, *([str(100 + i)] * len(lines[0]) for i in range(3))]
     path.write_text("\n".join(",".join("" if c is None else str(c) for c in row) for row in rows), "utf-8")
     incoming = read_table(path, LAYERS["homes"], None, report)
     assert heads <= set(meanings(incoming, LAYERS["homes"], None, report))
@@ -51,6 +51,7 @@ def test_a_header_of_two_rows_is_read_for_what_its_lower_row_says(
     ],
 )
 def test_a_list_of_one_kind_calls_its_names_after_it(heads: list[str], named: str | None) -> None:
-    incoming = Incoming("a.csv", heads, [["甲"] * len(heads)], [2])
+    cells: list[object] = ["甲"] * len(heads)
+    incoming = Incoming("a.csv", heads, [cells], [2])
     found = meanings(incoming, LAYERS["facilities"], None, RowReport())
     assert found.get("name") == (heads.index(named) if named else None)
