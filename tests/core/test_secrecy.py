@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import DATA, main
 from xinhe_geo.app.notebook import _mark_of, keep, run_notebook, sortable
 from xinhe_geo.core.secrecy import keeping, refuse_leaving, refuse_uncleared
+from xinhe_geo.core.secrecy_marks import read_mark
 from xinhe_geo.district.district import secrets_opened
 from xinhe_geo.report import report
 from xinhe_geo.report.pages import plans
@@ -215,3 +217,10 @@ def test_a_bundle_does_not_carry_a_secret_layer(
 def test_a_district_that_is_not_secret_does_not_stop_a_bundle(launcher: ModuleType) -> None:
     shutil.copytree(TOY, launcher.ROOT / "toy")
     assert launcher.secret_layers(launcher.project_files()) == []
+
+
+def test_what_is_no_mark_for_its_length_is_told_at_once_and_counts_as_the_strictest() -> None:
+    for text in ("<" * 8_000_000, "机密" * 4_000_000, " " * 8_000_000, "公开" + " " * 8_000_000):
+        started = time.process_time()
+        assert read_mark(text).secret and not read_mark(text).understood
+        assert time.process_time() - started < 0.5

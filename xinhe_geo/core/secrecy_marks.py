@@ -32,6 +32,8 @@ WORDS = {
     **dict.fromkeys(("机密", "核心商密", "secret", "highlyconfidential", "highlyclassified"), SECRET),
     **dict.fromkeys(("绝密", "topsecret"), TOP_SECRET),
 }
+#: What is longer than so many characters is no mark, whatever it says, and is not looked through for one.
+LONGEST = 500
 #: Traditional characters of those words and of terms.
 _SIMPLE = str.maketrans("機絕絶內資開長個級祕對會僅參無數據訊啟後", "机绝绝内资开长个级秘对会仅参无数据讯启后")
 #: What stands between level and term.
@@ -82,7 +84,11 @@ def read_mark(said: object) -> Mark:
     mark
         `understood` is False, and the level the strictest, for what is no text, blank, misspelt or contradicts itself.
     """
-    return _read_text(said) if isinstance(said, str) else Mark(TOP_SECRET, "", False, repr(said)[:40])
+    if isinstance(said, str) and len(said) <= LONGEST:
+        return _read_text(said)
+    return Mark(
+        TOP_SECRET, "", False, " ".join(said[:LONGEST].split())[:40] if isinstance(said, str) else repr(said)[:40]
+    )
 
 
 @lru_cache(maxsize=4096)  # every file that is written asks for the marks of the whole manifest
