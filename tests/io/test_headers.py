@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_header_of_two_rows_is_read_for_what_its_lower_row_says(
     lines: list[list[str | None]], heads: set[str], tmp_path: Path
 ) -> None:
     path, report = tmp_path / "a.csv", RowReport()
-    rows: list[list[str | None]] = [*lines, *([str(100 + i)] * len(lines[0]) for i in range(3))]
+    rows: list[Sequence[str | None]] = [*lines, *([str(100 + i)] * len(lines[0]) for i in range(3))]
     path.write_text("\n".join(",".join("" if c is None else str(c) for c in row) for row in rows), "utf-8")
     incoming = read_table(path, LAYERS["homes"], None, report)
     assert heads <= set(meanings(incoming, LAYERS["homes"], None, report))
