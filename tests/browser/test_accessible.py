@@ -14,6 +14,7 @@ import xinhe_geo as xh
 from xinhe_geo.maps.meeting import meeting
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
+from xinhe_geo.report.pages.shell import heads, html_page, scrolled
 
 ROWS = [
     measure("canteen", "communities_with", kinds="canteen", **ALL),
@@ -86,4 +87,24 @@ def test_a_community_is_one_sheet_of_paper(chromium: Any, pages: dict[str, Path]
     page.goto(pages["communities.html"].as_uri())
     paper = page.pdf(format="A4", print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) == page.locator(".community").count() == 2
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_short_word_is_in_one_line_on_paper(chromium: Any) -> None:
+    """Beside columns of long texts too: no word of two or three characters stands one above the other on a printed page."""
+    long = "步行道、小路占公共路网长度的比例很低，多半是没有画步行道，补画以后再下结论" * 2
+    cells = ["要紧", "位置", long, "41,620", "养老院", long, "示意"]
+    row = "".join(f"<td>{text}</td>" for text in cells)
+    body = f'<section class="annex">{scrolled(heads(cells), f"<tr>{row}</tr>")}</section>'
+    page = chromium.new_page(viewport={"width": 703, "height": 1000})
+    page.set_content(html_page("x", "", body, lang="zh"))
+    page.emulate_media(media="print")
+    broken = page.evaluate(
+        """() => Array.from(document.querySelectorAll("td")).filter((cell) => cell.textContent.length < 4).filter((cell) => {
+            const words = document.createRange();
+            words.selectNodeContents(cell);
+            return words.getClientRects().length > 1; }).map((cell) => cell.textContent)"""
+    )
+    assert broken == [] and page.evaluate("document.body.scrollWidth <= innerWidth")
     page.close()

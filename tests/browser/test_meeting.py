@@ -1076,6 +1076,35 @@ def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("state", ["today", "closed"])
+def test_the_key_shows_what_stands_on_the_map(show: Opener, toy_page: str, state: str) -> None:
+    """Under every rule, each open kind with its count and its own colour; no colour of a kind that is nowhere; printed the same."""
+    page = show(toy_page)
+    wrong = page.evaluate(
+        """(state) => {
+            const P = xinhe.page, a = xinhe.app, wrong = [];
+            for (const { id, presets } of xinhe.model.data.rules.filter((r) => r.presets.length)) {
+                P.choosePreset(presets[0]); P.chooseRule(id); P.settle();
+                const one = a.result.facilities.find((f) => f.serves);
+                if (state === "closed" && one) { P.close(one.id); P.settle(); }
+                const want = new Map();
+                for (const f of a.result.facilities) {
+                    const look = xinhe.looksLike(f), key = look || xinhe.model.data.kinds[f.kind].fill;
+                    want.set(key, (want.get(key) || 0) + 1);
+                }
+                const keys = P.facilityKeys(a.result.rule);
+                for (const [kind, look, , count] of keys) if (want.get(look || kind.fill) !== count) wrong.push([id, kind.label, look, count]);
+                if (keys.length !== want.size) wrong.push([id, keys.length, want.size]);
+                const icons = document.querySelectorAll(".xm-legend .xm-icon");
+                if (icons.length !== keys.length) wrong.push([id, "shown", icons.length]);
+            }
+            return wrong; }""",
+        state,
+    )
+    assert wrong == []
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("mode", ["report", "work"])
 def test_what_matters_is_seen_without_scrolling(show: Opener, bundled_page: str, mode: str) -> None:
     page = show(with_sites(bundled_page, PROPOSED), mode=mode)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEADER_BOOK = "overview.xlsx"
 #: The row of the first table's heads, and the columns before its figures.
 _HEAD = 3
-_BEFORE, _AFTER = "#B99A7C", "#3F97A3"
+BEFORE, AFTER = "#E3CDB0", "#1F6F78"
 
 
 def leader_book(story: Story, path: Path) -> None:
@@ -102,7 +102,7 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
                 "name": name,
                 "categories": [sheet.get_name(), _HEAD + 1, 0, last, 0],
                 "values": [sheet.get_name(), _HEAD + 1, j, last, j],
-                "fill": {"color": _AFTER if j == len(names) else _BEFORE},
+                "fill": {"color": AFTER if j == len(names) else BEFORE},
                 "data_labels": {"value": True, "num_format": "0%"},
                 "gap": 60,
             }

@@ -125,7 +125,7 @@
       pen.y += 23;
     }
     let at = x;
-    for (const [kind, state, label] of [...content.kinds.map((k) => [k, "", k.label]), ...content.states.map(([s, label]) => [content.kinds[0], s, label])]) {
+    for (const [kind, state, label] of content.keys) {
       setFont(ctx, 14);
       const w = ctx.measureText(label).width + 46;
       if (at + w > x + width && at > x) { at = x; pen.y += 28; }

@@ -658,6 +658,16 @@
   }
 
   const STATES = { "": "开放的设施", fresh: "方案新增、移动", planned: "规划设施，未计入", closed: "方案撤除" };
+  /* The keys of facilities: one for each open kind that is on the map, in its own colour and character, and one for each other state. */
+  function facilityKeys(r) {
+    const all = app.result.facilities, of = (test) => all.filter(test), open = (f) => xinhe.looksLike(f) === "";
+    const kinds = r.kinds.filter((k) => all.some((f) => f.kind === k && open(f)));
+    const label = (k) => (r.kinds.length > 1 ? kindOf(k).label : STATES[""]);
+    return [...kinds.map((k) => [kindOf(k), "", label(k), of((f) => f.kind === k && open(f)).length]),
+      ...Object.entries(STATES).filter(([state]) => state).map(([state, text]) => [state, text, of((f) => xinhe.looksLike(f) === state)])
+        .filter(([, , some]) => some.length).map(([state, text, some]) => [kindOf(some[0].kind), state, text, some.length])];
+  }
+
   function legend() {
     const s = app.state, used = {};
     for (let h = 0; h < s.share.length; h++) {
@@ -670,10 +680,10 @@
       x.fillStyle = look.hatch ? xinhe.hatch(x, look.fill, look.hatch, 2) : look.fill; x.fillRect(1, 1, 42, 24);
       x.strokeStyle = look.line || "#6f675d"; x.lineWidth = look.line ? 3 : 1.5; x.strokeRect(1, 1, 42, 24);
       return make("li", {}, key, make("span", {}, look.label), make("em", {}, (used[c] || 0) + " 个小区"));
-    }), ...Object.entries(STATES).filter(([state]) => app.result.facilities.some((f) => xinhe.looksLike(f) === state)).map(([state, label]) => {
+    }), ...facilityKeys(rule()).map(([kind, state, label, count]) => {
       const c = make("canvas", { width: 48, height: 48, class: "xm-icon", "aria-hidden": "true" });
-      xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kindOf(rule().kinds[0]), state);
-      return make("li", {}, c, make("span", {}, label), make("em", {}, app.result.facilities.filter((f) => xinhe.looksLike(f) === state).length + " 处"));
+      xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kind, state);
+      return make("li", {}, c, make("span", {}, label), make("em", {}, count + " 处"));
     }));
   }
 
@@ -783,9 +793,8 @@
       title: ui.title.textContent, line: [shownName(), ...line(r)].join("　"), badges: data.badges, what: ui.what.textContent, big: ui.big.textContent,
       mark: ui.marks[0].hidden ? "" : MARK, delta: ui.delta.textContent, note: ui.note.textContent, table: ui.table,
       effects: [effect("gain", "受益", "+"), effect("lose", "受影响", "−")], editsHead: app.today ? "现状" : `${nameOf(plan())}的改动`,
-      edits: words.length ? words.map((w) => w.text) : ["没有改动"], compare: comparison(), kinds: r.kinds.map(kindOf),
+      edits: words.length ? words.map((w) => w.text) : ["没有改动"], compare: comparison(), keys: facilityKeys(r),
       legend: Object.entries(xinhe.classes).filter(([c]) => app.used[c]).map(([c, look]) => [look, `${look.label}　${app.used[c]} 个`]),
-      states: Object.entries(STATES).filter(([state]) => state && app.result.facilities.some((f) => xinhe.looksLike(f) === state)),
       foot: [data.demo_text, r.standard, r.evidence, ...data.foot].filter(Boolean).join("　"),
     };
   }
@@ -1056,7 +1065,7 @@
   xinhe.model = model;
   xinhe.app = app;
   xinhe.page = {
-    update, settle, setMode, adoptSites, lookAt, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, open, on,
+    update, settle, setMode, adoptSites, lookAt, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, facilityKeys, resultRows, tomlText, open, on,
   };
   if (data.rules.length) start();
   else document.body.append(make("p", { class: "old" }, "没有可推演的规则"));

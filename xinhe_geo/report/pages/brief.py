@@ -78,9 +78,7 @@ def brief_page(
     borrowed += warning(word(str(district.manifest.get("survey_note") or "")))
     links = {page.file: say(page.link) for page in pages}
     links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}
-    nav = say("　").join(
-        [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
-    )
+    nav = say("　").join(f'<a href="{file}">{what}</a>' for file, what in links.items()) + '<span id="beside"></span>'
     said = say(
         "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
         preset_text(district, story.analysis.preset),
@@ -485,11 +483,12 @@ def with_links(page: str, folder: Path) -> str:
     """Link the pages that lie beside the brief, by their titles."""
     found = [path for pattern in BESIDE for path in sorted(folder.glob(pattern))]
     titles = [re.search(r"<title>(.*?)</title>", path.read_text("utf-8"), re.DOTALL) for path in found]
-    links = say("　").join(
+    links = [
         f'<a href="{html.escape(path.name)}">{title.group(1) if title else html.escape(path.stem)}</a>'
         for path, title in zip(found, titles, strict=True)
-    )
-    return _LINKS.sub(lambda _: f'<span id="beside">{links}</span>', page, count=1)
+    ]
+    told = "".join(say("　") + link for link in links)
+    return _LINKS.sub(lambda _: f'<span id="beside">{told}</span>', page, count=1)
 
 
 def link_pages(folder: Path) -> None:

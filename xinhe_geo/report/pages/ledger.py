@@ -69,6 +69,7 @@ button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline:
   .tools, .links-of, .trace { display: none; } .both { display: block; } .promise { border-color: #999; } details.promise { display: block; margin: 3px 0; }
   .promise > summary { padding: 4px 8px; font-size: 9.5pt; } .promise > summary > * { font-size: 8.5pt; } td, th { font-size: 8pt; padding: 3px 5px; }
   .facts { font-size: 8.5pt; margin: 2px 0; } .verdict { white-space: normal; font-size: 8pt; }
+  #beyond td:first-child { min-width: 9em; } #beyond td:nth-child(3) { min-width: 20em; } #beyond td:nth-child(4) { min-width: 15em; }
 }
 """
 _PAGE_SCRIPT = """

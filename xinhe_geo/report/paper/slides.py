@@ -59,6 +59,9 @@ MOST_SLIDES = 10
 CHARTED, LISTED = 14, 6
 #: How many goals that a plan moves are charted.
 CHANGED = 10
+#: Before and after; and the parts of one bar, dark and light in turn: neighbours are told apart in grey too.
+SIDES = ("E3CDB0", "1F6F78")
+PARTS = ("1F6F78", "F0B48C", "8A3B52", "D4E7E4", "4F4780", "F6E0A8", "3A424A", "C9C3B8")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class _Bars:
     series: Mapping[str, Sequence[float | None]]
     share: bool = True
     stacked: bool = False
-    colours: Sequence[str] = ("3F97A3", "D0682C")
+    colours: Sequence[str] = ("1F6F78",)
 
 
 @told("写幻灯片", 5)
@@ -286,6 +289,11 @@ class _Deck:
         for i, own in enumerate(plot.series):
             own.format.fill.solid()
             own.format.fill.fore_color.rgb = _RGB.from_string(bars.colours[i])
+            if stacked:  # how many, in the part itself; none where there is none
+                labels = own.data_labels
+                labels.show_value, labels.number_format, labels.number_format_is_linked = True, "#,##0;;", False
+                labels.position, labels.font.size = XL_LABEL_POSITION.CENTER, Pt(11)
+                labels.font.color.rgb = _RGB.from_string(_INK if i % 2 else "FFFFFF")
 
     def map(self, slide: Slide, story: Story, what: str, alt: str, left: float = _LEFT) -> None:
         """Put one of the maps on a page."""
@@ -368,7 +376,7 @@ def _change(deck: _Deck, story: Story) -> None:
     if known:
         before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]
         sides = dict(zip(change.names, (before, after), strict=True))
-        bars = _Bars(say("变了的目标"), [s.label for s in known], sides, colours=("B99A7C", "3F97A3"))
+        bars = _Bars(say("变了的目标"), [s.label for s in known], sides, colours=SIDES)
         deck.bars(slide, _WHOLE, bars)
     else:
         deck.text(slide, _WHOLE, [_Line(change.unmoved, 20, _INK)])
@@ -495,7 +503,7 @@ def _help(deck: _Deck, story: Story) -> None:
     shown = [r for r in story.remedies if r.before.known and r.after.known][:CHANGED]
     sides = {say("补前"): [r.before.plotted for r in shown], say("补后"): [r.after.plotted for r in shown]}
     names = [say("{0}（新增 {1}）", r.label, r.gained.told) for r in shown]
-    deck.bars(slide, _WHOLE, _Bars(say("每项目标各补一处，补前和补后"), names, sides, colours=("B99A7C", "3F97A3")))
+    deck.bars(slide, _WHOLE, _Bars(say("每项目标各补一处，补前和补后"), names, sides, colours=SIDES))
 
 
 def _ledger(deck: _Deck, story: Story) -> None:
@@ -511,10 +519,9 @@ def _ledger(deck: _Deck, story: Story) -> None:
             *lacking,
         ],
     )
-    palette = ("3F97A3", "D0682C", "F6C27A", "8A3B52", "7361A8", "7FBFC0", "626A72", "B99A7C")
     names, rows = list(plan.categories), zip(*plan.categories.values(), strict=True)
     series = dict(zip(plan.verdicts, rows, strict=True))
-    chart = _Bars(say("各类目标的核对结果（条）"), names, series, share=False, stacked=True, colours=palette)
+    chart = _Bars(say("各类目标的核对结果（条）"), names, series, share=False, stacked=True, colours=PARTS)
     deck.bars(slide, _WHOLE, chart)
 
 
