@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
 """
-启动器：只要有 Python 3.11 以上，其余自动装好（装在旁边的 .venv 里，不动系统；这个文件夹只读，就装在自己的用户文件夹里）。
+启动器：只要有 Python 3.11 以上，其余自动装好（装在旁边的 .venv 里，不动系统；
+这个文件夹只读，就装在自己的用户文件夹里）。提示找不到 python，就写 python3
+（Windows 上写 py）。
 
-    python run.py                      主任务：内置街道的差距分析，结果在 output/，打开 output/index.html
-    python run.py report 文件夹 --out 结果   自己的街道；其他命令同样写法（check、import …）
-    python run.py lab                  打开 JupyterLab（只在本机）
-    python run.py app [文件夹]          打开活地图：不见代码，拖动设施看谁受益（只在本机）
-    python run.py notebook 03 -p profile=elderly   跑一个笔记本，另存结果和可以断网打开的 HTML
-    python run.py test [--all] [...]   跑测试（约一分钟）；--all 含浏览器和慢测试，--matrix 再加发布前才跑的；其余参数交给 pytest
-    python run.py docs                 把文档做成网站：output/docs/index.html，从磁盘直接打开，能搜索
-    python run.py bundle --out 文件夹  做离线包（--platform win_amd64 --python 3.11 给别的电脑）
+    python run.py               主任务：内置街道，完成后打开 output/index.html
+    python run.py report 文件夹 --out 结果
+                                自己的街道；其他命令同样写法（check、add …）
+    python run.py lab           打开 JupyterLab（只在本机）
+    python run.py app [文件夹]  活地图：拖动设施看谁受益（只在本机）
+    python run.py notebook 03 -p profile=elderly
+                                跑一个笔记本，另存断网能打开的 HTML
+    python run.py docs          把文档做成从磁盘打开、能搜索的网站
+    python run.py bundle --out 文件夹
+                                离线包（给别的电脑：--platform win_amd64
+                                --python 3.11）
+    python run.py test [--all]  测试（约一分钟）；--all 含浏览器和慢测试，
+                                --matrix 是发布前的；其余参数交给 pytest
 
-Launcher, standard library only: makes .venv beside this file, installs the project there with plain pip (your own pip
-settings and mirrors are used), then runs the command. `wheels/` beside it means: install from there, never the network.
+Launcher, standard library only: installs the project into .venv with plain pip
+(your own settings and mirrors), then runs the command. With a folder wheels/
+beside it: from there, never the network.
 """
 
 import sys

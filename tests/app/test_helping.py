@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 import typer
+from rich.cells import cell_len
 from typer.core import TyperCommand, TyperGroup
 
 from xinhe_geo.app.cli import COMMANDS, app, main
+from xinhe_geo.app.commands import plans
+from xinhe_geo.app.commands.console import Inert, grid
 from xinhe_geo.app.commands.helping import GROUPS, columns, help_for, wrapped
 
 ROOT = typer.main.get_command(app)
@@ -40,6 +44,7 @@ def test_nothing_is_cut_or_left_in_english(width: int, monkeypatch: pytest.Monke
         assert said is not None and "……" not in said
         assert max(map(columns, said.splitlines())) <= width, path
         assert not re.search("Usage|Options|Arguments|Show this message|required|default", said), path
+        assert not re.search(r"后面写：\n  \[?[A-Z]", said), (path, "what to write is named in Chinese")
         command: TyperCommand | TyperGroup = ROOT
         for name in path:
             command = command.commands[name]  # type: ignore[union-attr, assignment]
@@ -54,6 +59,76 @@ def test_lines_break_where_text_may() -> None:
     assert wrapped("一二三四，五六", 8) == ["一二三", "四，五六"]
     assert wrapped("用 --datum-checked 写", 16) == ["用", "--datum-checked", "写"]
     assert "".join(wrapped("a" * 100, 40)) == "a" * 100
+    assert wrapped("看看（甲", 6) == ["看看", "（甲"], "no line ends in an opening sign"
+    for text in ("路径/很长" * 20, "way/58718614、way/122707341 等 53 个", "1 个小区只连着孤立路网（g ates）"):
+        for width in (4, 7, 20, 80):
+            lines = wrapped(text, width)
+            assert max(map(columns, lines)) <= width, (text, width)
+            assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_what_is_printed_is_broken_like_chinese_and_fills_its_lines(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A blank before a number is no better place for the end of a line than any other: half of a line stays empty then."""
+    text = "坐标基准没有得到证实，12 个点到参照图层的中位距离：WGS84 19 米，GCJ-02 142 米，BD-09 430 米；" * 4
+    monkeypatch.setenv("COLUMNS", str(width))
+    Inert(highlight=False).print(text)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(columns, lines)) <= width
+    assert min(map(columns, lines[:-1])) > width - 8
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    table = grid("怎么办")
+    table.add_row(text)
+    Inert(highlight=False).print(table)
+    cells = [line.split("│")[1].strip() for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert min(map(columns, cells[:-1])) > width - 12
+    assert "".join(cells).replace(" ", "") == text.replace(" ", "")
+
+
+def test_what_a_plan_changes_is_told_whole_on_a_narrow_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bounds are long: no column may vanish for them, least of all the one that says what the numbers are of."""
+    monkeypatch.setenv("COLUMNS", "80")
+    label, net = "十五分钟基本医疗卫生服务圈", "数据不足"
+    people = {f"people_{name}": 123_456.0 for name in ("gain", "lose", "crowded", "new_served")}
+    row = {"label": label, "bound": "at_least", "before": 0.2403, "after": 0.8871, "net_text": net, **people}
+    monkeypatch.setattr(plans, "OUT", Inert(highlight=False))
+    plans._show_effects(pd.DataFrame([row]), "选址方案")
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    rows = [re.split("[│┃]", line)[1:-1] for line in lines if line[0] in "│┃"]
+    whole = ["".join(cells).replace(" ", "") for cells in zip(*rows, strict=True)]
+    assert whole[0] == f"指标{label}" and whole[3] == f"净增{net}"
+    assert whole[1:3] == ["前至少24.0%", "后至少88.7%"]
+    assert whole[4:] == [f"{head}至多123,456" for head in ("受益居民", "受影响", "服务负荷上升", "迁入")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "then"),
+    [
+        ("cheque", "没有 cheque 这个命令；是否想写 check", "python run.py --help"),
+        ("rules lst", "没有 lst 这个命令；是否想写 list", "rules --help"),
+        ("report --outt x", "没有 --outt 这个选项；是否想写 --out", "report --help"),
+        ("update a.xlsx --to b --kind 药店", "缺少 --year", "update --help"),
+        ("update --to b --kind 药店 --year 2026", "缺少 文件", "update --help"),
+        ("sites x --n zwei", "--n 后面写的不对：要写一个整数", "sites --help"),
+        ("sites x --n", "--n 后面要写一个值", "--help"),
+        ("report a b", "多写了 b：", "report --help"),
+        ("import a --out b --bbox inf", "命令写得不对", "import --help"),
+    ],
+)
+def test_a_mistyped_command_is_answered_in_chinese_first(
+    typed: str, said: str, then: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    assert main(typed.split()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert said in lines[0] and lines[0].startswith("命令写得不对")
+    assert then in lines[-1] and "Usage" not in "".join(lines)
 
 
 def test_help_is_what_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

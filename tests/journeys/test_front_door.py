@@ -35,6 +35,7 @@ from packaging.utils import canonicalize_name
 
 import xinhe_geo
 from xinhe_geo.app.cli import app
+from xinhe_geo.app.commands.helping import columns
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -208,7 +209,9 @@ def test_other_commands_pass_through_unchanged(run: ModuleType, monkeypatch: pyt
 def test_help_installs_nothing(run: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["--help"]) == 0
     assert run.done == []
-    assert "python run.py lab" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "python run.py lab" in said and "python3" in said
+    assert max(map(columns, said.splitlines())) <= 80
 
 
 SPREAD = ["-n", "auto", "--dist", "loadfile"]

@@ -23,7 +23,7 @@ from ..core import (
 )
 from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting, survey
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
-from .commands.helping import PROGRAM, help_for
+from .commands.helping import PROGRAM, help_for, mistyped
 
 app = typer.Typer(
     name="xinhe-geo",
@@ -147,15 +147,10 @@ def _say_problems(error: DataError) -> None:
 
 def _usage_or_raise(error: Exception) -> int:
     """Print what the command line got wrong, with its exit code; anything else is a fault of ours and is raised."""
-    show = getattr(error, "show", None)
-    if show is None:
+    said = mistyped(error)
+    if said is None:
         raise error
-    ERR.print(f"命令写得不对（{PROGRAM} --help 列出全部命令）：")
-    show()
-    if "unexpected extra argument" in str(error):
-        ERR.print(
-            "这个命令不认得多出来的那一项；自己的街道目录写在 --for 后面的命令有：sites、links、compare、provision、scenario、template"
-        )
+    ERR.print(escape(said))
     return int(getattr(error, "exit_code", USAGE))
 
 

@@ -359,6 +359,7 @@ def add(
     basis `derived`.
     """
     target = Path(folder)
+    layer = next((name for name, known in LAYERS.items() if known.label == layer), layer)
     if layer not in LAYERS:
         raise UnknownNameError("图层", layer, list(LAYERS))
     if basis not in BASES:

@@ -106,6 +106,10 @@ ABOUT_PERSONS = re.compile(
     "(填表|填报|制表|审核|审批|经办)人|(填表|填报|制表|审核|审批|经办|院长|主任)[:：]|"
     r"^(tel|phone|mobile|telephone|id_?card|idno|e?mail)$"
 )
+#: What is called by a name in a list of other things: "社区名称" among pharmacies is not a pharmacy's name.
+_OTHERS_NAME = re.compile(
+    "((所[属在辖]|上级|主管|隶属).*|省份?|城?市|区县?|县|乡?镇|街道|社区|居委会|村|片区|小区|楼盘|道路|街区|公司|企业|法人)名称"
+)
 
 
 def plain_header(text: object) -> str:
@@ -143,7 +147,7 @@ def understood(heads: Sequence[object], words: Mapping[str, str]) -> int:
 
 def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowReport) -> dict[str, int]:
     """Return which column of the file means what. People's columns go first, and nothing of them is kept."""
-    words = header_words(layer)
+    words = header_words(layer) | _own_name(incoming.heads, layer)
     found: dict[str, int] = {}
     if key is not None:
         if key not in incoming.heads:
@@ -179,6 +183,16 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
         else:
             found[meaning] = j
     return found
+
+
+def _own_name(heads: Sequence[str], layer: Layer) -> dict[str, str]:
+    """Return the one head that ends in 名称 ("药店名称") as the name, where no other is."""
+    words, plain = header_words(layer), [plain_header(head) for head in heads]
+    if "name" not in layer.names or "name" in map(words.get, plain):
+        return {}
+    own = [h for h in plain if h.endswith("名称") and h not in words]
+    own = [h for h in own if not _OTHERS_NAME.fullmatch(h) and not ABOUT_PERSONS.search(h)]
+    return {own[0]: "name"} if len(own) == 1 else {}
 
 
 def refuse_secret_rows(incoming: Incoming, layer: Layer, manifest: Mapping[str, object]) -> None:

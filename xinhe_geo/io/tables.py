@@ -100,16 +100,22 @@ def _levels(rows: Grid, at: int, words: Mapping[str, str]) -> tuple[int, int, li
     A header has up to `MOST_LEVELS` rows; all but its first are words only.
     """
     best = (at, at, _texts(rows[at][1]))
-    score = understood(best[2], words)
+    score = _worth(best[2], words)
     for top in range(max(0, at - MOST_LEVELS + 1), at + 1):
         heads = _texts(rows[top][1])
         for bottom in range(top + 1, min(top + MOST_LEVELS, len(rows))):
             if not _may_be_lower(rows[bottom][1]):
                 break
             heads = _joined(heads, _texts(rows[bottom][1]), words)
-            if bottom >= at and understood(heads, words) > score:
-                best, score = (top, bottom, heads), understood(heads, words)
+            if bottom >= at and _worth(heads, words) > score:
+                best, score = (top, bottom, heads), _worth(heads, words)
     return best
+
+
+def _worth(heads: Sequence[str], words: Mapping[str, str]) -> tuple[int, int]:
+    """Return how much of a header is understood; as much said otherwise, "经度" and "纬度" are more than "坐标" above them."""
+    axes = {words.get(plain_header(head)) for head in heads} & {"@lon", "@lat", "@x", "@y"}
+    return understood(heads, words), len(axes)
 
 
 def _texts(cells: Sequence[object]) -> list[str]:
@@ -121,7 +127,8 @@ def _joined(upper: Sequence[str], lower: Sequence[str], words: Mapping[str, str]
     Return the heads that two rows are together.
 
     The lower one counts where it says something of its own ("经度" under "坐标"); under a blank or a total the upper one
-    does; anything else is both together, so that "男" under "人口" is not taken for all people.
+    does; anything else is both together, so that "男" under "人口" is not taken for all people, in the order that says
+    something ("常住" under "人口").
     """
     heads, above = [], ""
     for j in range(max(len(upper), len(lower))):
@@ -132,7 +139,7 @@ def _joined(upper: Sequence[str], lower: Sequence[str], words: Mapping[str, str]
         if not b or plain == plain_header(above) or _TOTAL.match(plain) or plain in ("总数", "数量"):
             heads.append(above if b or a else "")
         else:
-            heads.append(b if plain in words else above + b)
+            heads.append(next((h for h in (b, above + b, b + above) if plain_header(h) in words), above + b))
     return heads
 
 

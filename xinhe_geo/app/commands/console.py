@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from ...core import (
     UnknownNameError,
@@ -28,6 +29,7 @@ from ...core import (
     speaking,
 )
 from ...district import District, secrecy_of
+from .helping import wrapped
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
 DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
@@ -79,7 +81,17 @@ class Inert(Console):
     """A console on which nothing that data hold steers the terminal: signs that cannot be seen are shown as question marks."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield what is drawn, as it may be shown."""
+        """Yield what is drawn, as it may be shown, with plain texts broken as Chinese is."""
+        how = options or self.options
+        if isinstance(renderable, str):
+            renderable = self.render_str(renderable, highlight=bool(how.highlight), markup=how.markup)
+        if type(renderable) is Text and not (renderable.spans or renderable.no_wrap or how.no_wrap):
+            text = renderable.copy()
+            # Rich ends lines at blanks only, which leaves most of a line of Chinese empty.
+            text.plain = "\n".join(
+                line for said in text.plain.split("\n") for line in wrapped(said.expandtabs(), how.max_width) or [""]
+            )
+            renderable = text
         for segment in super().render(renderable, options):
             seen = segment.control or segment.text.isprintable()
             yield segment if seen else segment._replace(text="".join(map(_seen, segment.text)))

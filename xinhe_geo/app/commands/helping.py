@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from ...core import as_typed
+from ...core import as_typed, nearest
 
 PROGRAM = as_typed("python run.py")
 #: Which commands are for what, in the order of the first screen; each stands in one group.
@@ -19,10 +20,26 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "出图": ("map", "atlas", "slides", "word", "public", "dxf", "gpkg"),
     "高级": ("batch", "receipt", "robustness", "rules", "notebook", "notebooks", "docs"),
 }
+#: What is written in the place of an argument, by its name in the code.
+_WRITTEN = {
+    "extract": "提取文件",
+    "figure": "编号",
+    "file": "文件",
+    "folder": "文件夹",
+    "folders": "文件夹…",
+    "kind": "类别",
+    "name": "名称",
+    "other": "另一方案",
+    "parcel": "地块",
+    "rule": "规则",
+    "scenario": "方案",
+    "theme": "图",
+    "what": "图",
+}
 #: Wider than this, a line is hard to read; narrower, nothing can be laid out.
 _WIDEST, _NARROWEST = 100, 40
-#: No line begins with one of these, as anybody who sets Chinese text knows.
-_NOT_FIRST = "，。；：、）！？”》"
+#: No line begins with one of these, and none ends with one of those, as anybody who sets Chinese text knows.
+_NOT_FIRST, _NOT_LAST = "，。；：、）！？”》…", "（“《"
 
 
 def help_for(root: TyperGroup, arguments: Sequence[str]) -> str | None:
@@ -55,6 +72,64 @@ def help_for(root: TyperGroup, arguments: Sequence[str]) -> str | None:
     else:
         lines = _command(command, " ".join([PROGRAM, *path]), width)
     return "\n".join(lines)
+
+
+def mistyped(error: Exception) -> str | None:
+    """
+    Return what is wrong with a command line and how it is written, in Chinese, then as the parser says it.
+
+    None where the parser has not said what is wrong: then it is no fault of who typed. The parser's classes are told by what
+    they carry, because where they stand has changed between its versions.
+    """
+    plain = getattr(error, "format_message", None)
+    if plain is None:
+        return None
+    english = str(plain())
+    context = getattr(error, "ctx", None)
+    said = _misuse(error, english, getattr(context, "command", None))
+    typed = getattr(context, "command_path", PROGRAM)
+    other = "" if typed == PROGRAM else f"；全部命令：{PROGRAM} --help"
+    same = "" if said == english else f" / {english}"
+    return f"命令写得不对：{said}{same}\n怎么写：{typed} --help{other}"
+
+
+def _misuse(error: Exception, english: str, command: object) -> str:
+    option = getattr(error, "option_name", None)
+    param = getattr(error, "param", None)
+    name = "、".join(param.opts) if isinstance(param, TyperOption) else ""
+    name = name or (_argument(param).strip("[]") if isinstance(param, TyperArgument) else "")
+    if option is not None and hasattr(error, "possibilities"):
+        known = [o for p in getattr(command, "params", []) if isinstance(p, TyperOption) for o in p.opts]
+        close = nearest(option, known)
+        return f"没有 {option} 这个选项" + (f"；{close}" if close else "")
+    if option is not None:
+        return f"{option} 后面要写一个值"
+    if hasattr(error, "param_type"):
+        told = _said(getattr(param, "help", None))
+        return f"缺少 {name}" + (f"（{told}）" if told else "")
+    if english.startswith("No such command"):
+        asked = (re.findall(r"'([^']*)'", english) or [""])[0]
+        close = nearest(asked, list(getattr(command, "commands", {})))
+        return f"没有 {asked} 这个命令" + (f"；{close}" if close else "")
+    if english.startswith("Got unexpected extra argument"):
+        more = re.sub(r"^.*?\(s?\)?\s*\(?|\)$", "", english.removeprefix("Got unexpected extra argument"))
+        return (
+            f"多写了 {more}：这个命令不认得多出来的那一项（路径里有空格时两边加引号）；"
+            "自己的街道目录写在 --for 后面的命令有：sites、links、compare、provision、scenario、template"
+        )
+    if name and not any(columns(sign) == 2 for sign in english):
+        kind = next((said for word, said in _WANTED.items() if word in english), "")
+        return f"{name} 后面写的不对" + (f"：{kind}" if kind else "")
+    return english
+
+
+#: What the parser wanted, as it says it, and in Chinese.
+_WANTED = {
+    "integer": "要写一个整数",
+    "float": "要写一个数",
+    "path": "要写一个文件或文件夹",
+    "boolean": "要写 true 或 false",
+}
 
 
 def _first_screen(root: TyperGroup, width: int) -> Iterator[str]:
@@ -95,7 +170,7 @@ def _command(command: TyperCommand, typed: str, width: int) -> Iterator[str]:
 
 
 def _argument(argument: TyperArgument) -> str:
-    name = argument.metavar or (argument.name or "").upper()
+    name = argument.metavar or _WRITTEN.get((argument.name or "").strip("_"), "值")
     return name if argument.required else f"[{name}]"
 
 
@@ -133,7 +208,7 @@ def columns(text: str) -> int:
 
 def wrapped(text: str, width: int) -> list[str]:
     """
-    Return a text in lines that are no wider than a screen; nothing is left out.
+    Return a text in lines that are no wider than a screen; nothing is left out but blanks where a line ends.
 
     Parameters
     ----------
@@ -144,14 +219,15 @@ def wrapped(text: str, width: int) -> list[str]:
     """
     lines, line = [], ""
     for part in _parts(text):
-        if line and columns(line + part) > width:
+        if line and columns((line + part).rstrip()) > width:
             lines.append(line.rstrip())
             line = part.lstrip()
-            while columns(line) > width:  # a path longer than a line
-                lines.append(line[:width])
-                line = line[width:]
         else:
             line += part
+        while columns(line.rstrip()) > width and len(line) > 1:  # a path longer than a line
+            fits = next(n for n in range(len(line), 0, -1) if n == 1 or columns(line[:n]) <= width)
+            lines.append(line[:fits])
+            line = line[fits:]
     return [*lines, line.rstrip()] if line.strip() else lines
 
 
@@ -161,7 +237,9 @@ def _parts(text: str) -> list[str]:
     for sign in text:
         wide = columns(sign) == 2
         glued = bool(parts) and (
-            sign in _NOT_FIRST or (not wide and sign != " " and columns(parts[-1][-1]) == 1 and parts[-1][-1] != " ")
+            sign in _NOT_FIRST
+            or parts[-1][-1] in _NOT_LAST
+            or (not wide and sign != " " and columns(parts[-1][-1]) == 1 and parts[-1][-1] != " ")
         )
         if glued or (sign == " " and parts):
             parts[-1] += sign

@@ -80,8 +80,7 @@ def compare(
 def _show_effects(table: pd.DataFrame, title: str) -> None:
     """Print what changes: the shares, the net gain in what each rule counts, who gains and loses."""
     shown = grid("指标", "前", "后", "净增", "受益居民", "受影响", "服务负荷上升", "迁入", title=title)
-    for column in shown.columns[1:]:
-        column.no_wrap = True
+    shown.padding = (0, 0)  # eight columns have to fit on a narrow screen
     for row in table.itertuples():
         # of a kind only seen on a map: whoever gains or loses may be served by one that it does not show
         most, least = ("", "") if row.bound == EXACT else ("至多 ", "至少 ")

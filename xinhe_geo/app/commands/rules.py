@@ -58,7 +58,7 @@ def list_rules(
 
 
 def run_rules(
-    set_: Annotated[str, typer.Argument(metavar="SET", help="规则集，如 gb50180；rules list 列出全部")],
+    set_: Annotated[str, typer.Argument(metavar="规则集", help="规则集，如 gb50180；rules list 列出全部")],
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     lang: Lang = "zh",
 ) -> None:

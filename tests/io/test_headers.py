@@ -1,0 +1,72 @@
+"""Headers as offices write them: which column of a file means what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from xinhe_geo.core.errors import DataError, UnknownNameError
+from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.io.add import add
+from xinhe_geo.io.headers import meanings
+from xinhe_geo.io.incoming import Incoming
+from xinhe_geo.io.row_report import RowReport
+from xinhe_geo.io.tables import read_table
+
+
+@pytest.mark.parametrize(
+    ("lines", "heads"),
+    [
+        # two rows, no word of the lower one says more columns than the upper: "经度" is still more than "坐标"
+        (
+            [["序号", "小区名称", "坐标", None, "户数", "人口"], [None, None, "经度", "纬度", "（户）", "常住（人）"]],
+            {"name", "@lon", "@lat", "households", "people"},
+        ),
+        (
+            [["小区名称", "位置信息", None, "人口", None], [None, "经度", "纬度", "户籍", "60岁以上"]],
+            {"name", "@lon", "@lat", "people", "people_60plus"},
+        ),
+        ([["小区名称", "坐标", "人口"]], {"name", "@both", "people"}),
+    ],
+)
+def test_a_header_of_two_rows_is_read_for_what_its_lower_row_says(
+    lines: list[list[str | None]], heads: set[str], tmp_path: Path
+) -> None:
+    path, report = tmp_path / "a.csv", RowReport()
+    rows: list[Sequence[str | None]] = [*lines, *([str(100 + i)] * len(lines[0]) for i in range(3))]
+    path.write_text("\n".join(",".join("" if c is None else str(c) for c in row) for row in rows), "utf-8")
+    incoming = read_table(path, LAYERS["homes"], None, report)
+    assert heads <= set(meanings(incoming, LAYERS["homes"], None, report))
+    assert len(incoming.rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("heads", "named"),
+    [
+        (["药店名称", "经度", "纬度"], "药店名称"),
+        (["社区卫生服务站名称", "所属街道名称", "经度"], "社区卫生服务站名称"),
+        (["社区名称", "类别"], None),
+        (["药店名称", "名称"], "名称"),
+        (["药店名称", "连锁店名称"], None),
+        (["负责人名称", "类别"], None),
+    ],
+)
+def test_a_list_of_one_kind_calls_its_names_after_it(heads: list[str], named: str | None) -> None:
+    cells: list[object] = ["甲"] * len(heads)
+    incoming = Incoming("a.csv", heads, [cells], [2])
+    found = meanings(incoming, LAYERS["facilities"], None, RowReport())
+    assert found.get("name") == (heads.index(named) if named else None)
+
+
+@pytest.mark.parametrize("layer", ["homes", "小区"])
+def test_a_layer_is_named_by_code_or_as_planners_call_it(layer: str, tmp_path: Path) -> None:
+    (tmp_path / "district.toml").write_text("", "utf-8")
+    with pytest.raises(DataError, match="schema"):  # the name is past: what is asked next is the folder
+        add(tmp_path / "没有.xlsx", tmp_path, layer, crs="WGS84")
+
+
+def test_an_unknown_layer_is_still_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="没有图层"):
+        add(tmp_path / "没有.xlsx", tmp_path, "小区们", crs="WGS84")
