@@ -18,7 +18,7 @@ from .page import Columns, Frame
 from .slides import INK, LETTER, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
 
 if TYPE_CHECKING:
-    from .slides import Slide
+    from .slides import AnySlide
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
@@ -136,7 +136,7 @@ def _more(deck: Deck, story: ProgrammeStory) -> None:
         top += 2.6
 
 
-def _table(deck: Deck, slide: Slide, table: pd.DataFrame, top: float = WHOLE.top) -> None:
+def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top) -> None:
     """Put a sheet on a page as wide as it is, its digits as everywhere."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]

@@ -30,8 +30,11 @@ from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
 
 if TYPE_CHECKING:
-    from pptx.slide import Slide as Slide  # noqa: PLC0414 (other decks say it too)
+    from pptx.slide import Slide
     from pptx.text.text import _Paragraph as Paragraph
+
+    #: What other decks call a slide of python-pptx.
+    AnySlide = Slide
 
 SLIDES = "汇报.pptx"
 #: Classes of python-pptx that say nothing about their types.
