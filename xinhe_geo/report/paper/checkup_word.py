@@ -114,7 +114,7 @@ def _annex(paper: Document, name: str, table: pd.DataFrame) -> None:
     paper.table(say(name), head, rows, _widths([head, *rows]), right=right)
     paper.text(say("{0}。", say(CHECKUP_HOW[name])))
     if len(own) > ANNEXED:
-        paper.text(say("另有 {0} 行，见自查表.xlsx。", len(own) - ANNEXED))
+        paper.text(say("另有 {0} 行，见{1}。", len(own) - ANNEXED, "自查表.xlsx"))
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[float]:
