@@ -203,6 +203,7 @@ NUMBERS = {
     "provision": ("people", "elderly"),
     "split": ("margin",),
     "programme": ("gap",),
+    "robustness": ("minutes",),
 }
 
 
@@ -210,6 +211,7 @@ NUMBERS = {
 @pytest.mark.parametrize(("command", "option"), [(c, o) for c, options in NUMBERS.items() for o in options])
 def test_a_number_has_an_end(command: str, option: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     needed = {"sites": ["canteen", "--for", str(TOY)], "provision": ["--for", str(TOY)], "programme": [str(TOY)]}
+    needed["robustness"] = [str(TOY)]
     needed["split"] = ["a.osm.pbf", "--districts", "b", "--code", "c", "--out", "d"]
     assert main([command, *needed[command], f"--{option}={said}"]) == 2
     assert f"--{option}" in capsys.readouterr().err
