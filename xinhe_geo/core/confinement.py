@@ -63,6 +63,8 @@ def give_up(places: Iterable[Path], rooms: Sequence[Path]) -> None:
         The folders that may be written: the first for what readers unpack.
     """
     tempfile.tempdir = os.environ["TMPDIR"] = str(rooms[0])
+    # What reads graphs loads joblib, which would warn that it may make no semaphore here.
+    os.environ["JOBLIB_MULTIPROCESSING"] = "0"
     sys.addaudithook(_refuse)
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
