@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from ..core import escape
+from ..core import escape, language
 from .basemap import Label, Layer
 from .room import Room, moves
 from .scene import Bounds, Scene, beside, hidden, shown_mode
@@ -204,6 +204,11 @@ class _Face:
         return _Face(float(style["size"]), style["colour"], "middle", style["weight"], halo=True)
 
 
+def _tongue(text: str) -> str | None:
+    """Return in which language a text is read aloud, where that is not the page's: names stay Chinese on an English map."""
+    return "zh" if language() == "en" and re.search("[\u3400-\u9fff]", text) else None
+
+
 def _words(x: float, y: float, text: str, face: _Face, turn: float = 0.0) -> str:
     """Return a text whose middle height lies at y, turned by so many degrees."""
     size = face.size
@@ -213,6 +218,7 @@ def _words(x: float, y: float, text: str, face: _Face, turn: float = 0.0) -> str
         font_style="italic" if face.italic else None,
         letter_spacing=f"{face.spacing:g}" if face.spacing else None,
         transform=f"rotate({turn:.1f} {x:.1f} {y:.1f})" if abs(turn) > 0.05 else None,
+        lang=_tongue(text),
     )
     rim = f' class="{OWN}halo"' if face.halo else ""
     return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{face.colour}"{more}{rim}>{escape(text)}</text>'
