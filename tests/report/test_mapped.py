@@ -43,6 +43,9 @@ def said(path: Path) -> Iterator[str]:
             for name in book.namelist():
                 if name.endswith(".xml"):
                     yield TAG.sub("\n", book.read(name).decode("utf-8"))
+    elif path.suffix == ".qgz":
+        with zipfile.ZipFile(path) as project:
+            yield from (TAG.sub("\n", project.read(name).decode("utf-8")) for name in project.namelist())
     elif path.suffix == ".gpkg":
         with sqlite3.connect(path) as database:
             yield "\n".join(str(row) for row in database.execute("select table_name from gpkg_contents"))

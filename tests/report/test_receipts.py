@@ -187,8 +187,8 @@ def compared(row: pd.Series) -> list[str]:
     people = [name for name in row.index if name.startswith("people_") and name != "people_60plus_lose"]
     net = [row["net_text"]] if row["net_of"] != "community" and row["net_text"][0] in "+−" else []
     return [
-        per_cent(row["before"]),
-        per_cent(row["after"]),
+        per_cent(row["before"], 0),
+        per_cent(row["after"], 0),
         *(amount(row[k]) for k in people if np.isfinite(row[k])),
         *net,
     ]
