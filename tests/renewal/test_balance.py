@@ -421,7 +421,10 @@ def test_any_edits_of_any_two_plans_keep_count_of_everybody(ground: xh.District)
         tried.append(plan)
         try:
             identities(accounts(ground, plan, with_conflicts=True), ground, plan)
-            add_up(balance(ground, plan, with_conflicts=True), ground, plan)
+            if conflicts(
+                plan, ground
+            ).empty:  # one who moves more people than live there is told so, and goes below nothing
+                add_up(balance(ground, plan), ground, plan)
             for name, frame in before.items():
                 pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
         except AssertionError as error:

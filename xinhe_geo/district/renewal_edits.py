@@ -297,7 +297,9 @@ def build_floor_area(work: EditedRows, e: Mapping[str, Any]) -> None:
     if len(facts):
         # of two rows of one year the later one stands: what the plan builds is in it
         old = facts[~_same_figure(facts, e, work.year)]
-        new = pd.concat([old, new.astype({c: facts[c].dtype for c in new})])
+        blank = [c for c in new if facts[c].isna().all()]  # such a column says nothing of what it is to hold
+        old = old.astype({c: new[c].dtype for c in blank})
+        new = pd.concat([old, new.astype({c: facts[c].dtype for c in new if c not in blank})])
     work.rows["parcel_facts"] = new
 
 
