@@ -123,11 +123,11 @@ def slides_text(folder: Path) -> str:
 # --- what the story says ----------------------------------------------------------------------------------------------
 
 
-def strings(thing: object, seen: set[int]) -> Iterator[str]:
+def strings(thing: object, seen: dict[int, object]) -> Iterator[str]:
     """Yield every text that can be reached from a thing: records, tables, and whatever a story or a change has."""
     if id(thing) in seen:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing  # kept, for the next one made would have the id of one that is gone
     if isinstance(thing, str):
         yield thing
     elif isinstance(thing, Mapping):
@@ -152,12 +152,10 @@ def figures_of(text: str) -> set[str]:
 
 def vocabulary(story: Story) -> set[str]:
     """Return the figures of a story: of its texts, of its parts by community, zone and area, and of its tables."""
-    seen = set[int]()
+    seen = dict[int, object]()
     texts = list(strings(story, seen))
-    for goal in story.every:
-        for group in ("community", "area", "zone"):
-            texts += strings(story.parts(goal, group), seen)
-        texts += strings(story.zones(goal), seen)
+    parts = [story.parts(goal, group) for goal in story.every for group in ("community", "area", "zone")]
+    texts += strings([*parts, *(story.zones(goal) for goal in story.every)], seen)
     for table in (story.zone_table, story.kind_table, story.layer_table):
         numbers = table.select_dtypes("number").to_numpy(dtype=float).ravel()
         texts += [said for v in numbers[np.isfinite(numbers)] for said in (amount(v) + " 人", f"{v:.2f}", f"{v:.1f}")]
