@@ -374,3 +374,10 @@ def test_the_word_report_has_the_parts_in_order_with_the_digits_of_the_page(
     for table in paper.tables:
         cells = [cell.text for row in table.rows[1:] for cell in row.cells]
         assert cells and {c for c in cells if c and c != "—"} <= on_page | {plain(c) for c in on_page}
+
+
+def test_what_is_said_of_the_indicators_adds_up() -> None:
+    """Every indicator is in one state, and the sentence leaves none out."""
+    (said,) = checked(xh.District.load(TOY)).said[:1]
+    whole, *parts = (int(number) for number in re.findall(r"\d+", said))
+    assert whole > 0 and sum(parts) == whole

@@ -35,10 +35,10 @@ _OTHER_WORDS = {
 }
 #: What belongs somewhere else than into a call.
 _ELSEWHERE = {
-    "minutes": '时限写在规则里：rules=xh.Rule(kinds="canteen", minutes=10)',
-    "metres": '距离写在规则里：rules=xh.Rule(kinds="canteen", metres=500)',
+    "minutes": "时限写在规则里：rules=xh.Rule(kinds=…, minutes=…)",
+    "metres": "距离写在规则里：rules=xh.Rule(kinds=…, metres=…)",
     "year": "年份写在街道上：district.at(2025)",
-    "crs": "坐标系是街道自己的；结果可以 .to_crs(4326)",
+    "crs": "坐标系是街道自己的；结果可以 .to_crs(…)",
 }
 
 

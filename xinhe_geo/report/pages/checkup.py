@@ -109,9 +109,9 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
         sheets["上年度整治成效"] = _effects(district, last)
     kept = listed.reindex(columns=[c for c in LAYERS["problems"].names if c != "problem"])
     state = found["status"].value_counts()
-    counts = (len(found), int(state.get("computed", 0)), int(state.get("blank", 0)))
+    counts = (len(found), *(int(state.get(name, 0)) for name in INDICATOR_STATES))  # each is in one of them
     told = {
-        "指标汇总": (say("{0} 项指标，已计算 {1} 项，待填 {2} 项。", *counts),),
+        "指标汇总": (say("{0} 项指标：已计算 {1} 项，缺资料 {2} 项，已填报 {3} 项，待填 {4} 项。", *counts),),
         "问题清单": tuple(_problems_told(district, still, groups)),
         "项目库": tuple(_projects_told(sheets.get("项目库"))),
         "上年度整治成效": tuple(_effects_told(district, last)),
