@@ -343,6 +343,21 @@ def test_steps_spell_out_what_is_assumed() -> None:
     assert (listed["text"] != "").all()
 
 
+def test_what_a_step_makes_is_called_by_its_name_in_later_ones(toy: xh.District) -> None:
+    """A home that only the plan has, and a facility in rooms of that home: each by its own name, no step by a bare key."""
+    here, ring = lonlat(toy, 150, 300), [lonlat(toy, x, y) for x, y in [(140, 290), (160, 290), (160, 310)]]
+    told = steps(
+        plan(
+            ("build_homes", {"parcel": "P", "home": "neu", "name": "新居", "polygon": ring, "people": 10}),
+            ("open_facility", {"facility": "neu-f", "kind": "canteen", "name": "新食堂", "at": here, "home": "neu"}),
+            ("move_households", {"homes": ["neu"], "people": 5, "group": "租客", "year": 2026}),
+            ("close_facility", {"facility": "neu-f"}),
+        ),
+        toy,
+    )["text"]
+    assert "新居（neu）" in told[3] and "新食堂（neu-f）" in told[4] and "新食堂" not in told[3]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [({}, ""), ({"wait_s": 20}, "，等待 20 秒"), ({"wait_s": 20, "steps": True}, "，等待 20 秒，有台阶")],
