@@ -265,6 +265,13 @@ def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Pat
                 assert (epoch, opened - walks._alone, closed) in walks._places
 
 
+def test_what_cannot_be_exceeded_is_said_once() -> None:
+    """Where what is reached is the bound, as it is printed, one figure stands; a bound that nobody found is no number."""
+    assert _beyond("24.8%", "24.8%", 0.24801) == "不能再多"
+    assert _beyond("24.8%", "25.1%", 0.251) == "最多不超过 25.1%"
+    assert _beyond("0", "∞", float("inf")) == "最多能到多少没有算出"
+
+
 @pytest.mark.slow
 def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> None:
     """In both languages: every title and cell stands on the page, charts hold what the tables hold, the same bytes twice."""
