@@ -168,11 +168,11 @@ def _aims(found: Programmed) -> list[Aim]:
     for name, row in found.levels.iterrows():
         digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "承诺·人·年")))
         value, bound = digits(row["value"]), digits(row["bound"])
-        listed.append(Aim(say(AIMS[str(name)]), value, _beyond(value, bound, float(row["bound"])), unit))
+        listed.append(Aim(say(AIMS[str(name)]), value, beyond_text(value, bound, float(row["bound"])), unit))
     return listed
 
 
-def _beyond(value: str, bound: str, number: float) -> str:
+def beyond_text(value: str, bound: str, number: float) -> str:
     """Return what no programme could exceed, as it is printed: one figure stands once."""
     if not math.isfinite(number):
         return say("最多能到多少没有算出")
