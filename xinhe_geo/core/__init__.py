@@ -64,6 +64,7 @@ from .i18n import (
     title,
     word,
 )
+from .land import land_use_class, land_use_name
 from .locks import hold, let_go
 from .looks import Look, card, small_map
 from .models import (
@@ -285,6 +286,8 @@ __all__ = [
     "is_whole",
     "keep_file",
     "keeping",
+    "land_use_class",
+    "land_use_name",
     "language",
     "layers_in",
     "let_go",

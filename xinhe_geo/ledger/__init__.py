@@ -26,6 +26,7 @@ from .ledger import (
     left_out,
     quoted,
     spoken,
+    told_of,
     verdicts,
 )
 from .metrics.base import (
@@ -115,6 +116,7 @@ __all__ = [
     "standing",
     "take_figures",
     "terms",
+    "told_of",
     "trend",
     "typed_figures",
     "typed_into",

@@ -58,6 +58,7 @@ from .metrics.base import (
     rows_of,
     scope_text,
     slack_of,
+    stated,
     target_of,
     weakest,
 )
@@ -594,6 +595,24 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     }
 
 
+def told_of(rows: pd.DataFrame, column: str) -> list[str]:
+    """
+    Return what rows of one promise say in a column, each once; where several of them speak, each after the label of its measure.
+
+    Parameters
+    ----------
+    rows
+        Rows of what `ledger` returns.
+    column
+        "gap" or "fix".
+    """
+    own = rows[(rows[column] != "").to_numpy()]
+    if len(rows) < 2:
+        return list(own[column])
+    said = [say("{0}：{1}", label, text) for label, text in zip(own["label"], own[column], strict=True)]
+    return list(dict.fromkeys(said))
+
+
 def _gap_of(found: Found) -> dict[str, Any]:
     """Return who the gap is about, where it is about anybody."""
     if found.short is None:
@@ -613,8 +632,8 @@ def _target_text(m: Measure, target: float) -> str:
     if not m["operator"] or not np.isfinite(target):
         return ""
     if m["operator"] == "between":
-        return say("{0:g}—{1:g} {2}", m["low"], m["high"], word(m["unit"])).strip()
-    return f"{word(SIGNS[m['operator']])} {target:g} {counted(target, word(m['unit']))}".strip()
+        return say("{0}—{1} {2}", stated(m["low"]), stated(m["high"]), word(m["unit"])).strip()
+    return f"{word(SIGNS[m['operator']])} {stated(target)} {counted(target, word(m['unit']))}".strip()
 
 
 def _verdict(m: Measure, found: Found, target: float, confidences: set[str], is_demonstration: bool) -> str:
