@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -50,9 +51,11 @@ class PlanFigures:
         told = capacity_by_year(course) if "norms" in district.rows else pd.DataFrame()
         return cls(books, told, walks_during(course), load_during(course), course.years)
 
-    def show_parcel(self, parcel: str, title: str) -> None:
-        """Print who lives on a parcel, and whether they have enough."""
+    def show_parcel(self, parcel: str, title: str, wholes: Mapping[str, str]) -> None:
+        """Print who lives on a parcel, who had left what it was divided from (`wholes`: names by id), and whether they have enough."""
         _show_balance(self.books, parcel, title)
+        for whole, name in wholes.items():
+            _show_balance(self.books, whole, name)
         if len(self.capacity) and parcel in self.capacity.index.get_level_values("parcel"):
             _show_capacity(self.capacity.loc[[parcel]], title)
 
