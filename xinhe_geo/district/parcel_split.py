@@ -424,4 +424,5 @@ def split_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
     assumed = (
         say("户、人、面积和资金按份额分：{0}", say("、").join(said)) if said else say("户、人、面积和资金按图上面积分")
     )
-    return text, say("；").join((assumed, say("此前搬离的人记在原地块，可以还迁到任何一块")))
+    more = say("此前搬离的人记在原地块，可以还迁到任何一块；被分开的小区，各部分走自己的出入口，没有的走最近的街道")
+    return text, say("；").join((assumed, more))
