@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..core import growing, say, title
 from ..district import District, place_title
 from ..renewal import CAPACITY_LABELS
+from ..siting import LEAST_PLACE
 from .story.change import PEOPLE
 from .story.parcels import (
     CRITERIA,
@@ -48,6 +49,8 @@ CAPACITY, OPTIONS = "逐年够不够", "方案比选"
 #: Of the lines of a balance, those that are put in; the others follow from them.
 _PUT_IN = ("moved_out", "returned", "newcomers", "other", "elsewhere", "cash", "unsaid")
 _FIRST = 3
+#: What lacks in whole units where it comes to a place; a trace of rounding makes no unit more.
+_WHOLE = f"IF({{0}}>={LEAST_PLACE - 1e-6},ROUNDUP({{0}}-0.000001,0),{{0}})"
 
 
 def parcel_book(
@@ -251,6 +254,13 @@ def _capacities(book: _Book, shown: Sequence[Parcel]) -> None:
         for line in own.capacity:
             for key in OF_CAPACITY:
                 sheet.line(own.name, line.label, line.unit, say(CAPACITY_LABELS[key]), *line.values[key])
+            n = sheet.row  # what lacks stands in the row above, as it was worked out
+            cells = [f"{_letter(4 + i)}{n}" for i, _ in enumerate(line.values["short"])]
+            whole = [
+                (f'IF({at}="","",{at if line.by_area else _WHOLE.format(at)})', value)
+                for at, value in zip(cells, line.lacks, strict=True)
+            ]
+            sheet.line(own.name, line.label, line.unit, say("还缺（本页所印：够一处的取整）"), *whole)
 
 
 def _balances(book: _Book, shown: Sequence[Parcel]) -> None:

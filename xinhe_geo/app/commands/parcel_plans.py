@@ -26,7 +26,7 @@ from ...renewal import (
     load_during,
     walks_during,
 )
-from ...siting import shortage_in_words
+from ...siting import shortage_in_words, shortage_number
 from .console import OUT, grid
 
 #: How many places are named whose load rises.
@@ -118,7 +118,10 @@ def _show_capacity(own: pd.DataFrame, title: str) -> None:
         shown.add_section()
         shown.add_row(escape(f"{head['label']}（{unit}，{head['standard_text']}）"))
         for column, label in CAPACITY_LABELS.items():
-            shown.add_row("　" + say(label), *(amount(n, digits, unknown=say("数据不足")) for n in by_year[column]))
+            numbers = [amount(n, digits, unknown=say("数据不足")) for n in by_year[column]]
+            if column == "short":
+                numbers = [shortage_number(n, str(head["unit"])) for n in by_year[column]]
+            shown.add_row("　" + say(label), *numbers)
         if (parcel, norm) in firsts.index:
             year = int(firsts[parcel, norm])
             lacks = shortage_in_words(float(by_year.loc[year, "short"]), str(head["unit"]))

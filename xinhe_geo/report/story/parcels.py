@@ -36,7 +36,7 @@ from ...renewal import (
     totals,
 )
 from ...renewal import parcels as parcels_of
-from ...siting import shortage_in_words
+from ...siting import AREA_UNITS, shortage_in_words, shortage_number, shortage_told
 from ..analysis import Comparison
 from .change import PEOPLE, Change
 
@@ -170,6 +170,8 @@ class CapacityLine(NamedTuple):
     values: Mapping[str, tuple[float, ...]]  # by the keys of `CAPACITY_LABELS`, a number for each year
     texts: Mapping[str, tuple[str, ...]]
     told: str  # the first year that falls short; "" where none does
+    by_area: bool  # what it is counted in does not come in whole ones
+    lacks: tuple[float, ...]  # what lacks in each year, as it is told
 
 
 class Year(NamedTuple):
@@ -760,6 +762,7 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
         digits = 2 if rows[["need", "there", "coming"]].max().max() < _FEW else 0
         values = {key: tuple(map(float, by_year[key])) for key in OF_CAPACITY}
         texts = {k: tuple(amount(n, digits, unknown=say("数据不足")) for n in v) for k, v in values.items()}
+        texts["short"] = tuple(shortage_number(n, str(rows["unit"].iloc[0])) for n in values["short"])
         short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
         unit = word(str(rows["unit"].iloc[0]))
         lacks = shortage_in_words(float(by_year.loc[short, "short"]), str(rows["unit"].iloc[0])) if short else ""
@@ -767,7 +770,10 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
         if short:
             told = say("{0} 年起，{1}", short, lacks)
             told += at_most_in_words(str(rows["bound"].iloc[0]), int(by_year.loc[short, "silent"]))
-        found.append(CapacityLine(str(rows["label"].iloc[0]), unit, values, texts, told))
+        counted = str(rows["unit"].iloc[0])
+        lacking = tuple(shortage_told(n, counted) for n in values["short"])
+        label = str(rows["label"].iloc[0])
+        found.append(CapacityLine(label, unit, values, texts, told, counted in AREA_UNITS, lacking))
     return tuple(found)
 
 
