@@ -381,6 +381,12 @@ def ground(toy: xh.District) -> xh.District:
     return laned(toy.with_rows({**toy.rows, "parcels": parcels}))
 
 
+def in_two(district: xh.District, parcel: str) -> list[dict[str, object]]:
+    """A parcel of four corners, divided between two of them."""
+    ring = district.rows["parcels"].geometry.to_crs(4326)[parcel].exterior.coords[:3]
+    return [{"parcel": f"{parcel}-1", "outline": [list(at) for at in ring]}, {"parcel": f"{parcel}-2"}]
+
+
 def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit]:
     """Any edit there is (with `only` in its name), on anything there is."""
     ids = {
@@ -408,6 +414,7 @@ def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit
             "floor_area_m2": st.integers(1, 9000),
         },
         "change_use": {"parcel": st.just("plot"), "use": st.sampled_from(["居住", "绿地"])},
+        "split_parcel": {"parcel": st.just("plot"), "parts": st.just(in_two(district, "plot"))},
         "retrofit": {"home": ids["homes"], "elevators": st.integers(0, 9)},
         "demolish_homes": {"homes": st.lists(ids["homes"], min_size=1, max_size=2, unique=True)},
         "build_homes": {
@@ -547,6 +554,15 @@ def scenarios_of_any_kind() -> st.SearchStrategy[Scenario]:
             "gates": st.lists(lonlats, min_size=1, max_size=2),
             "homes": st.lists(name, min_size=1, max_size=3),
             "line": st.lists(lonlats, min_size=2, max_size=3, unique_by=tuple),
+            "parts": st.lists(
+                st.fixed_dictionaries(
+                    {"parcel": name, "outline": st.lists(lonlats, min_size=3, max_size=4, unique_by=tuple)},
+                    optional={"name": st.text(), "share": st.floats(0.01, 1)},
+                ),
+                min_size=2,
+                max_size=3,
+                unique_by=lambda part: part["parcel"],
+            ),
             "households": st.integers(0, 10**6),
             "elevators": st.integers(0, 99),
             "parking_places": st.integers(0, 9999),
