@@ -58,6 +58,8 @@ _MAP_MM = (_MAP[0] * 25.4, _MAP[1] * 25.4)
 TITLES = {28: 34, 24: 56, 20: 84, 16: 110}
 #: A meeting listens to so many pages.
 MOST_SLIDES = 10
+#: The least size of letters in a chart, which a room can read.
+CHART_TYPE = 12
 #: How many bars can be read on a page, and how many lines beside a map.
 CHARTED, LISTED = 14, 6
 #: How many goals that a plan moves are charted.
@@ -270,9 +272,9 @@ class Deck:
         chart.has_legend = len(bars.series) > 1
         if chart.has_legend:
             chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
-            chart.legend.font.size = Pt(11)
+            chart.legend.font.size = Pt(CHART_TYPE)
         chart.category_axis.reverse_order = True
-        chart.category_axis.tick_labels.font.size = Pt(11)
+        chart.category_axis.tick_labels.font.size = Pt(CHART_TYPE)
         chart.value_axis.visible = False
         chart.value_axis.has_major_gridlines = False
         if all(value is None or value >= 0 for values in bars.series.values() for value in values):
@@ -287,7 +289,7 @@ class Deck:
             plot.has_data_labels = True
             labels = plot.data_labels
             labels.number_format, labels.number_format_is_linked = "0%" if share else "#,##0", False
-            labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(11)
+            labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(CHART_TYPE)
         for i, own in enumerate(plot.series):
             own.invert_if_negative = False  # else a loss has no colour
             own.format.fill.solid()
@@ -295,7 +297,7 @@ class Deck:
             if stacked:  # how many, in the part itself; none where there is none
                 labels = own.data_labels
                 labels.show_value, labels.number_format, labels.number_format_is_linked = True, "#,##0;;", False
-                labels.position, labels.font.size = XL_LABEL_POSITION.CENTER, Pt(11)
+                labels.position, labels.font.size = XL_LABEL_POSITION.CENTER, Pt(CHART_TYPE)
                 labels.font.color.rgb = _RGB.from_string(INK if i % 2 else "FFFFFF")
 
     def map(self, slide: Slide, story: Story, what: str, alt: str, left: float = _LEFT) -> None:
