@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...access import rests_on
-from ...core import refuse_uncleared, say, write_bytes
+from ...core import language, refuse_uncleared, say, write_bytes
 from ...core import title as column
 from ...district import District, place_title
-from ...maps import DEMONSTRATION_TEXT
+from ...maps import DEMONSTRATION_TEXT, difference_scene
 from ...renewal import Programmed
-from ...report import ProgrammeStory, cell_text, programme_story
+from ...report import ProgrammeStory, cell_text, programme_pair, programme_story
 from .page import Columns, Frame
-from .slides import INK, LETTER, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
+from .slides import BESIDE, INK, LETTER, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
 
 if TYPE_CHECKING:
     from .slides import AnySlide
@@ -30,8 +30,8 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
     """
     Write a programme as slides for a meeting: a conclusion each as title, native charts and tables, method and source in the notes.
 
-    Ten at most: what it comes to and how sure that is, the money by year, who is served by year, the projects of each year, what
-    is left out and why, what more money would add.
+    Ten at most: what it comes to and how sure that is, the money by year, who is served by year and where, the projects of each year,
+    what is left out and why, what more money would add.
 
     Parameters
     ----------
@@ -59,6 +59,7 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
     _cover(deck, story, title)
     _money(deck, story)
     _served(deck, story)
+    _mapped(deck, story, found)
     _yearly(deck, story)
     _left_out(deck, story)
     _more(deck, story)
@@ -99,6 +100,18 @@ def _served(deck: Deck, story: ProgrammeStory) -> None:
     series = {str(year): [round(float(v), 6) for v in own[year]] for year in years}
     heading = say("比不做项目时新增服务的居民（人）")
     deck.bars(slide, WHOLE, Bars(heading, list(map(str, own.index)), series, share=False, colours=PARTS))
+
+
+def _mapped(deck: Deck, story: ProgrammeStory, found: Programmed) -> None:
+    """Map whom all that is finished brings within reach by the last year that has such a map; beside it what is finished when."""
+    own = next((year for year in reversed(story.finished) if year.rule), None)
+    if own is None:
+        return
+    told = [year.told for year in story.finished]
+    slide = deck.page(own.concluded, [*told, story.how["逐年服务"], rests_on(deck.district)])
+    pair = programme_pair(deck.district, found, own.year)
+    deck.scene(slide, difference_scene(pair, own.rule, language()), own.concluded)
+    deck.text(slide, BESIDE, [Line(line, 14, INK) for line in told])
 
 
 def _yearly(deck: Deck, story: ProgrammeStory) -> None:
