@@ -139,7 +139,7 @@ def test_a_request_is_a_draft_of_one_matter(toy: xh.District, tmp_path: Path) ->
     document = docx.Document(str(_word.write_brief(toy, tmp_path / "a.docx", request=True)))
     said = [p.text for p in document.paragraphs]
     (title,) = [p.text for p in document.paragraphs if p.style.name == "Title"]
-    assert title.startswith("关于") and title.endswith("的请示（代拟稿）") and title.count("“") == 1
+    assert title == "关于增设 1 处老年人日间照料中心的请示（代拟稿）", "one matter, by the name of what is asked for"
     assert "妥否，请批示。" in said and "特此报告。" not in said
     heads = [p.text for p in document.paragraphs if p.style.name == "Heading 1"]
     assert heads == ["一、请示事项", "二、理由", "三、数据依据和可信程度"]

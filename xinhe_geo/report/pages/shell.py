@@ -115,7 +115,8 @@ _WIDE = (
     "main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}"
     " @media print{main :is(th,th.n,td,td:not(.n)){min-width:0;overflow-wrap:anywhere} main td.n{white-space:nowrap;overflow-wrap:normal}"
     " main table:has(th:nth-child(8)){font-size:7pt} main table:has(th:nth-child(8)) :is(th,td){padding:2px 3px}"
-    " main table:has(th:nth-child(11)){font-size:6.5pt} main figure svg{max-height:100mm}}"
+    " main table:has(th:nth-child(11)){font-size:6.5pt} main figure svg{max-height:100mm}"
+    " h2+:is(.small,.line){break-after:avoid}}"
 )
 
 

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...access import rests_on
-from ...core import language, refuse_uncleared, say, write_bytes
+from ...core import amount, language, refuse_uncleared, say, write_bytes
 from ...core import title as column
 from ...district import District, place_title
 from ...maps import DEMONSTRATION_TEXT, difference_scene
 from ...renewal import Programmed
 from ...report import ProgrammeStory, cell_text, programme_pair, programme_story
-from .page import Columns, Frame
-from .slides import BESIDE, INK, LETTER, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
+from .page import Columns, Frame, letters, unbroken
+from .slides import BESIDE, INK, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
 
 if TYPE_CHECKING:
     from .slides import AnySlide
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
+#: The sizes of letters in tables, of which the largest is taken that has room.
+SIZES = (20, 18, 16, 14)
 #: How wide a column is beside others: its longest cell in Chinese letters, within these.
 _NARROW, _BROAD = 5.5, 11.0
 
@@ -111,7 +113,10 @@ def _mapped(deck: Deck, story: ProgrammeStory, found: Programmed) -> None:
     slide = deck.page(own.concluded, [*told, story.how["逐年服务"], rests_on(deck.district)])
     pair = programme_pair(deck.district, found, own.year)
     deck.scene(slide, difference_scene(pair, own.rule, language()), own.concluded)
-    deck.text(slide, BESIDE, [Line(line, 14, INK) for line in told])
+    gained = story.gained[own.year].head(CHARTED).items() if own.year in story.gained.columns else ()
+    lines = [Line(line, 16, INK) for line in told]
+    lines += [Line(say("比不做项目时新增服务的居民（人）"), 16, INK, True)] if gained else []
+    deck.text(slide, BESIDE, [*lines, *(Line(say("{0}：{1}", label, amount(n)), 16, INK) for label, n in gained)])
 
 
 def _yearly(deck: Deck, story: ProgrammeStory) -> None:
@@ -153,17 +158,12 @@ def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.
     """Put a sheet on a page as wide as it is, its digits as everywhere."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
-    longest = (max(map(_letters, cells)) for cells in zip(head, *rows, strict=True))
-    asked = [min(max(letters, _NARROW), _BROAD) for letters in longest]
-    widths = [WHOLE.width * wide / sum(asked) for wide in asked]
+    columns = list(zip(head, *rows, strict=True))
+    asked = [max(min(max(*map(letters, own), _NARROW), _BROAD), *map(unbroken, own)) for own in columns]
+    widths = [WHOLE.width * own / sum(asked) for own in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
-    size = 14 if len(rows) <= TOGETHER and sum(asked) * 14 / 72 <= WHOLE.width else 12
+    size = next((size for size in SIZES if len(rows) <= TOGETHER and sum(asked) * size / 72 <= WHOLE.width), 12)
     deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
-
-
-def _letters(words: str) -> float:
-    """Return how wide words are, in Chinese letters; names stay Chinese in English, too."""
-    return sum(LETTER["en" if letter.isascii() else "zh"] for letter in words)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:

@@ -198,7 +198,12 @@ class Deck:
         self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
         mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
-        self.text(slide, Frame(4.9, 6.68, 8.03, 0.3), [Line(say("{0}　{1}", mark, number), 10, MARK, True)], right=True)
+        self.text(
+            slide,
+            Frame(_LEFT, 6.68, _WIDE + 0.1, 0.3),
+            [Line(say("{0}　{1}", mark, number), 10, MARK, True)],
+            right=True,
+        )
         spoken = slide.notes_slide.notes_text_frame
         assert spoken is not None  # and so has that of notes
         spoken.text = "\n".join(plain(n) for n in notes if n)

@@ -29,7 +29,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, place_title
+from ...district import MANIFEST, District, kind_name, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -390,7 +390,8 @@ def _request(paper: Document, story: Story) -> None:
         matter = say("在{0}实施方案“{1}”", district.name, district.manifest["scenario"])
         asked = [say("{0}。", line) for line in change.built] or [say("{0}。", change.people)]
     elif first is not None:
-        matter = say("为“{0}”增设 1 处设施", first.label)
+        kinds = [kind_name(district, kind) for kind in district.rule(first.rule).kinds]
+        matter = say("增设 1 处{0}", say("或").join(kinds))
         asked = [say("{0}。", first.reason.rstrip("。"))]
     else:
         _refuse_request(district, say("没有可以请示的事项：没有套方案，也没有新增一处就能改善的位置"))
