@@ -356,6 +356,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("--out", f"{out}/s"),
     ],
     ("", "ledger"): lambda d, out, _: ["ledger", d, "--out", f"{out}/g"],
+    ("", "targets"): lambda d, out, made: ["targets", f"{made}/plan.txt", "--to", d, "--decide", f"{out}/z.xlsx"],
     ("", "receipt"): lambda d, out, _: ["receipt", "plan_clinic_15", d, "--out", f"{out}/a.json"],
     ("", "sheet"): lambda d, out, _: ["sheet", "overview", d, "--out", f"{out}/a.pdf"],
     ("", "atlas"): lambda d, out, _: ["atlas", d, "--out", f"{out}/t"],
@@ -413,6 +414,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("made")
     (place / "list.csv").write_text("编号,名称,类别\nF2,北食堂改名,canteen\n", "utf-8-sig")
     (place / "homes.csv").write_text("编号,名称,常住人口\nH1,另名,5\n", "utf-8-sig")
+    (place / "plan.txt").write_text("到2030年，甲社区新建食堂2处。\n", "utf-8")
     book = openpyxl.load_workbook(export_rules(place / "rules.xlsx", TOY))
     sheet = next(s for s in book.worksheets if any(c.value == "plan" for row in s.iter_rows() for c in row))
     cell = next(c for row in sheet.iter_rows() for c in row if isinstance(c.value, int | float))

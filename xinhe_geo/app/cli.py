@@ -21,7 +21,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting, survey
+from .commands import data, drawings, firmness, offers, parcels, plans, projects, reports, rules, siting, survey
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 from .commands.helping import PROGRAM, help_for, mistyped
 
@@ -58,6 +58,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "scenarios": plans.list_scenarios,
         "sites": siting.sites,
         "ledger": reports.ledger,
+        "targets": offers.targets,
         "receipt": reports.receipt,
         "robustness": firmness.robustness,
         "stress": firmness.stress,
