@@ -339,6 +339,7 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
     ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
     ("", "checkup"): lambda d, out, _: ["checkup", d, "--out", f"{out}/j"],
+    ("", "suggest"): lambda d, out, _: ["suggest", d, "--decide", f"{out}/x.xlsx"],
     ("", "programme"): lambda d, out, _: ["programme", d, "--toml", f"{out}/y.toml", "--out", f"{out}/y"],
     ("", "parcels"): lambda d, out, _: ["parcels", "--for", d, "--out", f"{out}/w"],
     ("", "robustness"): lambda d, out, _: [

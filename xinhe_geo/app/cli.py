@@ -53,6 +53,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "provision": plans.provision_list,
         "parcels": parcels.parcels,
         "checkup": projects.checkup,
+        "suggest": offers.suggest,
         "programme": projects.programme,
         "links": siting.find_links,
         "scenarios": plans.list_scenarios,

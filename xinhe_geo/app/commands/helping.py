@@ -16,7 +16,18 @@ PROGRAM = as_typed("python run.py")
 GROUPS: Mapping[str, Sequence[str]] = {
     "每天用": ("report", "check", "add", "update", "ledger", "sites", "compare", "sheet"),
     "数据": ("new", "import", "fetch", "split", "ways", "template", "survey", "targets", "undo", "seal"),
-    "方案": ("plans", "scenarios", "scenario", "parcels", "checkup", "programme", "provision", "links", "stress"),
+    "方案": (
+        "plans",
+        "scenarios",
+        "scenario",
+        "parcels",
+        "checkup",
+        "suggest",
+        "programme",
+        "provision",
+        "links",
+        "stress",
+    ),
     "出图": ("map", "atlas", "slides", "word", "public", "dxf", "gpkg"),
     "高级": ("batch", "receipt", "robustness", "rules", "notebook", "notebooks", "docs"),
 }
