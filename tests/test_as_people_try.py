@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -212,7 +213,7 @@ def test_what_a_rule_does_not_say_is_unknown_and_not_everything(desk: Desk) -> N
 #: What others call what is here, and what has to be said.
 ELSEWHERE = {
     "load": "District.load",
-    "nearest": "within",
+    "nearest": r"network\.nearest",
     "isochrone": "isochrones",
     "shortest_path": "route",
     "plot": "draw",
@@ -224,6 +225,22 @@ def test_a_name_of_another_library_is_told_what_it_is_here(name: str) -> None:
     with pytest.raises(AttributeError, match=ELSEWHERE[name]):
         getattr(xh, name)
     assert not hasattr(xh, name) and not hasattr(xh, f"__{name}__")
+
+
+def test_the_front_says_what_to_call_for_what() -> None:
+    """`help(xh)` begins with a table of tasks; what it names is there, and nothing public is left out."""
+    told = re.findall(r"`([^`]+)`", xh.__doc__ or "")
+    named = {name for text in told for name in re.findall(r"[A-Za-z_]\w*", text)}
+    errors = {
+        name for name in xh.__all__ if isinstance(thing := getattr(xh, name), type) and issubclass(thing, Exception)
+    }
+    assert set(xh.__all__) - errors - {"__version__"} <= named
+    assert "XinheError" in named or "XinheError" in (xh.__doc__ or "")
+    for text in told:
+        place, _, name = text.partition("(")[0].rpartition(".")
+        where = {"district": xh.District, "district.network": xh.WalkNetwork, "": xh, "xh": xh}.get(place)
+        if where is not None and place:
+            assert hasattr(where, name), text
 
 
 def test_an_error_within_a_call_stays_its_own() -> None:
