@@ -16,7 +16,19 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import pandas as pd
 import tomli_w
 
-from ..core import Edit, ScenarioError, SourceError, card, language, os_words, read_toml, say
+from ..core import (
+    Edit,
+    ScenarioError,
+    SourceError,
+    WrongValueError,
+    card,
+    language,
+    os_words,
+    read_toml,
+    say,
+    well_called,
+    well_made,
+)
 from .edited_rows import DoneAlready, EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 
@@ -70,6 +82,7 @@ class Plannable(Protocol):
 D = TypeVar("D", bound=Plannable)
 
 
+@well_made
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """
@@ -301,6 +314,7 @@ class Scenario:
             return self.edits
         return tuple(e if "year" in e.what else Edit(e.do, {**e.what, "year": self.year}) for e in self.edits)
 
+    @well_called
     def on(self, district: D, *, with_conflicts: bool = False) -> D:
         """
         Return the district with this plan carried out; `district` stays as it was.
@@ -323,6 +337,10 @@ class Scenario:
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
         """
+        if not hasattr(district, "with_rows"):
+            raise WrongValueError(
+                f"on 里写打开的街道（District.load），不是 {type(district).__name__} {district!r:.60}"
+            )
         base, work, problems = carried_out(self, district, all_problems=False)
         name = self.label or self.name or "方案"
         impossible = [problem for problem in problems if problem.kind == "impossible"]
