@@ -281,7 +281,7 @@ def opened(page: Any, address: str, name: str, cells: list[int]) -> list[Seen]:
     page.goto(f"{address}/lab/tree/notebooks/{name}?reset", wait_until="domcontentloaded")
     page.locator(".jp-Notebook .jp-Cell").nth(cells[-1]).wait_for(timeout=120_000)
     if "alone" in name:
-        page.get_by_role("button", name="No Kernel", exact=True).click(timeout=60_000)
+        page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click(timeout=60_000)
     seen = [look_at(page, cell) for cell in cells]
     assert "alone" not in name or page.get_by_text("No Kernel").count()
     said = page.locator(".jp-Notebook").inner_text()
