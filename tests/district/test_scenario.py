@@ -57,6 +57,30 @@ def test_open_a_station_next_to_b(toy: xh.District) -> None:
     assert "N1" not in toy.facilities.index
 
 
+def test_steps_are_written_as_in_a_file(toy: xh.District, tmp_path: Path) -> None:
+    """Whoever has only `help(xh.Scenario)` writes what a file would say; it is the same plan, and as strict."""
+    entries = [{"do": "open_facility", "facility": "N1", "kind": "canteen", "xy": [500120.0, 4320300.0]}]
+    typed = Scenario("p", "试算", edits=entries)  # type: ignore[arg-type]
+    (tmp_path / "p.toml").write_text(typed.text(), "utf-8")
+    what = {key: value for key, value in entries[0].items() if key != "do"}
+    assert Scenario.read(tmp_path / "p.toml") == typed == plan(("open_facility", what))
+    assert "N1" in typed.on(toy).facilities.index
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        ([{"do": "open_facilty"}], "第 1 步 open_facilty：.*open_facility"),
+        ([{"do": "open_facility", "kind": "canteen"}, {"do": "close"}], r"(?s)第 1 步.*缺少 facility.*第 2 步 close"),
+        (["open_facility"], "第 1 步写成.*不是 str.*open_facility"),
+        ({"do": "close_facility", "id": "F1"}, "不认识的项 id"),
+    ],
+)
+def test_a_step_that_does_not_fit_is_refused_where_it_is_written(edits: Any, said: str) -> None:
+    with pytest.raises(xh.ScenarioError, match=said):
+        Scenario("p", edits=edits)
+
+
 def test_close_and_move(toy: xh.District) -> None:
     closed = plan(("close_facility", {"facility": "F1"})).on(toy)
     assert pd.isna(metres(closed, "A", "clinic_station"))

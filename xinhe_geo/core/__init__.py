@@ -1,6 +1,6 @@
 """What everything stands on: errors, words, the schema of layers, the values planners choose, files and processes."""
 
-from .calls import no_such_name, well_called
+from .calls import no_such_name, well_called, well_made
 from .datum import (
     DATUM_LABELS,
     DATUMS,
@@ -348,6 +348,7 @@ __all__ = [
     "told",
     "web_file",
     "well_called",
+    "well_made",
     "whole",
     "whole_page",
     "word",
