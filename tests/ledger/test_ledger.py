@@ -21,6 +21,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
+from clock import one_in
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_toy import (
@@ -545,7 +546,7 @@ def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataF
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", BUNDLED_LAYERS)
+@pytest.mark.parametrize("layer", one_in(4, BUNDLED_LAYERS))
 def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
     bundled: xh.District, table: pd.DataFrame, beyond: pd.DataFrame, layer: str
 ) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 import pptx
 import pytest
 import tomli_w
+from pptx.enum.shapes import MSO_SHAPE_TYPE
 
 import xinhe_geo as xh
 from xinhe_geo.core.i18n import speaking
@@ -296,6 +297,9 @@ def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> No
                 if shape.has_table:
                     cells = [cell.text for row in list(shape.table.rows)[1:] for cell in row.cells]
                     assert cells and set(cells) <= set(page.splitlines())
+        maps = [slide for slide in slides for shape in slide.shapes if shape.shape_type == MSO_SHAPE_TYPE.PICTURE]
+        by_year = [year for year in story.finished if year.rule]
+        assert [slide.shapes.title.text_frame.text for slide in maps] == [year.concluded for year in by_year[-1:]]
         money, served = (next(shape.chart for shape in slides[n].shapes if shape.has_chart) for n in (1, 2))
         spent = found.money["spent"].groupby(level="year").sum()
         drawn = pd.DataFrame({s.name: s.values for s in money.plots[0].series}, list(money.plots[0].categories)).sum(

@@ -60,6 +60,7 @@ from .panel import (
 )
 from .rulebook import export_rules, import_rules
 from .take import take_figures
+from .targets import offered, take_targets, write_targets
 
 __all__ = [
     "CIRCLE_MIN",
@@ -104,6 +105,7 @@ __all__ = [
     "measure_rows",
     "missed_by_home",
     "number_text",
+    "offered",
     "panel_sheet",
     "presence_of",
     "quoted",
@@ -115,6 +117,7 @@ __all__ = [
     "spoken",
     "standing",
     "take_figures",
+    "take_targets",
     "terms",
     "told_of",
     "trend",
@@ -125,4 +128,5 @@ __all__ = [
     "walked_minutes",
     "whole_text",
     "with_typed",
+    "write_targets",
 ]

@@ -62,7 +62,7 @@ from .metrics.base import (
     target_of,
     weakest,
 )
-from .metrics.registry import METRICS, evaluate, unchanged
+from .metrics.registry import METRICS, evaluate, kept
 from .rows_told import rows_told
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
@@ -200,7 +200,7 @@ def keep_evaluated(district: District, table: pd.DataFrame) -> None:
     """Keep a ledger of a district that another process has evaluated, row by row: plans ask for it again."""
     lang, known = spoken(table), canonical(table)
     for (code, measure), row in zip(known.index, known.to_dict("records"), strict=True):
-        once(district, ("row", code, measure, lang), lambda: {"commitment": code, "measure": measure, **row})  # noqa: B023
+        once(district, ("row", measure, lang), lambda: {"commitment": code, "measure": measure, **row})  # noqa: B023
     once(district, ("evaluated", lang), lambda: known)
 
 
@@ -537,13 +537,7 @@ def _refuse_bad_rows(district: District) -> None:
 
 
 def _kept_row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
-    """Evaluate one measure once; where all it rests on is as in the district that this one was made from, there."""
-
-    def make() -> dict[str, Any]:
-        same = unchanged(district, m)
-        return _row(district, m, promise) if same is None else _kept_row(same, m, promise)
-
-    return once(district, ("row", m["commitment"], m["measure"], language()), make)
+    return kept(district, m, "row", lambda where: _row(where, m, promise))
 
 
 def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pandas as pd
 from .. import maps
 from ..access import (
     EXACT,
+    as_divided,
     audit,
     completeness,
     coverage,
@@ -192,7 +193,7 @@ class Comparison:
     @cached_property
     def home_changes(self) -> pd.DataFrame:
         """What changes home by home (`access.home_changes`); MultiIndex (home, rule)."""
-        return home_changes_of(self.before.cover, self.after.cover)
+        return home_changes_of(as_divided(self.before.cover, self.after.district), self.after.cover)
 
     @cached_property
     def sharing(self) -> pd.DataFrame:

@@ -47,6 +47,7 @@ from ..core import (
     Rule,
     SitingError,
     UnknownNameError,
+    WrongValueError,
     amount,
     named_by_homes,
     per_cent,
@@ -266,6 +267,8 @@ def sites(
         No district.
     """
     must_be_district(district)
+    if not isinstance(siting, Siting):
+        raise WrongValueError(f'siting 要写 xh.Siting(model="p_median")，不是 {type(siting).__name__} {siting!r:.60}')
     tell = progress or (lambda _: None)
     tell("找候选点，算路程")
     case = _case(district, Wanted(kind, candidates, siting, profile, assume_complete))

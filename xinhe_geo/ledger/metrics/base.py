@@ -511,7 +511,9 @@ def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     frame = district.layers[layer]
     if not codes:
         return frame
-    wanted = listed(codes)
+    wanted = [
+        part for code in listed(codes) for part in district.parts_of(layer, code)
+    ]  # what a plan has divided is all its parts
     names = set(frame["name"].dropna())
     missing = [c for c in wanted if c not in frame.index and c not in names]
     # phases of an estate are built one after the other: those that stand are taken
