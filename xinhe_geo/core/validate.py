@@ -16,6 +16,9 @@ from .schema import DOUBTS, ON_THE_WAY, Column, Layer
 
 # --- the check at the door ------------------------------------------------------------------------------------------
 
+#: A number that is longer counts nothing: beyond it a float no longer tells one whole number from the next.
+_MOST_WHOLE = 2.0**53
+
 
 def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
     """
@@ -179,7 +182,7 @@ def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, 
         wrong(((number < 1900) | (number > 2200)).to_numpy(), "{} 不像年份", "写四位年份，如 2025")
     if column.type == "float":
         return number.where(~bad).to_numpy()
-    whole = number.isna() | (number == number.round())
+    whole = number.isna() | ((number == number.round()) & (number.abs() <= _MOST_WHOLE))
     wrong((~whole & ~bad).to_numpy(), "{} 不是整数", "改成整数")
     return number.where(whole & ~bad).astype("Int64").array
 

@@ -21,6 +21,7 @@ from ..core import (
     ON_THE_WAY,
     SCHEMA_VERSION,
     SCHEMAS,
+    EnvironmentProblem,
     Layer,
     Problem,
     SourceError,
@@ -205,11 +206,19 @@ def _check_head(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
         wrong("schema", f"版本是 {manifest.get('schema')}，本程序认得 {known}", f"写 schema = {SCHEMA_VERSION}")
     if not str(manifest.get("name", "")).strip():
         wrong("name", "没有写街道名称", '写 name = "…街道"')
-    if not isinstance(manifest.get("data_year"), int):
+    if not _is_year(manifest.get("data_year")):
         wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
         manifest["data_year"] = 0
+    if not _is_year(manifest.get("community_list_year", 2000)):
+        said = f"不像年份：{str(manifest.pop('community_list_year'))[:40]}"
+        wrong("community_list_year", said, "写名录的年份，如 2022；删去这一行就用数据年份")
     for unclear in secrecy_problems(manifest):
         wrong(*unclear)
+
+
+def _is_year(said: object) -> bool:
+    """Whether a value of a manifest is a year (a truth value is a whole number for Python)."""
+    return isinstance(said, int) and not isinstance(said, bool) and 1900 <= said <= 2200
 
 
 def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> None:
@@ -361,6 +370,8 @@ def _read_layer(
         what, _, remedy = str(error).partition("。")
         wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)
         return None
+    except EnvironmentProblem:  # no room for what reads it: nothing is wrong with the file
+        raise
     except Exception as error:  # drivers raise many types; the message is what matters
         wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
         return None
