@@ -137,7 +137,9 @@ def walk_inside(
 def roomy(shapes: np.ndarray) -> np.ndarray:
     """Return areas a little larger than drawn, by which a gate may lie off its wall; those of too many corners as they are."""
     few = shapely.get_num_coordinates(shapes) <= MOST_CORNERS
-    return np.where(few, shapely.buffer(np.where(few, shapes, None), WALL_TOLERANCE_M, join_style="mitre"), shapes)
+    found = shapes.copy()
+    found[few] = shapely.buffer(shapes[few], WALL_TOLERANCE_M, join_style="mitre")
+    return found
 
 
 def _has_no_inside(area: shapely.Geometry) -> bool:
