@@ -182,6 +182,21 @@ def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     assert (project.read_bytes(), out.read_bytes()) == (ours, layers)
 
 
+@pytest.mark.parametrize(
+    "other", ["HOMES/homes.geojson", "ｈomes/homes.geojson", "homes/Homes.geojson", "homes/ho\u200bmes.geojson"]
+)
+def test_files_of_names_that_some_systems_do_not_tell_apart(tmp_path: Path, other: str) -> None:
+    """Unpacked on another system one takes the place of the other: said, while it can still be seen."""
+    folder = shutil.copytree(TOY, tmp_path / "toy")
+    (folder / other).parent.mkdir(exist_ok=True)
+    if (folder / other).exists():
+        pytest.skip("this system does not tell them apart")
+    (folder / other).write_text("{}", "utf-8")
+    found = xh.check(folder).query("field == 'file'")
+    assert "homes" in set(found["layer"]) and found["problem"].str.contains("只差大小写").all()
+    assert (found["severity"] == "warning").all() and xh.check(TOY).query("field == 'file'").empty
+
+
 def test_plans_of_a_folder_are_still_plans(tmp_path: Path) -> None:
     folder = shutil.copytree(TOY, tmp_path / "toy")
     laid("scenarios/a.toml", 'name = "a"\nlabel = "甲"\n'.encode())(folder, tmp_path)

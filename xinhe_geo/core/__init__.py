@@ -1,6 +1,6 @@
 """What everything stands on: errors, words, the schema of layers, the values planners choose, files and processes."""
 
-from .calls import no_such_name, well_called
+from .calls import no_such_name, well_called, well_made
 from .datum import (
     DATUM_LABELS,
     DATUMS,
@@ -51,6 +51,7 @@ from .foreign import layers_in, ordinary, read_layer, size_of
 from .hexagons import are_h3, h3_outlines
 from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, web_file, whole_page
 from .i18n import (
+    agreeing,
     back,
     by_cells,
     counted,
@@ -66,6 +67,7 @@ from .i18n import (
     title,
     word,
 )
+from .land import land_use_class, land_use_name
 from .locks import hold, let_go
 from .looks import Look, card, small_map
 from .models import (
@@ -169,7 +171,7 @@ from .secrecy_marks import (
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .spreadsheet import csv_text
 from .strangers import apart, reading
-from .validate import check_rows
+from .validate import as_read, check_rows
 from .worker import Worker
 
 __all__ = [
@@ -249,9 +251,11 @@ __all__ = [
     "WrongCallError",
     "WrongValueError",
     "XinheError",
+    "agreeing",
     "amount",
     "apart",
     "are_h3",
+    "as_read",
     "as_typed",
     "at_year",
     "back",
@@ -292,6 +296,8 @@ __all__ = [
     "is_whole",
     "keep_file",
     "keeping",
+    "land_use_class",
+    "land_use_name",
     "language",
     "layers_in",
     "let_go",
@@ -351,6 +357,7 @@ __all__ = [
     "told",
     "web_file",
     "well_called",
+    "well_made",
     "whole",
     "whole_page",
     "word",

@@ -242,7 +242,7 @@ def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
                 yield Problem("warning", layer.name, file, keys[i], name, f"含有看不见的字符 {said}", "删去重新输入")
     first: dict[str, str] = {}
     for key in dict.fromkeys(keys):
-        other = first.setdefault(_as_read(key), key)
+        other = first.setdefault(as_read(key), key)
         if other != key:
             said = f"编号 {key} 和 {other} 只差大小写、全半角、写法或看不见的字符"
             yield Problem("warning", layer.name, file, key, layer.key, said, "是同一个就合并成一行；不是就换一个编号")
@@ -253,7 +253,8 @@ def _is_hidden(sign: str) -> bool:
     return unicodedata.category(sign) in ("Cf", "Cc", "Cs") and sign not in "\t\n\r"
 
 
-def _as_read(text: str) -> str:
+def as_read(text: str) -> str:
+    """Return a name without what no eye tells apart: case, width, normal form, blanks, signs that nobody sees."""
     if text.isascii() and text.isprintable():
         return text.casefold()
     plain = unicodedata.normalize("NFKC", text).casefold()

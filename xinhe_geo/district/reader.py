@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -26,6 +27,7 @@ from ..core import (
     Problem,
     SourceError,
     apart,
+    as_read,
     bundled_folder,
     check_rows,
     crs_of,
@@ -99,6 +101,10 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
     return problems_table(guarded_problems(problems, manifest))
 
 
+#: Where a table is from that is not the program's.
+_OWN = "本目录"
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -121,6 +127,7 @@ def _read_folder(
     manifest = {} if {MANIFEST, SEAL} & set(unsealed) else _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)
+    problems += _twins(folder, declared)
     rows: dict[str, pd.DataFrame] = {}
     files = []
     for name, layer in LAYERS.items():
@@ -134,7 +141,7 @@ def _read_folder(
         if path == folder:
             frame = _read_layer(path, layer, entry, target, problems, level_of(manifest, name))
         else:
-            kept, found = _of_the_program(name, (path / entry["file"]).stat().st_mtime_ns)
+            kept, found = _of_the_program(name, _changed_at(name))
             frame = None if kept is None else kept.copy(deep=False)
             problems += found
         if frame is None:
@@ -142,8 +149,10 @@ def _read_folder(
         rows[name] = frame
         file = path / str(entry["file"])
         files.append(
-            (name, str(entry["file"]), "本目录" if path.resolve() == folder.resolve() else "随程序", _sha256(file))
+            (name, str(entry["file"]), _OWN if path.resolve() == folder.resolve() else "随程序", _sha256(file))
         )
+    table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
+    _leave_to_its_plan(rows, table["from"])
     if target is not None:
         problems += _misplaced(rows, declared)
         problems += doubled(rows, declared)
@@ -154,8 +163,25 @@ def _read_folder(
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
-    table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     return manifest, rows, table, problems
+
+
+def _leave_to_its_plan(rows: dict[str, pd.DataFrame], origin: pd.Series) -> None:
+    """Take out of borrowed tables what they say of promises that a folder with a plan of its own does not make."""
+    if origin.get("commitments") != _OWN:
+        return
+    theirs = _of_the_program("commitments", _changed_at("commitments"))[0]
+    quotes = {} if theirs is None else theirs["quote"].to_dict()
+    kept = {str(key) for key, quote in rows["commitments"]["quote"].items() if quotes.get(key) == quote}
+    if "measures" in rows and origin["measures"] != _OWN:
+        own = rows["measures"]
+        own = own[(own["commitment"].isna() | own["commitment"].isin(kept)).to_numpy()]
+        rows["measures"] = own[(own["of"].isna() | own["of"].isin(own.index)).to_numpy()]
+    if "contradictions" in rows and origin["contradictions"] != _OWN:
+        own = rows["contradictions"]
+        rows["contradictions"] = own[
+            [bool(said) and set(said) <= kept for said in map(listed, own["touches"].fillna(""))]
+        ]
 
 
 def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
@@ -214,6 +240,37 @@ def _check_head(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
         wrong("community_list_year", said, "写名录的年份，如 2022；删去这一行就用数据年份")
     for unclear in secrecy_problems(manifest):
         wrong(*unclear)
+
+
+#: Nobody puts more into a folder of a district.
+_MOST_NAMES = 10_000
+
+
+def _twins(folder: Path, declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield files whose names differ from declared ones in nothing that every system tells apart: elsewhere another one is read."""
+    listed: dict[Path, list[str]] = {}
+    for layer, entry in declared.items():
+        file = PurePosixPath(str(entry["file"])) if isinstance(entry, dict) and "file" in entry else PurePosixPath()
+        if file.is_absolute() or ".." in file.parts:
+            continue
+        place = folder
+        for part in file.parts:
+            if place not in listed:
+                listed[place] = _names_in(place)
+            twins = [n for n in listed[place] if n != part and as_read(n) == as_read(part)]
+            if twins:
+                said = f"旁边还有 {'、'.join(twins[:3])}，只差大小写、全半角、写法或看不见的字符，换个系统会读成另一个"
+                yield Problem("warning", str(layer), str(file), "", "file", said, "只留一个，删去或改名另一个")
+            place /= part
+
+
+def _names_in(place: Path) -> list[str]:
+    """Return the names in a folder, no more than anybody puts there; none where it is no folder, or a link."""
+    try:
+        with os.scandir(place) as entries:
+            return [] if place.is_symlink() else sorted(entry.name for entry in itertools.islice(entries, _MOST_NAMES))
+    except (OSError, ValueError):
+        return []
 
 
 def _is_year(said: object) -> bool:
@@ -334,6 +391,11 @@ def _of_the_program(name: str, _changed: int) -> tuple[pd.DataFrame | None, list
     """Return a table that comes with the program, read and judged once for all districts that have none of their own."""
     problems: list[Problem] = []
     return _read_layer(bundled_folder(), LAYERS[name], _usual_entry(name), None, problems), problems
+
+
+def _changed_at(name: str) -> int:
+    """Return when a table of the program was changed last."""
+    return (bundled_folder() / _usual_entry(name)["file"]).stat().st_mtime_ns
 
 
 def _usual_entry(name: str) -> dict[str, str]:
