@@ -613,5 +613,5 @@ def test_what_contradicts_is_no_count(ground: xh.District) -> None:
         assert {f.code: f.texts for f in own.lines}["closing"] == ("200", "数据不足")
     with speaking("en"):
         assert Parcels(ground, plan, None, True).troubles.endswith(
-            "step 2, Residents move out; step 2, Residents move out"
+            "step 2, Households move away; step 2, Households move away"
         )
