@@ -57,6 +57,30 @@ def test_open_a_station_next_to_b(toy: xh.District) -> None:
     assert "N1" not in toy.facilities.index
 
 
+def test_steps_are_written_as_in_a_file(toy: xh.District, tmp_path: Path) -> None:
+    """Whoever has only `help(xh.Scenario)` writes what a file would say; it is the same plan, and as strict."""
+    entries = [{"do": "open_facility", "facility": "N1", "kind": "canteen", "xy": [500120.0, 4320300.0]}]
+    typed = Scenario("p", "试算", edits=entries)  # type: ignore[arg-type]
+    (tmp_path / "p.toml").write_text(typed.text(), "utf-8")
+    what = {key: value for key, value in entries[0].items() if key != "do"}
+    assert Scenario.read(tmp_path / "p.toml") == typed == plan(("open_facility", what))
+    assert "N1" in typed.on(toy).facilities.index
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        ([{"do": "open_facilty"}], "第 1 步 open_facilty：.*open_facility"),
+        ([{"do": "open_facility", "kind": "canteen"}, {"do": "close"}], r"(?s)第 1 步.*缺少 facility.*第 2 步 close"),
+        (["open_facility"], "第 1 步写成.*不是 str.*open_facility"),
+        ({"do": "close_facility", "id": "F1"}, "不认识的项 id"),
+    ],
+)
+def test_a_step_that_does_not_fit_is_refused_where_it_is_written(edits: Any, said: str) -> None:
+    with pytest.raises(xh.ScenarioError, match=said):
+        Scenario("p", edits=edits)
+
+
 def test_close_and_move(toy: xh.District) -> None:
     closed = plan(("close_facility", {"facility": "F1"})).on(toy)
     assert pd.isna(metres(closed, "A", "clinic_station"))
@@ -341,6 +365,21 @@ def test_steps_spell_out_what_is_assumed() -> None:
     for words in ("容积率 1.6", "住宅用地占 55%", "每户 95 m²", "户均 2.6 人", "60 岁及以上占 18%", "户，"):
         assert words in built["assumes"]
     assert (listed["text"] != "").all()
+
+
+def test_what_a_step_makes_is_called_by_its_name_in_later_ones(toy: xh.District) -> None:
+    """A home that only the plan has, and a facility in rooms of that home: each by its own name, no step by a bare key."""
+    here, ring = lonlat(toy, 150, 300), [lonlat(toy, x, y) for x, y in [(140, 290), (160, 290), (160, 310)]]
+    told = steps(
+        plan(
+            ("build_homes", {"parcel": "P", "home": "neu", "name": "新居", "polygon": ring, "people": 10}),
+            ("open_facility", {"facility": "neu-f", "kind": "canteen", "name": "新食堂", "at": here, "home": "neu"}),
+            ("move_households", {"homes": ["neu"], "people": 5, "group": "租客", "year": 2026}),
+            ("close_facility", {"facility": "neu-f"}),
+        ),
+        toy,
+    )["text"]
+    assert "新居（neu）" in told[3] and "新食堂（neu-f）" in told[4] and "新食堂" not in told[3]
 
 
 @pytest.mark.parametrize(

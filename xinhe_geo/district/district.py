@@ -7,12 +7,13 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import geopandas as gpd
 import numpy as np
@@ -34,15 +35,18 @@ from ..core import (
     Profile,
     Rule,
     UnknownNameError,
+    WrongCallError,
     are_h3,
     at_year,
     bundled_folder,
     guarded_problems,
     is_cleared,
     listed,
+    no_such_name,
     problems_table,
     read_toml,
     secret_layers,
+    well_called,
     work,
 )
 from ..network import Graph, WalkNetwork, network_of
@@ -151,6 +155,23 @@ class District:
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
+    def __new__(cls, *given: object, **_: object) -> Self:
+        """Say how a folder is opened to whoever gives its path to the class."""
+        if given and isinstance(given[0], (str, os.PathLike)):
+            raise WrongCallError(f"打开街道目录写 District.load({str(given[0])!r})")
+        return super().__new__(cls)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what a name that a district does not have is called, or that it is a function of the library."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # it is there, but what it is made of has failed: with its own words
+                object.__getattribute__(self, name)
+            known = [known for known in dir(type(self)) if not known.startswith("_")]
+            raise AttributeError(f"{no_such_name(name, known, 'District')}；分析是函数，如 xh.coverage(district)")
+
     def __repr__(self) -> str:
         """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
         return short(self)
@@ -215,6 +236,7 @@ class District:
             _rows=MappingProxyType(rows),
         )
 
+    @well_called
     def at(self, year: int, *, planned: bool = False, communities: int | None = None) -> District:
         """
         Return this district as it stands in another year.
@@ -524,6 +546,7 @@ class District:
         ground = self.ground and self.ground.counting_unchecked()
         return replace(self, with_unchecked=True, ground=ground).akin_to(self)
 
+    @well_called
     def scenario(self, name: str | Path | Scenario) -> Scenario:
         """
         Return a scenario of this district's folder; see `Scenario`.

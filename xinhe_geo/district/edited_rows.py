@@ -99,6 +99,8 @@ class EditedRows:
     #: By layer and key: which step has made a row, and which has taken one away.
     made: dict[tuple[str, str], int] = field(default_factory=dict)
     gone: dict[tuple[str, str], int] = field(default_factory=dict)
+    #: What steps of the plan call what they make, by its key.
+    called: dict[str, str] = field(default_factory=dict)
     #: Parcels that a step has made, by what they were divided from; pieces of homes that it has cut, by what, with their share of it.
     parts: dict[str, str] = field(default_factory=dict)
     cut: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -115,7 +117,7 @@ class EditedRows:
         """Return what an edit's `key` names, by their names where they have one."""
         frame, said = self.frame(LAYER_OF[key]), []
         for one in [ids] if isinstance(ids, str) else ids:
-            names = list(frame.loc[frame.index == one, "name"].dropna())
+            names = [*frame.loc[frame.index == one, "name"].dropna(), *filter(None, [self.called.get(one)])]
             said.append(say("{0}（{1}）", names[0], one) if names else str(one))
         return say("、").join(said)
 

@@ -16,7 +16,19 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import pandas as pd
 import tomli_w
 
-from ..core import Edit, ScenarioError, SourceError, card, language, os_words, read_toml, say
+from ..core import (
+    Edit,
+    ScenarioError,
+    SourceError,
+    WrongValueError,
+    card,
+    language,
+    os_words,
+    read_toml,
+    say,
+    well_called,
+    well_made,
+)
 from .edited_rows import DoneAlready, EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 from .parcel_split import parts_of_layer
@@ -75,6 +87,7 @@ class Plannable(Protocol):
 D = TypeVar("D", bound=Plannable)
 
 
+@well_made
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """
@@ -85,7 +98,8 @@ class Scenario:
     name, label
         Key (its file is `scenarios/NAME.toml`) and what planners read.
     edits
-        In order; later edits see what earlier ones did. An edit may carry its own `year`, and `until` (the last year at whose end
+        In order; later edits see what earlier ones did. Each as a file of a plan has it: `do`, and what that needs; what it needs, and
+        what may be done, is said where it does not fit. An edit may carry its own `year`, and `until` (the last year at whose end
         it holds): the plan then plays from year to year, and edits follow each other by their years.
     year
         The year it stands for, and in which edits without a year of their own are carried out. None: the last year that an edit
@@ -98,6 +112,20 @@ class Scenario:
         The year in which it is looked at (`at`); it is not part of its file.
     district
         Whose folder it is of, where `District.scenario` opened it; it is no part of the plan.
+
+    Raises
+    ------
+    ScenarioError
+        Edits that are not as a plan has them: which step, and what to write.
+
+    Examples
+    --------
+    >>> import xinhe_geo as xh
+    >>> toy = xh.District.load("tests/toy")
+    >>> step = {"do": "open_facility", "facility": "new-1", "kind": "canteen", "xy": [500100.0, 4320100.0]}
+    >>> after = xh.Scenario("one-more", edits=[step, {"do": "close_facility", "facility": "F2"}]).on(toy)
+    >>> sorted(set(after.open_facilities.index) ^ set(toy.open_facilities.index))
+    ['F2', 'new-1']
     """
 
     name: str
@@ -108,6 +136,14 @@ class Scenario:
     note: str = ""
     shown: int | None = None
     district: Plannable | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take edits that are written as in a file for what they say."""
+        given = self.edits if isinstance(self.edits, list | tuple) else (self.edits,)
+        wrong = [text for number, entry in enumerate(given, 1) for text in _wrong_step(number, entry)]
+        if wrong:
+            raise ScenarioError("\n".join(wrong))
+        object.__setattr__(self, "edits", tuple(e if isinstance(e, Edit) else _step(e) for e in given))
 
     def at(self, year: int) -> Scenario:
         """
@@ -231,8 +267,7 @@ class Scenario:
             wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in said]
         if wrong:
             raise ScenarioError("\n".join(wrong))
-        steps = tuple(Edit(e["do"], {k: v for k, v in e.items() if k != "do"}) for e in edits)
-        return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=steps)
+        return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=tuple(map(_step, edits)))
 
     def text(self) -> str:
         """
@@ -289,6 +324,7 @@ class Scenario:
             return self.edits
         return tuple(e if "year" in e.what else Edit(e.do, {**e.what, "year": self.year}) for e in self.edits)
 
+    @well_called
     def on(self, district: D, *, with_conflicts: bool = False) -> D:
         """
         Return the district with this plan carried out; `district` stays as it was.
@@ -310,7 +346,13 @@ class Scenario:
         ------
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
+        WrongValueError
+            Something else than a district.
         """
+        if not hasattr(district, "with_rows"):
+            raise WrongValueError(
+                f"on 里写打开的街道（District.load），不是 {type(district).__name__} {district!r:.60}"
+            )
         base, work, problems = carried_out(self, district, all_problems=False)
         name = self.label or self.name or "方案"
         impossible = [problem for problem in problems if problem.kind == "impossible"]
@@ -401,6 +443,21 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
         work.year = year
         problems += [Trouble(s, plan.edits[s - 1].do, text, "conflict", True) for s, text in built_over(work)]
         yield work, problems
+
+
+def _step(entry: Mapping[str, Any]) -> Edit:
+    """Return a step as a file has it as an edit."""
+    return Edit(entry["do"], {key: value for key, value in entry.items() if key != "do"})
+
+
+def _wrong_step(number: int, entry: object) -> Iterator[str]:
+    """Name what is wrong with a step that was written in Python; an `Edit` is looked at where it is carried out."""
+    if isinstance(entry, Edit):
+        return
+    if not isinstance(entry, Mapping):
+        yield f'第 {number} 步写成 {{"do": …}}，不是 {type(entry).__name__}；能做的：{"、".join(ACTIONS)}'
+        return
+    yield from (f"第 {number} 步 {entry.get('do', '')}：{text}" for text in wrong_edit(entry))
 
 
 def _ended(edit: Edit, year: int) -> bool:

@@ -51,8 +51,19 @@ def steps(plan: Scenario, district: District) -> pd.DataFrame:
     year = plan.year_on(district)
     kinds = {str(kind): kind_name(district, str(kind)) for kind in district.kinds.index}
     work = EditedRows(dict(district.at(year, planned=plan.planned).rows), district.crs, year, kinds)
+    work.called |= dict(filter(None, map(_called, plan.edits)))
     found = [(number, edit.do, *_in_words(work, edit)) for number, edit in enumerate(plan.edits, 1)]
     return pd.DataFrame(found, columns=["step", "do", "text", "assumes"]).set_index("step")
+
+
+def _called(edit: Edit) -> tuple[str, str] | None:
+    """Return the key and the name of what an edit makes: later steps tell of it by that name."""
+    made = next((edit.what[key] for key in _MADE if key in edit.what), None)
+    return (str(made), str(edit.what["name"])) if made and edit.what.get("name") else None
+
+
+#: What an edit makes, if it has a name: the first of these keys (a facility in rooms of a home names its home too).
+_MADE = ("facility", "gate", "street", "home")
 
 
 def _in_words(work: EditedRows, edit: Edit) -> tuple[str, str]:

@@ -82,7 +82,7 @@ def balance(
     """
     if count not in COUNTS:
         raise UnknownNameError("计数口径", count, list(COUNTS))
-    district, told = (of, plan) if isinstance(of, District) else (of.district, of)
+    district, told = (of, plan) if isinstance(of, District) else (getattr(of, "district", None), of)
     if not isinstance(district, District):
         raise ScenarioError("这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)")
     kept = _kept_books(district, told, years, with_conflicts=with_conflicts)

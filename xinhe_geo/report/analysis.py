@@ -154,6 +154,10 @@ class Analysis:
         return ledger(self.district, lang=self.lang)
 
 
+#: Numbers nearer than this share of themselves are the same: they were added up in another order.
+LAST_BITS = 1e-9
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """
@@ -210,11 +214,13 @@ class Comparison:
         both = a[["label", "unit", "target_text", "operator", "target", "value", "verdict"]].join(
             b[["value", "verdict"]].add_suffix("_after"), how="inner"
         )
-        same = (both["value"] == both["value_after"]) | (both["value"].isna() & both["value_after"].isna())
+        differ = both["value_after"] - both["value"]
+        differ = differ.mask(differ.abs() <= LAST_BITS * np.maximum(both["value"].abs(), 1.0), 0.0)
+        same = (differ == 0) | (both["value"].isna() & both["value_after"].isna())
         both = both[~same | (both["verdict"] != both["verdict_after"])]
         table = both[["label", "unit", "target_text"]].copy()
         table["value_before"], table["value_after"] = both["value"], both["value_after"]
-        table["value_change"] = both["value_after"] - both["value"]
+        table["value_change"] = differ.loc[both.index]
         table["verdict_before"], table["verdict_after"] = both["verdict"], both["verdict_after"]
         table["reached"] = [_reached(row) for row in both.itertuples()]
         return table

@@ -286,6 +286,11 @@ def number_text(value: float, unit: str) -> str:
     return f"{amount(value, decimals_of(value))} {counted(value, word(unit))}".strip()
 
 
+def stated(value: float) -> str:
+    """Return a number that somebody wrote down, with all its digits and with thousands separators."""
+    return f"{value:,.15g}"
+
+
 def whole_text(value: float, unit: str) -> str:
     """Return a number of people or metres as a whole number with its unit, rounded once and as on every page."""
     return f"{amount(value)} {counted(whole(value), word(unit))}".strip()
