@@ -717,7 +717,7 @@ def notebook(arguments: Sequence[str]) -> int:
 
 
 #: The layers of a district that are about renewal: internal unless somebody says otherwise.
-RENEWAL = ("parcels", "parcel_facts", "stages", "promises")
+RENEWAL = ("parcels", "parcel_facts", "stages", "promises", "problems", "projects", "budgets", "costs")
 
 
 def bundle(arguments: Sequence[str]) -> int:
@@ -816,7 +816,8 @@ def renewal_files(files: Sequence[str]) -> list[str]:
         home = Path(name).parent
         layers = manifest.get("layers", {})
         own = {(home / str(layers[x]["file"])).as_posix() for x in RENEWAL if "file" in layers.get(x, {})}
-        found += [f for f in files if f in own or (Path(f).parent == home / "scenarios" and f.endswith(".toml"))]
+        plans = [f for f in files if home / "scenarios" in Path(f).parents]  # plans, and the layers beside them
+        found += [f for f in files if f in own or f in plans]
     return found
 
 
