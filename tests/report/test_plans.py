@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,32 @@ def test_nothing_differs_from_itself(folder: Path) -> None:
     pair = Comparison.of(district, district)
     assert all(table.empty for table, _ in comparison(pair, targets=False).values())
     assert pair.verdicts.empty
+
+
+def test_last_bits_are_no_change_of_a_target() -> None:
+    """What only the order of adding up makes another number is neither listed nor told; a change that is one is."""
+    ledgers = [
+        pd.DataFrame(
+            {
+                "label": ["甲", "乙", "丙", "丁"],
+                "unit": "",
+                "target_text": "",
+                "operator": "",
+                "target": np.nan,
+                "value": values,
+                "verdict": ["报现状", "报现状", "报现状", verdict],
+            },
+            pd.MultiIndex.from_tuples([(k, k) for k in "abcd"], names=["commitment", "measure"]),
+        )
+        for values, verdict in (
+            ([0.03, 0.03, np.nan, 2.0], "未达标"),
+            ([0.03 - 3e-18, 0.031, np.nan, 2.0 + 4e-16], "达标"),
+        )
+    ]
+    stub = SimpleNamespace(before=SimpleNamespace(ledger=ledgers[0]), after=SimpleNamespace(ledger=ledgers[1]))
+    table = Comparison.verdicts.func(stub)  # type: ignore[attr-defined]
+    assert list(table["label"]) == ["乙", "丁"]
+    assert table["value_change"].tolist() == [pytest.approx(0.001), 0.0]
 
 
 def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:

@@ -209,7 +209,14 @@ class Comparison:
         both = a[["label", "unit", "target_text", "operator", "target", "value", "verdict"]].join(
             b[["value", "verdict"]].add_suffix("_after"), how="inner"
         )
-        same = (both["value"] == both["value_after"]) | (both["value"].isna() & both["value_after"].isna())
+        # what only the order of adding up makes another number is none
+        same = np.isclose(
+            *(both[c].astype("float64") for c in ("value", "value_after")),
+            rtol=LAST_BITS,
+            atol=LAST_BITS,
+            equal_nan=True,
+        )
+        both["value_after"] = both["value_after"].mask(same, both["value"])
         both = both[~same | (both["verdict"] != both["verdict_after"])]
         table = both[["label", "unit", "target_text"]].copy()
         table["value_before"], table["value_after"] = both["value"], both["value_after"]
@@ -222,6 +229,10 @@ class Comparison:
     def maps(self) -> maps.Comparison:
         """The same, as it is drawn."""
         return maps.Comparison(self.before.district, self.after.district, (self.before.cover, self.after.cover))
+
+
+#: Numbers that are nearer to each other, in parts of themselves or in what they are counted in, are the same.
+LAST_BITS = 1e-9
 
 
 class _Target(Protocol):
