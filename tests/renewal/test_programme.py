@@ -22,7 +22,7 @@ from xinhe_geo.core.i18n import speaking
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import REASONS, Programming, programmed
 from xinhe_geo.renewal.programme import _prepared
-from xinhe_geo.report.pages.programme import programme_story, write_programme
+from xinhe_geo.report.pages.programme import beyond_text, programme_story, write_programme
 from xinhe_geo.report.paper import write_programme_slides
 
 REPO = Path(__file__).parents[2]
@@ -264,6 +264,13 @@ def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Pat
             assert (put == walks._walk(epoch, opened, closed)).all()
             if opened & walks._alone and not closed:
                 assert (epoch, opened - walks._alone, closed) in walks._places
+
+
+def test_what_cannot_be_exceeded_is_said_once() -> None:
+    """Where what is reached is the bound, as it is printed, one figure stands; a bound that nobody found is no number."""
+    assert beyond_text("24.8%", "24.8%", 0.24801) == "不能再多"
+    assert beyond_text("24.8%", "25.1%", 0.251) == "最多不超过 25.1%"
+    assert beyond_text("0", "∞", float("inf")) == "最多能到多少没有算出"
 
 
 @pytest.mark.slow

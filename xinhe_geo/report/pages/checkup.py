@@ -25,9 +25,9 @@ from ...core import (
     say,
     write_text,
 )
-from ...district import District, column_name, kind_name, layer_name
+from ...district import District, column_name, kind_name, layer_name, place_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
-from ..closing import closed_and_missed, place_name
+from ..closing import closed_and_missed
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages

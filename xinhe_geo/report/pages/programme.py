@@ -21,7 +21,7 @@ from .brief import link_pages
 from .shell import page_text, table_html
 
 #: The aims, in the order in which they come.
-AIMS = {FLOOR: "社区底线", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
+AIMS = {FLOOR: "社区底线（服务得最少的社区）", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
 #: What an aim is counted in, where it is not promises x people x years.
 UNITS = {URGENT_FIRST: "问题·年"}
 #: So many sources of money have a colour of their own.
@@ -62,10 +62,7 @@ def programme_notes(found: Programmed) -> list[str]:
     """
     said = [_tally(found)]
     for aim in _aims(found):
-        if aim.unit:
-            said.append(say("{0}：{1} {2}，上界 {3} {2}。", aim.name, aim.value, aim.unit, aim.bound))
-        else:
-            said.append(say("{0}：{1}，上界 {2}。", aim.name, aim.value, aim.bound))
+        said.append(say("{0}：{1}，{2}。", aim.name, f"{aim.value} {aim.unit}".strip(), aim.beyond))
     said.append(_proof(found))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
     if found.overruns is not None:
@@ -83,11 +80,11 @@ def programme_notes(found: Programmed) -> list[str]:
 
 
 class Aim(NamedTuple):
-    """What a programme reaches of an aim, and what no programme could exceed, in digits; a share has no unit."""
+    """What a programme reaches of an aim, in digits, and whether any could reach more; a share has no unit."""
 
     name: str
     value: str
-    bound: str
+    beyond: str
     unit: str
 
 
@@ -183,8 +180,16 @@ def _aims(found: Programmed) -> list[Aim]:
     listed = []
     for name, row in found.levels.iterrows():
         digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "承诺·人·年")))
-        listed.append(Aim(say(AIMS[str(name)]), digits(row["value"]), digits(row["bound"]), unit))
+        value, bound = digits(row["value"]), digits(row["bound"])
+        listed.append(Aim(say(AIMS[str(name)]), value, beyond_text(value, bound, float(row["bound"])), unit))
     return listed
+
+
+def beyond_text(value: str, bound: str, number: float) -> str:
+    """Return what no programme could exceed, as it is printed: one figure stands once."""
+    if not math.isfinite(number):
+        return say("最多能到多少没有算出")
+    return say("不能再多") if bound == value else say("最多不超过 {0}", bound)
 
 
 def _proof(found: Programmed) -> str:

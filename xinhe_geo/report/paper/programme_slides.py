@@ -75,8 +75,8 @@ def _cover(deck: Deck, story: ProgrammeStory, title: str) -> None:
     if deck.district.is_demonstration:
         lines += [Line(say(DEMONSTRATION_TEXT), 16, MARK, True)]
     deck.text(slide, Frame(WHOLE.left, WHOLE.top, WHOLE.width, 1.5), [*lines, Line(story.proof, 16, INK)])
-    head = [say("目标（先后为序）"), say("达到"), say("上界"), say("单位")]
-    rows = [[aim.name, aim.value, aim.bound, aim.unit or "—"] for aim in story.aims]
+    head = [say("目标（先后为序）"), say("达到"), say("还能不能多"), say("单位")]
+    rows = [[aim.name, aim.value, aim.beyond, aim.unit or "—"] for aim in story.aims]
     deck.table(slide, Columns(head, (3.2, 2.2, 2.2, 3.2), (1, 2), 16), rows, top=WHOLE.top + 2.2)
 
 
