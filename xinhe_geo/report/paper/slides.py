@@ -247,7 +247,8 @@ class Deck:
         least = 0.32 if len(rows) < 12 else 0.27
         tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
         fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
-        if fits < len(tall):
+        is_cut = fits < len(tall)
+        if is_cut:
             left_out = len(tall) - fits + 1
             rows = [*rows[: fits - 2], [say("另有 {0} 行", left_out), *([""] * (len(head) - 1))]]
             tall = [*tall[: fits - 1], least]
@@ -267,8 +268,10 @@ class Deck:
                 fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
                 _write(paragraph, words, size, INK, bold=i == 0)
-                if j in columns.numbers:
+                if j in columns.numbers and not (is_cut and i == len(rows)):
                     paragraph.alignment = PP_ALIGN.RIGHT
+        if is_cut:  # how many are left out has the whole row
+            grid.cell(len(rows), 0).merge(grid.cell(len(rows), len(head) - 1))
 
     def bars(self, slide: Slide, place: Frame, bars: Bars) -> None:
         """Put a bar chart that can be edited on a page, the first name on top."""
