@@ -25,7 +25,7 @@ from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
 from .resolve import Named, meant
 from .scenario import Scenario, played
-from .scenario_text import blank, conflicts, scenarios, steps
+from .scenario_text import blank, conflicts, divided_by, scenarios, steps
 from .seal import broken, number, seal
 from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
 from .street_edits import join_ends
@@ -64,6 +64,7 @@ __all__ = [
     "commit",
     "completion",
     "conflicts",
+    "divided_by",
     "exchange",
     "fact",
     "finish",

@@ -27,6 +27,7 @@ from .ledger import (
     left_out,
     quoted,
     spoken,
+    told_of,
     verdicts,
 )
 from .metrics.base import (
@@ -120,6 +121,7 @@ __all__ = [
     "take_figures",
     "take_targets",
     "terms",
+    "told_of",
     "trend",
     "typed_figures",
     "typed_into",

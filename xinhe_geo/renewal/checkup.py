@@ -24,6 +24,7 @@ from ..core import (
     TO_REVIEW,
     Rule,
     UnknownNameError,
+    WrongValueError,
     listed,
 )
 from ..district import District, must_be_district
@@ -131,6 +132,8 @@ def problems(
     UnknownNameError
         No such set.
     """
+    if not (before is None or isinstance(before, pd.DataFrame)):
+        raise WrongValueError(f"before 要写上一年的问题表，不是 {type(before).__name__}；看哪一套写 sets=…")
     old = district.rows.get("problems") if before is None else before
     return problems_of(district, _rows(district, sets), pd.DataFrame(columns=["indicator"]) if old is None else old)
 
