@@ -68,7 +68,24 @@ def test_it_is_the_ledger_of_that_year(folder: Path) -> None:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_page_workbook_and_word_say_the_same(folder: Path, tmp_path: Path, lang: str) -> None:
     word, out = tmp_path / "a.docx", tmp_path / "out"
-    assert main(["checkup", str(folder), "--final", "--year", "2024", "--out", str(out), "--word", str(word), "--lang", lang]) == 0
+    assert (
+        main(
+            [
+                "checkup",
+                str(folder),
+                "--final",
+                "--year",
+                "2024",
+                "--out",
+                str(out),
+                "--word",
+                str(word),
+                "--lang",
+                lang,
+            ]
+        )
+        == 0
+    )
     with speaking(lang):
         found = final_checked(xh.District.load(folder), 2024)
     page = html.unescape((out / "final.html").read_text("utf-8"))
