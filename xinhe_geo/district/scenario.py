@@ -346,6 +346,8 @@ class Scenario:
         ------
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
+        WrongValueError
+            Something else than a district.
         """
         if not hasattr(district, "with_rows"):
             raise WrongValueError(
