@@ -50,7 +50,7 @@ def differences(
     rules
         As in `coverage`.
     base
-        The state that the plans change; None is `first`.
+        The state that the plans change; None is what stood before the plan of `first`, or `first` where that is none.
     seed, draws
         As in `robustness`.
 
@@ -71,7 +71,7 @@ def differences(
     """
     if draws < 39:
         raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
-    asked, origin = rules_of(first, rules), first if base is None else base
+    asked, origin = rules_of(first, rules), base or first.ground or first
     cases = tuple(AsPlanned(district, asked, seed, draws, origin) for district in (first, second))
     rows = [_row(cases, rule) for rule in asked]
     return pd.DataFrame(
