@@ -94,6 +94,9 @@ def table_html(table: pd.DataFrame, page: str = "", about: Sequence[str] = ()) -
 #: Width and height of a map on half the width of a page, in its own units: its words are large enough there, on paper too.
 HALF_PAGE = (500.0, 380.0)
 
+#: Those of a map of which two go onto a page, one above the other.
+HALF_HEIGHT = (600.0, 370.0)
+
 
 #: Words are at least so high on a screen.
 LEAST_PX = 9.1
@@ -110,8 +113,14 @@ def figure(picture: str, caption: str = "") -> str:
     return f'<figure><div class="scroll" tabindex="0">{picture}</div>{told}</figure>'
 
 
-#: Many columns: headers wrap, texts keep a width that can be read.
-_WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}"
+#: Many columns: headers wrap, texts keep a width that can be read. On paper they lie across, or a browser shrinks the whole page to fit them.
+_WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}
+@media print {
+  @page { size: A4 landscape; margin: 11mm; }
+  main th { min-width: 0; } main td:not(.n) { min-width: 3.5em; } main :is(th, td) { padding: 2px 5px; font-size: 7.5pt; line-height: 1.3; }
+  main td.n { white-space: nowrap; } footer { break-before: avoid; }
+}
+"""
 
 
 def page_text(district: District, title: str, nav: str, body: str, *, style: str = "") -> str:
