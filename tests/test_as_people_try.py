@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -116,6 +117,10 @@ def lonlat(district: xh.District, x: float, y: float) -> tuple[float, float]:
     return point.x, point.y
 
 
+def lonlats(district: xh.District) -> gpd.GeoSeries:
+    return gpd.GeoSeries([shapely.Point(500050, 4320000)], crs=district.crs)
+
+
 #: What is typed, and what the refusal has to say.
 REFUSED: dict[str, tuple[Callable[[Desk], object], str]] = {
     "a kind misspelt in a Rule": (lambda t: xh.coverage(t.x, rules=xh.Rule(kinds=("canten",), minutes=5)), "canteen"),
@@ -175,6 +180,33 @@ REFUSED: dict[str, tuple[Callable[[Desk], object], str]] = {
     "a parameter misspelt": (lambda t: xh.curve(t.x, "canteen", minute=5), "minutes"),
     "by without its name": (lambda t: xh.summary(t.cover, "community"), "by=…"),
     "a curve of a coverage": (lambda t: xh.curve(t.cover), "还要写 what"),
+    "a path for the class": (lambda t: xh.District("tests/toy"), r"District\.load\('tests/toy'\)"),
+    "a position with latitude first": (lambda t: xh.isochrones(t.x, (39.04, 117.0)), "先写经度"),
+    "a position in another town": (lambda t: xh.isochrones(t.x, shapely.Point(117.63, 39.04)), "54 千米"),
+    "points without a CRS": (lambda t: xh.isochrones(t.x, gpd.GeoSeries([shapely.Point(0, 0)])), "set_crs"),
+    "a list for points": (lambda t: t.x.network.metres(["F1"], ["F1"]), "GeoSeries"),
+    "one point for points": (lambda t: t.x.network.reach(shapely.Point(0, 0), 500), "GeoSeries"),
+    "a limit with its unit": (lambda t: t.x.network.reach(lonlats(t.x), "500m"), "不小于 0 的数：500m"),
+    "minutes of nobody": (lambda t: t.x.network.minutes(lonlats(t.x), lonlats(t.x), 15), "还要写 profile"),
+    "a frame for a graph": (lambda t: xh.WalkNetwork.from_graph(t.x.streets), "from_streets"),
+    "a file for streets": (lambda t: xh.WalkNetwork.from_streets("a.shp"), "read_file"),
+    "a point for candidates": (lambda t: xh.sites(t.x, "canteen", 1, candidates=shapely.Point(0, 0)), "GeoSeries"),
+    "a model for a siting": (lambda t: xh.sites(t.x, "canteen", 1, siting="p_median"), "xh.Siting"),
+    "an objective": (lambda t: xh.Siting(objective="mclp"), "这里叫 model"),
+    "a column's name to draw": (lambda t: xh.draw(t.x, values="people"), "people 列"),
+    "numbers without homes": (lambda t: xh.picture(t.x, values=[1, 2, 3]), "按小区编号"),
+    "a map saved nowhere": (lambda t: xh.draw(t.x).save(), "还要写 outfile。"),
+    "no plan": (lambda t: t.x.scenario(), "还要写 name"),
+    "a plan without a name": (lambda t: xh.Scenario(), "还要写 name"),
+    "a plan on a path": (lambda t: xh.Scenario("p").on("tests/toy"), "District.load"),
+    "no year": (lambda t: t.x.at(planned=True), "还要写 year"),
+    "flips of nothing": (lambda t: xh.flips(t.x), "还要写 rule"),
+    "a time in a Rule": (lambda t: xh.Rule(kinds="canteen", time=15), "这里叫 minutes"),
+    "a speed in a Profile": (lambda t: xh.Profile(speed=1.2), "这里叫 speed_m_s"),
+    "one too many": (lambda t: xh.presence(t.x, "canteen"), "只有 1 项"),
+    "the nearest three": (lambda t: xh.within(t.x, "canteen", minutes=15, k=3), "network.nearest"),
+    "the balance of a name": (lambda t: xh.balance("p"), "district.scenario"),
+    "problems of a set": (lambda t: xh.problems(t.x, "all"), "sets="),
     "a receipt of nothing": (lambda t: xh.receipt(t.x, "plan_clinic"), "plan_clinic_15"),
 }
 
@@ -212,7 +244,7 @@ def test_what_a_rule_does_not_say_is_unknown_and_not_everything(desk: Desk) -> N
 #: What others call what is here, and what has to be said.
 ELSEWHERE = {
     "load": "District.load",
-    "nearest": "within",
+    "nearest": r"network\.nearest",
     "isochrone": "isochrones",
     "shortest_path": "route",
     "plot": "draw",
@@ -224,6 +256,30 @@ def test_a_name_of_another_library_is_told_what_it_is_here(name: str) -> None:
     with pytest.raises(AttributeError, match=ELSEWHERE[name]):
         getattr(xh, name)
     assert not hasattr(xh, name) and not hasattr(xh, f"__{name}__")
+
+
+def test_a_name_that_a_district_does_not_have_is_told(desk: Desk) -> None:
+    for name, said in (("home", "homes"), ("coverage", r"xh\.coverage\(district\)"), ("plot", "draw")):
+        with pytest.raises(AttributeError, match=said):
+            getattr(desk.x, name)
+        assert not hasattr(desk.x, name)
+    assert not hasattr(desk.x, "_ipython_canary_method_should_not_exist_")
+
+
+def test_the_front_says_what_to_call_for_what() -> None:
+    """`help(xh)` begins with a table of tasks; what it names is there, and nothing public is left out."""
+    told = re.findall(r"`([^`]+)`", xh.__doc__ or "")
+    named = {name for text in told for name in re.findall(r"[A-Za-z_]\w*", text)}
+    errors = {
+        name for name in xh.__all__ if isinstance(thing := getattr(xh, name), type) and issubclass(thing, Exception)
+    }
+    assert set(xh.__all__) - errors - {"__version__"} <= named
+    assert "XinheError" in named or "XinheError" in (xh.__doc__ or "")
+    for text in told:
+        place, _, name = text.partition("(")[0].rpartition(".")
+        where = {"district": xh.District, "district.network": xh.WalkNetwork, "": xh, "xh": xh}.get(place)
+        if where is not None and place:
+            assert hasattr(where, name), text
 
 
 def test_an_error_within_a_call_stays_its_own() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from oracle import districts
 
 import xinhe_geo as xh
 from xinhe_geo.access import home_points, pairs
@@ -61,6 +62,33 @@ def test_something_is_within_exactly_where_the_nearest_is(toy: xh.District, kind
         cover = xh.coverage(toy, rules=xh.Rule(kinds=toy.rule(kind).kinds if "plan" in kind else kind, minutes=minutes))
         shown = (cover["minutes"].droplevel("rule") <= minutes + 1e-8).reindex(table.index)
         assert (shown.to_numpy() == near).all(), "the median of `coverage` is the same point's"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.matrix) if n % 10 else n for n in range(1, 31)])
+def test_in_random_districts_curve_and_count_are_what_coverage_says(seed: int, tmp_path: Path) -> None:
+    """At drawn limits, and at those that are somebody's very walk, for each walker and group."""
+    district, random = xh.District.load(districts.write(tmp_path, seed)), np.random.default_rng(seed)
+    for kind in district.surveyed_kinds:
+        who = str(random.choice(["adult", "elderly", "wheelchair"]))
+        walks = xh.within(district, kind, minutes=60, profile=who)["nearest"].dropna()
+        for minutes in [
+            float(random.uniform(0.5, 20)),
+            *map(float, walks.sample(min(2, len(walks)), random_state=seed)),
+        ]:
+            if minutes <= 0:
+                continue
+            cover = xh.coverage(district, rules=xh.Rule(kinds=kind, minutes=minutes, profile=who))
+            for by in (None, "community"):
+                said = xh.summary(cover, by=by).reset_index()
+                grown = xh.curve(district, xh.Rule(kinds=kind, minutes=minutes, profile=who), by=by, minutes=minutes)
+                np.testing.assert_allclose(grown["share"], said["share"], rtol=0, atol=1e-12)
+                np.testing.assert_allclose(grown["people"], said["people_served"], rtol=0, atol=1e-9)
+            table = xh.within(district, kind, minutes=minutes, profile=who)
+            near = (table["nearest"] <= minutes + 1e-8).to_numpy()
+            assert ((table["within"] >= 1).to_numpy() == near).all()
+            own = cover["minutes"].droplevel("rule").reindex(table.index)
+            assert ((own <= minutes + 1e-8).to_numpy() == near).all(), "the median of `coverage` is the same point's"
 
 
 def with_seats(toy: xh.District) -> xh.District:

@@ -2,7 +2,7 @@
 The notebooks: their house rules, and that each runs from top to bottom, twice alike, with other legal values, and offline.
 
 They are run cell by cell in this process, without Jupyter: what a cell's last line shows is kept as Jupyter would show it.
-One is run by Jupyter's own client, and one is opened in JupyterLab by a real browser, where these are installed.
+One is run by Jupyter's own client, where that is installed; `test_lab.py` opens them in JupyterLab.
 """
 
 from __future__ import annotations
@@ -15,18 +15,13 @@ import io
 import json
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from clock import one_in
 
 import xinhe_geo as xh
 
@@ -486,8 +481,11 @@ def test_other_legal_values_run(number: str, values: dict[str, object], desk: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), [(number, name) for number in ILLEGAL for name in ILLEGAL[number]])
-def test_an_illegal_value_gives_one_clear_message(number: str, name: str, desk: Path) -> None:
+@pytest.mark.parametrize(
+    "illegal", one_in(4, [(number, name) for number in ILLEGAL for name in ILLEGAL[number]]), ids="-".join
+)
+def test_an_illegal_value_gives_one_clear_message(illegal: tuple[str, str], desk: Path) -> None:
+    number, name = illegal
     value, named = ILLEGAL[number][name]
     with pytest.raises((xh.XinheError, ValueError)) as caught:
         run(notebook(number), **{name: value})
@@ -514,7 +512,7 @@ socket.socket.connect_ex = _loopback_only(socket.socket.connect_ex)
 def jupyter_environment(folder: Path) -> dict[str, str]:
     """Return an environment in which kernels are offline and nobody's own Jupyter settings count."""
     startup = folder / "ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True)
+    startup.mkdir(parents=True, exist_ok=True)
     (startup / "00-offline.py").write_text(OFFLINE, "utf-8")
     own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
@@ -541,199 +539,6 @@ def test_jupyter_runs_the_first_notebook(desk: Path, tmp_path: Path, monkeypatch
     shown_html = [o["data"]["text/html"] for o in outputs if "text/html" in o.get("data", {})]
     assert sum("srcdoc=" in text for text in shown_html) == 2
     assert (desk / "notebooks" / "00-现状总图.html").is_file()
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[str]:
-    """Return the address of a JupyterLab on a copy of the notebooks; it and its kernels reach this computer only."""
-    if importlib.util.find_spec("jupyterlab") is None:
-        pytest.skip("JupyterLab is not installed (extra: lab)")
-    home = tmp_path / "clone"
-    (home / "notebooks").mkdir(parents=True)
-    for path in NOTEBOOKS:
-        (home / "notebooks" / path.name).write_bytes(path.read_bytes())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        "--IdentityProvider.token=",
-        f"--ServerApp.root_dir={home}",
-        "--allow-root",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.extension_manager=readonly",
-    ]
-    log = (tmp_path / "lab.log").open("wb")
-    server = subprocess.Popen(command, env=jupyter_environment(tmp_path / "jupyter"), stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                urllib.request.urlopen(f"{address}/api/status", timeout=5).close()
-                break
-            assert server.poll() is None, (tmp_path / "lab.log").read_text("utf-8")
-            time.sleep(0.5)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(120)
-        log.close()
-
-
-def run_all(page: Any, address: str, number: str) -> None:
-    """Open a notebook in JupyterLab and run all cells, without waiting for them."""
-    page.goto(f"{address}/lab/tree/notebooks/{notebook(number).name}?reset", wait_until="domcontentloaded")
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
-    # what is asked of a kernel that is still starting is dropped
-    page.get_by_text("| Idle").wait_for(timeout=120_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-
-
-def see_a_map(page: Any) -> None:
-    """Wait for the first map of a running notebook to be drawn."""
-    drawn = page.locator(".jp-OutputArea-output iframe[srcdoc]").first
-    drawn.wait_for(state="attached", timeout=240_000)
-    drawn.scroll_into_view_if_needed()
-    sheet = page.frame_locator(".jp-OutputArea-output iframe[srcdoc]").first
-    sheet.locator(".folium-map canvas, .folium-map svg path").first.wait_for(timeout=60_000)
-    assert not page.locator(".jp-RenderedText[data-mime-type*='stderr']").count()
-
-
-def drag_a_facility(page: Any) -> tuple[str, str]:
-    """Drag the first facility of the live map; return the headline before and after."""
-    for _ in range(600):  # cells far down are put into the page when they come near
-        if page.locator(".xl[data-answers]").count():
-            break
-        page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop += 900")
-        page.wait_for_timeout(200)
-    live = page.locator(".xl[data-answers]")
-    live.wait_for(timeout=60_000)
-    live.locator(".xl-tall button").first.click()
-    page.wait_for_function("document.querySelector('.xl').dataset.chosen")
-    live.locator(".xl-stage").scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
-    before = live.locator(".xl-big").inner_text()
-    answers = int(live.get_attribute("data-answers"))
-    x, y = (float(v) for v in live.get_attribute("data-chosen").split(","))
-    box = live.locator(".xm-top").bounding_box()
-    page.mouse.move(box["x"] + x, box["y"] + y)
-    page.mouse.down()
-    for step in range(1, 21):
-        page.mouse.move(box["x"] + x - 9 * step, box["y"] + y - 6 * step)
-        page.wait_for_timeout(40)
-    assert int(live.get_attribute("data-answers")) >= answers + 2, "nothing was answered while dragging"
-    page.mouse.up()
-    live.get_by_text("移动").first.wait_for(timeout=30_000)
-    return before, live.locator(".xl-big").inner_text()
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromium: Any, tmp_path: Path) -> None:
-    context = chromium.new_context(viewport={"width": 1500, "height": 1000})
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    pages = {number: context.new_page() for number in ("02", "03", "05")}
-    try:
-        for number, page in pages.items():  # the second computes while the first is looked at
-            run_all(page, lab, number)
-        for number, page in pages.items():
-            page.bring_to_front()
-            see_a_map(page)
-            # a click on a heading sorts, in a notebook that nobody has called trusted
-            heading = page.locator("table[onclick] thead th").first
-            heading.click()
-            assert heading.get_attribute("aria-sort") == "ascending"
-            if number != "03":
-                before, after = drag_a_facility(page)
-                assert before.endswith("%") and after.endswith("%") and before != after
-            if number == "05":  # what the hand did has reached Python: the next cell, run again, counts it
-                page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
-                page.keyboard.press("Shift+Enter")
-                page.get_by_text("其中活地图上改了 1 步").wait_for(timeout=60_000)
-            assert not page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count()
-        outside = [
-            url for url in asked if not url.startswith((lab, "data:", "blob:", "about:", lab.replace("http", "ws")))
-        ]
-        assert not outside
-    finally:
-        page.screenshot(path=str(tmp_path / "lab.png"))
-        context.close()
-    assert (tmp_path / "clone" / "output" / "notebooks").is_dir()
-
-
-#: One map and one live map, of the district of five homes.
-SMALL = [
-    "import xinhe_geo as xh\n\ndistrict = xh.District.load(TOY)",
-    "xh.draw(district)",
-    "xh.live(district, minutes=10)",
-]
-
-
-def pictures_of(page: Any, address: str, name: str) -> list[bool]:
-    """Open a notebook that was saved; return which of its two cells with maps show a picture or a map, and no word of an error."""
-    page.goto(f"{address}/lab/tree/notebooks/{name}?reset", wait_until="domcontentloaded")
-    page.locator(".jp-Notebook .jp-Cell").nth(2).wait_for(timeout=120_000)
-    page.wait_for_timeout(3000)
-    seen = page.evaluate(
-        """() => [...document.querySelectorAll(".jp-CodeCell")].slice(1).map(cell =>
-            [...cell.querySelectorAll("img")].some(i => i.naturalWidth > 300 && i.getClientRects().length)
-            || [...cell.querySelectorAll("iframe, .xl canvas")].some(e => e.getClientRects().length))"""
-    )
-    assert "Error displaying widget" not in page.locator(".jp-Notebook").inner_text()
-    return [bool(value) for value in seen]
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.skipif(importlib.util.find_spec("resvg_py") is None, reason="resvg is not installed (extra: lab)")
-def test_a_saved_notebook_shows_its_maps_trusted_or_not_and_without_a_kernel(
-    lab: str, chromium: Any, tmp_path: Path
-) -> None:
-    import nbformat
-
-    home = tmp_path / "clone" / "notebooks"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text.replace("TOY", repr(TOY))) for text in SMALL])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    nbformat.write(book, home / "small.ipynb")
-    context = chromium.new_context(viewport={"width": 1300, "height": 2400})
-    page = context.new_page()
-    try:
-        page.goto(f"{lab}/lab/tree/notebooks/small.ipynb?reset", wait_until="domcontentloaded")
-        page.get_by_text("| Idle").wait_for(timeout=120_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        page.locator(".xl[data-answers]").wait_for(timeout=120_000)
-        still = page.locator(".xl-still")
-        assert still.count() == 1 and not still.is_visible(), "alive: the picture is hidden"
-        page.keyboard.press("Control+s")
-        for _ in range(60):
-            with contextlib.suppress(ValueError):  # it is just being written
-                saved = json.loads((home / "small.ipynb").read_text("utf-8"))
-                if len(saved["cells"][2]["outputs"]) >= 2:
-                    break
-            page.wait_for_timeout(500)
-        assert (home / "small.ipynb").stat().st_size < 1_000_000
-        assert "image/png" in saved["cells"][1]["outputs"][0]["data"]
-        page.get_by_role("menuitem", name="Kernel", exact=True).click()
-        page.get_by_text("Shut Down All Kernels", exact=False).click()
-        page.get_by_role("button", name="Shut Down All").click()
-        assert pictures_of(page, lab, "small.ipynb") == [True, True], "trusted, no kernel"
-        saved["metadata"]["other"] = "somebody else's file"
-        nbformat.write(nbformat.from_dict(saved), home / "theirs.ipynb")
-        assert pictures_of(page, lab, "theirs.ipynb") == [True, True], "not trusted"
-        assert "信任笔记本" in page.locator(".jp-Notebook").inner_text()
-    finally:
-        page.screenshot(path=str(tmp_path / "saved.png"))
-        context.close()
 
 
 # --- the tutorial ---------------------------------------------------------------------------------------------------

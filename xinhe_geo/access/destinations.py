@@ -14,6 +14,8 @@ from ..district import District, Named, meant
 from ..network import WalkNetwork
 from .entrances import places_open
 
+#: A position so far from every street is a mistake, in metres: nobody begins to walk there.
+FAR_M = 20_000.0
 #: A position: a point, or x and y; degrees (WGS84) where it can be nothing else, else metres in the CRS of the network.
 Spot: TypeAlias = shapely.Point | tuple[float, float]
 
@@ -74,4 +76,11 @@ def spot_of(network: WalkNetwork, given: Spot) -> gpd.GeoSeries:
     west, south, east, north = network.nodes.total_bounds
     inside = west <= point.x <= east and south <= point.y <= north
     degrees = not inside and abs(point.x) <= 180 and abs(point.y) <= 90
-    return gpd.GeoSeries([point], index=["0"], crs="EPSG:4326" if degrees else network.crs)
+    spot = gpd.GeoSeries([point], index=["0"], crs="EPSG:4326" if degrees else network.crs)
+    there = spot.to_crs(network.crs).distance(shapely.box(west, south, east, north)).iloc[0]
+    if not there <= FAR_M:  # infinite where it is nowhere
+        raise WrongValueError(
+            f"位置 ({point.x:g}, {point.y:g}) 离街道 {there / 1000:,.0f} 千米：度数先写经度、再写纬度（WGS84），"
+            f"米数按街道的坐标系 {network.crs.name} 写"
+        )
+    return spot

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ParamSpec, TypeVar
 
 from .errors import WrongCallError, did_you_mean
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+Made = TypeVar("Made", bound=type)
 
 #: What parameters are called in other libraries and in speech, and what they may be here, the likeliest first.
 _OTHER_WORDS = {
@@ -20,14 +21,18 @@ _OTHER_WORDS = {
     "p": ("n",),
     "k": ("k", "n"),
     "weight": ("profile",),
-    "speed": ("profile",),
-    "walk_speed": ("profile",),
+    "speed": ("profile", "speed_m_s"),
+    "walk_speed": ("profile", "speed_m_s"),
     "travel_speed": ("profile",),
     "trip_times": ("minutes",),
     "time": ("minutes",),
-    "cutoff": ("minutes", "metres"),
-    "distance": ("metres",),
-    "dist": ("metres",),
+    "max_time": ("minutes", "limit"),
+    "distance_m": ("metres", "limit"),
+    "cutoff": ("minutes", "metres", "limit"),
+    "distance": ("metres", "limit"),
+    "dist": ("metres", "limit"),
+    "objective": ("model",),
+    "outfile": ("to",),
     "column": ("values",),
     "groupby": ("by",),
     "path": ("to", "path"),
@@ -38,6 +43,7 @@ _ELSEWHERE = {
     "minutes": "时限写在规则里：rules=xh.Rule(kinds=…, minutes=…)",
     "metres": "距离写在规则里：rules=xh.Rule(kinds=…, metres=…)",
     "year": "年份写在街道上：district.at(2025)",
+    "k": "最近几处用 district.network.nearest(…, k=3)",
     "crs": "坐标系是街道自己的；结果可以 .to_crs(…)",
 }
 
@@ -56,6 +62,22 @@ def well_called(function: Callable[P, Result]) -> Callable[P, Result]:
     return called
 
 
+def well_made(made: Made) -> Made:
+    """Return a class that says likewise what it is made of."""
+    begin = made.__init__  # type: ignore[misc]
+
+    @functools.wraps(begin)
+    def started(self: object, *args: object, **kwargs: object) -> None:
+        try:
+            begin(self, *args, **kwargs)
+        except TypeError:
+            refuse_misfit(made, args, kwargs)
+            raise
+
+    made.__init__ = started  # type: ignore[misc]
+    return made
+
+
 def refuse_misfit(function: Callable[..., object], arguments: tuple[object, ...], named: Mapping[str, object]) -> None:
     """
     Raise where arguments do not fit a function: what it takes, and what was perhaps meant.
@@ -72,12 +94,17 @@ def refuse_misfit(function: Callable[..., object], arguments: tuple[object, ...]
         pass
     else:
         return
+    if next(iter(takes.parameters), "") == "self":  # of a method nobody writes it
+        takes = takes.replace(parameters=list(takes.parameters.values())[1:])
+        arguments = arguments[1:]
     in_order = [p.name for p in takes.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     said = [_of_unknown(name, takes) for name in named if name not in takes.parameters]
     if len(arguments) > len(in_order):
-        said.append(f"前 {len(in_order)} 项以外都要写名字，如 {_first_named(takes)}=…")
+        first = next((p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY), "")
+        said.append(f"前 {len(in_order)} 项以外都要写名字，如 {first}=…" if first else f"只有 {len(in_order)} 项")
     given = {*in_order[: len(arguments)], *named}
-    missing = [p.name for p in takes.parameters.values() if p.default is p.empty and p.name not in given]
+    asked = [p for p in takes.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    missing = [p.name for p in asked if p.default is p.empty and p.name not in given]
     if missing and not said:
         said.append(f"还要写 {'、'.join(missing)}")
     shown = ", ".join(
@@ -88,10 +115,6 @@ def refuse_misfit(function: Callable[..., object], arguments: tuple[object, ...]
     raise WrongCallError(
         f"{function.__name__}：{'；'.join(said) or '参数不合'}。写法：{function.__name__}({shown})"
     ) from None
-
-
-def _first_named(takes: inspect.Signature) -> str:
-    return next((p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY), "名字")
 
 
 def _of_unknown(name: str, takes: inspect.Signature) -> str:
@@ -116,18 +139,25 @@ _OTHER_NAMES = {
     "plot": "draw",
     "explore": "draw",
     "map": "draw",
-    "nearest": "within（k=3 为最近几处）或 route",
+    "nearest": "coverage（每个小区最近的一处）或 District.network.nearest（k=3 为最近三处）",
     "shortest_path": "route",
     "accessibility": "coverage",
     "service_area": "isochrones",
     "catchment": "isochrones",
     "cumulative": "curve",
+    "od_matrix": "District.network.metres 或 .minutes",
+    "read_file": "District.load；自己的图层用 District.replace",
+    "from_file": "District.load；自己的图层用 District.replace",
+    "import_osm": "io.import_osm（from xinhe_geo.io import import_osm）",
+    "new_district": "io.new_district（from xinhe_geo.io import new_district）",
+    "save": "draw(…).save 或 brief",
+    "save_graphml": "District.network.to_graph，再用 osmnx.save_graphml",
     "scenario": "district.scenario 或 Scenario",
     "report": "brief",
 }
 
 
-def no_such_name(name: str, known: list[str]) -> AttributeError:
-    """Return what to raise where the library has no such name: with what it is called here, or what is most like it."""
+def no_such_name(name: str, known: Iterable[str], whose: str = "xinhe_geo") -> AttributeError:
+    """Return what to raise where the library, or something of it, has no such name: what it is called here, or what is most like it."""
     other = _OTHER_NAMES.get(name.lower())
-    return AttributeError(f"xinhe_geo 没有 {name}；" + (f"这里是 {other}" if other else did_you_mean(name, known)))
+    return AttributeError(f"{whose} 没有 {name}；" + (f"这里是 {other}" if other else did_you_mean(name, list(known))))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .calls import well_made
 from .errors import WrongValueError
 from .i18n import say
 
@@ -70,6 +71,7 @@ def checked_count(value: object, name: str) -> None:
         raise WrongValueError(f"{name}必须是不小于 1 的整数，如 3：{value!r:.40}")
 
 
+@well_made
 @dataclass(frozen=True, slots=True)
 class Profile:
     """
@@ -151,6 +153,7 @@ CONFIDENCE_LABELS = {
 OF_PLAN, REFERENCE = "规划目标", "参考指标（非纲要）"
 
 
+@well_made
 @dataclass(frozen=True, slots=True)
 class Rule:
     """

@@ -7,12 +7,13 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import geopandas as gpd
 import numpy as np
@@ -34,15 +35,18 @@ from ..core import (
     Profile,
     Rule,
     UnknownNameError,
+    WrongCallError,
     are_h3,
     at_year,
     bundled_folder,
     guarded_problems,
     is_cleared,
     listed,
+    no_such_name,
     problems_table,
     read_toml,
     secret_layers,
+    well_called,
     work,
 )
 from ..network import Graph, WalkNetwork, network_of
@@ -126,6 +130,8 @@ class District:
         tells of, living there before; "there_stay": of these, who stayed.
     arrived
         For each home that a plan builds, who came in from elsewhere: people, people_60plus, households. The others there are residents.
+    parted
+        By layer and key, what a plan has divided, and into what: parcels, and homes with the share of each piece.
     """
 
     manifest: Mapping[str, Any]
@@ -145,8 +151,26 @@ class District:
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
     moved: Mapping[str, float] = field(repr=False, default_factory=dict)
     arrived: Mapping[str, Mapping[str, float]] = field(repr=False, default_factory=dict)
+    parted: Mapping[tuple[str, str], Mapping[str, float]] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
+
+    def __new__(cls, *given: object, **_: object) -> Self:
+        """Say how a folder is opened to whoever gives its path to the class."""
+        if given and isinstance(given[0], (str, os.PathLike)):
+            raise WrongCallError(f"打开街道目录写 District.load({str(given[0])!r})")
+        return super().__new__(cls)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what a name that a district does not have is called, or that it is a function of the library."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # it is there, but what it is made of has failed: with its own words
+                object.__getattribute__(self, name)
+            known = [known for known in dir(type(self)) if not known.startswith("_")]
+            raise AttributeError(f"{no_such_name(name, known, 'District')}；分析是函数，如 xh.coverage(district)")
 
     def __repr__(self) -> str:
         """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
@@ -159,7 +183,7 @@ class District:
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
         plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
-        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved", "arrived")}
+        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved", "arrived", "parted")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -212,6 +236,7 @@ class District:
             _rows=MappingProxyType(rows),
         )
 
+    @well_called
     def at(self, year: int, *, planned: bool = False, communities: int | None = None) -> District:
         """
         Return this district as it stands in another year.
@@ -395,6 +420,41 @@ class District:
         came = {**self.arrived, **arrived}
         return replace(made, _built={**self._built, **built}, moved=people, arrived=came).akin_to(self)
 
+    def with_parted(self, parted: Mapping[tuple[str, str], Mapping[str, float]]) -> District:
+        """
+        Return this district knowing what a plan has divided.
+
+        Parameters
+        ----------
+        parted
+            By layer and key: into what, each with its share (missing for parcels).
+
+        Returns
+        -------
+        District
+            This one where nothing was.
+        """
+        return replace(self, parted={**self.parted, **parted}).akin_to(*self._origins) if parted else self
+
+    def parts_of(self, layer: str, key: str) -> dict[str, float]:
+        """
+        Return what a parcel or home has been divided into by a plan, be it in several steps.
+
+        Parameters
+        ----------
+        layer, key
+            "parcels" or "homes", and its id before.
+
+        Returns
+        -------
+        parts
+            Ids with their share of the whole; the key itself, with 1, where it was not divided.
+        """
+        found: dict[str, float] = {}
+        for piece, share in self.parted.get((layer, key), {}).items():
+            found |= {own: part * share for own, part in self.parts_of(layer, piece).items()}
+        return found or {key: 1.0}
+
     def replace(self, **layers: pd.DataFrame | None) -> District:
         """
         Return this district with other rows in some layers, judged as a folder's are; every other layer stays.
@@ -486,6 +546,7 @@ class District:
         ground = self.ground and self.ground.counting_unchecked()
         return replace(self, with_unchecked=True, ground=ground).akin_to(self)
 
+    @well_called
     def scenario(self, name: str | Path | Scenario) -> Scenario:
         """
         Return a scenario of this district's folder; see `Scenario`.

@@ -16,9 +16,22 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import pandas as pd
 import tomli_w
 
-from ..core import Edit, ScenarioError, SourceError, card, language, os_words, read_toml, say
+from ..core import (
+    Edit,
+    ScenarioError,
+    SourceError,
+    WrongValueError,
+    card,
+    language,
+    os_words,
+    read_toml,
+    say,
+    well_called,
+    well_made,
+)
 from .edited_rows import DoneAlready, EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
+from .parcel_split import parts_of_layer
 
 
 class Plannable(Protocol):
@@ -65,11 +78,16 @@ class Plannable(Protocol):
         """Return it with other rows; `built`: homes that the plan builds, and whether with gates; `moved`, `arrived`: who moved and came."""
         ...
 
+    def with_parted(self, parted: Mapping[tuple[str, str], Mapping[str, float]]) -> Self:
+        """Return it knowing what a plan has divided into what."""
+        ...
+
 
 #: A district, which a plan makes another of.
 D = TypeVar("D", bound=Plannable)
 
 
+@well_made
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """
@@ -80,7 +98,8 @@ class Scenario:
     name, label
         Key (its file is `scenarios/NAME.toml`) and what planners read.
     edits
-        In order; later edits see what earlier ones did. An edit may carry its own `year`, and `until` (the last year at whose end
+        In order; later edits see what earlier ones did. Each as a file of a plan has it: `do`, and what that needs; what it needs, and
+        what may be done, is said where it does not fit. An edit may carry its own `year`, and `until` (the last year at whose end
         it holds): the plan then plays from year to year, and edits follow each other by their years.
     year
         The year it stands for, and in which edits without a year of their own are carried out. None: the last year that an edit
@@ -93,6 +112,20 @@ class Scenario:
         The year in which it is looked at (`at`); it is not part of its file.
     district
         Whose folder it is of, where `District.scenario` opened it; it is no part of the plan.
+
+    Raises
+    ------
+    ScenarioError
+        Edits that are not as a plan has them: which step, and what to write.
+
+    Examples
+    --------
+    >>> import xinhe_geo as xh
+    >>> toy = xh.District.load("tests/toy")
+    >>> step = {"do": "open_facility", "facility": "new-1", "kind": "canteen", "xy": [500100.0, 4320100.0]}
+    >>> after = xh.Scenario("one-more", edits=[step, {"do": "close_facility", "facility": "F2"}]).on(toy)
+    >>> sorted(set(after.open_facilities.index) ^ set(toy.open_facilities.index))
+    ['F2', 'new-1']
     """
 
     name: str
@@ -103,6 +136,14 @@ class Scenario:
     note: str = ""
     shown: int | None = None
     district: Plannable | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take edits that are written as in a file for what they say."""
+        given = self.edits if isinstance(self.edits, list | tuple) else (self.edits,)
+        wrong = [text for number, entry in enumerate(given, 1) for text in _wrong_step(number, entry)]
+        if wrong:
+            raise ScenarioError("\n".join(wrong))
+        object.__setattr__(self, "edits", tuple(e if isinstance(e, Edit) else _step(e) for e in given))
 
     def at(self, year: int) -> Scenario:
         """
@@ -218,11 +259,15 @@ class Scenario:
             wrong.append(f"{path.name}：每一步写成一个 [[edit]]（两层方括号），下面写 do = …")
             edits = []
         for number, entry in enumerate(edits, 1):
-            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in wrong_edit(entry)]
+            try:
+                edits[number - 1] = parts_of_layer(entry, path.parent)
+                said = list(wrong_edit(edits[number - 1]))
+            except ScenarioError as error:
+                said = [str(error)]
+            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in said]
         if wrong:
             raise ScenarioError("\n".join(wrong))
-        steps = tuple(Edit(e["do"], {k: v for k, v in e.items() if k != "do"}) for e in edits)
-        return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=steps)
+        return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=tuple(map(_step, edits)))
 
     def text(self) -> str:
         """
@@ -279,6 +324,7 @@ class Scenario:
             return self.edits
         return tuple(e if "year" in e.what else Edit(e.do, {**e.what, "year": self.year}) for e in self.edits)
 
+    @well_called
     def on(self, district: D, *, with_conflicts: bool = False) -> D:
         """
         Return the district with this plan carried out; `district` stays as it was.
@@ -300,7 +346,13 @@ class Scenario:
         ------
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
+        WrongValueError
+            Something else than a district.
         """
+        if not hasattr(district, "with_rows"):
+            raise WrongValueError(
+                f"on 里写打开的街道（District.load），不是 {type(district).__name__} {district!r:.60}"
+            )
         base, work, problems = carried_out(self, district, all_problems=False)
         name = self.label or self.name or "方案"
         impossible = [problem for problem in problems if problem.kind == "impossible"]
@@ -308,9 +360,10 @@ class Scenario:
             said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
             raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
-        built = {home: home in work.walled for home in work.built}
+        built = {home: home in work.walled for home in (*work.built, *work.cut)}
         moved, arrived = work.moved_in_all(), work.arrived()
-        return base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
+        made = base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
+        return made.with_parted(work.parted())
 
 
 def label_of(path: Path) -> str:
@@ -392,6 +445,21 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
         yield work, problems
 
 
+def _step(entry: Mapping[str, Any]) -> Edit:
+    """Return a step as a file has it as an edit."""
+    return Edit(entry["do"], {key: value for key, value in entry.items() if key != "do"})
+
+
+def _wrong_step(number: int, entry: object) -> Iterator[str]:
+    """Name what is wrong with a step that was written in Python; an `Edit` is looked at where it is carried out."""
+    if isinstance(entry, Edit):
+        return
+    if not isinstance(entry, Mapping):
+        yield f'第 {number} 步写成 {{"do": …}}，不是 {type(entry).__name__}；能做的：{"、".join(ACTIONS)}'
+        return
+    yield from (f"第 {number} 步 {entry.get('do', '')}：{text}" for text in wrong_edit(entry))
+
+
 def _ended(edit: Edit, year: int) -> bool:
     until = edit.what.get("until")
     return until is not None and YEAR.fits(until) and int(until) < year
@@ -414,10 +482,9 @@ def _made_later(step: int, edit: Edit, order: Sequence[tuple[int, Edit]]) -> str
     named = {str(one) for value in edit.what.values() for one in (value if isinstance(value, list) else [value])}
     after = order[[number for number, _ in order].index(step) + 1 :]
     for number, other in after:
-        makes = ACTIONS[other.do].makes if other.do in ACTIONS else ()
-        for key in makes:
-            if str(other.what.get(key)) in named:
-                return f"；{other.what[key]} 到第 {number} 步才有，把那一步提前，或改两步的年份"
+        for key in ACTIONS[other.do].made_by(other.what) if other.do in ACTIONS else ():
+            if key in named:
+                return f"；{key} 到第 {number} 步才有，把那一步提前，或改两步的年份"
     return ""
 
 

@@ -87,7 +87,7 @@ def draw(
     ValueError
         No district; `cover` or `rings` is no table of that sort.
     """
-    _check(district, cover, rings)
+    _check(district, cover, rings, values)
     if tiles:  # the page asks another's server for where the district lies
         refuse_leaving(district.manifest, "配在线底图")
     asked = online(Tiles(tiles, key)) if tiles else None
@@ -95,13 +95,18 @@ def draw(
     return HouseMap(scene_of(district, subject, Edition(lang)), tiles=asked)
 
 
-def _check(district: District, cover: pd.DataFrame | None, rings: gpd.GeoDataFrame | None) -> None:
+def _check(
+    district: District, cover: pd.DataFrame | None, rings: gpd.GeoDataFrame | None, values: pd.Series | None
+) -> None:
     """Refuse what can be no map: told here, and not by the layer that stumbles over it."""
     must_be_district(district)
     if cover is not None and not (isinstance(cover, pd.DataFrame) and "rule" in cover.index.names):
         must_be_cover(cover)
     if rings is not None and not isinstance(rings, gpd.GeoDataFrame):
         raise WrongValueError(f"rings 要写 isochrones 的结果，不是 {type(rings).__name__}；设施类别写在 isochrones 里")
+    if values is not None and not isinstance(values, pd.Series):
+        said = "按小区编号索引的一列数，如 district.homes 的 people 列"
+        raise WrongValueError(f"values 要写{said}，不是 {type(values).__name__}")
 
 
 @named_by_homes
@@ -387,6 +392,6 @@ def picture(
     ValueError
         As `draw`.
     """
-    _check(district, cover, rings)
+    _check(district, cover, rings, values)
     subject = Subject(cover, rings, rule, gaps, values, unit, show, title)
     return sheet_of(scene_of(district, subject, Edition(lang)))

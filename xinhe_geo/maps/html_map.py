@@ -31,6 +31,7 @@ from ..core import (
     refuse_uncleared,
     speaking,
     web_file,
+    well_called,
     write_bytes,
     write_text,
 )
@@ -267,6 +268,7 @@ class HouseMap(folium.Map):
         else:
             raise UnknownNameError("图的格式", path.suffix or path.name, [".html", ".svg"])
 
+    @well_called
     def save(
         self, outfile: str | bytes | os.PathLike[str] | BinaryIO, close_file: bool = True, **kwargs: object
     ) -> None:

@@ -13,7 +13,7 @@ import shapely
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..core import NetworkError
+from ..core import NetworkError, WrongCallError
 from .arrays import AnyCrs, Flags, Floats, Ints
 from .streets import Streets
 
@@ -33,6 +33,10 @@ class Chains(NamedTuple):
 
 def of_lines(streets: gpd.GeoDataFrame, crs: AnyCrs | None) -> Streets:
     """Build from lines: see `WalkNetwork.from_streets`."""
+    if not isinstance(streets, gpd.GeoDataFrame):
+        raise WrongCallError(
+            f"这里要写街道线的 GeoDataFrame，不是 {type(streets).__name__}；文件先用 gpd.read_file 读，OSMnx 的图用 from_graph"
+        )
     lines = _in_metres(streets, crs)
     _check_lines(lines)
     shapes = lines.geometry.to_numpy()

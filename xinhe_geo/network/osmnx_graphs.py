@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..core import NetworkError
+from ..core import NetworkError, WrongCallError
 from .arrays import AnyCrs, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, table_from, utm_of
 from .streets import Streets
@@ -64,6 +64,8 @@ class Graph(Protocol):
 
 def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:
     """Build from an OSMnx graph: see `WalkNetwork.from_graph`."""
+    if not hasattr(graph, "graph"):
+        raise WrongCallError(f"这里要写 OSMnx 的图（MultiDiGraph），不是 {type(graph).__name__}；街道线用 from_streets")
     given = graph.graph.get("crs")
     if given is None:
         raise NetworkError('图没有坐标系：请设 G.graph["crs"]')

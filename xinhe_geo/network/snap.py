@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from ..core import Profile
+from ..core import Profile, WrongCallError, WrongValueError
 from .arrays import Flags, Floats, Labels
 from .footing import ADDED, ANEW, Asking, Attached, stand
 from .nearest_edges import Barriers, barrier_tree, edge_tree
@@ -86,15 +86,17 @@ def meets(streets: Streets, legs: NDArray[Any], *, barriers: Barriers | None) ->
 def coordinates(streets: Streets, points: gpd.GeoSeries) -> Floats:
     """Check points and return their coordinates in the network's CRS, shape (n, 2)."""
     if not isinstance(points, (gpd.GeoSeries, gpd.GeoDataFrame)):
-        raise TypeError(f"需要点的 GeoSeries，而不是 {type(points).__name__}")
+        raise WrongCallError(
+            f"需要点的 GeoSeries（写明坐标系），而不是 {type(points).__name__}：gpd.GeoSeries([点], crs=…)"
+        )
     points = points.geometry
     if points.crs is None and len(points):
-        raise ValueError("点没有坐标系；先用 set_crs 写明")
+        raise WrongValueError("点没有坐标系；先用 set_crs 写明")
     shapes = points.to_numpy()
     bad = np.flatnonzero((shapely.get_type_id(shapes) != 0) | shapely.is_empty(shapes))
     if len(bad):
         names = "、".join(str(label) for label in points.index[bad[:5]])
-        raise ValueError(f"这些地点不是一个点（为空或是其他几何）：{names}")
+        raise WrongValueError(f"这些地点不是一个点（为空或是其他几何）：{names}")
     there = points if points.crs is None or points.crs == streets.crs else points.to_crs(streets.crs)
     xy = shapely.get_coordinates(there.to_numpy()).reshape(-1, 2)
     if not np.isfinite(xy).all():

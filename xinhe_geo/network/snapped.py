@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core import NetworkError
+from ..core import NetworkError, WrongValueError
 from . import threads
 from .arrays import NO_MARKS, Doors, Known, Labels, Marks, Seeds, Shorts, SortedDoors, Spots, Weights, new_seeds
 from .streets import Streets
@@ -159,8 +160,8 @@ def take_labels(labels: pd.Index, codes: NDArray[Any]) -> Labels:
     return values.take(codes, allow_fill=True)
 
 
-def checked_limit(limit: float) -> float:
+def checked_limit(limit: object) -> float:
     """Return a limit, which must not be below 0."""
-    if math.isnan(limit) or limit < 0:
-        raise ValueError(f"上限必须是不小于 0 的数：{limit}")
+    if not isinstance(limit, numbers.Real) or math.isnan(limit) or limit < 0:
+        raise WrongValueError(f"上限必须是不小于 0 的数：{limit}")
     return float(limit)

@@ -38,6 +38,7 @@ from ..core import (
     checked_count,
     say,
     small_map,
+    well_called,
 )
 from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
@@ -690,6 +691,7 @@ class WalkNetwork:
 
     # --- points in, frames out ----------------------------------------------------------------------------------------
 
+    @well_called
     def metres(
         self,
         origins: gpd.GeoSeries,
@@ -728,6 +730,7 @@ class WalkNetwork:
         """
         return between(self._streets, Asked(origins, home, access), targets, limit, None)
 
+    @well_called
     def minutes(
         self,
         origins: gpd.GeoSeries,
@@ -773,6 +776,7 @@ class WalkNetwork:
         """
         return between(self._streets, Asked(origins, home, access), targets, limit, _profile(profile))
 
+    @well_called
     def nearest(
         self,
         origins: gpd.GeoSeries,
@@ -831,6 +835,7 @@ class WalkNetwork:
             else nearest_few(self._streets, asked, targets, limit, k)
         )
 
+    @well_called
     def reach(
         self,
         points: gpd.GeoSeries,
@@ -875,6 +880,7 @@ class WalkNetwork:
 
     # --- the way ------------------------------------------------------------------------------------------------------
 
+    @well_called
     def route(
         self,
         origin: gpd.GeoSeries,

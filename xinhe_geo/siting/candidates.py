@@ -115,6 +115,8 @@ def spots_of(
 
 def given_spots(district: District, given: gpd.GeoDataFrame | gpd.GeoSeries) -> gpd.GeoDataFrame:
     """Return the places a user asks about as candidates."""
+    if not isinstance(given, (gpd.GeoDataFrame, gpd.GeoSeries)):
+        raise SitingError(f"候选点要写 GeoSeries 或 GeoDataFrame（点），不是 {type(given).__name__}")
     if given.crs is None:
         raise SitingError("候选点没有声明坐标系；先用 set_crs 声明")
     if given.index.has_duplicates:

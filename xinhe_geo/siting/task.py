@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
-from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_whole, per_cent
+from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_whole, per_cent, well_made
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -41,6 +41,7 @@ Progress = Callable[[str], None]
 Solver = Callable[[float], "OptimizeResult"]
 
 
+@well_made
 @dataclass(frozen=True)
 class Siting:
     """

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
 
-from ...core import Rule
+from ...core import Rule, well_called
 from ...district import District
 from ..coverage import is_surveyed
 from ..home_shares import SHARE_TOLERANCE
@@ -29,6 +29,7 @@ VISIBLE = 1e-5
 LISTED, NODES = 20, 5_000
 
 
+@well_called
 def flips(district: District, rule: str | Rule, *, target: float = 1.0) -> pd.DataFrame:
     """
     Find the smallest sets of facts that would turn a rule's verdict, and what each of them would have to be.

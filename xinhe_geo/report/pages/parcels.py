@@ -55,7 +55,7 @@ _STYLE = """
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
 @media print {
-  @page { size: A4; margin: 10mm 11mm; }
+  @page { size: A4; margin: 10mm 11mm; } body { page: auto !important; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
   .side { border: 0; padding: 0; margin: 0 0 10px; } .side figure { break-inside: avoid; } .side h2 { break-after: avoid; }
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
@@ -80,7 +80,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     to
         The folder of a report, or a new one.
     only
-        One of them, by its id; None: all.
+        One of them, by its id (one that the plan has divided: its parts); None: all.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     district, tell = story.shown, progress or (lambda _: None)
     refuse_uncleared(district.manifest, "写出地块台账")
     refuse_foreign(Path(to), (PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS))
-    shown = story.all if only is None else (story.of(only),)
+    shown = story.all if only is None else story.parts(only)
     with added_to(Path(to)) as folder:
         parts = []
         options = {}
@@ -242,9 +242,10 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     states = [(say("现状"), story.district), *((x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None)]
     if not states[1:]:
         return ""
-    bounds = parcel_scene(story.district, own.id, language()).bounds
+    known = story.line_of(own.id)[-1]  # what a plan divides, the others know whole
+    bounds = parcel_scene(story.district, known, language()).bounds
     figures = (
-        f"<figure>{figure_of(replace(parcel_scene(state, own.id, language()), bounds=bounds, labels=[]), _SMALL)}"
+        f"<figure>{figure_of(replace(parcel_scene(state, known, language()), bounds=bounds, labels=[]), _SMALL)}"
         f"<figcaption>{html.escape(label)}</figcaption></figure>"
         for label, state in states
     )

@@ -113,12 +113,15 @@ def figure(picture: str, caption: str = "") -> str:
     return f'<figure><div class="scroll" tabindex="0">{picture}</div>{told}</figure>'
 
 
-#: Many columns: headers wrap, texts keep a width that can be read. On paper they lie across, or a browser shrinks the whole page to fit them.
+#: Many columns: headers wrap, texts keep a width that can be read. On paper a column may be narrow, but none is cut off; a page with
+#: a table of many lies across, or a browser would shrink all of it.
 _WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}
+@page across { size: A4 landscape; margin: 11mm; }
 @media print {
-  @page { size: A4 landscape; margin: 11mm; }
-  main th { min-width: 0; } main td:not(.n) { min-width: 3.5em; } main :is(th, td) { padding: 2px 5px; font-size: 7.5pt; line-height: 1.3; }
-  main td.n { white-space: nowrap; } footer { break-before: avoid; }
+  body:has(main table th:nth-child(9)) { page: across; }
+  main :is(th, th.n, td, td:not(.n)) { min-width: 0; overflow-wrap: anywhere; } main td.n { white-space: nowrap; overflow-wrap: normal; }
+  main table:has(th:nth-child(8)) { font-size: 7pt; } main table:has(th:nth-child(8)) :is(th, td) { padding: 2px 3px; }
+  main figure svg { max-height: 100mm; } h2 + :is(.small, .line) { break-after: avoid; } footer { break-before: avoid; }
 }
 """
 
