@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ def seeds(quick: int, slow: int, most: int) -> list[Any]:
         *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, slow)),
         *(pytest.param(seed, marks=pytest.mark.matrix) for seed in range(slow, most)),
     ]
+
+
+def one_in(step: int, values: Iterable[Any]) -> list[Any]:
+    """Return what a test is tried on: one of so many with all tests, the others before a release."""
+    return [v if at % step == 0 else pytest.param(v, marks=pytest.mark.matrix) for at, v in enumerate(values)]
 
 
 #: When the present step of a test began, in processor time; the fixtures it made; inside which fixtures we are.

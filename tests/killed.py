@@ -51,6 +51,14 @@ NOT_TRIED: dict[Command, str] = {
     ("", "programme"): "needs projects, which the toy has none of; writes its files as `stress` does",
     ("", "parcels"): "needs parcels, which the toy has none of; writes three files into a folder, as `robustness` does",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
+    (
+        "",
+        "targets",
+    ): "its sheet is one file, written as `template` writes its own; the folder is changed as by `rules import`",
+    (
+        "",
+        "suggest",
+    ): "its sheet is one file, written as `template` writes its own; the folder is changed as by `rules import`",
     ("", "docs"): "reads no district; handed over as `atlas` hands over its folder",
     ("", "notebooks"): "copies what can be copied again; each file is written as `receipt` writes its own",
     ("", "notebook"): "its kernel is another process; the copy is one file, written as `receipt` writes its own",

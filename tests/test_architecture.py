@@ -401,6 +401,8 @@ NEVER_RAISES = {
     "District.kin",
     "District.locate",
     "District.serving",
+    "District.parts_of",
+    "District.with_parted",
     "District.with_rows",
     "Profile.metres",
     "Profile.minutes",

@@ -20,7 +20,7 @@ from ledger_toy import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
-from xinhe_geo.core.i18n import english, language, marked, say, speaking
+from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import (
     BASIS_LABELS,
@@ -134,6 +134,73 @@ def test_texts_of_scripts_have_their_english_and_keep_what_is_worked_out() -> No
     for chinese, own in catalogue.items():
         assert fields(own) == fields(chinese), chinese
         assert not HAN.search(own), own
+
+
+#: Signs by which Chinese counts: what stands before one of them in braces is a number of things.
+COUNTED = re.compile(
+    r"\{(\w+)(?::[^{}.|]*(?:\.0f)?)?\} ?(?:个|处|项|类|条|行|户|人|段|块|栋|部|步(?!行)|件|组|片|层|张|页)"
+)
+#: What cannot be said of one thing: a word that says many, of it or of what is done by it.
+MANY = re.compile(
+    r"(?<![\d.,–-])1((?: (?!of|in|at|to|by|with|and|whose)[a-z]+){0,2} (?!(?:is|was|has|its|this|less|across|goes|does)\b)[a-z]*[a-z]{2}s\b"
+    r"(?! of these)|(?: of (?:the )?\d+)?(?: (?!and)[a-z]+)? (?:are|have|were|do|people|lie|lack|tie|rise|fall|move|return)\b)"
+)
+SINGULAR = (
+    "does",
+    "loses",
+    "misses",
+    "lies",
+    "shows",
+    "ties",
+    "lacks",
+    "moves",
+    "returns",
+    "rises",
+    "falls",
+    "comes",
+    "begins",
+)
+SINGULAR += ("hangs", "overruns", "counts", "reaches", "is", "has")
+
+
+def of_one(sentence: str, counts: set[str]) -> str:
+    """Return an English sentence as it is said where each count is one, and everything else some word."""
+    plain = re.sub(r"\{(\w+):[^{}|]*\}", r"{\1}", sentence)  # numbers as they are
+    names = {name: "1" if name in counts else "x" for name in fields(plain)}
+    numbered = [names.get(str(i), "x") for i in range(10)]
+    named = {name: value for name, value in names.items() if not name.isdigit()}
+    return agreeing(plain, *numbered, **named).format(*numbered, **named)
+
+
+def test_one_is_never_said_as_many() -> None:
+    """Every sentence with a count, of the pages, the scripts and the maps: in English one of a thing is singular, and so is its verb."""
+    texts = json.loads(web_file("maps/texts.json"))
+    maps = {own: texts["en"][key] for key, own in texts["zh"].items() if isinstance(own, str)}
+    wrong, seen = {}, 0
+    for chinese, own in [*english()["say"].items(), *english()["scripts"].items(), *maps.items()]:
+        counts = {found[1] for found in COUNTED.finditer(chinese)} & fields(own)
+        seen += bool(counts)
+        said = of_one(own, counts)
+        plain = re.sub(rf"\b({'|'.join(SINGULAR)})\b", "v", said)
+        if counts and MANY.search(plain):
+            wrong[chinese] = said
+    assert seen > 150 and not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    ("sentence", "values", "said"),
+    [
+        ("{0} {0:home is|homes are}", (1,), "home is"),
+        ("{0} {0:home is|homes are}", (0,), "homes are"),
+        ("{0:,.0f} {0:home|homes}", (1.2,), "home"),
+        ("{0:,.1f} {0:home|homes}", (1.0,), "homes"),
+        ("{0:,.0f} {0:home|homes}", (1001.0,), "homes"),
+        ("{0} {0:lives|live}", ("1 person",), "lives"),
+        ("{0} {0:lives|live}", ("1.5 thousand",), "live"),
+    ],
+)
+def test_a_word_agrees_with_what_is_shown(sentence: str, values: tuple[object, ...], said: str) -> None:
+    assert agreeing(sentence, *values).endswith(f"}} {said}")
 
 
 def test_a_script_is_put_over_text_by_text() -> None:

@@ -604,7 +604,7 @@ def test_a_forger_who_is_trusted_gets_nothing_but_the_district(
 
 
 @pytest.mark.slow
-@settings(max_examples=trials(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=trials(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     do=st.sampled_from(["apply", "undo"]),
     files=STEPS,

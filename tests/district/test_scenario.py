@@ -367,6 +367,21 @@ def test_steps_spell_out_what_is_assumed() -> None:
     assert (listed["text"] != "").all()
 
 
+def test_what_a_step_makes_is_called_by_its_name_in_later_ones(toy: xh.District) -> None:
+    """A home that only the plan has, and a facility in rooms of that home: each by its own name, no step by a bare key."""
+    here, ring = lonlat(toy, 150, 300), [lonlat(toy, x, y) for x, y in [(140, 290), (160, 290), (160, 310)]]
+    told = steps(
+        plan(
+            ("build_homes", {"parcel": "P", "home": "neu", "name": "新居", "polygon": ring, "people": 10}),
+            ("open_facility", {"facility": "neu-f", "kind": "canteen", "name": "新食堂", "at": here, "home": "neu"}),
+            ("move_households", {"homes": ["neu"], "people": 5, "group": "租客", "year": 2026}),
+            ("close_facility", {"facility": "neu-f"}),
+        ),
+        toy,
+    )["text"]
+    assert "新居（neu）" in told[3] and "新食堂（neu-f）" in told[4] and "新食堂" not in told[3]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [({}, ""), ({"wait_s": 20}, "，等待 20 秒"), ({"wait_s": 20, "steps": True}, "，等待 20 秒，有台阶")],
@@ -388,6 +403,12 @@ def ground(toy: xh.District) -> xh.District:
     shapes = [shapely.box(west - 60, south - 60, west - 10, south - 10), parcels.geometry["taken"]]
     parcels = parcels.set_geometry(gpd.GeoSeries(shapes, index=parcels.index, crs=toy.crs))
     return laned(toy.with_rows({**toy.rows, "parcels": parcels}))
+
+
+def in_two(district: xh.District, parcel: str) -> list[dict[str, object]]:
+    """A parcel of four corners, divided between two of them."""
+    ring = district.rows["parcels"].geometry.to_crs(4326)[parcel].exterior.coords[:3]
+    return [{"parcel": f"{parcel}-1", "outline": [list(at) for at in ring]}, {"parcel": f"{parcel}-2"}]
 
 
 def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit]:
@@ -417,6 +438,7 @@ def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit
             "floor_area_m2": st.integers(1, 9000),
         },
         "change_use": {"parcel": st.just("plot"), "use": st.sampled_from(["居住", "绿地"])},
+        "split_parcel": {"parcel": st.just("plot"), "parts": st.just(in_two(district, "plot"))},
         "retrofit": {"home": ids["homes"], "elevators": st.integers(0, 9)},
         "demolish_homes": {"homes": st.lists(ids["homes"], min_size=1, max_size=2, unique=True)},
         "build_homes": {
@@ -556,6 +578,15 @@ def scenarios_of_any_kind() -> st.SearchStrategy[Scenario]:
             "gates": st.lists(lonlats, min_size=1, max_size=2),
             "homes": st.lists(name, min_size=1, max_size=3),
             "line": st.lists(lonlats, min_size=2, max_size=3, unique_by=tuple),
+            "parts": st.lists(
+                st.fixed_dictionaries(
+                    {"parcel": name, "outline": st.lists(lonlats, min_size=3, max_size=4, unique_by=tuple)},
+                    optional={"name": st.text(), "share": st.floats(0.01, 1)},
+                ),
+                min_size=2,
+                max_size=3,
+                unique_by=lambda part: part["parcel"],
+            ),
             "households": st.integers(0, 10**6),
             "elevators": st.integers(0, 99),
             "parking_places": st.integers(0, 9999),

@@ -15,13 +15,14 @@ import pandas as pd
 import pptx
 import pytest
 import tomli_w
+from pptx.enum.shapes import MSO_SHAPE_TYPE
 
 import xinhe_geo as xh
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import REASONS, Programming, programmed
 from xinhe_geo.renewal.programme import _prepared
-from xinhe_geo.report.pages.programme import programme_story, write_programme
+from xinhe_geo.report.pages.programme import beyond_text, programme_story, write_programme
 from xinhe_geo.report.paper import write_programme_slides
 
 REPO = Path(__file__).parents[2]
@@ -265,6 +266,13 @@ def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Pat
                 assert (epoch, opened - walks._alone, closed) in walks._places
 
 
+def test_what_cannot_be_exceeded_is_said_once() -> None:
+    """Where what is reached is the bound, as it is printed, one figure stands; a bound that nobody found is no number."""
+    assert beyond_text("24.8%", "24.8%", 0.24801) == "不能再多"
+    assert beyond_text("24.8%", "25.1%", 0.251) == "最多不超过 25.1%"
+    assert beyond_text("0", "∞", float("inf")) == "最多能到多少没有算出"
+
+
 @pytest.mark.slow
 def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> None:
     """In both languages: every title and cell stands on the page, charts hold what the tables hold, the same bytes twice."""
@@ -289,6 +297,9 @@ def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> No
                 if shape.has_table:
                     cells = [cell.text for row in list(shape.table.rows)[1:] for cell in row.cells]
                     assert cells and set(cells) <= set(page.splitlines())
+        maps = [slide for slide in slides for shape in slide.shapes if shape.shape_type == MSO_SHAPE_TYPE.PICTURE]
+        by_year = [year for year in story.finished if year.rule]
+        assert [slide.shapes.title.text_frame.text for slide in maps] == [year.concluded for year in by_year[-1:]]
         money, served = (next(shape.chart for shape in slides[n].shapes if shape.has_chart) for n in (1, 2))
         spent = found.money["spent"].groupby(level="year").sum()
         drawn = pd.DataFrame({s.name: s.values for s in money.plots[0].series}, list(money.plots[0].categories)).sum(

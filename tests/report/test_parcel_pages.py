@@ -19,7 +19,7 @@ import xinhe_geo as xh
 from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.core.numbers import amount
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
-from xinhe_geo.report.parcel_book import BALANCE, GROUND, GROUPS, MONEY, PROMISED
+from xinhe_geo.report.parcel_book import BALANCE, CAPACITY, GROUND, GROUPS, MONEY, PROMISED
 from xinhe_geo.report.story.parcels import (
     CRITERIA,
     MOST_OPTIONS,
@@ -32,6 +32,7 @@ from xinhe_geo.report.story.parcels import (
     topic_name,
     verdicts_on,
 )
+from xinhe_geo.siting import shortage_number
 
 # --- a small spreadsheet: what the formulas of the book come to, worked out from nothing but its inputs ------------------
 
@@ -58,6 +59,7 @@ FUNCTIONS: dict[str, Any] = {
     "SUM": lambda *own: sum(x for x in flat(own) if isinstance(x, int | float)),
     "COUNT": lambda *own: sum(isinstance(x, int | float) for x in flat(own)),
     "ROWS": len,
+    "ROUNDUP": lambda value, digits: math.ceil(value),
     "MAX": lambda *own: max(flat(own)),
     "COUNTIF": lambda own, what: sum(x == what for x in own),
     "IF": lambda asked, yes, no: yes() if asked() else no(),
@@ -156,6 +158,16 @@ def check_book(story: Parcels, folder: Path) -> None:
     groups = {row[1]: [told(v) for v in row[2:]] for row in book.rows(GROUPS)}
     for j, year in enumerate(own.bars):
         assert [own_texts[j] for own_texts in groups.values()] == list(year.texts.values())
+    lacks = {row[1]: row[4:] for row in book.rows(CAPACITY) if row[3].startswith("还缺")}
+    for line in own.capacity:  # one number per need: the table, the sentence and the workbook have the same
+        written = [
+            shortage_number(float(n) if n != "" else math.nan, "m²" if line.by_area else "处")
+            for n in lacks[line.label]
+        ]
+        assert written == list(line.texts["short"]), line.label
+        if line.told:
+            first = next(n for n in line.texts["short"] if n not in ("0", "数据不足"))
+            assert f"缺 {first} {line.unit}" in line.told
     for total in own.money:
         about = ["合计", budget_name(total.budget), topic_name(total.topic)]
         ends = [tuple(r[4:6]) for r in book.rows(MONEY) if [r[3], r[1], r[2]] == about]

@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,19 @@ def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:
     """Shares stand under 之前 and 之后; what a target counts stands under other names, in its own unit."""
     page = table_html(pd.DataFrame({"之前": [1.0], "之前的数": [0.0], "之后的数": [1.0]}))
     assert re.findall(r'<td class="n">(.*?)</td>', page) == ["100%", "0", "1"]
+
+
+def test_the_last_bits_of_a_sum_are_no_change() -> None:
+    """The same homes added up in another order: 85.78805056448942 and a few units in the last place more."""
+    assert [signed(v) for v in (1.4e-14, -1.4e-14, 2e-9)] == ["0", "0", "+0.000000002"]
+    row = {"label": "圈", "unit": "%", "target_text": "", "operator": "", "target": np.nan, "verdict": "达标"}
+    sides = []
+    for values in ((85.78805056448942, 1.0), (85.78805056448944, 1.0 + 1e-6)):
+        index = pd.MultiIndex.from_tuples([("S1", "S1.a"), ("S1", "S1.b")], names=["commitment", "measure"])
+        sides.append(SimpleNamespace(ledger=pd.DataFrame([{**row, "value": value} for value in values], index)))
+    told = Comparison(*sides).verdicts
+    assert told.index.get_level_values("measure").to_list() == ["S1.b"]
+    assert told["value_change"].to_list() == pytest.approx([1e-6])
 
 
 def test_a_change_is_written_as_people_write_it() -> None:

@@ -20,6 +20,7 @@ from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps.leading_rules import promised_rules
 from xinhe_geo.maps.presets import scene_for
 from xinhe_geo.report.analysis import analyse, best_sites, speed_range
+from xinhe_geo.report.paper import left_to_type
 from xinhe_geo.report.paper import word as _word
 from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.story.story import Story
@@ -138,8 +139,16 @@ def test_a_request_is_a_draft_of_one_matter(toy: xh.District, tmp_path: Path) ->
     document = docx.Document(str(_word.write_brief(toy, tmp_path / "a.docx", request=True)))
     said = [p.text for p in document.paragraphs]
     (title,) = [p.text for p in document.paragraphs if p.style.name == "Title"]
-    assert title.startswith("关于") and title.endswith("的请示（代拟稿）") and title.count("“") == 1
+    assert title == "关于增设 1 处老年人日间照料中心的请示（代拟稿）", "one matter, by the name of what is asked for"
     assert "妥否，请批示。" in said and "特此报告。" not in said
+    heads = [p.text for p in document.paragraphs if p.style.name == "Heading 1"]
+    assert heads == ["一、请示事项", "二、理由", "三、数据依据和可信程度"]
+    body = said[: next(i for i, p in enumerate(document.paragraphs) if p.style.name == "Heading 3")]
+    assert body[-3:] == ["（署名待填）", "（成文日期待填）", "（联系人和电话待填）"], (
+        "who can be asked is named under the date"
+    )
+    assert all(word in left_to_type(request=True) for word in ("主送机关", "署名", "成文日期", "联系人和电话"))
+    assert "联系人" not in left_to_type()
     invented = toy.with_rows({**toy.rows, "homes": toy.rows["homes"].assign(basis="synthetic")})
     assert invented.is_demonstration
     with pytest.raises(xh.DataError, match="不能写成请示"):
@@ -174,6 +183,22 @@ def test_one_conclusion_per_page_with_its_number_and_notes(toy: xh.District, dec
     (chart,) = [shape.chart.plots[0] for shape in goals.shapes if shape.has_chart]
     shares = dict(zip(chart.categories, chart.series[0].values, strict=True))
     assert round(shares["15分钟基本医疗卫生服务圈"], 2) == 0.97
+
+
+def test_a_room_can_read_every_chart(deck: Path) -> None:
+    """Names, numbers and legends of charts, the cells of tables and what stands beside a map: 12 pt at least."""
+    for slide in pptx.Presentation(str(deck)).slides:
+        for chart in (shape.chart for shape in slide.shapes if shape.has_chart):
+            sizes = re.findall(r'sz="(\d+)"', etree_text(chart))
+            assert sizes and min(map(int, sizes)) >= 1200, slide.shapes.title.text
+        for shape in slide.shapes:
+            cells = [cell.text_frame for row in shape.table.rows for cell in row.cells] if shape.has_table else []
+            runs = [run for frame in cells for p in frame.paragraphs for run in p.runs if run.text]
+            assert all(run.font.size.pt >= 12 for run in runs)
+
+
+def etree_text(chart: object) -> str:
+    return str(chart.part.blob.decode())  # type: ignore[attr-defined]
 
 
 def test_a_chart_can_be_edited(deck: Path) -> None:

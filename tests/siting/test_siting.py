@@ -580,6 +580,18 @@ def test_communities_get_their_first_one(toy: xh.District, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_where_every_community_has_one_nobody_is_told_where_to_build(toy: xh.District, tmp_path: Path) -> None:
+    """In T02 live 250 (B and D), in T01 100 (A): most first. A third place adds nothing and comes last; a fourth is not needed, and no plan is praised."""
+    three = sites(toy, "elderly_daycare", 3, candidates=shift(SPOTS))
+    assert three["people_gained"].tolist() == [250.0, 100.0, 0.0]
+    assert "在前面几处之外没有新增" in three["reason"].iloc[2]
+    built = with_facilities(TOY, tmp_path / "toy", "elderly_daycare", three.geometry)
+    more = sites(built, "elderly_daycare", 1, candidates=shift(SPOTS))
+    assert more["near_ties"].tolist() == ["每个社区都已经有了，不用增设"]
+    assert more["reason"].iloc[0].endswith("：没有新增") and "前面几处" not in more["reason"].iloc[0]
+
+
+@pytest.mark.slow
 def test_what_a_planner_reads(toy: xh.District) -> None:
     chosen = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=Siting(limit=3.0))
     assert chosen.index.name == "site"

@@ -21,6 +21,7 @@ from .curves import curve, within
 from .doubts import LOSSES, Visits, differences, facts_in_doubt, flips, robustness, stress, worth_checking
 from .effects import (
     FULLER,
+    as_divided,
     crowding,
     effects,
     effects_of,
@@ -83,6 +84,7 @@ __all__ = [
     "Trip",
     "Trips",
     "Visits",
+    "as_divided",
     "at_one_limit",
     "attached_anew",
     "audit",

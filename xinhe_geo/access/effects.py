@@ -40,6 +40,7 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
 
 def effects_of(a: pd.DataFrame, b: pd.DataFrame, after: District) -> pd.DataFrame:
     """Return `effects`, given the coverages of both states, and the later state."""
+    a = as_divided(a, after)
     communities = None if after.communities is None else len(after.communities)
     old, new = summary(a), summary(b)
     table = old[["label"]].copy()
@@ -68,6 +69,32 @@ def effects_of(a: pd.DataFrame, b: pd.DataFrame, after: District) -> pd.DataFram
         table[column] = names[mask].groupby(level="rule").apply(_some)
     table[["homes_gain", "homes_lose"]] = table[["homes_gain", "homes_lose"]].astype("object").fillna("")
     return table
+
+
+def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
+    """
+    Return the coverage of an earlier state by the homes of a later one: whom a plan has given a piece of a home has walked as all of it did.
+
+    Parameters
+    ----------
+    cover
+        MultiIndex (home, rule).
+    after
+        The later state, which knows what it has divided (`District.parted`).
+    """
+    homes = dict.fromkeys(cover.index.get_level_values("home"))
+    parts = {home: after.parts_of("homes", home) for home in homes if ("homes", home) in after.parted}
+    if not parts:
+        return cover
+    counted = cover.columns.intersection(["people", "people_60plus", "households", "area_m2"])
+    level = cover.index.get_level_values("home")
+    pieces = []
+    for home, shares in parts.items():
+        own = cover[level == home]
+        for piece, share in shares.items():
+            one = own.rename(index={home: piece}, level="home")
+            pieces.append(one.assign(**{column: one[column] * share for column in counted}))
+    return pd.concat([cover[~level.isin(list(parts))], *pieces])
 
 
 def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
@@ -135,7 +162,7 @@ def home_changes(before: District, after: District, *, rules: str | Sequence[str
         0-1; missing for homes that are not in both), `facility_before`, `facility_after`. Swapping the states turns the sign of
         every change.
     """
-    return home_changes_of(coverage(before, rules=rules), coverage(after, rules=rules))
+    return home_changes_of(as_divided(coverage(before, rules=rules), after), coverage(after, rules=rules))
 
 
 def home_changes_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, firmness, parcels, plans, projects, reports, rules, siting, survey
+from .commands import data, drawings, firmness, offers, parcels, plans, projects, reports, rules, siting, survey
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 from .commands.helping import PROGRAM, help_for, mistyped
 
@@ -53,11 +53,13 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "provision": plans.provision_list,
         "parcels": parcels.parcels,
         "checkup": projects.checkup,
+        "suggest": offers.suggest,
         "programme": projects.programme,
         "links": siting.find_links,
         "scenarios": plans.list_scenarios,
         "sites": siting.sites,
         "ledger": reports.ledger,
+        "targets": offers.targets,
         "receipt": reports.receipt,
         "robustness": firmness.robustness,
         "stress": firmness.stress,

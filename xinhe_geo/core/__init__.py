@@ -49,6 +49,7 @@ from .foreign import layers_in, ordinary, read_layer, size_of
 from .hexagons import are_h3, h3_outlines
 from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, web_file, whole_page
 from .i18n import (
+    agreeing,
     back,
     by_cells,
     counted,
@@ -64,6 +65,7 @@ from .i18n import (
     title,
     word,
 )
+from .land import land_use_class, land_use_name
 from .locks import hold, let_go
 from .looks import Look, card, small_map
 from .models import (
@@ -245,6 +247,7 @@ __all__ = [
     "WrongCallError",
     "WrongValueError",
     "XinheError",
+    "agreeing",
     "amount",
     "apart",
     "are_h3",
@@ -285,6 +288,8 @@ __all__ = [
     "is_whole",
     "keep_file",
     "keeping",
+    "land_use_class",
+    "land_use_name",
     "language",
     "layers_in",
     "let_go",

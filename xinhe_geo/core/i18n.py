@@ -98,7 +98,24 @@ def language() -> str:
 def say(sentence: str, *values: object) -> str:
     """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
-    return as_typed(renamed(sentence if language() == "zh" else english()["say"][sentence])).format(*shown)
+    own = sentence if language() == "zh" else agreeing(english()["say"][sentence], *shown)
+    return as_typed(renamed(own)).format(*shown)
+
+
+#: A word of an English sentence that agrees with a count: `{0} {0:home|homes}`, what is said of one before what is said of others.
+_AGREES = re.compile(r"\{(\w+):([^{}|]*)\|([^{}|]*)\}")
+_ONE = re.compile(r"[+−-]?1(?![\d.,])")
+
+
+def agreeing(sentence: str, *values: object, **named: object) -> str:
+    """Return a sentence whose words agree with their counts: with what is shown of these, so that 1.2 said as 1 is one."""
+
+    def form(found: re.Match[str]) -> str:
+        field = re.search(rf"\{{{found[1]}(?::[^{{}}|]*)?\}}", sentence)
+        shown = (field[0] if field else f"{{{found[1]}}}").format(*values, **named)
+        return found[2] if _ONE.match(shown) else found[3]
+
+    return _AGREES.sub(form, sentence)
 
 
 class Figure(float):
@@ -135,7 +152,7 @@ def word(text: str) -> str:
 
 def counted(number: float, unit: str) -> str:
     """Return a unit as it is said of a number: in English one of a thing is singular."""
-    return renamed(english()["one"].get(unit, unit)) if language() == "en" and number == 1 else unit
+    return renamed(english()["one"].get(unit, unit)) if number == 1 else unit
 
 
 def listed_words(text: str) -> str:

@@ -30,8 +30,8 @@ def whole(value: float) -> int:
 
 
 def signed(value: float) -> str:
-    """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
-    if value == 0:
+    """Return a change with its sign: one decimal, two digits of what is smaller than that, never "-0.0" nor the last bits of a sum."""
+    if abs(value) < 1e-9:
         return "0"
     if not abs(value) < 0.05:
         return Figure(value).text("+,.1f")

@@ -109,6 +109,7 @@ def _read_text(said: str) -> Mark:
     return Mark(level, term, True, text)
 
 
+@lru_cache(maxsize=8192)  # the names of a manifest are asked about before each file is written
 def _plain(said: str) -> str:
     """Return a mark without what spellings differ in: width, case, spaces, brackets, points, traditional characters."""
     text = "".join("*" if c in _STARS else c for c in unicodedata.normalize("NFKC", said).casefold())

@@ -6,13 +6,14 @@ from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, plain_name
 from .edited_rows import EditedRows, Flow
 from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district
-from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
+from .journal import ANSWERS, MANIFEST, SUGGESTED, commit, finish, locked, recover, undo
 from .labels import (
     buildings_said,
     cell,
     column_name,
     kind_name,
     layer_name,
+    place_name,
     place_title,
     rule_name,
     state_name,
@@ -24,7 +25,7 @@ from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
 from .resolve import Named, meant
 from .scenario import Scenario, played
-from .scenario_text import blank, conflicts, scenarios, steps
+from .scenario_text import blank, conflicts, divided_by, scenarios, steps
 from .seal import broken, number, seal
 from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
 from .street_edits import join_ends
@@ -40,6 +41,7 @@ __all__ = [
     "SAME_SPOT_M",
     "SHARED",
     "SPOT_M",
+    "SUGGESTED",
     "Changes",
     "District",
     "Edit",
@@ -62,6 +64,7 @@ __all__ = [
     "commit",
     "completion",
     "conflicts",
+    "divided_by",
     "exchange",
     "fact",
     "finish",
@@ -78,6 +81,7 @@ __all__ = [
     "new_files",
     "number",
     "parcel_number",
+    "place_name",
     "place_title",
     "plain_name",
     "played",

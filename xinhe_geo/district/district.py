@@ -130,6 +130,8 @@ class District:
         tells of, living there before; "there_stay": of these, who stayed.
     arrived
         For each home that a plan builds, who came in from elsewhere: people, people_60plus, households. The others there are residents.
+    parted
+        By layer and key, what a plan has divided, and into what: parcels, and homes with the share of each piece.
     """
 
     manifest: Mapping[str, Any]
@@ -149,6 +151,7 @@ class District:
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
     moved: Mapping[str, float] = field(repr=False, default_factory=dict)
     arrived: Mapping[str, Mapping[str, float]] = field(repr=False, default_factory=dict)
+    parted: Mapping[tuple[str, str], Mapping[str, float]] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
@@ -180,7 +183,7 @@ class District:
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
         plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
-        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved", "arrived")}
+        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved", "arrived", "parted")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -416,6 +419,41 @@ class District:
         people = {what: self.moved.get(what, 0.0) + moved.get(what, 0.0) for what in {*self.moved, *moved}}
         came = {**self.arrived, **arrived}
         return replace(made, _built={**self._built, **built}, moved=people, arrived=came).akin_to(self)
+
+    def with_parted(self, parted: Mapping[tuple[str, str], Mapping[str, float]]) -> District:
+        """
+        Return this district knowing what a plan has divided.
+
+        Parameters
+        ----------
+        parted
+            By layer and key: into what, each with its share (missing for parcels).
+
+        Returns
+        -------
+        District
+            This one where nothing was.
+        """
+        return replace(self, parted={**self.parted, **parted}).akin_to(*self._origins) if parted else self
+
+    def parts_of(self, layer: str, key: str) -> dict[str, float]:
+        """
+        Return what a parcel or home has been divided into by a plan, be it in several steps.
+
+        Parameters
+        ----------
+        layer, key
+            "parcels" or "homes", and its id before.
+
+        Returns
+        -------
+        parts
+            Ids with their share of the whole; the key itself, with 1, where it was not divided.
+        """
+        found: dict[str, float] = {}
+        for piece, share in self.parted.get((layer, key), {}).items():
+            found |= {own: part * share for own, part in self.parts_of(layer, piece).items()}
+        return found or {key: 1.0}
 
     def replace(self, **layers: pd.DataFrame | None) -> District:
         """

@@ -58,10 +58,18 @@ class Flow(NamedTuple):
     holder: str = ""
     fate: str = ""
     home: str = ""
+    #: Where somebody returns to a part of the parcel that they left: that part.
+    landed: str = ""
+
+    @property
+    def comes_to(self) -> str:
+        """The parcel in whose stock the flow is seen: the one that people left or come to, or return to."""
+        return self.landed or self.parcel
 
     def counted(self, count: str) -> float:
-        """Return how many it is of people, people_60plus, households or registered; where nobody moves, nobody registered does."""
-        return 0.0 if self.people == 0 and count == "registered" else float(getattr(self, count))
+        """Return how many it is of people, people_60plus, households or registered; where nobody moves, and nothing is said of them, none."""
+        number = float(getattr(self, count))
+        return 0.0 if self.people == 0 and count == "registered" and math.isnan(number) else number
 
 
 @dataclass
@@ -91,6 +99,13 @@ class EditedRows:
     #: By layer and key: which step has made a row, and which has taken one away.
     made: dict[tuple[str, str], int] = field(default_factory=dict)
     gone: dict[tuple[str, str], int] = field(default_factory=dict)
+    #: What steps of the plan call what they make, by its key.
+    called: dict[str, str] = field(default_factory=dict)
+    #: Parcels that a step has made, by what they were divided from; pieces of homes that it has cut, by what, with their share of it.
+    parts: dict[str, str] = field(default_factory=dict)
+    cut: dict[str, tuple[str, float]] = field(default_factory=dict)
+    #: What the ledger said before a parcel was divided, by that parcel.
+    divided: dict[str, pd.DataFrame] = field(default_factory=dict)
     #: Until when the steps that end hold.
     ends: dict[int, int] = field(default_factory=dict)
 
@@ -102,7 +117,7 @@ class EditedRows:
         """Return what an edit's `key` names, by their names where they have one."""
         frame, said = self.frame(LAYER_OF[key]), []
         for one in [ids] if isinstance(ids, str) else ids:
-            names = list(frame.loc[frame.index == one, "name"].dropna())
+            names = [*frame.loc[frame.index == one, "name"].dropna(), *filter(None, [self.called.get(one)])]
             said.append(say("{0}（{1}）", names[0], one) if names else str(one))
         return say("、").join(said)
 
@@ -131,8 +146,31 @@ class EditedRows:
     def stock(self, parcel: str, quantity: str, holder: str = "") -> float:
         """Return what the ledger says lived on a parcel before the plan began; missing where it says nothing, or a range."""
         year = self.year if self.opening is None else self.opening
-        said = fact(self.rows.get("parcel_facts"), parcel, quantity, year, holder)
+        said = fact(self.divided.get(parcel, self.rows.get("parcel_facts")), parcel, quantity, year, holder)
         return said.low if said.low == said.high else math.nan
+
+    def line_of(self, parcel: str) -> list[str]:
+        """Return a parcel, what it was divided from, and so on."""
+        found = [parcel]
+        while found[-1] in self.parts:
+            found.append(self.parts[found[-1]])
+        return found
+
+    def held(self, parcel: str, count: str, holder: str = "") -> float:
+        """Return how many a parcel began with: what the ledger says of it, or what it has of the parcel that it was divided from."""
+        if parcel not in self.parts:
+            return self.stock(parcel, count, holder)
+        brought = [f for f in self.moved(parcel, holder, "in") if self.made["parcels", parcel] == f.step]
+        known = brought and not math.isnan(self.held(self.parts[parcel], count, holder))
+        return sum((f.counted(count) for f in brought), 0.0) if known else math.nan
+
+    def in_account(self, parcel: str, count: str, holder: str = "") -> float:
+        """Return how many a parcel has by now as ledger and plan say it; missing where they do not say how many it began with."""
+        if math.isnan(self.held(parcel, count, holder)):
+            return math.nan
+        begun = 0.0 if parcel in self.parts else self.stock(parcel, count, holder)
+        own = [f for f in self.flows if f.comes_to == parcel and holder in ("", f.holder)]
+        return begun + sum(-f.counted(count) if f.what == "out" else f.counted(count) for f in own)
 
     def moved(self, parcel: str, holder: str, what: str, *fates: str) -> list[Flow]:
         """Return who moved so far on a parcel; without a holder all together, with fates only those of these."""
@@ -154,7 +192,8 @@ class EditedRows:
             return {}
         before = [f for f in self.flows if f.step in self.assumed and f.what == "new"]
         people = self.standing("homes")["people"]
-        stay = sum((min(f.people, float(people[f.home])) for f in before if f.home in people.index), 0.0)
+        still = [(f, list(people.index.intersection(self.pieces(f.home)))) for f in before]
+        stay = sum((min(f.people, float(people[own].sum(skipna=False))) for f, own in still if own), 0.0)
         told = {what: sum((f.people for f in own if f.what == what), 0.0) for what in ("out", "back", "new")}
         return {**told, "there": sum((f.people for f in before), 0.0), "there_stay": stay}
 
@@ -167,11 +206,35 @@ class EditedRows:
         """
         found: dict[str, dict[str, float]] = {}
         homes = self.standing("homes")
-        for flow in self.flows:
-            if flow.what == "new" and flow.home in homes.index:
-                there = homes.loc[flow.home, list(ARRIVED)].astype("float64")
-                counts = {c: 0.0 if flow.step in self.assumed else float(getattr(flow, c)) for c in ARRIVED}
-                found[flow.home] = {c: n if there[c] != there[c] else min(n, there[c]) for c, n in counts.items()}
+        came = {f.home: f for f in self.flows if f.what == "new"}
+        for home in [h for h in dict.fromkeys([*came, *self.cut]) if h in homes.index]:
+            whole, share = self.whole_of(home)
+            flow = came.get(whole)
+            there = homes.loc[home, list(ARRIVED)].astype("float64")
+            nobody = flow is None or flow.step in self.assumed
+            counts = {c: 0.0 if nobody else float(getattr(flow, c)) * share for c in ARRIVED}
+            found[home] = {c: n if there[c] != there[c] else min(n, there[c]) for c, n in counts.items()}
+        return found
+
+    def whole_of(self, home: str) -> tuple[str, float]:
+        """Return the home that a piece was cut from, be it in several cuts, and which share of it the piece has; a whole one is its own."""
+        share = 1.0
+        while home in self.cut:
+            home, part = self.cut[home]
+            share *= part
+        return home, share
+
+    def pieces(self, home: str) -> list[str]:
+        """Return a home, or what was cut from it."""
+        return [home, *(piece for piece in self.cut if self.whole_of(piece)[0] == home)]
+
+    def parted(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Return what was divided, by layer and key: into what, each home with its share of people, parcels without."""
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for piece, (home, share) in self.cut.items():
+            found.setdefault(("homes", home), {})[piece] = share
+        for part, parcel in self.parts.items():
+            found.setdefault(("parcels", parcel), {})[part] = math.nan
         return found
 
     def frame(self, layer: str) -> gpd.GeoDataFrame:
@@ -192,9 +255,15 @@ class EditedRows:
         if key not in known:
             if (layer, key) in self.gone:
                 raise DoneAlready(
-                    f"{LAYERS[layer].label} {key} 在第 {self.gone[layer, key]} 步已经拆除或撤去；删去这一步，或改两步的年份"
+                    f"{LAYERS[layer].label} {key} 在第 {self.gone[layer, key]} 步已经{self.how_gone(layer, key)}；删去这一步，或改两步的年份"
                 )
             raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
+
+    def how_gone(self, layer: str, key: str) -> str:
+        """Say what has become of a row that a step has taken away."""
+        wholes = {"parcels": self.parts, "homes": {piece: home for piece, (home, _) in self.cut.items()}}.get(layer, {})
+        pieces = [piece for piece, whole in wholes.items() if whole == key]
+        return f"划分为 {'、'.join(pieces)}" if pieces else "拆除或撤去"
 
     def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
         """Add a row of that key and shape; columns that are not given stay unknown."""

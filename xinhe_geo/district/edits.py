@@ -15,6 +15,7 @@ import shapely
 from ..core import HOLDERS, ScenarioError, amount, did_you_mean, say
 from . import renewal_edits as renewal
 from .edited_rows import DoneAlready, EditedRows
+from .parcel_split import SPLIT, is_parts, split_in_words, split_parcel
 from .street_edits import join_ends
 
 #: Homes that share more than this part of the smaller one are in each other's place: outlines drawn by hand share edges.
@@ -65,6 +66,11 @@ _FATE = _Form(lambda v: v in renewal.FATES, f"写成 {'、'.join(renewal.FATES)}
 _AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
 _XY = _Form(_is_pair, "写成 [东, 北]（米）")
 _SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")
+_PARTS = _Form(
+    is_parts,
+    '写成两块以上，每块 { parcel = "编号", outline = [[经度, 纬度], …], share = 0.6 }；outline 至少三个点，只有一块可以不写（剩下的），'
+    "share 大于 0、不大于 1，可以不写",
+)
 _LINE = _Form(
     lambda v: _is_list(v, _is_lonlat, 2) and any(tuple(at) != tuple(v[0]) for at in v),
     "至少两个不同的点：[[117.60, 39.03], [117.61, 39.03]]",
@@ -106,6 +112,11 @@ class Action:
     makes: Mapping[str, str] = field(default_factory=dict)
     lasting: bool = False
     serves: str = "either"
+
+    def made_by(self, what: Mapping[str, Any]) -> list[str]:
+        """Return the keys of what an edit of this kind makes; of parts, each that is a parcel from then on."""
+        parts = (part.get("parcel") for part in what.get("parts", ()) if isinstance(part, Mapping))
+        return [str(own) for own in (*(what.get(key) for key in self.makes), *parts) if own is not None]
 
 
 def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -460,6 +471,16 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "change_use": Action(
         "改变用途", {"parcel": _ID, "use": TEXT}, {}, renewal.change_use, renewal.use_in_words, serves="none"
+    ),
+    SPLIT: Action(
+        "划分地块",
+        {"parcel": _ID, "parts": _PARTS},
+        {},
+        split_parcel,
+        split_in_words,
+        'parts 也可以写成 layer = "文件名.geojson"：放在方案文件旁边，每块一个多边形，属性 parcel、name、share',
+        lasting=True,
+        serves="none",
     ),
     "retrofit": Action(
         "改造小区",

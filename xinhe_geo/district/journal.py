@@ -44,6 +44,8 @@ MEANWHILE = "改好以前，check、template、add、update、rules export、rul
 MANIFEST = "district.toml"
 #: Where a folder keeps what somebody said the words in files stand for.
 ANSWERS = "pois/values.csv"
+#: The plan in which the steps of suggestions stand that somebody has accepted.
+SUGGESTED = "scenarios/suggested.toml"
 #: What a folder has that has been sealed (`seal`).
 SEAL = "seal.json"
 #: A journal is a list of a few files; a longer one is none of ours.
@@ -211,7 +213,7 @@ def _files_of(folder: Path, version: str = "") -> set[str]:
     """Return the files a district consists of: its manifest, the usual ones, what it declares now or in a version."""
     # A layer that is new was put at its usual place; by the time an undo is half done, nothing declares it any more.
     usual = {f"{layer.folder}/{name}{end}" for name, layer in LAYERS.items() for end in (".csv", ".geojson", ".gpkg")}
-    found = {MANIFEST, ANSWERS, *usual}
+    found = {MANIFEST, ANSWERS, SUGGESTED, *usual}
     kept = [f"{HISTORY}/{part}{version}/{side}" for part in ("", "new-") for side in ("old", "new")] if version else []
     with reading():
         for place in (".", *kept):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking
 from .district import District
 
@@ -28,6 +30,16 @@ def state_name(district: District) -> str:
     """Return what one of two states of a district is called beside the other: the plan, or what is there, and the year."""
     plan = district.manifest.get("scenario")
     return say("{0}（{1} 年）", plan, district.year) if plan else say("现状（{0} 年）", district.year)
+
+
+def place_name(district: District, place: object) -> str:
+    """Return what a home or a community is called; the whole district where none is named."""
+    if not isinstance(place, str) or not place:
+        return say("全街道")
+    for frame in (district.communities, district.homes):
+        if frame is not None and place in frame.index and pd.notna(frame.loc[place, "name"]):
+            return str(frame.loc[place, "name"])
+    return place
 
 
 def layer_name(name: str) -> str:

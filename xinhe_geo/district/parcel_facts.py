@@ -80,6 +80,11 @@ def parcel_number(cell: object) -> float:
     return float(number) if np.isfinite(number) else math.nan
 
 
+def written(number: float) -> str:
+    """Write a figure of the ledger: with every digit that matters, and no power of ten."""
+    return np.format_float_positional(round(number, 6), trim="-")
+
+
 def home_parcels(homes: gpd.GeoDataFrame, parcels: gpd.GeoDataFrame | None) -> list[str]:
     """Return the parcel that holds most of each home, in the order of the rows; "" for homes on none."""
     found = [""] * len(homes)

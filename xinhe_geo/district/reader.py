@@ -98,6 +98,10 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
     return problems_table(guarded_problems(problems, manifest))
 
 
+#: Where a table is from that is not the program's.
+_OWN = "本目录"
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -133,7 +137,7 @@ def _read_folder(
         if path == folder:
             frame = _read_layer(path, layer, entry, target, problems, level_of(manifest, name))
         else:
-            kept, found = _of_the_program(name, (path / entry["file"]).stat().st_mtime_ns)
+            kept, found = _of_the_program(name, _changed_at(name))
             frame = None if kept is None else kept.copy(deep=False)
             problems += found
         if frame is None:
@@ -141,8 +145,10 @@ def _read_folder(
         rows[name] = frame
         file = path / str(entry["file"])
         files.append(
-            (name, str(entry["file"]), "本目录" if path.resolve() == folder.resolve() else "随程序", _sha256(file))
+            (name, str(entry["file"]), _OWN if path.resolve() == folder.resolve() else "随程序", _sha256(file))
         )
+    table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
+    _leave_to_its_plan(rows, table["from"])
     if target is not None:
         problems += _misplaced(rows, declared)
         problems += doubled(rows, declared)
@@ -153,8 +159,25 @@ def _read_folder(
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
-    table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     return manifest, rows, table, problems
+
+
+def _leave_to_its_plan(rows: dict[str, pd.DataFrame], origin: pd.Series) -> None:
+    """Take out of borrowed tables what they say of promises that a folder with a plan of its own does not make."""
+    if origin.get("commitments") != _OWN:
+        return
+    theirs = _of_the_program("commitments", _changed_at("commitments"))[0]
+    quotes = {} if theirs is None else theirs["quote"].to_dict()
+    kept = {str(key) for key, quote in rows["commitments"]["quote"].items() if quotes.get(key) == quote}
+    if "measures" in rows and origin["measures"] != _OWN:
+        own = rows["measures"]
+        own = own[(own["commitment"].isna() | own["commitment"].isin(kept)).to_numpy()]
+        rows["measures"] = own[(own["of"].isna() | own["of"].isin(own.index)).to_numpy()]
+    if "contradictions" in rows and origin["contradictions"] != _OWN:
+        own = rows["contradictions"]
+        rows["contradictions"] = own[
+            [bool(said) and set(said) <= kept for said in map(listed, own["touches"].fillna(""))]
+        ]
 
 
 def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
@@ -325,6 +348,11 @@ def _of_the_program(name: str, _changed: int) -> tuple[pd.DataFrame | None, list
     """Return a table that comes with the program, read and judged once for all districts that have none of their own."""
     problems: list[Problem] = []
     return _read_layer(bundled_folder(), LAYERS[name], _usual_entry(name), None, problems), problems
+
+
+def _changed_at(name: str) -> int:
+    """Return when a table of the program was changed last."""
+    return (bundled_folder() / _usual_entry(name)["file"]).stat().st_mtime_ns
 
 
 def _usual_entry(name: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import shapely
 
 from ..core import HOLDERS, LAYERS, ScenarioError, amount, did_you_mean, say
 from .edited_rows import EditedRows, Flow
-from .parcel_facts import fact
+from .parcel_facts import fact, written
 
 #: Where those go who move away, besides 去向待填.
 FATES = {"waiting": "过渡中", "elsewhere": "异地安置", "cash": "货币离开"}
@@ -107,9 +107,9 @@ def _note_more_than_held(work: EditedRows, flow: Flow) -> None:
     ):
         if not flow.parcel or (not holder and count != "registered"):
             continue
-        held = work.stock(flow.parcel, count, holder)
-        before = [getattr(f, count) for f in work.moved(flow.parcel, holder, "out")]
-        back = [getattr(f, count) for f in work.moved(flow.parcel, holder, "back")]
+        held = work.held(flow.parcel, count, holder)
+        own = [f for f in work.flows if f.comes_to == flow.parcel and holder in ("", f.holder)]
+        before, back = ([getattr(f, count) for f in own if f.what == what] for what in ("out", "back"))
         gone = sum(n for n in before if not math.isnan(n)) - sum(n for n in back if not math.isnan(n))
         number = getattr(flow, count)
         if number + gone > held + ROUNDING:
@@ -161,10 +161,14 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     if e["home"] not in there.index:
         work.note_if_absent("homes", e["home"])
         return
-    away = {count: _away(work, parcel, holder, count) for count in _COUNTS}
+    line = work.line_of(parcel)  # who left before a parcel was divided may return to any part of it
+
+    def away(count: str, scope: str = holder) -> float:
+        return sum((_away(work, own, scope, count) for own in line), 0.0)
+
     people = float(e["people"])
     for scope in dict.fromkeys((holder, "")):
-        most = _away(work, parcel, scope, "people")
+        most = away("people", scope)
         if people > most + ROUNDING:
             who = say(HOLDERS[scope]) if scope else ""
             work.clashes.append(
@@ -172,19 +176,41 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
                 "改小，先写 move_households，或新来的人写在 build_homes"
             )
             people = most
-    share = people / away["people"] if away["people"] > 0 else 0.0
+    share = people / away("people") if away("people") > 0 else 0.0
     numbers = {"people": people}
     for count, label in (("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
-        numbers[count] = _at_most(work, e, count, away[count], label) if count in e else away[count] * share
+        numbers[count] = _at_most(work, e, count, away(count), label) if count in e else away(count) * share
     if not math.isnan(numbers["households"]):
         numbers["households"] = float(round(numbers["households"]))
     lived = _counts(there.loc[e["home"]])
     for count, number in numbers.items():
         _put(work, e["home"], count, lived[count] + number)
-    registered = math.nan
+    numbers["registered"] = math.nan
     if "registered" in e:
-        registered = _at_most(work, e, "registered", _away(work, parcel, holder, "registered"), "户籍人口")
-    work.flows.append(work.flow("back", parcel, numbers, str(e["home"]))._replace(registered=registered, holder=holder))
+        numbers["registered"] = _at_most(work, e, "registered", away("registered"), "户籍人口")
+    for origin, own in _by_origin(work, line, holder, numbers):
+        flow = work.flow("back", origin, own, str(e["home"]))._replace(registered=own["registered"], holder=holder)
+        work.flows.append(flow._replace(landed="" if origin == parcel else parcel))
+
+
+def _by_origin(
+    work: EditedRows, line: Sequence[str], holder: str, numbers: Mapping[str, float]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield whose account those who return are in, and how many: first who left the parcel itself, then who left what it was part of."""
+    left = dict(numbers)
+    for origin in line:
+        there = _away(work, origin, holder, "people")
+        last = origin == line[-1] or left["people"] <= there + ROUNDING
+        share = 1.0 if last or left["people"] == 0 else there / left["people"]
+        if not last and there <= ROUNDING:
+            continue
+        own = {count: number * share for count, number in left.items()}
+        if not last and not math.isnan(own["households"]):
+            own["households"] = float(round(own["households"]))
+        left = {count: number - own[count] for count, number in left.items()}
+        yield origin, own
+        if last:
+            return
 
 
 def _at_most(work: EditedRows, e: Mapping[str, Any], count: str, most: float, label: str) -> float:
@@ -289,9 +315,11 @@ def build_floor_area(work: EditedRows, e: Mapping[str, Any]) -> None:
         raise ScenarioError(f"没有建筑面积指标 {e['quantity']}；{did_you_mean(e['quantity'], floors)}")
     facts = work.frame("parcel_facts")
     before = fact(facts, e["parcel"], e["quantity"], work.year)
-    value = (before.low if before.known else 0.0) + float(e["floor_area_m2"])
+    more = float(e["floor_area_m2"])
+    low, high = (end + more if before.known else more for end in (before.low, before.high))
     row: dict[str, list[object]] = {c: [None] for c in LAYERS["parcel_facts"].names if c != "row"}
-    row |= {"parcel": [e["parcel"]], "year": [work.year], "quantity": [e["quantity"]], "value": [f"{value:g}"]}
+    row |= {"parcel": [e["parcel"]], "year": [work.year], "quantity": [e["quantity"]], "value": [written(low)]}
+    row |= {"high": [high]} if high > low else {}  # what was a range stays one
     row |= {"basis": ["derived"], "source": ["方案"]}
     new = pd.DataFrame(row, index=pd.Index([f"plan-{work.step}"], name="row"))
     if len(facts):

@@ -31,6 +31,7 @@ from ..core import (
 )
 from .edited_rows import DoneAlready, EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
+from .parcel_split import parts_of_layer
 
 
 class Plannable(Protocol):
@@ -75,6 +76,10 @@ class Plannable(Protocol):
         arrived: Mapping[str, Mapping[str, float]] = ...,
     ) -> Self:
         """Return it with other rows; `built`: homes that the plan builds, and whether with gates; `moved`, `arrived`: who moved and came."""
+        ...
+
+    def with_parted(self, parted: Mapping[tuple[str, str], Mapping[str, float]]) -> Self:
+        """Return it knowing what a plan has divided into what."""
         ...
 
 
@@ -254,7 +259,12 @@ class Scenario:
             wrong.append(f"{path.name}：每一步写成一个 [[edit]]（两层方括号），下面写 do = …")
             edits = []
         for number, entry in enumerate(edits, 1):
-            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in wrong_edit(entry)]
+            try:
+                edits[number - 1] = parts_of_layer(entry, path.parent)
+                said = list(wrong_edit(edits[number - 1]))
+            except ScenarioError as error:
+                said = [str(error)]
+            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in said]
         if wrong:
             raise ScenarioError("\n".join(wrong))
         return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=tuple(map(_step, edits)))
@@ -336,6 +346,8 @@ class Scenario:
         ------
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
+        WrongValueError
+            Something else than a district.
         """
         if not hasattr(district, "with_rows"):
             raise WrongValueError(
@@ -348,9 +360,10 @@ class Scenario:
             said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
             raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
-        built = {home: home in work.walled for home in work.built}
+        built = {home: home in work.walled for home in (*work.built, *work.cut)}
         moved, arrived = work.moved_in_all(), work.arrived()
-        return base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
+        made = base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
+        return made.with_parted(work.parted())
 
 
 def label_of(path: Path) -> str:
@@ -469,10 +482,9 @@ def _made_later(step: int, edit: Edit, order: Sequence[tuple[int, Edit]]) -> str
     named = {str(one) for value in edit.what.values() for one in (value if isinstance(value, list) else [value])}
     after = order[[number for number, _ in order].index(step) + 1 :]
     for number, other in after:
-        makes = ACTIONS[other.do].makes if other.do in ACTIONS else ()
-        for key in makes:
-            if str(other.what.get(key)) in named:
-                return f"；{other.what[key]} 到第 {number} 步才有，把那一步提前，或改两步的年份"
+        for key in ACTIONS[other.do].made_by(other.what) if other.do in ACTIONS else ():
+            if key in named:
+                return f"；{key} 到第 {number} 步才有，把那一步提前，或改两步的年份"
     return ""
 
 

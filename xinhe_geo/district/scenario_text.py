@@ -14,6 +14,7 @@ from .district import District
 from .edited_rows import LAYER_OF, EditedRows
 from .edits import ACTIONS, YEAR
 from .labels import kind_name
+from .parcel_split import SPLIT, halves
 from .scenario import Scenario, carried_out
 
 
@@ -50,8 +51,19 @@ def steps(plan: Scenario, district: District) -> pd.DataFrame:
     year = plan.year_on(district)
     kinds = {str(kind): kind_name(district, str(kind)) for kind in district.kinds.index}
     work = EditedRows(dict(district.at(year, planned=plan.planned).rows), district.crs, year, kinds)
+    work.called |= dict(filter(None, map(_called, plan.edits)))
     found = [(number, edit.do, *_in_words(work, edit)) for number, edit in enumerate(plan.edits, 1)]
     return pd.DataFrame(found, columns=["step", "do", "text", "assumes"]).set_index("step")
+
+
+def _called(edit: Edit) -> tuple[str, str] | None:
+    """Return the key and the name of what an edit makes: later steps tell of it by that name."""
+    made = next((edit.what[key] for key in _MADE if key in edit.what), None)
+    return (str(made), str(edit.what["name"])) if made and edit.what.get("name") else None
+
+
+#: What an edit makes, if it has a name: the first of these keys (a facility in rooms of a home names its home too).
+_MADE = ("facility", "gate", "street", "home")
 
 
 def _in_words(work: EditedRows, edit: Edit) -> tuple[str, str]:
@@ -69,6 +81,16 @@ def _dated(edit: Edit) -> str:
     if until is not None:
         return say("到 {0} 年为止：", until) if year is None else say("{0}—{1} 年：", year, until)
     return "" if year is None else say("{0} 年：", year)
+
+
+def divided_by(plan: Scenario, year: int) -> dict[str, tuple[str, int | None]]:
+    """Return the parcels that a plan has made by a year, by id: what each was divided from, and when (None: it was so before)."""
+    found: dict[str, tuple[str, int | None]] = {}
+    for edit in plan.edits:
+        since = plan.since(edit)
+        if edit.do == SPLIT and (since is None or since <= year):
+            found |= {str(part["parcel"]): (str(edit.what["parcel"]), since) for part in edit.what.get("parts", ())}
+    return found
 
 
 def blank(district: District, name: str) -> str:
@@ -135,7 +157,11 @@ def _three_phases(district: District) -> list[str]:
 
 
 def _toml(value: object) -> str:
-    """Return a text, number, list or truth value as TOML on one line, which JSON's notation is."""
+    """Return a value as TOML on one line; of texts, numbers and truth values JSON's notation is."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(own)}' for key, own in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -155,6 +181,9 @@ def _sample(district: District, do: str, key: str) -> object:
         if do == "open_lanes" and "streets" in district.rows:
             first = str(next(iter(district.rows["streets"]["home"].dropna()), first))
         return [first] if key == "homes" else first
+    if key == "parts":
+        places = district.rows.get("parcels")
+        return halves(None if places is None or places.empty else places.iloc[:1])
     return {
         "at": at,
         "line": [at, [round(at[0] + 0.001, 7), at[1]]],

@@ -1,11 +1,14 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
 from .add import Coordinates, Request, add
+from .answer_book import Questions, answer_book
 from .blanks import blanks
+from .cells import printable, written
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
 from .head_count import PEOPLE_COLUMN, PeopleJump
+from .incoming import decoded as read_text
 from .likeness import Wishes
 from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_of
 from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
@@ -47,10 +50,12 @@ __all__ = [
     "Coordinates",
     "Division",
     "PeopleJump",
+    "Questions",
     "Request",
     "SurveyRow",
     "Wishes",
     "add",
+    "answer_book",
     "answers_tally",
     "asked",
     "blanks",
@@ -64,7 +69,9 @@ __all__ = [
     "import_osm",
     "left_out",
     "new_district",
+    "printable",
     "read_said",
+    "read_text",
     "recipe_of",
     "safe_name",
     "sample_extract",
@@ -75,4 +82,5 @@ __all__ = [
     "template",
     "update",
     "workbook_rows",
+    "written",
 ]

@@ -74,6 +74,17 @@ def printable(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
+def written(value: object) -> str:
+    """Return a cell as it was written: whole numbers without a point, dates as 2026-11-24, truth as tables have it; blank is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date):
+        return value.strftime("%Y-%m-%d")
+    return f"{value:.12g}" if isinstance(value, float) else str(value).strip()
+
+
 def value_labels(column: Column) -> Mapping[str, str]:
     """Return a column's coded values and the planner's words for them."""
     labels = {**STATE_LABELS, **BASIS_LABELS, **PEOPLE_KINDS, **OPEN_TO}

@@ -26,6 +26,7 @@ from .ledger import (
     left_out,
     quoted,
     spoken,
+    told_of,
     verdicts,
 )
 from .metrics.base import (
@@ -59,6 +60,7 @@ from .panel import (
 )
 from .rulebook import export_rules, import_rules
 from .take import take_figures
+from .targets import offered, take_targets, write_targets
 
 __all__ = [
     "CIRCLE_MIN",
@@ -103,6 +105,7 @@ __all__ = [
     "measure_rows",
     "missed_by_home",
     "number_text",
+    "offered",
     "panel_sheet",
     "presence_of",
     "quoted",
@@ -114,7 +117,9 @@ __all__ = [
     "spoken",
     "standing",
     "take_figures",
+    "take_targets",
     "terms",
+    "told_of",
     "trend",
     "typed_figures",
     "typed_into",
@@ -123,4 +128,5 @@ __all__ = [
     "walked_minutes",
     "whole_text",
     "with_typed",
+    "write_targets",
 ]

@@ -48,7 +48,8 @@ def claims_of(district: District, commitment: str) -> tuple[str, str]:
 
 def claims_with(district: District, commitment: str, figures: set[str]) -> tuple[str, str]:
     """Return `claims_of`, where a claim is measured only if one of its measures has a figure: what waits to be typed in has none."""
-    return _claims_of(claims(district), commitment, figures)
+    key = ("claims", commitment, frozenset(figures), language())
+    return once(district, key, lambda: _claims_of(claims(district), commitment, figures), _TABLES)
 
 
 def _claims_of(rows: pd.DataFrame, commitment: str, figures: set[str] | None = None) -> tuple[str, str]:

@@ -58,10 +58,11 @@ from .metrics.base import (
     rows_of,
     scope_text,
     slack_of,
+    stated,
     target_of,
     weakest,
 )
-from .metrics.registry import METRICS, evaluate, unchanged
+from .metrics.registry import METRICS, evaluate, kept
 from .rows_told import rows_told
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
@@ -199,7 +200,7 @@ def keep_evaluated(district: District, table: pd.DataFrame) -> None:
     """Keep a ledger of a district that another process has evaluated, row by row: plans ask for it again."""
     lang, known = spoken(table), canonical(table)
     for (code, measure), row in zip(known.index, known.to_dict("records"), strict=True):
-        once(district, ("row", code, measure, lang), lambda: {"commitment": code, "measure": measure, **row})  # noqa: B023
+        once(district, ("row", measure, lang), lambda: {"commitment": code, "measure": measure, **row})  # noqa: B023
     once(district, ("evaluated", lang), lambda: known)
 
 
@@ -536,13 +537,7 @@ def _refuse_bad_rows(district: District) -> None:
 
 
 def _kept_row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
-    """Evaluate one measure once; where all it rests on is as in the district that this one was made from, there."""
-
-    def make() -> dict[str, Any]:
-        same = unchanged(district, m)
-        return _row(district, m, promise) if same is None else _kept_row(same, m, promise)
-
-    return once(district, ("row", m["commitment"], m["measure"], language()), make)
+    return kept(district, m, "row", lambda where: _row(where, m, promise))
 
 
 def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
@@ -600,6 +595,24 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     }
 
 
+def told_of(rows: pd.DataFrame, column: str) -> list[str]:
+    """
+    Return what rows of one promise say in a column, each once; where several of them speak, each after the label of its measure.
+
+    Parameters
+    ----------
+    rows
+        Rows of what `ledger` returns.
+    column
+        "gap" or "fix".
+    """
+    own = rows[(rows[column] != "").to_numpy()]
+    if len(rows) < 2:
+        return list(own[column])
+    said = [say("{0}：{1}", label, text) for label, text in zip(own["label"], own[column], strict=True)]
+    return list(dict.fromkeys(said))
+
+
 def _gap_of(found: Found) -> dict[str, Any]:
     """Return who the gap is about, where it is about anybody."""
     if found.short is None:
@@ -619,8 +632,8 @@ def _target_text(m: Measure, target: float) -> str:
     if not m["operator"] or not np.isfinite(target):
         return ""
     if m["operator"] == "between":
-        return say("{0:g}—{1:g} {2}", m["low"], m["high"], word(m["unit"])).strip()
-    return f"{word(SIGNS[m['operator']])} {target:g} {counted(target, word(m['unit']))}".strip()
+        return say("{0}—{1} {2}", stated(m["low"]), stated(m["high"]), word(m["unit"])).strip()
+    return f"{word(SIGNS[m['operator']])} {stated(target)} {counted(target, word(m['unit']))}".strip()
 
 
 def _verdict(m: Measure, found: Found, target: float, confidences: set[str], is_demonstration: bool) -> str:

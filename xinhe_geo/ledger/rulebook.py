@@ -32,7 +32,7 @@ from ..core import (
     write_bytes,
 )
 from ..district import MANIFEST, District, check_copy, commit, finish, locked, read_folder, secrecy_of
-from ..io import workbook_rows
+from ..io import workbook_rows, written
 from .ledger import measure_problems
 
 if TYPE_CHECKING:
@@ -318,7 +318,7 @@ def _rows(layer: Layer, grid: Sequence[tuple[int, list[Any]]], problems: list[Pr
         if not heads:
             heads = names if layer.key in names else []
             continue
-        said = {head: _text(cell) for head, cell in zip(heads, cells, strict=False)}
+        said = {head: written(cell) for head, cell in zip(heads, cells, strict=False)}
         row = {column: said.get(column, "") for column in layer.names}  # blanks at the end of a line are not there
         if any(row.values()):
             rows.append(row)
@@ -332,23 +332,10 @@ def _rows(layer: Layer, grid: Sequence[tuple[int, list[Any]]], problems: list[Pr
     return pd.DataFrame(rows, columns=list(layer.names), dtype="object")
 
 
-def _text(value: object) -> str:
-    """Return a cell as text: whole numbers without a point, dates as 2026-11-24, truth as the tables write it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime | date):
-        return value.strftime("%Y-%m-%d")
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    return str(value).strip()
-
-
 def _texts(layer: Layer, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a folder's table as text, as the sheet has them."""
     blank = rows.astype("object").where(rows.notna(), None)
-    return pd.DataFrame({c: [_text(v) for v in blank[c]] for c in layer.names}, columns=list(layer.names))
+    return pd.DataFrame({c: [written(v) for v in blank[c]] for c in layer.names}, columns=list(layer.names))
 
 
 def _verified(old: pd.DataFrame, new: pd.DataFrame, sheet: str, problems: list[Problem]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any, TypeVar
 
 import geopandas as gpd
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import MOVED, NOMINAL, STATE_LABELS, UNCHECKED, say, speaking
+from ..core import MOVED, NOMINAL, STATE_LABELS, UNCHECKED, land_use_class, say, speaking
 from ..district import District
 from .style import (
     cell_text,
@@ -133,7 +132,7 @@ def ground_layers(district: District, lang: str) -> Iterable[Layer]:
     land = layer_of(district, "landuse")
     if land is not None:
         uses = [text_of(u) or "" for u in column_of(land, "use")]
-        classes = [_land_class(u) for u in uses]
+        classes = [land_use_class(u) for u in uses]
         present = sorted(set(classes))
         styles = [{**only(style["land"][c], "fill"), "label": style["land"][c][lang]} for c in present]
         pick = np.array([present.index(c) for c in classes], dtype="int64")
@@ -158,16 +157,6 @@ def ground_layers(district: District, lang: str) -> Iterable[Layer]:
 def only(style: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Return these entries of a style."""
     return {n: style[n] for n in names if n in style}
-
-
-@cache
-def _land_class(use: str) -> int:
-    """Return which land style a land-use category has: words match anywhere, single letters are the code's first."""
-    for i, entry in enumerate(house_style()["land"]):
-        for word in entry["match"].split("|"):
-            if not word or (use[:1] == word if len(word) == 1 and word.isascii() else word in use.lower()):
-                return i
-    return len(house_style()["land"]) - 1
 
 
 def road_layers(district: District, lang: str) -> Iterable[Layer]:

@@ -104,11 +104,11 @@ def parcel_scene(district: District, parcel: str, lang: str = "zh", kinds: Colle
     Parameters
     ----------
     parcel
-        Its id.
+        Its id; one that a plan has divided is all its parts.
     kinds
         The kinds of facilities that are shown: those that a plan opens or closes.
     """
-    area = district.layers["parcels"].loc[[parcel]]
+    area = district.layers["parcels"].loc[list(district.parts_of("parcels", parcel))]
     name = texts_of(area, "name")[0] or parcel
     scene = ground_scene(district, lang, kinds)
     west, south, east, north = map(float, area.total_bounds)

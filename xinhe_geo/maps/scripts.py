@@ -65,11 +65,18 @@ def sentences(script: str) -> list[str]:
 
 
 def _literal(said: str, values: tuple[str, ...], cells: bool) -> str:
-    """Return a text as code; what is worked out stands where its number stands."""
+    """Return a text as code; what is worked out stands where its number stands, and words agree with it (`core.agreeing`)."""
     if not values:
         return json.dumps(said, ensure_ascii=False)
     plain = said.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
-    return "`" + re.sub(r"\{(\d)\}", lambda m: "${" + _english(values[int(m.group(1))], cells) + "}", plain) + "`"
+
+    def code(found: re.Match[str]) -> str:
+        own = _english(values[int(found[1])], cells)
+        if found[2] is None:
+            return "${" + own + "}"
+        return f'${{String({own}) === "1" ? {json.dumps(found[2])} : {json.dumps(found[3])}}}'
+
+    return "`" + re.sub(r"\{(\d)(?::([^{}|]*)\|([^{}|]*))?\}", code, plain) + "`"
 
 
 def _as_it_was(text: _Text, cells: bool) -> str:

@@ -18,14 +18,17 @@ from ..core import (
     DEMONSTRATION,
     Rule,
     UnknownNameError,
+    agreeing,
     amount,
     by_cells,
+    counted,
     crs_label,
     renamed,
     speaking,
     strictest,
     suppressed,
     web_file,
+    whole,
     word,
 )
 from ..district import District, rule_name
@@ -79,7 +82,16 @@ def _wording(lang: str, cells: bool) -> dict[str, str]:
     known = json.loads(web_file("maps/texts.json"))
     if lang not in known:
         raise UnknownNameError("语言", lang, list(known))
-    return {key: renamed(text) if isinstance(text, str) else text for key, text in known[lang].items()}
+    return {key: _Spoken(renamed(text)) if isinstance(text, str) else text for key, text in known[lang].items()}
+
+
+class _Spoken(str):
+    """A text of maps, whose words agree with the numbers it is given."""
+
+    __slots__ = ()
+
+    def format(self, *values: object, **named: object) -> str:
+        return renamed(agreeing(self, *values, **named)).format(*values, **named)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -111,7 +123,7 @@ def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int =
         return text_of(value)
     if not math.isfinite(number):
         return None
-    return amount(number, digits) + (f" {unit}" if unit else "")
+    return amount(number, digits) + (f" {counted(number if digits else whole(number), unit)}" if unit else "")
 
 
 def shown_count(count: float | None, unit: str, lang: str, fewer_than: int = 0) -> str | None:

@@ -1,5 +1,6 @@
 """Renewal: parcels over the years, people who are conserved, and the programme of projects that brings most for the money."""
 
+from .accepting import accept, accepted_in, ids_in, write_suggestions
 from .balance import COUNT_LABELS, COUNTS, FLOW_LABELS, GROUPS, NEWCOMERS, RESIDENTS, SINCE, YEARLY, accounts, balance
 from .capacity import CAPACITY_LABELS, at_most_in_words, capacity_by_year, first_short
 from .checkup import INDICATOR_STATES, checkup, problems
@@ -10,6 +11,7 @@ from .money import ORIGINS, SPENT_FROM, floor_ratio, money, spent, totals, unit_
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 from .programme import REASONS, Programmed, Programming, programme, programmed
 from .ranking import ENDED, concerned, ranked, standing
+from .suggesting import SOURCES, suggestions
 
 __all__ = [
     "BY_PROJECT",
@@ -30,6 +32,7 @@ __all__ = [
     "RESIDENTS",
     "SINCE",
     "SOLVED_OTHERWISE",
+    "SOURCES",
     "SPENT_FROM",
     "STATUSES",
     "URGENT_FIRST",
@@ -39,6 +42,8 @@ __all__ = [
     "Followed",
     "Programmed",
     "Programming",
+    "accept",
+    "accepted_in",
     "accounts",
     "affected_by_year",
     "at_most_in_words",
@@ -49,6 +54,7 @@ __all__ = [
     "first_short",
     "floor_ratio",
     "followed",
+    "ids_in",
     "last_years",
     "load_during",
     "money",
@@ -65,7 +71,9 @@ __all__ = [
     "ranked",
     "spent",
     "standing",
+    "suggestions",
     "totals",
     "unit_lines",
     "walks_during",
+    "write_suggestions",
 ]

@@ -85,41 +85,78 @@ def balance(
     district, told = (of, plan) if isinstance(of, District) else (getattr(of, "district", None), of)
     if not isinstance(district, District):
         raise ScenarioError("这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)")
-    table = accounts(district, told, years, with_conflicts=with_conflicts)
-    table = table[(table.index.get_level_values("count") == count)].droplevel("count")
+    kept = _kept_books(district, told, years, with_conflicts=with_conflicts)
+    whole = range(
+        min(kept.books) + 1, max(kept.books) + 1
+    )  # who came in earlier is a newcomer in the years that are asked for, too
+    table = _table(district, kept.books, whole).xs(count, level="count")
     lines: dict[tuple[str, int, str], pd.Series] = {}
-    for parcel, own in table.groupby(level="parcel", sort=False):
-        groups = _groups(own.droplevel("parcel"))
-        for group, rows in groups.items():
-            lines |= {(str(parcel), year, group): row for year, row in rows.iterrows()}
+    came: dict[str, pd.DataFrame] = {}
+    parts = kept.books[max(kept.books)].work.parts
+    for parcel in sorted(set(table.index.get_level_values("parcel")), key=lambda own: _depth(parts, str(own))):
+        own = table.loc[parcel]
+        everybody = own.xs("", level="holder")
+        came[parcel] = _newcomers(everybody, _brought(came, parts, parcel, table))
+        for group, rows in _groups(own, came[parcel]).items():
+            lines |= {(str(parcel), int(year), group): row for year, row in rows.loc[list(kept.told)].iterrows()}
     made = pd.DataFrame.from_dict(lines, orient="index", columns=[*YEARLY, *SINCE])
     made.index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "year", "group"])
     made.insert(0, count, made.pop("closing"))
     return made.sort_index()
 
 
-def _groups(own: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Split the lines of a parcel, index (holder, year), into groups of which nobody is in two."""
+def _depth(parts: Mapping[str, str], parcel: str) -> tuple[int, str]:
+    """Return after how many divisions a parcel came to be: what was divided comes before its parts."""
+    number, own = 0, parcel
+    while own in parts:
+        number, own = number + 1, parts[own]
+    return number, parcel
+
+
+def _brought(
+    came: Mapping[str, pd.DataFrame], parts: Mapping[str, str], parcel: str, table: pd.DataFrame
+) -> pd.Series | None:
+    """Return how many newcomers a parcel has of the one that it was divided from, by year: as of everybody who comes from there."""
+    if parcel not in parts:
+        return None
+    whole = parts[parcel]
+    left = -came[whole]["other"]
+    gone = -table.loc[whole].xs("", level="holder")["other"]
+    here = table.loc[parcel].xs("", level="holder")["other"]
+    born = here.abs().gt(ROUNDING).idxmax() if here.abs().gt(ROUNDING).any() else here.index[-1]
+    share = here / gone.where(gone.abs() > ROUNDING)
+    return (left * share).where(left.index == born, 0.0).fillna(0.0)
+
+
+def _groups(own: pd.DataFrame, came: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Split the lines of a parcel, index (holder, year), into groups of which nobody is in two; `came`: those of who came in."""
     told = {str(holder): rows.droplevel("holder") for holder, rows in own.groupby(level="holder", sort=False)}
     everybody = told.pop("")
-    came = _newcomers(everybody)
     split = {holder: rows for holder, rows in told.items() if not rows.isna().any(axis=None)}
     rest = everybody - came - sum(split.values())
-    if (rest < -ROUNDING).any(axis=None):  # more of a 口径 than live there: the ledger tells of others than the homes
+    if (
+        (rest < -ROUNDING).drop(columns="other").any(axis=None)
+    ):  # more of a 口径 than live there: the ledger tells of others
         split, rest = {}, everybody - came
     rest = rest.mask(rest.abs() <= ROUNDING, 0.0)
     return {**split, RESIDENTS: rest, **({NEWCOMERS: came} if came.to_numpy().any() else {})}
 
 
-def _newcomers(everybody: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines of those who came in by the plan: whoever leaves was a resident as long as there are any."""
+def _newcomers(everybody: pd.DataFrame, brought: pd.Series | None) -> pd.DataFrame:
+    """
+    Return the lines of those who came in by the plan: whoever leaves was a resident as long as there are any.
+
+    `brought`: who of them came with the ground, when the parcel was divided from another.
+    """
     lines, there, gone = {}, 0.0, 0.0
     for year, row in everybody.iterrows():
-        arrived = there + row["newcomers"]
+        with_ground = 0.0 if brought is None else float(brought[year])
+        arrived = there + row["newcomers"] + with_ground
         stay = min(arrived, row["closing"]) if math.isfinite(row["closing"]) else arrived
         out = min(arrived - stay, row["moved_out"])
         gone += out
-        line = {"opening": there, "moved_out": out, "newcomers": row["newcomers"], "other": stay - arrived + out}
+        other = stay - arrived + out + with_ground
+        line = {"opening": there, "moved_out": out, "newcomers": row["newcomers"], "other": other}
         share = gone / row["moved_total"] if gone else 0.0
         lines[year] = {"returned": 0.0, **line, "closing": stay, **{c: row[c] * share for c in SINCE}}
         there = stay
@@ -162,17 +199,35 @@ def accounts(
     ScenarioError
         An edit that cannot be carried out, or every conflict: which step, and why.
     """
+    kept = _kept_books(district, plan, years, with_conflicts=with_conflicts)
+    return _table(district, kept.books, kept.told)
+
+
+class _Kept(NamedTuple):
+    """The books of a plan, from the year before it begins, and the years that are asked for."""
+
+    books: Mapping[int, _Book]
+    told: Sequence[int]
+
+
+def _kept_books(
+    district: District, plan: Scenario | None, years: Iterable[int] | None, *, with_conflicts: bool
+) -> _Kept:
     plan = Scenario("") if plan is None else plan
     asked = sorted(set(plan.years or (plan.year_on(district),)) if years is None else {int(y) for y in years})
     first, last = asked[0], asked[-1]
     plan.at(max(last, plan.year_on(district))).on(district, with_conflicts=with_conflicts)
-    told = range(first, last + 1) if years is None else asked
     books = _books(district, plan, range(min(first, *(plan.years or (first,))) - 1, last + 1))
+    return _Kept(books, range(first, last + 1) if years is None else asked)
+
+
+def _table(district: District, books: Mapping[int, _Book], years: Sequence[int]) -> pd.DataFrame:
+    """Return the lines of every account in some years."""
     lines = {}
-    for parcel, count, holder in _accounts(district, books[last]):
-        closing = {y: _closing(books, Account(parcel, count, holder), y) for y in books}
-        for year in told:
-            account = Account(parcel, count, holder)
+    for parcel, count, holder in _accounts(district, books[max(books)]):
+        account = Account(parcel, count, holder)
+        closing = {y: _closing(books, account, y) for y in books}
+        for year in years:
             lines[(parcel, count, holder, year)] = _line(books, account, year, closing)
     index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "count", "holder", "year"])
     return pd.DataFrame(list(lines.values()), index=index, columns=[*YEARLY, *SINCE]).astype("float64")
@@ -199,10 +254,11 @@ class _Book(NamedTuple):
     lived: Mapping[tuple[str, str], float]  # parcel and count: who lives there at the end of the year
     by_date: Mapping[tuple[str, str], float]  # and who comes or goes with homes that do so by their own dates
 
-    def own(self, account: Account, what: str, *, ended: bool = False) -> list[Flow]:
-        """Return the flows of an account."""
+    def own(self, account: Account, what: str, *, ended: bool = False, left: bool = False) -> list[Flow]:
+        """Return the flows of an account: who comes to its parcel or leaves it; with `left` who comes back of those that left it."""
         flows = self.ended if ended else self.flows
-        return [f for f in flows if f.parcel == account.parcel and f.what == what and account.holder in ("", f.holder)]
+        own = [f for f in flows if f.what == what and account.holder in ("", f.holder)]
+        return [f for f in own if (f.parcel if left else f.comes_to) == account.parcel]
 
 
 def _books(district: District, plan: Scenario, years: range) -> dict[int, _Book]:
@@ -239,14 +295,14 @@ def _by_date(district: District, before: EditedRows, now: EditedRows) -> dict[tu
     if homes is None:
         return found
     old = before.frame("homes")
-    own = old[old.index.isin(homes.index)]
+    own = old[[before.whole_of(str(home))[0] in homes.index for home in old.index]]
     goes = _not_in(at_year(layer, own, before.year), at_year(layer, own, now.year))
     # as the plan stands now: what has ended is undone in the rows of homes that are gone, too
     still = now.frame("homes")
     goes = pd.concat([goes[~goes.index.isin(still.index)], still[_key_in(still, goes)]])
-    comes = _not_in(at_year(layer, homes, now.year), at_year(layer, homes, before.year))
-    for rows, sign in ((goes, -1.0), (comes[comes.index.isin(old.index)], 1.0)):
-        on = home_parcels(rows, now.rows.get("parcels"))
+    comes = _not_in(at_year(layer, own, now.year), at_year(layer, own, before.year))
+    for rows, sign in ((goes, -1.0), (comes, 1.0)):
+        on = home_parcels(rows, before.rows.get("parcels"))  # what is divided this year takes over who is there then
         for count in ("people", "households"):
             for parcel, number in zip(on, rows[count].astype("float64").to_numpy(), strict=True):
                 found[parcel, count] = found.get((parcel, count), 0.0) + sign * float(number)
@@ -265,14 +321,15 @@ def _key_in(rows: pd.DataFrame, others: pd.DataFrame) -> list[bool]:
 
 def _accounts(district: District, book: _Book) -> list[tuple[str, str, str]]:
     """Return whom to tell of: everybody everywhere, and what the ledger or the plan says of registered people and each 口径."""
-    parcels = district.rows.get("parcels")
+    places = (district.rows.get("parcels"), book.work.rows.get("parcels"))
+    parcels = sorted({str(parcel) for own in places if own is not None for parcel in own.index} | set(book.work.parts))
     found = []
-    for parcel in [*([] if parcels is None else sorted(map(str, parcels.index))), ""]:
+    for parcel in [*parcels, ""]:
         for count in COUNTS:
             for holder in ("", *HOLDERS):
                 own = [f for f in book.flows if f.parcel == parcel and f.what != "in" and holder in ("", f.holder)]
                 said = any(not math.isnan(float(getattr(f, count))) for f in own if f.people != 0)
-                known = parcel != "" and not math.isnan(book.work.stock(parcel, count, holder))
+                known = parcel != "" and not math.isnan(book.work.held(parcel, count, holder))
                 if (count != "registered" and not holder) or (parcel and (said or known) and _is_kept(count, holder)):
                     found.append((parcel, count, holder))
     return found
@@ -287,11 +344,15 @@ def _closing(books: Mapping[int, _Book], account: Account, year: int) -> float:
     book = books[year]
     if account.counted in ("people", "households") and not account.holder:
         return book.lived.get((account.parcel, account.counted), 0.0)
-    first = books[min(books)]
-    stock = book.work.stock(account.parcel, account.counted, account.holder)
-    gone, back, new = (_change(account, first, book, what) for what in ("out", "back", "new"))
-    ended = _change(account, first, book, "out", ended=True) - _change(account, first, book, "new", ended=True)
-    return stock - gone + back + new + ended
+    first, last = books[min(books)].work, books[max(books)].work
+    stock = first.stock(account.parcel, account.counted, account.holder)
+    if account.parcel in last.parts and account.parcel not in first.parts:
+        stock = 0.0 * last.held(
+            account.parcel, account.counted, account.holder
+        )  # before it was divided from another it had nobody
+    gone, back, new, taken = (_change(account, books[min(books)], book, what) for what in ("out", "back", "new", "in"))
+    over, left, given = (_change(account, books[min(books)], book, w, ended=True) for w in ("out", "new", "in"))
+    return stock - gone + back + new + taken + over - left - given
 
 
 def _sum(account: Account, book: _Book, what: str, *, ended: bool = False) -> float:
@@ -342,9 +403,11 @@ def _whereabouts(account: Account, book: _Book) -> dict[str, float]:
         over = [f for f in book.own(account, "out", ended=True) if f.fate in fates]
         return sum((account.of(f) for f in out), 0.0) - sum((account.of(f) for f in over), 0.0)
 
-    back = _sum(account, book, "back")
+    back = sum((account.of(f) for f in book.own(account, "back", left=True)), 0.0)
     waiting, unsaid = (away(fate) for fate in MAY_RETURN)
-    from_waiting = min(waiting, back)
+    from_waiting = (
+        min(waiting, back) if math.isfinite(back) else back
+    )  # nobody knows how many are back, so how many wait
     return {
         "moved_total": _sum(account, book, "out"),
         "waiting": waiting - from_waiting,

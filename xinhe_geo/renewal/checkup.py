@@ -34,6 +34,8 @@ COMPUTED, LACKS, TYPED, BLANK = "computed", "lacks", "typed", "blank"
 INDICATOR_STATES = {COMPUTED: "已计算", LACKS: "缺资料", TYPED: "已填报", BLANK: "待填"}
 #: What the columns of a checkup mean is the same whoever reads them; states that need nobody any more.
 _ENDED = (CLOSED, CORRECTED, REDEFINED, DEMOLISHED)
+#: How an indicator is worked out where what can be walked to decides, and where somebody types it.
+WALKED, TYPED_METRIC = ("homes_outside", "land_share", "communities_without"), "typed"
 _TEST = re.compile(r"\s*(\w+)\s*(>=|<=|==|<|>)\s*([\w.+-]+)\s*")
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
@@ -129,6 +131,8 @@ def problems(
     ------
     UnknownNameError
         No such set.
+    WrongValueError
+        Problems of last year that are no table.
     """
     if not (before is None or isinstance(before, pd.DataFrame)):
         raise WrongValueError(f"before 要写上一年的问题表，不是 {type(before).__name__}；看哪一套写 sets=…")

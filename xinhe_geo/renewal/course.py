@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..access import FULLER, coverage, facility_names, home_changes_of, sharing_of
+from ..access import FULLER, as_divided, coverage, facility_names, home_changes_of, sharing_of
 from ..core import Rule
 from ..district import District, Scenario
 
@@ -83,7 +83,7 @@ def walks_during(course: Course, rules: str | Sequence[str | Rule] = "plan") -> 
     found = []
     for year in course.years:
         without, made = course.without(year), course.at(year)
-        a, b = coverage(without, rules=rules), coverage(made, rules=rules)
+        a, b = as_divided(coverage(without, rules=rules), made), coverage(made, rules=rules)
         both = home_changes_of(a, b)
         both = both[(both["state"] == "both").to_numpy()]
         own = pd.concat([a["people"].reindex(both.index), b["people"].reindex(both.index)], axis=1)

@@ -168,7 +168,8 @@ def spent(district: District, plan: Scenario, parcel: str) -> Spent:
     if projects is not None:
         return projects
     table = money(district)
-    own = table[(table.index.get_level_values("parcel") == parcel) & (table["topic"] == "cost").to_numpy()]
+    parts = list(district.parts_of("parcels", parcel))
+    own = table[table.index.get_level_values("parcel").isin(parts) & (table["topic"] == "cost").to_numpy()]
     low, high = (float(own[end].sum(skipna=False)) if len(own) else math.nan for end in ("low", "high"))
     return Spent(low, high, LEDGER)
 

@@ -118,9 +118,9 @@ def promises(district: District, plan: Scenario | None = None, *, after: Distric
     ScenarioError
         A plan that cannot be carried out.
     """
-    table = district.rows.get("promises")
     if after is None:
         after = district if plan is None else plan.on(district)
+    table = after.rows.get("promises")  # a parcel that the plan divides is promised as its parts
     rows = [] if table is None else [_promise(district, after, plan, row) for _, row in table.iterrows()]
     index = pd.Index([] if table is None else table.index, name="row")
     return pd.DataFrame(rows, index=index, columns=_COLUMNS)
@@ -150,15 +150,16 @@ def _promise(district: District, after: District, plan: Scenario | None, row: pd
     line |= {"parcels": parcels, "kinds": kinds, "by": [], "steps": []}
     line |= dict.fromkeys(("amount", "there", "coming", "lacks", "done"), math.nan)
     if not kinds:
-        shares = [completion(district.rows, parcel, district.year) for parcel in parcels] if _text(row["stage"]) else []
+        shares = [completion(after.rows, parcel, district.year) for parcel in parcels] if _text(row["stage"]) else []
         done = float(np.mean(shares)) if shares else math.nan
         status = BLANK if math.isnan(done) else DELIVERED if done >= 100 else PROMISED
         return {**line, "done": done, "status": status}
     amount = 1.0 if pd.isna(row["amount"]) else float(row["amount"])
-    open_now, open_then = (_standing(d, parcels, kinds, "open") for d in (district, after))
+    ground = _ground(after, parcels)
+    open_now, open_then = (_standing(d, ground, kinds, "open") for d in (district, after))
     coming = [f for f in open_then if f not in open_now]
     if plan is None:
-        coming = _standing(district, parcels, kinds, "planned")
+        coming = _standing(district, ground, kinds, "planned")
     steps = [i for i, e in enumerate(plan.edits, 1) if e.what.get("facility") in coming] if plan is not None else []
     lacks = max(amount - len(open_now) - len(coming), 0.0)
     known = set(kinds) <= district.surveyed_kinds
@@ -172,15 +173,20 @@ def _promise(district: District, after: District, plan: Scenario | None, row: pd
     return {**line, "by": [*open_now, *coming], "steps": steps, "status": status}
 
 
-def _standing(district: District, parcels: Sequence[str], kinds: Sequence[str], state: str) -> list[str]:
-    """Return the facilities of some kinds and one state on parcels."""
-    facilities, places = district.facilities, district.parcels
-    if facilities is None or places is None:
+def _ground(district: District, parcels: Sequence[str]) -> shapely.Geometry:
+    """Return the ground of some parcels together; empty where there are none."""
+    places = district.parcels
+    return shapely.union_all([] if places is None else places.geometry[places.index.isin(parcels)].array)
+
+
+def _standing(district: District, ground: shapely.Geometry, kinds: Sequence[str], state: str) -> list[str]:
+    """Return the facilities of some kinds and one state on the ground of parcels."""
+    facilities = district.facilities
+    if facilities is None:
         return []
     own = facilities[
         (facilities["kind"].isin(kinds) & (facilities["state"].fillna("open") == state)).to_numpy(dtype=bool)
     ]
-    ground = shapely.union_all(places.geometry[places.index.isin(parcels)].array)
     return [str(f) for f in own.index[shapely.intersects(ground, own.geometry.array)]]
 
 

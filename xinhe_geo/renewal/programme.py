@@ -551,7 +551,7 @@ class _Work:
         self, state: District, weights: Mapping[str, float], asked: Programming, watch: Watch, walked: _Walked
     ) -> None:
         self.state, self.asked, self.watch = state, asked, watch
-        self.rules = _known(state, _promised(state, asked.rules))
+        self.rules = _known(state, promised(state, asked.rules))
         for name in weights:
             if name not in LEVELS_IN_ORDER and name not in {r.name for r in self.rules}:
                 raise UnknownNameError("权重", name, [*LEVELS_IN_ORDER, *(r.name for r in self.rules)])
@@ -890,7 +890,7 @@ def _text(value: object) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def _promised(state: District, rules: str | Sequence[str | Rule]) -> list[Rule]:
+def promised(state: District, rules: str | Sequence[str | Rule]) -> list[Rule]:
     """Return the rules that count: with "plan" those of the plan, without the indicators that are shown beside it."""
     chosen = rules_of(state, rules)
     if isinstance(rules, str) and rules == PLAN:

@@ -19,7 +19,14 @@ from .pages.plans import (
     write_scenario,
     write_table,
 )
-from .pages.programme import ProgrammeStory, programme_notes, programme_sheets, programme_story, write_programme
+from .pages.programme import (
+    ProgrammeStory,
+    programme_notes,
+    programme_pair,
+    programme_sheets,
+    programme_story,
+    write_programme,
+)
 from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
 from .record import RECORD, read_json
@@ -75,6 +82,7 @@ __all__ = [
     "options_grid",
     "people_line",
     "programme_notes",
+    "programme_pair",
     "programme_sheets",
     "programme_story",
     "provision_sheet",

@@ -14,6 +14,7 @@ import pandas as pd
 from .. import maps
 from ..access import (
     EXACT,
+    as_divided,
     audit,
     completeness,
     coverage,
@@ -153,6 +154,10 @@ class Analysis:
         return ledger(self.district, lang=self.lang)
 
 
+#: Numbers nearer than this share of themselves are the same: they were added up in another order.
+LAST_BITS = 1e-9
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """
@@ -188,7 +193,7 @@ class Comparison:
     @cached_property
     def home_changes(self) -> pd.DataFrame:
         """What changes home by home (`access.home_changes`); MultiIndex (home, rule)."""
-        return home_changes_of(self.before.cover, self.after.cover)
+        return home_changes_of(as_divided(self.before.cover, self.after.district), self.after.cover)
 
     @cached_property
     def sharing(self) -> pd.DataFrame:
@@ -209,11 +214,13 @@ class Comparison:
         both = a[["label", "unit", "target_text", "operator", "target", "value", "verdict"]].join(
             b[["value", "verdict"]].add_suffix("_after"), how="inner"
         )
-        same = (both["value"] == both["value_after"]) | (both["value"].isna() & both["value_after"].isna())
+        differ = both["value_after"] - both["value"]
+        differ = differ.mask(differ.abs() <= LAST_BITS * np.maximum(both["value"].abs(), 1.0), 0.0)
+        same = (differ == 0) | (both["value"].isna() & both["value_after"].isna())
         both = both[~same | (both["verdict"] != both["verdict_after"])]
         table = both[["label", "unit", "target_text"]].copy()
         table["value_before"], table["value_after"] = both["value"], both["value_after"]
-        table["value_change"] = both["value_after"] - both["value"]
+        table["value_change"] = differ.loc[both.index]
         table["verdict_before"], table["verdict_after"] = both["verdict"], both["verdict_after"]
         table["reached"] = [_reached(row) for row in both.itertuples()]
         return table

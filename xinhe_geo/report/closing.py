@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from ..core import PROBLEM_STATES, PROJECT_STATES, amount, say
-from ..district import District
+from ..district import District, place_name
 from ..renewal import BY_PROJECT, MISSED, SOLVED_OTHERWISE, WAITS, Followed, followed, last_years, outcomes
 
 
@@ -67,16 +67,6 @@ def projects_named(district: District, keys: str) -> list[str]:
             say("{0} {1}（{2}）", key, rows.loc[key, "name"], say(PROJECT_STATES.get(state, PROJECT_STATES["idea"])))
         )
     return told
-
-
-def place_name(district: District, place: object) -> str:
-    """Return what a home or a community is called; the whole district where none is named."""
-    if not isinstance(place, str) or not place:
-        return say("全街道")
-    for frame in (district.communities, district.homes):
-        if frame is not None and place in frame.index and pd.notna(frame.loc[place, "name"]):
-            return str(frame.loc[place, "name"])
-    return place
 
 
 def closed_and_missed(district: District, last: pd.DataFrame) -> Iterator[str]:

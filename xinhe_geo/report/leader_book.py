@@ -67,35 +67,38 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
     district, tally, change = story.district, story.tally, story.change
     sheet.write_string(0, 0, place_title(district), form.title)
     unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
-    told = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}"
-    sheet.write_string(1, 0, say(told, tally.promised, tally.whole, tally.short, unknown), form.strong)
+    sentence = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}"
+    sheet.write_string(1, 0, say(sentence, tally.promised, tally.whole, tally.short, unknown), form.strong)
     mark = say(DEMONSTRATION_TEXT) + say("　") if district.is_demonstration else ""
     sheet.merge_range(2, 0, 2, 12, mark + rests_on(district), form.quiet)
     sheet.set_row(2, 30)
-    before = {shift.rule: shift.before for shift in change.shifts} if change is not None else {}
-    heads = [title("任务"), *([title("之前")] if before else []), title("之后") if before else say("份额")]
-    heads += [say("在服务范围外的（人）"), say("分母"), say("标记")]
+    shifts = {shift.rule: shift for shift in change.shifts} if change is not None else {}
+    told = [title("之前"), title("之后"), title("净增（按本指标）")] if shifts else [say("份额")]
+    heads = [title("任务"), *told, say("在服务范围外的（人）"), say("分母"), say("标记")]
     for j, words in enumerate(heads):
         sheet.write_string(_HEAD, j, words, form.head)
+    shares = 2 if shifts else 1
     for i, goal in enumerate(story.goals, _HEAD + 1):
         sheet.write_string(i, 0, goal.label, form.text)
-        shares = [before.get(goal.rule), goal.share] if before else [goal.share]
-        for j, figure in enumerate(shares, 1):
+        shift = shifts.get(goal.rule)
+        for j, figure in enumerate([shift and shift.before, goal.share] if shifts else [goal.share], 1):
             _figure(sheet, (i, j), figure, form.share, form.text)
+        if shifts:
+            sheet.write_string(i, shares + 1, shift.net if shift is not None else "—", form.text)
         _figure(sheet, (i, len(heads) - 3), goal.unserved, form.people, form.text)
         who = say("60岁及以上人口") if goal.unserved.of == "people_60plus" else say("常住人口")
         sheet.write_string(i, len(heads) - 2, who, form.text)
         sheet.write_string(i, len(heads) - 1, goal.mark, form.text)
     last = _HEAD + len(story.goals)
     sheet.set_column(0, 0, 30)
-    sheet.set_column(1, len(heads) - 4, 9)
-    sheet.set_column(len(heads) - 3, len(heads) - 1, 15)
+    sheet.set_column(1, shares, 9)
+    sheet.set_column(shares + 1, len(heads) - 1, 15)
     if story.goals:
         sheet.write_string(last + 1, 0, say("项数，其中做到的"), form.total)
-        first, here = _cell(_HEAD + 1, len(heads) - 4), _cell(last, len(heads) - 4)
+        first, here = _cell(_HEAD + 1, shares), _cell(last, shares)
         sheet.write_formula(last + 1, 1, f"=COUNTA({_cell(_HEAD + 1, 0)}:{_cell(last, 0)})", form.total, tally.promised)
         sheet.write_formula(last + 1, 2, f'=COUNTIF({first}:{here},">=1")', form.total, tally.whole)
-        names = [change.names[0], change.names[1]] if change is not None and before else [say("份额")]
+        names = [change.names[0], change.names[1]] if change is not None and shifts else [say("份额")]
         chart = book.add_chart({"type": "bar"})
         for j, name in enumerate(names, 1):
             series = {

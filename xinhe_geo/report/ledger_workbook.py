@@ -48,6 +48,7 @@ from ..ledger import (
     rows_of,
     since_sheet,
     spoken,
+    told_of,
     typed_into,
     typed_rows,
     verdicts,
@@ -301,8 +302,8 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
         told = zip(decides["text"], decides["demonstration"], strict=True)
         said = [text.removesuffix(say("：{0}", weak)) for text, weak in told]
         row |= {"属性": word(first["binding"]), "判定": verdict_of[code], "现状": "\n".join(said)}
-        row["差距"] = "\n".join(dict.fromkeys(g for g in decides["gap"] if g))
-        row["怎么补"] = "\n".join(dict.fromkeys(f for f in decides["fix"] if f))
+        row["差距"] = "\n".join(told_of(decides, "gap"))
+        row["怎么补"] = "\n".join(told_of(decides, "fix"))
         rows.append(row)
     for code in filled.index.difference(verdict_of.index):
         rows.append({"编号": code, "原文": say("（承诺表里已没有这一条，保留已填的内容）")})

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from ..core import growing, say, title
 from ..district import District, place_title
 from ..renewal import CAPACITY_LABELS
+from ..siting import LEAST_PLACE
+from .story.change import PEOPLE
 from .story.parcels import (
     CRITERIA,
     GROUP_LABELS,
@@ -47,6 +49,8 @@ CAPACITY, OPTIONS = "逐年够不够", "方案比选"
 #: Of the lines of a balance, those that are put in; the others follow from them.
 _PUT_IN = ("moved_out", "returned", "newcomers", "other", "elsewhere", "cash", "unsaid")
 _FIRST = 3
+#: What lacks in whole units where it comes to a place; a trace of rounding makes no unit more.
+_WHOLE = f"IF({{0}}>={LEAST_PLACE - 1e-6},ROUNDUP({{0}}-0.000001,0),{{0}})"
 
 
 def parcel_book(
@@ -250,6 +254,13 @@ def _capacities(book: _Book, shown: Sequence[Parcel]) -> None:
         for line in own.capacity:
             for key in OF_CAPACITY:
                 sheet.line(own.name, line.label, line.unit, say(CAPACITY_LABELS[key]), *line.values[key])
+            n = sheet.row  # what lacks stands in the row above, as it was worked out
+            cells = [f"{_letter(4 + i)}{n}" for i, _ in enumerate(line.values["short"])]
+            whole = [
+                (f'IF({at}="","",{at if line.by_area else _WHOLE.format(at)})', value)
+                for at, value in zip(cells, line.lacks, strict=True)
+            ]
+            sheet.line(own.name, line.label, line.unit, say("还缺（本页所印：够一处的取整）"), *whole)
 
 
 def _balances(book: _Book, shown: Sequence[Parcel]) -> None:
@@ -266,7 +277,7 @@ def _balances(book: _Book, shown: Sequence[Parcel]) -> None:
     for own in shown:
         for account in own.accounts:
             rows = _account(sheet, own, account)
-            if (account.counted, account.holder) == ("people", ""):
+            if (account.counted, account.holder, account.parcel) == ("people", "", ""):
                 people[own.id] = rows
     heads = [say("地块"), say("人"), *map(str, years)]
     sheet = book.sheet(GROUPS, say("各年末的人，条形图里的数"), heads, (20, 22, *(10 for _ in years)))
@@ -286,12 +297,22 @@ def _account(sheet: _Sheet, own: Parcel, account: Account) -> dict[str, int]:
         "returned_total": flows["returned_total"][0] - flows["returned"][0],
     }
     for line in account.lines:
+        # where a parcel is divided, who returns to a part is back in the account of the whole
+        put_in = line.code in _PUT_IN or (line.code == "returned_total" and not _follows(flows))
         cells = [
-            value if line.code in _PUT_IN else (_formula(line.code, rows, _letter(4 + i), _letter(3 + i)), value)
+            value if put_in else (_formula(line.code, rows, _letter(4 + i), _letter(3 + i)), value)
             for i, value in enumerate(line.values)
         ]
         sheet.line(own.name, account.label, line.label, before.get(line.code, ""), *cells)
     return rows
+
+
+def _follows(flows: Mapping[str, Sequence[float]]) -> bool:
+    """Return whether everybody who is back has returned to this parcel, and not to a part of it."""
+    total, back = flows["returned_total"], flows["returned"]
+    return all(
+        not abs(now - before - more) > PEOPLE for before, now, more in zip(total, total[1:], back[1:], strict=False)
+    )
 
 
 def _formula(code: str, rows: dict[str, int], now: str, before: str) -> str:
@@ -318,10 +339,16 @@ def _groups(sheet: _Sheet, own: Parcel, rows: dict[str, int]) -> None:
         cells = []
         for column, year in zip(columns, own.bars, strict=True):
             at = {code: f"'{name}'!{column}{row}" for code, row in rows.items()}
-            came = f"SUM('{name}'!{columns[0]}{rows['newcomers']}:{column}{rows['newcomers']})"
+            came, returned = (
+                f"SUM('{name}'!{columns[0]}{rows[code]}:{column}{rows[code]})" for code in ("newcomers", "returned")
+            )
+            with_ground = own.brought[columns.index(column)] if own.brought else 0.0
+            came += f"+{with_ground!r}" if with_ground else ""
+            first = f"'{name}'!{columns[0]}"
+            back = f"{returned}+{first}{rows['returned_total']}-{first}{rows['returned']}"
             formula = {
-                "stay": f"{at['closing']}-{at['returned_total']}-{came}",
-                "back": at["returned_total"],
+                "stay": f"{at['closing']}-({back})-({came})",
+                "back": back,
                 "came": came,
                 "waiting": at["waiting"],
                 "left": f"{at['elsewhere']}+{at['cash']}+{at['unsaid']}",

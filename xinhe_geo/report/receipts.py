@@ -22,6 +22,7 @@ from ..access import (
     EXACT,
     TOLERANCE_MIN,
     Trips,
+    as_divided,
     coverage,
     crowding,
     effects_of,
@@ -425,7 +426,8 @@ def _of_part(district: District, figure: str) -> Receipt:
 
 def _of_change(before: District, after: District, rule: Rule) -> Receipt:
     """Return what the comparison of two states says of a rule: both shares, and who gains and loses in homes that stand in both."""
-    a, b = (coverage(state, rules=[rule]) for state in (before, after))
+    b = coverage(after, rules=[rule])
+    a = as_divided(coverage(before, rules=[rule]), after)
     row = with_net(effects_of(a, b, after)).loc[rule.name]
     label = rule_name(before, rule)
     if not np.isfinite([row["before"], row["after"]]).all():

@@ -147,7 +147,9 @@ def brief(
             tell(say("找缺口和原因"))
             results.work_out()
             aside = Worker(district, results, processes=processes)
-            _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged, suggest, against))
+            _write(
+                district, results, Path(to), _Run(None, before, tell, aside, ledgers, ahead, judged, suggest, against)
+            )
     headline: pd.DataFrame = results.headlines
     return headline
 
@@ -251,6 +253,7 @@ class _Run(NamedTuple):
     since: Record | None
     tell: Progress
     aside: Worker
+    ledgers: Worker  # who evaluates the ledger writes it: what it is made of is there
     ahead: Callable[[], Mapping[str, str]]
     judged: Callable[[], _Judged | None]
     every: bool = False
@@ -291,11 +294,11 @@ def write_report(
     lang = results.lang
     ahead, judged = here(_pages, district, lang), here(_judged, district, Path(to), lang)
     with speaking(lang):
-        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, ahead, judged))
+        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, here, ahead, judged))
 
 
 def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
-    with swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
+    with swapped_in(to) as folder, run.ledgers, run.aside:  # nobody may write into the folder any more when it goes
         story = Story(results, against=run.against)
         changed = {} if story.change is None else comparison(story.change.pair, targets=False)
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx", changed)
@@ -329,7 +332,7 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
     sited = run.aside(suggested, results, siting_order(story.worst), every=run.every, kept=_kept(target))
-    filed = run.aside(_write_judged, district, judged, changed, pictured, folder, target)
+    filed = run.ledgers(_write_judged, district, judged, changed, pictured, folder, target)
     # The last first: maps are drawn here from the first on, and there from the last, until they meet.
     drawn = [
         run.aside(_write_map, district, results, name, folder / "maps") for name in reversed(_maps(district, results))

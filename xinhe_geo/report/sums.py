@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, newcomers, presence, unchecked_of
+from ..access import (
+    as_divided,
+    at_one_limit,
+    coverage,
+    crowding,
+    if_all_are_there,
+    limit_metres,
+    newcomers,
+    presence,
+    unchecked_of,
+)
 from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, signed, title, word
 from ..district import District, Scenario, kind_name, rule_name
 from ..ledger import (
@@ -490,7 +500,8 @@ def abouts(change: Change) -> dict[str, list[str]]:
 
 def of_change(change: Change) -> Sums:
     """Return the sums of all that a comparison says: of rules and promises, of targets, of facilities' users, of who lives there."""
-    a, b = change.pair.before.cover, change.pair.after.cover
+    b = change.pair.after.cover
+    a = as_divided(change.pair.before.cover, change.pair.after.district)
     shared, found = crowding(a, b), Sums()
     rows = pd.concat([change.rules, change.goals])
     for rule, row in rows[~rows.index.duplicated()].iterrows():

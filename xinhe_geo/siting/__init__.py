@@ -6,13 +6,17 @@ from .milp import EQUAL, MixedInteger
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
 from .provision import (
+    AREA_UNITS,
     BASE_LABELS,
+    LEAST_PLACE,
     at_homes,
     chosen_norms,
     on_parcel,
     places_near,
     provision,
     shortage_in_words,
+    shortage_number,
+    shortage_told,
     unmet,
     whole_units,
 )
@@ -20,8 +24,10 @@ from .sites import LETTERS, judged_by, sites, sites_plan
 from .task import MODEL_LABELS, Siting, Watch
 
 __all__ = [
+    "AREA_UNITS",
     "BASE_LABELS",
     "EQUAL",
+    "LEAST_PLACE",
     "LETTERS",
     "MODEL_LABELS",
     "ROUNDING",
@@ -42,6 +48,8 @@ __all__ = [
     "places_near",
     "provision",
     "shortage_in_words",
+    "shortage_number",
+    "shortage_told",
     "sites",
     "sites_plan",
     "unmet",

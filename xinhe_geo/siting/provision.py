@@ -239,14 +239,25 @@ def whole_units(missing: float, unit: str) -> float:
     return float(np.ceil(missing - ROUNDING)) if missing >= LEAST_PLACE - ROUNDING else 0.0
 
 
+def shortage_told(missing: float, unit: str) -> float:
+    """Return what is missing as it is told: in whole units, or as it is where it is less than a place; one number wherever a need is told."""
+    return whole_units(missing, unit) if not missing < LEAST_PLACE - ROUNDING else missing
+
+
+def shortage_number(missing: float, unit: str) -> str:
+    """Write what is missing of a norm as `shortage_told` has it: less than a place with two digits."""
+    small = 0 < missing < LEAST_PLACE - ROUNDING and unit not in AREA_UNITS
+    return f"{missing:.2g}" if small else amount(shortage_told(missing, unit), unknown=say("数据不足"))
+
+
 def shortage_in_words(missing: float, unit: str) -> str:
     """Say what is missing of a norm: one wording wherever a need is told."""
     if missing == 0:
         return say("够用")
     if missing < LEAST_PLACE - ROUNDING and unit not in AREA_UNITS:
         told = "需求不足一{0}（缺 {1} {0}），拟由周边统筹，余量待主管部门确认"
-        return say(told, word(unit), f"{missing:.2g}")
-    return say("缺 {0} {1}", amount(whole_units(missing, unit)), word(unit))
+        return say(told, word(unit), shortage_number(missing, unit))
+    return say("缺 {0} {1}", shortage_number(missing, unit), word(unit))
 
 
 def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.DataFrame:

@@ -263,8 +263,8 @@ def sites(
         which ones, and how far their nearest candidate is.
     UnknownNameError
         No such kind, rule, profile or candidate.
-    ValueError
-        No district.
+    WrongValueError
+        Something else than a district, or a value that none of the parameters may have.
     """
     must_be_district(district)
     if not isinstance(siting, Siting):
@@ -299,7 +299,7 @@ def sites(
     told = plans if each else plans.iloc[:1]
     frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
     frame["tied"] = tied
-    frame["near_ties"] = say("；").join(
+    frame["near_ties"] = _nothing_text(case, table, plans) or say("；").join(
         text
         for text in (
             _tie_text(case, plans, tied),
@@ -1014,15 +1014,17 @@ def _amount(all_homes: pd.Series, gained: pd.Series) -> float:
 
 
 def _in_order(chosen: list[Hashable], table: _Table) -> list[tuple[Hashable, set[Hashable]]]:
-    """Put the sites of a plan in order, each time the one that adds most, with the demands each adds."""
+    """Put the sites of a plan in order, each time the one that adds most (of equals, to most people), with the demands each adds."""
     own = table.reached[table.reached["site"].isin(chosen) & table.reached["demand"].isin(table.gain.index)]
     reach = np.zeros((len(chosen), len(table.gain)), dtype=bool)
     reach[pd.Index(chosen).get_indexer(own["site"]), table.gain.index.get_indexer(own["demand"])] = True
     gain, demands = np.nan_to_num(table.gain.to_numpy(dtype=float)), table.gain.index.to_numpy(dtype=object)
+    people = np.nan_to_num(table.people.reindex(table.gain.index).to_numpy(dtype=float))
     left = list(range(len(chosen)))
     steps: list[tuple[Hashable, set[Hashable]]] = []
     while left:
-        best = left.pop(int(np.argmax(reach[left] @ gain)))  # the first of equals: sites come sorted
+        adds_most = np.lexsort((-(reach[left] @ people), -(reach[left] @ gain)))  # then the first: sites come sorted
+        best = left.pop(int(adds_most[0]))
         adds = reach[best].copy()
         steps.append((chosen[best], set(demands[adds])))
         reach[:, adds] = False
@@ -1034,7 +1036,8 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
     rule = case.rule
     place = _place_text(case, row)
     if gained.empty and not row["communities_gained"]:
-        none = say("在前面几处之外没有新增") if np.isfinite(_limit(rule)) else say("缩短路程")
+        nobody = say("没有新增") if row["rank"] == 1 else say("在前面几处之外没有新增")
+        none = nobody if np.isfinite(_limit(rule)) else say("缩短路程")
         return say("{0}：{1}", place, none) + _travel_text(table, plan, rule)
     whom = _whom_text(row, rule)
     if rule.metric == "presence":
@@ -1219,6 +1222,15 @@ def _moves_text(case: _Case, plans: pd.DataFrame, distances: pd.DataFrame, sitin
 
 def _by_community(case: _Case, siting: Siting) -> bool:
     return case.rule.metric == "presence" and siting.apart_m == APART_M and not siting.spacing_m
+
+
+def _nothing_text(case: _Case, table: _Table, plans: pd.DataFrame) -> str:
+    """Say that even the best plan serves nobody more, where it is so: then all are equal, and none is worth a word."""
+    if table.siting.model != "mclp" or not plans["proven"].iloc[0] or plans["objective"].iloc[0] > ROUNDING:
+        return ""
+    if case.rule.metric == "presence" and not table.gain.sum() > 0:
+        return say("每个社区都已经有了，不用增设")
+    return say("增设在哪里都没有新增")
 
 
 def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:

@@ -219,10 +219,12 @@ def make_word(
     lang: Lang = "zh",
 ) -> None:
     """Word 情况报告（公文格式，三至五页，附表在后）：方案前后、总体情况、短板、建议、依据；或请示的代拟稿。"""
-    from ...report.paper import write_brief
+    from ...report.paper import left_to_type, write_brief
 
     write = partial(write_brief, to=ending(out, ".docx"), preset=_preset(preset), ranges=ranges, request=request)
     _write_document(write, folder, Asked(plan, against, year, with_conflicts), out, lang)
+    with speaking(lang):
+        OUT.print(escape(left_to_type(request=request)))
 
 
 class _Writer(Protocol):

@@ -15,8 +15,19 @@ PROGRAM = as_typed("python run.py")
 #: Which commands are for what, in the order of the first screen; each stands in one group.
 GROUPS: Mapping[str, Sequence[str]] = {
     "每天用": ("report", "check", "add", "update", "ledger", "sites", "compare", "sheet"),
-    "数据": ("new", "import", "fetch", "split", "ways", "template", "survey", "undo", "seal"),
-    "方案": ("plans", "scenarios", "scenario", "parcels", "checkup", "programme", "provision", "links", "stress"),
+    "数据": ("new", "import", "fetch", "split", "ways", "template", "survey", "targets", "undo", "seal"),
+    "方案": (
+        "plans",
+        "scenarios",
+        "scenario",
+        "parcels",
+        "checkup",
+        "suggest",
+        "programme",
+        "provision",
+        "links",
+        "stress",
+    ),
     "出图": ("map", "atlas", "slides", "word", "public", "dxf", "gpkg"),
     "高级": ("batch", "receipt", "robustness", "rules", "notebook", "notebooks", "docs"),
 }
@@ -33,6 +44,7 @@ _WRITTEN = {
     "parcel": "地块",
     "rule": "规则",
     "scenario": "方案",
+    "text": "规划文本",
     "theme": "图",
     "what": "图",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,7 +26,7 @@ from ...renewal import (
     load_during,
     walks_during,
 )
-from ...siting import shortage_in_words
+from ...siting import shortage_in_words, shortage_number
 from .console import OUT, grid
 
 #: How many places are named whose load rises.
@@ -50,9 +51,11 @@ class PlanFigures:
         told = capacity_by_year(course) if "norms" in district.rows else pd.DataFrame()
         return cls(books, told, walks_during(course), load_during(course), course.years)
 
-    def show_parcel(self, parcel: str, title: str) -> None:
-        """Print who lives on a parcel, and whether they have enough."""
+    def show_parcel(self, parcel: str, title: str, wholes: Mapping[str, str]) -> None:
+        """Print who lives on a parcel, who had left what it was divided from (`wholes`: names by id), and whether they have enough."""
         _show_balance(self.books, parcel, title)
+        for whole, name in wholes.items():
+            _show_balance(self.books, whole, name)
         if len(self.capacity) and parcel in self.capacity.index.get_level_values("parcel"):
             _show_capacity(self.capacity.loc[[parcel]], title)
 
@@ -115,7 +118,10 @@ def _show_capacity(own: pd.DataFrame, title: str) -> None:
         shown.add_section()
         shown.add_row(escape(f"{head['label']}（{unit}，{head['standard_text']}）"))
         for column, label in CAPACITY_LABELS.items():
-            shown.add_row("　" + say(label), *(amount(n, digits, unknown=say("数据不足")) for n in by_year[column]))
+            numbers = [amount(n, digits, unknown=say("数据不足")) for n in by_year[column]]
+            if column == "short":
+                numbers = [shortage_number(n, str(head["unit"])) for n in by_year[column]]
+            shown.add_row("　" + say(label), *numbers)
         if (parcel, norm) in firsts.index:
             year = int(firsts[parcel, norm])
             lacks = shortage_in_words(float(by_year.loc[year, "short"]), str(head["unit"]))

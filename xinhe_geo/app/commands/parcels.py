@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from ...core import keeping, say, speaking
 from ...maps import DEMONSTRATION_TEXT
-from ...renewal import parcel_named
 from ...report import (
     NO_STAGES,
     PARCELS_PAGE,
@@ -44,8 +43,8 @@ def parcels(
     with watched(message(lang, "loading")) as tell, speaking(lang):
         district = opened(folder, "列出地块台账")
         told = Parcels(district, None if plan is None else district.scenario(plan), year, with_conflicts)
-        chosen = None if parcel is None else parcel_named(told.state, parcel)
-        shown = told.all if chosen is None else (told.of(chosen),)
+        chosen = None if parcel is None else told.key(parcel)
+        shown = told.all if chosen is None else told.parts(chosen)
         if out is not None:
             write_parcels(told, out, only=chosen, progress=tell)
         plans = None
@@ -62,7 +61,7 @@ def parcels(
             show_money(own.money)
             show_left_to_others(told.shown, own.id)
             if plans is not None:
-                plans.show_parcel(own.id, title)
+                plans.show_parcel(own.id, title, told.wholes(own.id))
         if chosen is None:
             _print_promises(told.elsewhere, say("不在地块上的承诺"))
         show_unit_lines(told.shown, [own.id for own in shown])

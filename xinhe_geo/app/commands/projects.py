@@ -113,6 +113,10 @@ def checkup(
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
+        if word is not None:
+            from ...report.paper import left_to_type
+
+            OUT.print(escape(left_to_type()))
     for path in (out and out / "checkup.html", word):
         if path is not None:
             OUT.print(escape(message(lang, "done", shown_path(path))))

@@ -82,7 +82,7 @@ def report(
         )
         if plans:
             with speaking(lang):
-                write_comparisons(district, out, rules=preset, progress=tell)
+                write_comparisons(district, out, rules=preset, progress=tell, processes=2)
             write_worst(sides.district, lead, out, progress=tell)
     with speaking(lang):
         parcels = renewal_in_words(district)

@@ -286,6 +286,11 @@ def number_text(value: float, unit: str) -> str:
     return f"{amount(value, decimals_of(value))} {counted(value, word(unit))}".strip()
 
 
+def stated(value: float) -> str:
+    """Return a number that somebody wrote down, with all its digits and with thousands separators."""
+    return f"{value:,.15g}"
+
+
 def whole_text(value: float, unit: str) -> str:
     """Return a number of people or metres as a whole number with its unit, rounded once and as on every page."""
     return f"{amount(value)} {counted(whole(value), word(unit))}".strip()
@@ -506,7 +511,9 @@ def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     frame = district.layers[layer]
     if not codes:
         return frame
-    wanted = listed(codes)
+    wanted = [
+        part for code in listed(codes) for part in district.parts_of(layer, code)
+    ]  # what a plan has divided is all its parts
     names = set(frame["name"].dropna())
     missing = [c for c in wanted if c not in frame.index and c not in names]
     # phases of an estate are built one after the other: those that stand are taken

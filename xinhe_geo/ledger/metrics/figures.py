@@ -111,7 +111,8 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame:
     """
     columns = ["indicator", "year", "value", "source", "filled_by"]
     blank = pd.DataFrame(columns=columns)
-    codes = listed(str(m["codes"])) if m["scope"] == "parcel" and m["codes"] else []
+    named = listed(str(m["codes"])) if m["scope"] == "parcel" and m["codes"] else []
+    codes = [part for code in named for part in district.parts_of("parcels", code)]
     places = district.parcels
     if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
         return blank

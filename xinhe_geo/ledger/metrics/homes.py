@@ -23,7 +23,7 @@ from ...access import (
     sizes,
     within_capacity,
 )
-from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, listed, say, word
+from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, language, listed, say, word
 from ...district import District, column_name, layer_name, walker_name
 from .base import (
     SCOPE_LAYERS,
@@ -406,6 +406,11 @@ def _has_classes(district: District, m: Measure) -> pd.DataFrame:
 
     A class is left out where one of its kinds was not surveyed: not to get to the others says nothing of that one.
     """
+    key = ("classes", m["kinds"], m["minutes"], m["profile"], m["combine"], language())
+    return once(district, key, lambda: _classes_reached(district, m))
+
+
+def _classes_reached(district: District, m: Measure) -> pd.DataFrame:
     asked = kinds_of(m)
     require_survey(district, asked, every=m["combine"] == "all", one_by_one=True)
     known = set(surveyed(district, asked))

@@ -234,9 +234,13 @@ def _count(district: District, m: Measure) -> Found:
     kinds = kinds_of(m) or list(district.kinds.index)
     places, touched = open_places(district, m, kinds)
     value = float(len(places))
-    said = say("{0}里开放 {1} 处", scope_text(district, m), len(places)) + (
-        say("：{0}", place_names(places)) if len(places) else ""
+    where, since = scope_text(district, m), m["since"]
+    said = (
+        say("{0}里 {1:.0f} 年以后开的有 {2} 处", where, since, len(places))
+        if np.isfinite(since)
+        else say("{0}里开放 {1} 处", where, len(places))
     )
+    said += say("：{0}", place_names(places)) if len(places) else ""
     gap = short_of(m, value)
     due = planned_text(planned_places(district, kinds, scope_shape(district, m)[0])) if gap else ""
     return Found(value, said, touched, gap, due, terms=Terms("has", parts(places["name"], 1.0)))

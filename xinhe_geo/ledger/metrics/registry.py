@@ -9,7 +9,9 @@ business: see `ledger`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,20 +36,36 @@ from .base import (
 
 #: Where metrics stand: imported, they enter themselves.
 ENTERED = (places, homes, shapes, figures)
-__all__ = ["METRICS", "evaluate", "unchanged"]
+__all__ = ["METRICS", "evaluate", "kept"]
+
+T = TypeVar("T")
 
 
 def evaluate(district: District, m: Measure) -> Found:
     """
-    Measure one row of `measures.csv`.
+    Measure one row of `measures.csv`, once.
 
     Raises
     ------
     Lacks
         A layer, a kind's survey or a column it cannot do without.
     """
-    require_layers(district, m)
-    return MEASURED[str(m["metric"])](district, m)
+
+    def measured(where: District) -> Found:
+        require_layers(where, m)
+        return MEASURED[str(m["metric"])](where, m)
+
+    return kept(district, m, "found", measured)
+
+
+def kept(district: District, m: Measure, what: str, make: Callable[[District], T]) -> T:
+    """Return what is made of a row of `measures.csv`, made once; where all it rests on is as in a district before, there."""
+
+    def made() -> T:
+        same = unchanged(district, m)
+        return make(district) if same is None else kept(same, m, what, make)
+
+    return once(district, (what, m["measure"], language()), made)
 
 
 #: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
@@ -79,7 +97,7 @@ def _change(district: District, m: Measure) -> Found:
     """How another row has changed since a year, or would be changed by a plan; of a difference its size."""
     of = m["changed"]
     before, after, names = states_of(district, m)
-    found = [_found(state, of) for state in (before, after)]
+    found = [evaluate(state, of) for state in (before, after)]
     values = [abs(one.value) if of["metric"] == "difference" else one.value for one in found]
     if not all(np.isfinite(values)):
         raise Lacks(say("{0}的数不全，算不出变化", cell(of, "label")))
@@ -94,16 +112,6 @@ def _change(district: District, m: Measure) -> Found:
     )
     touched = {**found[0].touched, **found[1].touched}
     return Found(value, said, touched, short_of(m, value), note=found[1].note)
-
-
-def _found(district: District, m: Measure) -> Found:
-    """Measure a row once in each state; where all it rests on is as in a state before, there."""
-
-    def make() -> Found:
-        same = unchanged(district, m)
-        return evaluate(district, m) if same is None else _found(same, m)
-
-    return once(district, ("found", m["measure"], language()), make)
 
 
 def _carried_out(district: District, plan: Scenario) -> District:

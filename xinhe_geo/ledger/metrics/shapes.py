@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import LAYERS, TOLERANCE_M, per_cent, say
+from ...core import LAYERS, TOLERANCE_M, land_use_name, per_cent, say
 from ...district import District, column_name, layer_name
 from .base import (
     SCOPE_LAYERS,
@@ -171,8 +171,18 @@ def _topology(district: District, m: Measure) -> Found:
         )
         terms = ratio((say("不合的"), rest), (names[1], whole.area))
     rest = _ground(rest)
-    gap = say("不合的面积 {0}", number_text(rest, "m²")) if rest > 0 else ""
+    gap = say(_MISFIT[relation], number_text(rest, "m²")) if rest > 0 else ""
     return Found(value, said, touched, gap, say("核对两个图层的界线") if gap else "", terms=terms)
+
+
+#: What is said of the ground that does not fit, by how it should lie.
+_MISFIT = {
+    "inside": "落在外面的 {0}",
+    "north_of": "在线以南的 {0}",
+    "covered": "没有盖住的 {0}",
+    "overlap": "重叠的 {0}",
+    "tiles": "缝和叠共 {0}",
+}
 
 
 def _ground(area: float) -> float:
@@ -316,6 +326,8 @@ def _mix(district: District, m: Measure) -> Found:
         raise Lacks(say("{0}里{1}不到两类", scope_text(district, m), layer_name(layer)))
     share = (area / area.sum())[area > 0]
     each = -share * np.log(share) / np.log(len(area))
-    value, terms = float(each.sum()), Terms("sum", parts(each.index.to_series(), each))
-    most = share.sort_values(ascending=False, kind="stable").head(4)
+    called = each.index.to_series().astype(str)
+    called = called.map(land_use_name) if field == "use" else called
+    value, terms = float(each.sum()), Terms("sum", parts(called, each))
+    most = share.groupby(called, sort=False).sum().sort_values(ascending=False, kind="stable").head(4)
     return Found(value, say("、").join(f"{k} {per_cent(v, 0)}" for k, v in most.items()), touched, terms=terms)

@@ -11,18 +11,22 @@ from ...district import District
 from .base import SCOPE_LAYERS, Lacks, Measure, Terms, classes_of, homes_in, kinds_of, parts, pick, surveyed
 from .homes import by_home, first_profile, mean_by_group
 from .places import presence_of, residents
-from .registry import evaluate, states_of
+from .registry import evaluate, kept, states_of
 
 
 def terms(district: District, m: Measure) -> Terms | None:
     """
-    Return what a row's number is added up from; None where there is no number.
+    Return what a row's number is added up from, found once; None where there is no number.
 
     Raises
     ------
     Lacks
         What the row cannot do without.
     """
+    return kept(district, m, "terms", lambda where: _terms(where, m))
+
+
+def _terms(district: District, m: Measure) -> Terms | None:
     if m["metric"] == "change":
         return _change(district, m)
     if m["metric"] == "difference":

@@ -388,6 +388,12 @@ def _survey_next(story: Story) -> str:
     return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'
 
 
+def _claimed(goal: Goal) -> str:
+    """Return what may be claimed of a number, where that is not said by where it stands."""
+    said_already = goal.own or goal.standard == goal.cited
+    return "" if said_already else f'<br><span class="small">{html.escape(goal.standard)}</span>'
+
+
 def _other_table(story: Story) -> str:
     """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
     e, parts = html.escape, []
@@ -397,7 +403,7 @@ def _other_table(story: Story) -> str:
             f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}{_outside(goal)}'
             f"{_firm(goal)}</td>"
             f"<td>{_said(e(goal.alternatives), goal.rule if goal.share.known else '')}</td>"
-            f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
+            f"<td>{e(goal.cited)}{_claimed(goal)}</td>"
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
             for goal in goals
         )

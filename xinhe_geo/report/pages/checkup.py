@@ -25,9 +25,9 @@ from ...core import (
     say,
     write_text,
 )
-from ...district import District, column_name, kind_name, layer_name
+from ...district import District, column_name, kind_name, layer_name, place_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
-from ..closing import closed_and_missed, place_name
+from ..closing import closed_and_missed
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages
@@ -141,8 +141,10 @@ def _projects_told(table: pd.DataFrame | None) -> Iterator[str]:
     if table is None or not len(table):
         return
     cost, spent = table["总投资（万元）"].astype("float64"), table["累计完成（万元）"].astype("float64")
-    yield say("项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元。", len(table), cost.count(), _total(cost))
-    yield say("累计完成投资 {0} 万元（{1} 个项目填报）。", _total(spent), spent.count())
+    told = say("项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元。", len(table), cost.count(), _total(cost))
+    yield told if cost.count() else say("项目库有 {0} 个项目，都没有写造价。", len(table))
+    told = say("累计完成投资 {0} 万元（{1} 个项目填报）。", _total(spent), spent.count())
+    yield told if spent.count() else say("累计完成投资没有项目填报。")
 
 
 def _total(values: pd.Series) -> str:

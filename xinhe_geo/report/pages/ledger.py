@@ -25,6 +25,7 @@ from ...ledger import (
     number_text,
     quoted,
     spoken,
+    told_of,
     trend,
     verdicts,
 )
@@ -290,7 +291,7 @@ def _promise(
     own = rows[(rows["role"] == "own").to_numpy()]
     state = "<br>".join(e(_said(row)) for _, row in own.iterrows())
     state += f"<br>{e(first['claims'])}" if first["claims"] else ""
-    gaps = "<br>".join(e(say("差距：{0}", g)) for g in dict.fromkeys(own["gap"]) if g)
+    gaps = "<br>".join(e(say("差距：{0}", gap)) for gap in told_of(own, "gap"))
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
     facts = {
         "章节": parted(first["section"]),

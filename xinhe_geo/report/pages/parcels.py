@@ -81,7 +81,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     to
         The folder of a report, or a new one.
     only
-        One of them, by its id; None: all.
+        One of them, by its id (one that the plan has divided: its parts); None: all.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     district, tell = story.shown, progress or (lambda _: None)
     refuse_uncleared(district.manifest, "写出地块台账")
     refuse_foreign(Path(to), (PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS))
-    shown = story.all if only is None else (story.of(only),)
+    shown = story.all if only is None else story.parts(only)
     with added_to(Path(to)) as folder:
         parts = []
         options = {}
@@ -243,9 +243,10 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     states = [(say("现状"), story.district), *((x.label, x.state) for x in options[:_MOST_MAPS] if x.state is not None)]
     if not states[1:]:
         return ""
-    bounds = parcel_scene(story.district, own.id, language()).bounds
+    known = story.line_of(own.id)[-1]  # what a plan divides, the others know whole
+    bounds = parcel_scene(story.district, known, language()).bounds
     figures = (
-        f"<figure>{figure_of(replace(parcel_scene(state, own.id, language()), bounds=bounds))}"
+        f"<figure>{figure_of(replace(parcel_scene(state, known, language()), bounds=bounds))}"
         f"<figcaption>{html.escape(label)}</figcaption></figure>"
         for label, state in states
     )

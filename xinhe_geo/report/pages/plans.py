@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import pandas as pd
@@ -22,6 +21,7 @@ from ...core import (
     EnvironmentProblem,
     ScenarioError,
     SourceError,
+    Worker,
     as_typed,
     csv_text,
     growing,
@@ -31,6 +31,7 @@ from ...core import (
     refuse_uncleared,
     say,
     signed,
+    speaking,
     write_text,
 )
 from ...core import title as column_title
@@ -359,22 +360,21 @@ def comparison_files(
     return sheets["一页表"][0]
 
 
-def _matrix(plans: Mapping[str, _Planned], sums: Mapping[str, str]) -> str:
-    """Return all plans beside each other: what each changes of each goal; `sums`: the page of sums of those that have one."""
-    e, table = html.escape, side_by_side({name: Change(own.pair) for name, own in plans.items()})
+def _matrix(district: District, plans: Mapping[str, _Told]) -> str:
+    """Return all plans beside each other: what each changes of each goal, with its sums where there is a page of them."""
+    e, table = html.escape, side_by_side({name: own.goals for name, own in plans.items()})
     rows = "".join(
         f"<tr><td>{e(table.loc[rule, ('', 'label')])}</td>"
-        + "".join(_matrix_cell(table.loc[rule, name], sums.get(name, ""), str(rule)) for name in plans)
+        + "".join(_matrix_cell(table.loc[rule, name], own.sums, str(rule)) for name, own in plans.items())
         + "</tr>"
         for rule in table.index
     )
-    names = [e(own.plan.label or name) for name, own in plans.items()]
-    linked = [f'<a href="#{e(name)}">{label}</a>' for name, label in zip(plans, names, strict=True)]
+    linked = [f'<a href="#{e(name)}">{e(own.label or name)}</a>' for name, own in plans.items()]
     body = scrolled(heads([say("目标"), *linked]), rows) if rows else f"<p>{say('没有一个方案改变任何目标。')}</p>"
     note = say(
         "各方案与同一年没有它的情形相比：按目标自己的分母净增，括号里是百分点（净增为 0 的，份额只因人口迁入或迁出而变）；“—”为没有变化"
     )
-    mark = demonstration_mark(next(iter(plans.values())).pair.after.district)
+    mark = demonstration_mark(district)
     return f'<section><h2>{say("方案一览")}{mark}</h2>{body}<p class="small">{note}</p></section>'
 
 
@@ -409,7 +409,11 @@ def write_plans(
     names = [str(name) for name in scenarios(district).index]
     if not names:
         raise ScenarioError("这个目录里没有方案（scenarios/*.toml）；用 scenario new 建一个")
-    return _write_plans(district, Path(to), {name: _planned(district, name, rules) for name in names}, progress)
+    tell, told = progress or (lambda _: None), {}
+    for name in names:
+        tell(say("计算方案：{0}", district.scenario(name).label or name))
+        told[name] = _told(district, name, _planned(district, name, rules), Path(to))
+    return _write_plans(district, Path(to), told)
 
 
 class _Planned(NamedTuple):
@@ -427,31 +431,41 @@ def _planned(district: District, name: str, rules: str) -> _Planned:
     return _Planned(district.scenario(name), (before.label, after.label), pair)
 
 
-def _write_plans(
-    district: District, to: Path, plans: Mapping[str, _Planned], progress: Progress | None
-) -> pd.DataFrame:
+class _Told(NamedTuple):
+    """What the page of all plans says of one."""
+
+    label: str
+    sums: str  # the page of its sums; "" where it has none
+    section: str
+    row: tuple[Any, ...]
+    sheets: dict[str, tuple[pd.DataFrame, str]]
+    goals: pd.DataFrame
+
+
+def _told(district: District, name: str, own: _Planned, to: Path) -> _Told:
+    plan, change = own.plan, Change(own.pair)
+    compared = f"{COMPARED}/{name}" if (to / COMPARED / name / OF_CHANGE).is_file() else ""
+    after, best = own.pair.after.district, change.gains.iloc[0]
+    needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
+    sheets = {name: (titled(change.gains, _EFFECT_NAMES), say("之前、之后为可达的份额；之前是同一年没有这个方案"))}
+    if needs is not None:
+        sheets[say("配建 {0}", name)] = provision_sheet(needs), say("应配 = 新增数 ÷ 每多少 × 应有多少")
+    gained = best[["people_gain", "people_60plus_gain", "people_lose", "label"]]
+    section = _plan_section(district, name, own, needs, compared)
+    sums = f"{compared}/{OF_CHANGE}" if compared else ""
+    return _Told(plan.label, sums, section, (name, plan.label, after.year, *gained), sheets, change.goals)
+
+
+def _write_plans(district: District, to: Path, told: Mapping[str, _Told]) -> pd.DataFrame:
     """Write the page and the workbook of all plans."""
-    tell = progress or (lambda _: None)
-    parts, rows, sheets = [], [], {}
-    compared = {name: f"{COMPARED}/{name}" for name in plans if (to / COMPARED / name / OF_CHANGE).is_file()}
-    for name, own in plans.items():
-        plan, change = own.plan, Change(own.pair)
-        tell(say("计算方案：{0}", plan.label or name))
-        after, best = own.pair.after.district, change.gains.iloc[0]
-        needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
-        parts.append(_plan_section(district, name, own, needs, compared.get(name, "")))
-        gained = best[["people_gain", "people_60plus_gain", "people_lose", "label"]]
-        rows.append((name, plan.label, after.year, *gained))
-        sheets[name] = titled(change.gains, _EFFECT_NAMES), say("之前、之后为可达的份额；之前是同一年没有这个方案")
-        if needs is not None:
-            sheets[say("配建 {0}", name)] = provision_sheet(needs), say("应配 = 新增数 ÷ 每多少 × 应有多少")
     columns = ["scenario", "label", "year", "people_gain", "people_60plus_gain", "people_lose", "rule"]
-    summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
+    summary = pd.DataFrame([own.row for own in told.values()], columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    side_by = _matrix(plans, {name: f"{place}/{OF_CHANGE}" for name, place in compared.items()})
-    page = page_text(district, say("{0} 方案", district.name), nav, side_by + "".join(parts), style=MARKS_STYLE)
+    body = _matrix(district, told) + "".join(own.section for own in told.values())
+    page = page_text(district, say("{0} 方案", district.name), nav, body, style=MARKS_STYLE)
     with added_to(to) as folder:
+        sheets = {name: sheet for own in told.values() for name, sheet in own.sheets.items()}
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
     link_pages(to)
@@ -460,10 +474,20 @@ def _write_plans(
 
 @named_by_homes
 def write_comparisons(
-    district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
+    district: District,
+    to: str | Path,
+    *,
+    rules: str = "plan",
+    progress: Progress | None = None,
+    processes: int = 1,
 ) -> list[str]:
     """
     Compare each plan of a district's folder with the same year without it (`plans/NAME/compare.html`), then write `plans.html`.
+
+    Parameters
+    ----------
+    processes
+        2 shares the plans out with a second process, where there is a processor for it; the files are the same.
 
     Returns
     -------
@@ -479,24 +503,29 @@ def write_comparisons(
     """
     names = [str(name) for name in scenarios(district).index]
     refuse_uncleared(district.manifest, "写出方案比较")
-    plans: dict[str, _Planned] = {}
-    for number, name in enumerate(names, start=1):
-        plans[name] = _planned(district, name, rules)
-        _, labels, pair = plans[name]
-        folder = Path(to) / COMPARED / name
-        refuse_foreign(folder, COMPARISON_FILES)
-        with added_to(folder) as fresh:
-            head = say("方案 {0}/{1} {2}：", number, len(names), labels[1])
-            tell = partial(_said, progress or (lambda _: None), head)
-            comparison_files(Change(pair), labels, fresh, tell, back="../../plans.html")
-    if names:
-        refuse_foreign(Path(to), PLANS_FILES)
-        _write_plans(district, Path(to), plans, progress)
+    if not names:
+        return names
+    refuse_foreign(Path(to), PLANS_FILES)
+    for name in names:
+        refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
+    tell, told = progress or (lambda _: None), {}
+    with Worker(district, processes=processes) as aside:
+        # The last first: plans are compared here from the first on, and there from the last, until they meet.
+        ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(names)]
+        for number, (name, fetch) in enumerate(zip(names, reversed(ahead), strict=True), start=1):
+            tell(say("方案 {0}/{1}：{2}", number, len(names), district.scenario(name).label or name))
+            told[name] = fetch()
+    _write_plans(district, Path(to), told)
     return names
 
 
-def _said(tell: Progress, head: str, step: str) -> None:
-    tell(f"{head}{step}")
+def _compared(district: District, name: str, to: Path, rules: str, lang: str) -> _Told:
+    """Write the comparison of a plan; return what is said of it beside the others."""
+    with speaking(lang):
+        own, folder = _planned(district, name, rules), to / COMPARED / name
+        with added_to(folder) as fresh:
+            comparison_files(Change(own.pair), own.labels, fresh, back="../../plans.html")
+        return _told(district, name, own, to)
 
 
 def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, compared: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from .brief import link_pages
 from .shell import page_text, table_html
 
 #: The aims, in the order in which they come.
-AIMS = {FLOOR: "社区底线", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
+AIMS = {FLOOR: "社区底线（服务得最少的社区）", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
 #: What an aim is counted in, where it is not promises x people x years.
 UNITS = {URGENT_FIRST: "问题·年"}
 #: So many sources of money have a colour of their own.
@@ -62,10 +62,7 @@ def programme_notes(found: Programmed) -> list[str]:
     """
     said = [_tally(found)]
     for aim in _aims(found):
-        if aim.unit:
-            said.append(say("{0}：{1} {2}，上界 {3} {2}。", aim.name, aim.value, aim.unit, aim.bound))
-        else:
-            said.append(say("{0}：{1}，上界 {2}。", aim.name, aim.value, aim.bound))
+        said.append(say("{0}：{1}，{2}。", aim.name, f"{aim.value} {aim.unit}".strip(), aim.beyond))
     said.append(_proof(found))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
     if found.overruns is not None:
@@ -83,12 +80,21 @@ def programme_notes(found: Programmed) -> list[str]:
 
 
 class Aim(NamedTuple):
-    """What a programme reaches of an aim, and what no programme could exceed, in digits; a share has no unit."""
+    """What a programme reaches of an aim, in digits, and whether any could reach more; a share has no unit."""
 
     name: str
     value: str
-    bound: str
+    beyond: str
     unit: str
+
+
+class Finished(NamedTuple):
+    """A year in which projects are finished: which, the rule that gains most by then ("": none does), and how much it gains."""
+
+    year: int
+    told: str
+    rule: str
+    concluded: str
 
 
 class ProgrammeStory(NamedTuple):
@@ -115,6 +121,8 @@ class ProgrammeStory(NamedTuple):
         What is spent (万元): a row per source, what gives most first; a column per year.
     gained
         How many people are served more: a row per goal, what gains most in the last year first; a column per year.
+    finished
+        The years in which projects are finished, in their order.
     notes
         As `programme_notes` returns them.
     """
@@ -128,6 +136,7 @@ class ProgrammeStory(NamedTuple):
     sheets: dict[str, pd.DataFrame]
     spent: pd.DataFrame
     gained: pd.DataFrame
+    finished: list[Finished]
     notes: list[str]
 
 
@@ -154,6 +163,7 @@ def programme_story(district: District, found: Programmed) -> ProgrammeStory:
         sheets,
         spent,
         gained,
+        list(_finished(district, found)),
         programme_notes(found),
     )
 
@@ -170,8 +180,16 @@ def _aims(found: Programmed) -> list[Aim]:
     listed = []
     for name, row in found.levels.iterrows():
         digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "承诺·人·年")))
-        listed.append(Aim(say(AIMS[str(name)]), digits(row["value"]), digits(row["bound"]), unit))
+        value, bound = digits(row["value"]), digits(row["bound"])
+        listed.append(Aim(say(AIMS[str(name)]), value, beyond_text(value, bound, float(row["bound"])), unit))
     return listed
+
+
+def beyond_text(value: str, bound: str, number: float) -> str:
+    """Return what no programme could exceed, as it is printed: one figure stands once."""
+    if not math.isfinite(number):
+        return say("最多能到多少没有算出")
+    return say("不能再多") if bound == value else say("最多不超过 {0}", bound)
 
 
 def _proof(found: Programmed) -> str:
@@ -338,22 +356,45 @@ def _charts(district: District, spent: pd.DataFrame) -> str:
     return f"<section><h2>{say('逐年安排的资金（万元）')}</h2><figure>{chart}</figure></section>"
 
 
-def _maps(district: District, found: Programmed) -> str:
-    """Return a map for each year in which projects are finished: whom they bring within reach, against the year without any."""
+def programme_pair(district: District, found: Programmed, year: int) -> maps.Comparison:
+    """
+    Return a district in a year without any project, and with all that are finished by then.
+
+    Parameters
+    ----------
+    district, found
+        As in `programme_sheets`.
+    year
+        Which year.
+    """
+    base = district.at(year)
+    return maps.Comparison(base, found.scenario.at(year).on(base, with_conflicts=True))
+
+
+def _finished(district: District, found: Programmed) -> Iterator[Finished]:
+    """Yield the years in which projects are finished, and what they change most by then."""
     own = _chosen(found)
-    figures = []
     for year in sorted({int(y) for y in own["finished"].dropna()}):
-        finished = own[(own["finished"] == year).to_numpy()]
-        told = say("{0} 年完工：{1}", year, say("、").join(map(str, finished["name"])))
-        rule = _most_gained(found.years, year)
+        names = own.loc[(own["finished"] == year).to_numpy(), "name"]
+        told = say("{0} 年完工：{1}", year, say("、").join(map(str, names)))
+        rule, concluded = _most_gained(found.years, year), ""
         if rule is not None:
-            base = district.at(year)
-            pair = maps.Comparison(base, found.scenario.at(year).on(base, with_conflicts=True))
-            drawn = maps.difference(pair, rule, lang=language()).picture()
-            told += say("。图为到这一年全部完工项目对“{0}”的影响", rule_name(district, district.rule(rule)))
-            figures.append(f"<figure>{drawn}<figcaption>{html.escape(told)}</figcaption></figure>")
+            label, gained = rule_name(district, district.rule(rule)), amount(found.years.loc[(year, rule), "gained"])
+            concluded = say("到 {0} 年，完工的项目使“{1}”新增服务 {2} 人", year, label, gained)
+        yield Finished(year, told, rule or "", concluded)
+
+
+def _maps(district: District, found: Programmed, finished: Sequence[Finished]) -> str:
+    """Return a map for each year in which projects are finished: whom they bring within reach, against the year without any."""
+    figures = []
+    for own in finished:
+        if own.rule:
+            drawn = maps.difference(programme_pair(district, found, own.year), own.rule, lang=language()).picture()
+            shown = say("。图为到这一年全部完工项目对“{0}”的影响", rule_name(district, district.rule(own.rule)))
+            told = f"{html.escape(own.told + shown)}<br>{html.escape(own.concluded)}"
+            figures.append(f"<figure>{drawn}<figcaption>{told}</figcaption></figure>")
         else:
-            figures.append(f"<p>{html.escape(told + say('。没有改变步行可达的项目，不画图'))}</p>")
+            figures.append(f"<p>{html.escape(own.told + say('。没有改变步行可达的项目，不画图'))}</p>")
     return f"<section><h2>{say('逐年一图')}</h2>{''.join(figures)}</section>" if figures else ""
 
 
@@ -407,6 +448,6 @@ def write_programme(district: District, found: Programmed, to: str | Path) -> No
                 f'<section><h2>{html.escape(say(name))}</h2>{first}<p class="small">{html.escape(told)}</p>'
                 f"{shown}</section>"
             )
-        body += _maps(district, found)
+        body += _maps(district, found, story.finished)
         write_text(folder / "programme.html", page_text(district, heading, nav, body))
     link_pages(target)

@@ -110,8 +110,14 @@ def figure(picture: str, caption: str = "") -> str:
     return f'<figure><div class="scroll" tabindex="0">{picture}</div>{told}</figure>'
 
 
-#: Many columns: headers wrap, texts keep a width that can be read.
-_WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}"
+#: Many columns: headers wrap, texts keep a width that can be read; on paper a column may be narrow, but none is cut off.
+_WIDE = (
+    "main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}"
+    " @media print{main :is(th,th.n,td,td:not(.n)){min-width:0;overflow-wrap:anywhere} main td.n{white-space:nowrap;overflow-wrap:normal}"
+    " main table:has(th:nth-child(8)){font-size:7pt} main table:has(th:nth-child(8)) :is(th,td){padding:2px 3px}"
+    " main table:has(th:nth-child(11)){font-size:6.5pt} main figure svg{max-height:100mm}"
+    " h2+:is(.small,.line){break-after:avoid}}"
+)
 
 
 def page_text(district: District, title: str, nav: str, body: str, *, style: str = "") -> str:

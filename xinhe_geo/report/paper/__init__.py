@@ -2,6 +2,7 @@
 
 from .atlas import atlas
 from .formats import write_brief, write_checkup_word, write_programme_slides, write_slides
+from .office import left_to_type
 from .parcel_sheet import parcel_asked, parcel_sheet
 from .public import missing_on_sheets, public
 from .sheet import file_name, sheet
@@ -13,6 +14,7 @@ __all__ = [
     "Format",
     "atlas",
     "file_name",
+    "left_to_type",
     "missing_on_sheets",
     "parcel_asked",
     "parcel_sheet",

@@ -12,6 +12,7 @@ from ...core import named_by_homes, refuse_uncleared, say, write_bytes
 from ...core import title as column
 from ...district import District, place_title
 from ...report import CHECKUP_HOW, Checked, cell_text
+from .page import letters, unbroken
 from .word import TOLD, Document, close, warn
 
 #: The parts in the usual order, and which columns of its sheet the annex of each shows: a page is not as wide as a workbook.
@@ -34,8 +35,8 @@ NONE = {
 }
 #: So many rows are annexed; the workbook has all.
 ANNEXED = 150
-#: How wide a column is beside others: its longest words in letters, within these.
-_NARROW, _BROAD = 4, 14
+#: How many letters are in a line of a column: as many as its longest words have, within these; a letter, and what is beside them (cm).
+_NARROW, _BROAD, EM_CM, _BESIDE = 2.2, 12.0, 0.32, 0.42
 
 
 @named_by_homes
@@ -102,22 +103,24 @@ def _points(found: Checked, name: str) -> list[str]:
 
 
 def _annex(paper: Document, name: str, table: pd.DataFrame) -> None:
-    """Annex a sheet: the columns that a page has room for, in the digits that pages print."""
+    """Annex a sheet: the columns that a page has room for and that say anything, in the digits that pages print."""
     own = table[[c for c in PARTS[name] if c in table.columns]]
-    rows = [
-        [cell_text(str(c), v) for c, v in zip(own.columns, row, strict=True)]
-        for row in own.head(ANNEXED).itertuples(index=False, name=None)
-    ]
-    head = [column(str(c)) for c in own.columns]
-    right = [j for j, c in enumerate(own.columns) if pd.api.types.is_numeric_dtype(own[c].dtype)]
+    said = {str(c): [cell_text(str(c), v) for v in own[c].head(ANNEXED)] for c in own.columns}
+    blank = [c for c, cells in said.items() if not any(cells)]
+    shown = {c: cells for c, cells in said.items() if c not in blank}
+    head, rows = [column(c) for c in shown], list(zip(*shown.values(), strict=True))
+    right = [j for j, c in enumerate(shown) if pd.api.types.is_numeric_dtype(own[c].dtype)]
     paper.annex(say(name))
     paper.table(say(name), head, rows, _widths([head, *rows]), right=right)
     paper.text(say("{0}。", say(CHECKUP_HOW[name])))
+    if blank:
+        paper.text(say("各行都没有填的列：{0}。", say("、").join(map(column, blank))))
     if len(own) > ANNEXED:
         paper.text(say("另有 {0} 行，见{1}。", len(own) - ANNEXED, "自查表.xlsx"))
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[float]:
-    """Return how wide the columns of a table are beside each other, by their longest words."""
-    longest = (max(map(len, cells)) for cells in zip(*rows, strict=True))
-    return [float(min(max(letters, _NARROW), _BROAD)) for letters in longest]
+    """Return how wide the columns of a table are, in centimetres: by their longest words, and room beside them."""
+    columns = list(zip(*rows, strict=True))
+    asked = (min(max(*map(letters, cells), _NARROW), _BROAD) for cells in columns)
+    return [EM_CM * max(wide, *map(unbroken, cells)) + _BESIDE for wide, cells in zip(asked, columns, strict=True)]

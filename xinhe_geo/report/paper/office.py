@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from ...core import say
+
 #: What a text is marked as being written in.
 TONGUES = {"zh": "zh-CN", "en": "en-GB"}
 #: The earliest moment a zip archive can name.
@@ -51,6 +53,12 @@ def document_bytes(save: Callable[[io.BytesIO], object], properties: Properties,
     stream = io.BytesIO()
     save(stream)
     return _steady(stream.getvalue(), f"{year}-01-01T00:00:00Z".encode())
+
+
+def left_to_type(*, request: bool = False) -> str:
+    """Return what a document leaves to be typed before it may leave the house, in the language that is spoken."""
+    own = [say("主送机关"), say("署名"), say("成文日期"), *([say("联系人和电话")] if request else [])]
+    return say("发出前请填：{0}；附件按正文后的清单核对", say("、").join(own))
 
 
 def _steady(archive: bytes, when: bytes) -> bytes:

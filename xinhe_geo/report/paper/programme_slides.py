@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...access import rests_on
-from ...core import refuse_uncleared, say, write_bytes
+from ...core import amount, language, refuse_uncleared, say, write_bytes
 from ...core import title as column
 from ...district import District, place_title
-from ...maps import DEMONSTRATION_TEXT
+from ...maps import DEMONSTRATION_TEXT, difference_scene
 from ...renewal import Programmed
-from ...report import ProgrammeStory, cell_text, programme_story
-from .page import Columns, Frame
-from .slides import INK, LETTER, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
+from ...report import ProgrammeStory, cell_text, programme_pair, programme_story
+from .page import Columns, Frame, letters, unbroken
+from .slides import BESIDE, INK, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
 
 if TYPE_CHECKING:
     from .slides import AnySlide
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
+#: The sizes of letters in tables, of which the largest is taken that has room.
+SIZES = (20, 18, 16, 14)
 #: How wide a column is beside others: its longest cell in Chinese letters, within these.
 _NARROW, _BROAD = 5.5, 11.0
 
@@ -30,8 +32,8 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
     """
     Write a programme as slides for a meeting: a conclusion each as title, native charts and tables, method and source in the notes.
 
-    Ten at most: what it comes to and how sure that is, the money by year, who is served by year, the projects of each year, what
-    is left out and why, what more money would add.
+    Ten at most: what it comes to and how sure that is, the money by year, who is served by year and where, the projects of each year,
+    what is left out and why, what more money would add.
 
     Parameters
     ----------
@@ -59,6 +61,7 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
     _cover(deck, story, title)
     _money(deck, story)
     _served(deck, story)
+    _mapped(deck, story, found)
     _yearly(deck, story)
     _left_out(deck, story)
     _more(deck, story)
@@ -72,8 +75,8 @@ def _cover(deck: Deck, story: ProgrammeStory, title: str) -> None:
     if deck.district.is_demonstration:
         lines += [Line(say(DEMONSTRATION_TEXT), 16, MARK, True)]
     deck.text(slide, Frame(WHOLE.left, WHOLE.top, WHOLE.width, 1.5), [*lines, Line(story.proof, 16, INK)])
-    head = [say("目标（先后为序）"), say("达到"), say("上界"), say("单位")]
-    rows = [[aim.name, aim.value, aim.bound, aim.unit or "—"] for aim in story.aims]
+    head = [say("目标（先后为序）"), say("达到"), say("还能不能多"), say("单位")]
+    rows = [[aim.name, aim.value, aim.beyond, aim.unit or "—"] for aim in story.aims]
     deck.table(slide, Columns(head, (3.2, 2.2, 2.2, 3.2), (1, 2), 16), rows, top=WHOLE.top + 2.2)
 
 
@@ -99,6 +102,21 @@ def _served(deck: Deck, story: ProgrammeStory) -> None:
     series = {str(year): [round(float(v), 6) for v in own[year]] for year in years}
     heading = say("比不做项目时新增服务的居民（人）")
     deck.bars(slide, WHOLE, Bars(heading, list(map(str, own.index)), series, share=False, colours=PARTS))
+
+
+def _mapped(deck: Deck, story: ProgrammeStory, found: Programmed) -> None:
+    """Map whom all that is finished brings within reach by the last year that has such a map; beside it what is finished when."""
+    own = next((year for year in reversed(story.finished) if year.rule), None)
+    if own is None:
+        return
+    told = [year.told for year in story.finished]
+    slide = deck.page(own.concluded, [*told, story.how["逐年服务"], rests_on(deck.district)])
+    pair = programme_pair(deck.district, found, own.year)
+    deck.scene(slide, difference_scene(pair, own.rule, language()), own.concluded)
+    gained = story.gained[own.year].head(CHARTED).items() if own.year in story.gained.columns else ()
+    lines = [Line(line, 16, INK) for line in told]
+    lines += [Line(say("比不做项目时新增服务的居民（人）"), 16, INK, True)] if gained else []
+    deck.text(slide, BESIDE, [*lines, *(Line(say("{0}：{1}", label, amount(n)), 16, INK) for label, n in gained)])
 
 
 def _yearly(deck: Deck, story: ProgrammeStory) -> None:
@@ -140,17 +158,12 @@ def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.
     """Put a sheet on a page as wide as it is, its digits as everywhere."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
-    longest = (max(map(_letters, cells)) for cells in zip(head, *rows, strict=True))
-    asked = [min(max(letters, _NARROW), _BROAD) for letters in longest]
-    widths = [WHOLE.width * wide / sum(asked) for wide in asked]
+    columns = list(zip(head, *rows, strict=True))
+    asked = [max(min(max(*map(letters, own), _NARROW), _BROAD), *map(unbroken, own)) for own in columns]
+    widths = [WHOLE.width * own / sum(asked) for own in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
-    size = 14 if len(rows) <= TOGETHER and sum(asked) * 14 / 72 <= WHOLE.width else 12
+    size = next((size for size in SIZES if len(rows) <= TOGETHER and sum(asked) * size / 72 <= WHOLE.width), 12)
     deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
-
-
-def _letters(words: str) -> float:
-    """Return how wide words are, in Chinese letters; names stay Chinese in English, too."""
-    return sum(LETTER["en" if letter.isascii() else "zh"] for letter in words)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:

@@ -47,7 +47,7 @@ from ...report import Analysis, Story
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Columns, Frame, Paper, legible, pdf_bytes, png_bytes
-from .sheet_parts import MARGIN, Format, page_foot, page_head, title_block
+from .sheet_parts import MARGIN, Format, page_foot, page_head, shared, title_block
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
 #: Names that mean a device on Windows, with whatever ending.
@@ -266,15 +266,18 @@ def _list_pages(
     t, pages = wording(form.lang), []
     theme, _ = shown_mode(scene)
     title = f"{theme.title if theme else scene.title} · {t['gap_list']}"
+    most = 0  # how many rows a page has room for: pages share them out evenly, so that the last is no empty one
     while done < len(listed):
         paper = Paper(*SIZES[form.size], UNITS[form.size])
         page_head(paper, title, scene.badges, theme.lines if theme else scene.lines)
-        column = Column(paper, MARGIN, _HEAD, paper.width - 2 * MARGIN, paper.height - _FOOT)
-        widths = (26, 92, 52 if form.lang == "zh" else 76, 330)
-        put = column.tables(2, _gap_columns(widths, 4, form.lang), _gap_rows(listed, done), fill=True)
+        columns = _gap_columns((26, 92, 52 if form.lang == "zh" else 76, 330), 4, form.lang)
+        rows, frame = _gap_rows(listed, done), (MARGIN, _HEAD, paper.width - 2 * MARGIN, paper.height - _FOOT)
+        if not most:
+            most = Column(Paper(*SIZES[form.size], UNITS[form.size]), *frame).tables(2, columns, rows, fill=True)
+        column = Column(paper, *frame)
+        done += max(column.tables(2, columns, rows[: shared(len(rows), max(most, 1))]), 1)
         page_foot(paper, column.bottom, foot)
         pages.append(paper)
-        done += max(put, 1)
     return pages
 
 

@@ -33,6 +33,11 @@ class Format:
         return SMALL if self.public else 0
 
 
+def shared(rows: int, most: int) -> int:
+    """Return how many rows a page takes where each has room for `most` and the pages that are needed share them out evenly."""
+    return -(-rows // -(-rows // most))
+
+
 def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
     """Write title, marks, and how the numbers were made."""
     left = paper.width - MARGIN - sum(span(words, 14) + 28 for _, words in badges) + 10

@@ -23,7 +23,17 @@ from ...access import rests_on
 from ...core import REFERENCE, amount, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District, place_title
-from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, difference_scene, scene_for, themes
+from ...maps import (
+    COMPLETENESS,
+    DEMONSTRATION_TEXT,
+    GAPS,
+    OVERVIEW,
+    Scene,
+    badges_of,
+    difference_scene,
+    scene_for,
+    themes,
+)
 from ...report import Goal, Story, analyse
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
@@ -47,19 +57,21 @@ LETTER = {"zh": 1.0, "en": 0.55}
 _LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
 _MAP = (5.6, 5.2)
 #: What lies beside a map.
-_BESIDE = Frame(_LEFT + _MAP[0] + 0.35, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH)
+BESIDE = Frame(_LEFT + _MAP[0] + 0.35, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH)
 #: A chart that has the page for itself, or half of it.
 WHOLE = Frame(_LEFT, _TOP, _WIDE, _HIGH)
 _HALF, _OTHER_HALF = Frame(_LEFT, _TOP, 7.4, _HIGH), Frame(_LEFT + 7.7, _TOP, _WIDE - 7.7, _HIGH)
-_GAP_LEFT, _GAP_WIDTHS = _BESIDE.left, (0.5, 2.2, 1.1, _BESIDE.width - 3.8)
+_GAP_LEFT, _GAP_WIDTHS = BESIDE.left, (0.5, 2.2, 1.1, BESIDE.width - 3.8)
 #: A map as it is drawn, in millimetres.
 _MAP_MM = (_MAP[0] * 25.4, _MAP[1] * 25.4)
 #: The size of a title -> how many Chinese letters of it two lines have room for.
 TITLES = {28: 34, 24: 56, 20: 84, 16: 110}
 #: A meeting listens to so many pages.
 MOST_SLIDES = 10
-#: How many bars can be read on a page, and how many lines beside a map.
-CHARTED, LISTED = 14, 6
+#: The least size of letters in a chart, which a room can read.
+CHART_TYPE = 12
+#: How many bars can be read on a page, how many lines beside a map, and how many rows.
+CHARTED, LISTED, TABLED = 14, 6, 12
 #: How many goals that a plan moves are charted.
 CHANGED = 10
 #: Before and after; and the parts of one bar, dark and light in turn: neighbours are told apart in grey too.
@@ -186,7 +198,12 @@ class Deck:
         self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
         mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
-        self.text(slide, Frame(4.9, 6.68, 8.03, 0.3), [Line(say("{0}　{1}", mark, number), 10, MARK, True)], right=True)
+        self.text(
+            slide,
+            Frame(_LEFT, 6.68, _WIDE + 0.1, 0.3),
+            [Line(say("{0}　{1}", mark, number), 10, MARK, True)],
+            right=True,
+        )
         spoken = slide.notes_slide.notes_text_frame
         assert spoken is not None  # and so has that of notes
         spoken.text = "\n".join(plain(n) for n in notes if n)
@@ -270,9 +287,9 @@ class Deck:
         chart.has_legend = len(bars.series) > 1
         if chart.has_legend:
             chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
-            chart.legend.font.size = Pt(11)
+            chart.legend.font.size = Pt(CHART_TYPE)
         chart.category_axis.reverse_order = True
-        chart.category_axis.tick_labels.font.size = Pt(11)
+        chart.category_axis.tick_labels.font.size = Pt(CHART_TYPE)
         chart.value_axis.visible = False
         chart.value_axis.has_major_gridlines = False
         if all(value is None or value >= 0 for values in bars.series.values() for value in values):
@@ -287,7 +304,7 @@ class Deck:
             plot.has_data_labels = True
             labels = plot.data_labels
             labels.number_format, labels.number_format_is_linked = "0%" if share else "#,##0", False
-            labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(11)
+            labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(CHART_TYPE)
         for i, own in enumerate(plot.series):
             own.invert_if_negative = False  # else a loss has no colour
             own.format.fill.solid()
@@ -295,12 +312,15 @@ class Deck:
             if stacked:  # how many, in the part itself; none where there is none
                 labels = own.data_labels
                 labels.show_value, labels.number_format, labels.number_format_is_linked = True, "#,##0;;", False
-                labels.position, labels.font.size = XL_LABEL_POSITION.CENTER, Pt(11)
+                labels.position, labels.font.size = XL_LABEL_POSITION.CENTER, Pt(CHART_TYPE)
                 labels.font.color.rgb = _RGB.from_string(INK if i % 2 else "FFFFFF")
 
     def map(self, slide: Slide, story: Story, what: str, alt: str, left: float = _LEFT) -> None:
         """Put one of the maps on a page."""
-        scene = scene_for(self.district, what, results=story.analysis, lang=language())
+        self.scene(slide, scene_for(self.district, what, results=story.analysis, lang=language()), alt, left=left)
+
+    def scene(self, slide: Slide, scene: Scene, alt: str, left: float = _LEFT) -> None:
+        """Put a map that is made already on a page."""
         self.picture(slide, map_png(scene, *_MAP_MM, units=820.0), alt, left=left)
 
     def cover(self, story: Story) -> None:
@@ -311,8 +331,10 @@ class Deck:
         concluded = first[0].text if first else _tally(story)
         slide = self.page(concluded, notes)
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
+        built = [] if story.change is None else [Line(line, 16, INK) for line in story.change.built]
         lines = [
             Line(_name(district), 22, STRONG, True),
+            *built,
             Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 16, INK),
         ]
         if district.is_demonstration:
@@ -403,8 +425,7 @@ def _moved(deck: Deck, story: Story) -> None:
     shift = next((s for s in change.shifts if s.rule == rule), None)
     told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.net) if shift else label
     slide = deck.page(told, [*(said.text for said in change.verdict), _method(deck), rests_on(deck.district)])
-    scene = difference_scene(change.pair.maps, rule, language())
-    deck.picture(slide, map_png(scene, *_MAP_MM, units=820.0), told)
+    deck.scene(slide, difference_scene(change.pair.maps, rule, language()), told)
     felt = [row for row in change.felt.itertuples() if row.Index == rule]
     lines = [Line(shift.net, 30, STRONG, True)] if shift else []
     for row in felt:
@@ -413,7 +434,10 @@ def _moved(deck: Deck, story: Story) -> None:
             ("住在这里的居民中，不再可达的：{0} 人", row.people_lose, row.homes_lose),
         ):
             lines += [Line(say(words, amount(number)), 16, INK, True), Line(_cut(str(who), 90), 13)]
-    deck.text(slide, _BESIDE, lines)
+    others = [s for s in change.moved if s.rule != rule][:LISTED]
+    lines += [Line(say("其他变了的目标"), 16, INK, True)] if others else []
+    lines += [Line(say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net), 14, INK) for s in others]
+    deck.text(slide, BESIDE, [line for line in lines if line.words])
 
 
 def _tally(story: Story) -> str:
@@ -457,7 +481,7 @@ def _promise(deck: Deck, story: Story, goal: Goal) -> None:
     if short:
         lines.append(Line(say("服务范围外的人多的在前"), 14, INK, True))
     lines += [Line(say("{0}：{1}", part.name, part.missed.amount), 14, INK) for part in short]
-    deck.text(slide, _BESIDE, [line for line in lines if line.words])
+    deck.text(slide, BESIDE, [line for line in lines if line.words])
 
 
 def _completeness(deck: Deck, story: Story) -> None:
@@ -485,7 +509,7 @@ def _gaps(deck: Deck, story: Story) -> None:
     notes = [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), *first, rests_on(deck.district)]
     slide = deck.page(title, notes)
     deck.map(slide, story, GAPS, title)
-    rows = [[str(i), gap.name, gap.unserved.text, gap.label] for i, gap in enumerate(story.gaps[:LISTED], 1)]
+    rows = [[str(i), gap.name, gap.unserved.text, gap.label] for i, gap in enumerate(story.gaps[:TABLED], 1)]
     head = [say("序"), column("小区"), say("不可达"), column("任务")]
     deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 12), rows, _GAP_LEFT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import docx
 from docx.enum.style import WD_STYLE_TYPE
@@ -29,7 +29,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, place_title
+from ...district import MANIFEST, District, kind_name, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -118,8 +118,8 @@ def write_brief(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    if request:
-        _refuse_request(district, "" if language() == "zh" else say("请示是公文，只用中文写"))
+    if request and (district.is_demonstration or language() != "zh"):
+        _refuse_request(district, say("请示是公文，只用中文写"))
     story = Story(analyse(district, preset=preset, ranges=ranges, progress=tell), against=against)
     paper = Document(district)
     tell(say("画地图"))
@@ -133,7 +133,7 @@ def write_brief(
     return write_bytes(Path(to), paper.save(say("{0}公共服务设施步行可达评估", place_title(district))))
 
 
-def _refuse_request(district: District, why: str) -> None:
+def _refuse_request(district: District, why: str) -> NoReturn:
     """
     Stop a request that may not be written.
 
@@ -144,10 +144,9 @@ def _refuse_request(district: District, why: str) -> None:
     """
     if district.is_demonstration:
         why = say("演示数据不作结论，不能写成请示")
-    if why:
-        remedy = say("不加 --request 写情况报告；请示用实际数据的街道目录、中文、带 --plan 写")
-        found = Problem("error", "district", MANIFEST, "", "basis", why, remedy)
-        raise DataError(problems_table([found]), district.name)
+    remedy = say("不加 --request 写情况报告；请示用实际数据的街道目录、中文、带 --plan 写")
+    found = Problem("error", "district", MANIFEST, "", "basis", why, remedy)
+    raise DataError(problems_table([found]), district.name)
 
 
 class Document:
@@ -385,27 +384,35 @@ def _report(paper: Document, story: Story) -> None:
 
 
 def _request(paper: Document, story: Story) -> None:
-    """Write the body of a request: one matter, what it brings, what it rests on."""
-    change, first = story.change, story.first_remedy
-    if change is None and first is None:
-        _refuse_request(paper.district, say("没有可以请示的事项：没有套方案，也没有新增一处就能改善的位置"))
-    matter = say("实施{0}", place_title(paper.district)) if change is not None else ""
-    if change is None and first is not None:
-        matter = say("为“{0}”增设 1 处设施", first.label)
+    """Write the body of a request: one matter, why, what it brings, what it rests on; who can be asked is named under the date."""
+    district, change, first = paper.district, story.change, story.first_remedy
+    if change is not None:
+        matter = say("在{0}实施方案“{1}”", district.name, district.manifest["scenario"])
+        asked = [say("{0}。", line) for line in change.built] or [say("{0}。", change.people)]
+    elif first is not None:
+        kinds = [kind_name(district, kind) for kind in district.rule(first.rule).kinds]
+        matter = say("增设 1 处{0}", say("或").join(kinds))
+        asked = [say("{0}。", first.reason.rstrip("。"))]
+    else:
+        _refuse_request(district, say("没有可以请示的事项：没有套方案，也没有新增一处就能改善的位置"))
     paper.title(say("关于{0}的请示（代拟稿）", matter))
     paper.say(say("（主送机关待填）："), style="主送机关")
     paper.say(say("现就{0}一事请示如下。", matter))
+    paper.heading(say("请示事项"))
+    paper.say(say("拟{0}，内容如下（数据年份 {1}）：", matter, district.year))
+    paper.points(asked)
     if change is not None:
-        _changed(paper, story)
+        _changed(paper, story, built=False)
     elif first is not None:
-        paper.heading(say("事项和理由"))
-        paper.say(
-            say("{0}：{1} → {2}，新增服务 {3}。", first.label, first.before.text, first.after.text, first.gained.told)
-        )
-        paper.say(first.reason)
+        paper.heading(say("理由"))
+        goal = next((goal for goal in story.goals if goal.rule == first.rule), None)
+        paper.say(*([say("现状：{0}：{1}。", goal.label, goal.told)] if goal is not None else []))
+        told = "增设以后：{0}由 {1} 到 {2}，新增服务 {3}（没有考虑用地、造价和权属）。"
+        paper.say(say(told, first.label, first.before.text, first.after.text, first.gained.told))
     _firm(paper, story)
     paper.say(say("妥否，请批示。"))
     close(paper, _ANNEXES)
+    paper.say(say("（联系人和电话待填）"), style="附件说明")
 
 
 def close(paper: Document, annexes: Iterable[str]) -> None:
@@ -431,13 +438,13 @@ def _tally(story: Story) -> str:
     return say(told, tally.promised, tally.whole, tally.short, unknown)
 
 
-def _changed(paper: Document, story: Story) -> None:
-    """What a plan does and changes, where the state is one of a plan."""
+def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
+    """What a plan does (unless that is said already) and changes, where the state is one of a plan."""
     change = story.change
     if change is None:
         return
     paper.heading(say("方案前后：{0} 与 {1}", *change.names))
-    if change.built:
+    if built and change.built:
         paper.part(say("方案做什么"))
         paper.points(say("{0}。", line) for line in change.built)
     paper.part(say("谁住在这里"))

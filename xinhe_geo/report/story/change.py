@@ -412,9 +412,9 @@ def people_line(before: District, after: District) -> str:
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
 
 
-def side_by_side(plans: Mapping[str, Change]) -> pd.DataFrame:
+def side_by_side(moved: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
-    Return what each plan changes of each goal.
+    Return what each plan changes of each goal; `moved`: the goals of its `Change`.
 
     Returns
     -------
@@ -422,7 +422,6 @@ def side_by_side(plans: Mapping[str, Change]) -> pd.DataFrame:
         Columns a MultiIndex (plan, what): `net_text`, `points` (percentage points), `tone`. Rows: the goals that any of them moves, in the
         order in which the first of them lists its goals; index rule; `label` is the level "".
     """
-    moved = {name: change.goals for name, change in plans.items()}
     order = list(
         dict.fromkeys(
             rule for goals in moved.values() for rule in goals.index[goals["tone"].isin(["gain", "lose", "others"])]

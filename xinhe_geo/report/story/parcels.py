@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -11,28 +12,31 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, amount, per_cent, say, word
-from ...district import District, Scenario, cell, conflicts, home_parcels, kind_name, scenarios, state_name
+from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, ScenarioError, amount, per_cent, say, word
+from ...district import District, Scenario, cell, conflicts, divided_by, home_parcels, kind_name, scenarios, state_name
 from ...renewal import (
     COUNT_LABELS,
     FLOW_LABELS,
+    NEWCOMERS,
     ORIGINS,
     SPENT_FROM,
     STATUSES,
     Course,
     accounts,
     at_most_in_words,
+    balance,
     capacity_by_year,
     first_short,
     money,
     parcel_figures,
+    parcel_named,
     parcel_stages,
     promises,
     spent,
     totals,
 )
 from ...renewal import parcels as parcels_of
-from ...siting import shortage_in_words
+from ...siting import AREA_UNITS, shortage_in_words, shortage_number, shortage_told
 from ..analysis import Comparison
 from .change import PEOPLE, Change
 
@@ -107,6 +111,7 @@ class Account(NamedTuple):
     holder: str
     label: str
     lines: tuple[FlowLine, ...]
+    parcel: str = ""  # another than the one that is told: what it was divided from
 
     @property
     def told(self) -> tuple[FlowLine, ...]:
@@ -165,6 +170,8 @@ class CapacityLine(NamedTuple):
     values: Mapping[str, tuple[float, ...]]  # by the keys of `CAPACITY_LABELS`, a number for each year
     texts: Mapping[str, tuple[str, ...]]
     told: str  # the first year that falls short; "" where none does
+    by_area: bool  # what it is counted in does not come in whole ones
+    lacks: tuple[float, ...]  # what lacks in each year, as it is told
 
 
 class Year(NamedTuple):
@@ -223,6 +230,8 @@ class Parcel:
     years: tuple[int, ...] = ()
     accounts: tuple[Account, ...] = ()
     bars: tuple[Year, ...] = ()
+    #: Newcomers of the parcel that it was divided from, by the end of each year; none where it was not.
+    brought: tuple[float, ...] = ()
     #: What is needed, there and coming, norm by norm; none without a plan.
     capacity: tuple[CapacityLine, ...] = ()
     #: What each budget pays and what comes in; never netted.
@@ -328,7 +337,7 @@ class Parcels:
     @cached_property
     def stages(self) -> pd.DataFrame:
         """Every stage (`renewal.parcel_stages`)."""
-        return parcel_stages(self.state)
+        return parcel_stages(self.shown)
 
     @cached_property
     def promised(self) -> pd.DataFrame:
@@ -342,6 +351,34 @@ class Parcels:
         if self.plan is None:
             return None
         return accounts(self.district, self.looked_at, with_conflicts=self.with_conflicts)
+
+    @cached_property
+    def _made(self) -> dict[str, tuple[str, int | None]]:
+        """What the plan has divided: by the id of a part, from what and when (`district.divided_by`)."""
+        return {} if self.looked_at is None else divided_by(self.looked_at, self.when)
+
+    def line_of(self, parcel: str) -> list[str]:
+        """Return a parcel, what the plan has divided it from, and so on; the last stands in the ledger."""
+        return _line(self._made, parcel)
+
+    def _divided_from(self, parcel: str) -> str:
+        """Say what a parcel was divided from, and when; "" where it was not."""
+        if parcel not in self._made:
+            return ""
+        whole, year = self._made[parcel]
+        name = self._name_of(whole)
+        return say("由{0}划出", name) if year is None else say("{0} 年由{1}划出", year, name)
+
+    def _name_of(self, parcel: str) -> str:
+        """Return a parcel's name and id, be it of the ledger or one that the plan has made."""
+        for places in (self.shown.parcels, self.district.parcels):
+            if places is not None and parcel in places.index and isinstance(name := places.loc[parcel, "name"], str):
+                return say("{0}（{1}）", name, parcel)
+        return parcel
+
+    def wholes(self, parcel: str) -> dict[str, str]:
+        """Return what the plan has divided to make a parcel, nearest first: names by id, for who left before is in their accounts."""
+        return {whole: self._name_of(whole) for whole in self.line_of(parcel)[1:]}
 
     @cached_property
     def _money(self) -> pd.DataFrame:
@@ -377,6 +414,26 @@ class Parcels:
         """The balance of everybody who lives on no parcel: years and accounts; none without a plan."""
         return _accounts_of(self.books, "")
 
+    def key(self, asked: str) -> str:
+        """
+        Return the id of a parcel, as the plan leaves it or as the ledger has it, by id or name.
+
+        Raises
+        ------
+        ScenarioError
+            No such parcel: which there are.
+        """
+        try:
+            return parcel_named(self.shown, asked)
+        except ScenarioError as error:
+            with suppress(ScenarioError):
+                return parcel_named(self.state, asked)
+            raise error from None
+
+    def parts(self, parcel: str) -> tuple[Parcel, ...]:
+        """Return a parcel, or what the plan has divided it into."""
+        return tuple(self.of(part) for part in self.shown.parts_of("parcels", parcel))
+
     def of(self, parcel: str) -> Parcel:
         """Return one of them by its id."""
         if parcel not in self._told:
@@ -385,11 +442,17 @@ class Parcels:
 
     def _parcel(self, parcel: str, row: pd.Series) -> Parcel:
         years, accounts = _accounts_of(self.books, parcel)
+        for whole, name in self.wholes(parcel).items():
+            before = _accounts_of(self.books, whole)[1]
+            accounts += tuple(
+                account._replace(parcel=whole, label=say("{0}：{1}", name, account.label)) for account in before
+            )
         own = self.promised[[parcel in listed for listed in self.promised["parcels"]]]
+        brought = self._brought(parcel, years)
         return Parcel(
             id=parcel,
             name=str(row["name"] or parcel),
-            ground=_ground(row, self.when),
+            ground=_ground(row, self.when, self._divided_from(parcel)),
             area_m2=float(row["area_m2"]),
             homes=self._homes(parcel),
             figures=self._figures(parcel),
@@ -397,10 +460,22 @@ class Parcels:
             promised=self._promises(own),
             years=years,
             accounts=accounts,
-            bars=_bars(self.books, parcel),
+            bars=_bars(self.books, parcel, brought),
+            brought=brought,
             capacity=self._capacity(parcel),
             money=_totals(self.district, self._money, parcel),
         )
+
+    def _brought(self, parcel: str, years: Sequence[int]) -> tuple[float, ...]:
+        """Return how many newcomers a part has of the parcel that it was divided from, by the end of each year; none where it was not."""
+        if parcel not in self._made or self.looked_at is None:
+            return ()
+        lines = balance(self.district, self.looked_at, years, with_conflicts=self.with_conflicts)
+        groups = lines.index.get_level_values("group")
+        own = lines[(lines.index.get_level_values("parcel") == parcel) & (groups == NEWCOMERS)]["other"].droplevel(
+            ["parcel", "group"]
+        )
+        return tuple(own.clip(lower=0.0).reindex(list(years), fill_value=0.0).cumsum())
 
     def _homes(self, parcel: str) -> dict[str, float]:
         homes, places = self.shown.homes, self.shown.parcels
@@ -431,11 +506,11 @@ class Parcels:
 
     def options(self, parcel: str) -> tuple[Option, ...]:
         """Return the plans of the folder that do something on a parcel, each against the same year without it."""
-        found = []
+        found, known = [], self.line_of(parcel)[-1]  # other plans know nothing of what this one divides
         for name in map(str, scenarios(self.district).index):
             plan = self.district.scenario(name)
-            if _touches(self.district, plan, parcel):
-                found.append(self._option(plan, parcel))
+            if _touches(self.district, plan, known):
+                found.append(self._option(plan, known))
         return tuple(found)
 
     def _option(self, plan: Scenario, parcel: str) -> Option:
@@ -446,9 +521,11 @@ class Parcels:
             return Option(plan.name, plan.label or plan.name, None, dict.fromkeys(CRITERIA, math.nan), {}, change)
         after = change.pair.after.district
         own = promises(self.district, plan, after=after)
-        own = own[[parcel in listed for listed in own["parcels"]]]
+        parts = set(after.parts_of("parcels", parcel))
+        own = own[[not parts.isdisjoint(listed) for listed in own["parcels"]]]
         goals, books = change.goals, accounts(self.district, plan)
-        gone = books.loc[parcel] if parcel in books.index.get_level_values("parcel") else books.iloc[:0]
+        made = divided_by(plan, after.year)
+        gone = books[[parcel in _line(made, str(own)) for own in books.index.get_level_values("parcel")]]
         gone = gone[(gone.index.get_level_values("count") == "people") & (gone.index.get_level_values("holder") == "")]
         values = {
             "gain": float(goals["people_gain"].max()),
@@ -561,6 +638,14 @@ def concluded(options: Sequence[Option]) -> str:
     return say("{0}个方案各有长短，没有一个在各项上都不差：取舍看更看重哪一项", len(able)) + silent
 
 
+def _line(made: Mapping[str, tuple[str, int | None]], parcel: str) -> list[str]:
+    """Return a parcel, what it was divided from, and so on."""
+    found = [parcel]
+    while found[-1] in made:
+        found.append(made[found[-1]][0])
+    return found
+
+
 def _touches(district: District, plan: Scenario, parcel: str) -> bool:
     """Return whether a plan does something on a parcel: it names it, or what stands on it."""
     homes, places = district.homes, district.parcels
@@ -578,10 +663,10 @@ def _named(what: Mapping[str, object]) -> Iterator[str]:
 # --- in words ----------------------------------------------------------------------------------------------------------
 
 
-def _ground(row: pd.Series, year: int) -> str:
+def _ground(row: pd.Series, year: int, made: str) -> str:
     people = amount(row["people"], unknown=say("人口数据不足"))
     homes = say("{0} 年末图上有 {1} 个小区、{2} 人", year, amount(row["homes"]), people)
-    parts = [word(row["use"]), say("图上 {0:.2f} 公顷", row["area_m2"] / 1e4), homes, row["note"]]
+    parts = [made, word(row["use"]), say("图上 {0:.2f} 公顷", row["area_m2"] / 1e4), homes, row["note"]]
     return say("；").join(str(part) for part in parts if part)
 
 
@@ -677,6 +762,7 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
         digits = 2 if rows[["need", "there", "coming"]].max().max() < _FEW else 0
         values = {key: tuple(map(float, by_year[key])) for key in OF_CAPACITY}
         texts = {k: tuple(amount(n, digits, unknown=say("数据不足")) for n in v) for k, v in values.items()}
+        texts["short"] = tuple(shortage_number(n, str(rows["unit"].iloc[0])) for n in values["short"])
         short = int(firsts[parcel, norm]) if (parcel, norm) in firsts.index else 0
         unit = word(str(rows["unit"].iloc[0]))
         lacks = shortage_in_words(float(by_year.loc[short, "short"]), str(rows["unit"].iloc[0])) if short else ""
@@ -684,7 +770,10 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
         if short:
             told = say("{0} 年起，{1}", short, lacks)
             told += at_most_in_words(str(rows["bound"].iloc[0]), int(by_year.loc[short, "silent"]))
-        found.append(CapacityLine(str(rows["label"].iloc[0]), unit, values, texts, told))
+        counted = str(rows["unit"].iloc[0])
+        lacking = tuple(shortage_told(n, counted) for n in values["short"])
+        label = str(rows["label"].iloc[0])
+        found.append(CapacityLine(label, unit, values, texts, told, counted in AREA_UNITS, lacking))
     return tuple(found)
 
 
@@ -712,16 +801,18 @@ def _flow(code: str, numbers: pd.Series) -> FlowLine:
     return FlowLine(code, say(FLOW_LABELS[code]), values, tuple(amount(n, unknown=say("数据不足")) for n in values))
 
 
-def _bars(books: pd.DataFrame | None, parcel: str) -> tuple[Year, ...]:
+def _bars(books: pd.DataFrame | None, parcel: str, brought: Sequence[float]) -> tuple[Year, ...]:
     """Return who lives on a parcel at the end of each year, and who left: nothing where a number is missing, or nobody ever lived."""
     if books is None or parcel not in books.index.get_level_values("parcel"):
         return ()
     own = books.loc[parcel].xs("people", level="count").xs("", level="holder").sort_index()
-    came = own["newcomers"].cumsum()
+    came = own["newcomers"].cumsum() + (np.array(brought) if brought else 0.0)
+    # who returned to a part left the parcel that it was divided from, in whose account they are back
+    back = own["returned"].cumsum() + (own["returned_total"] - own["returned"]).iloc[0]
     groups = pd.DataFrame(
         {
-            "stay": own["closing"] - own["returned_total"] - came,
-            "back": own["returned_total"],
+            "stay": own["closing"] - back - came,
+            "back": back,
             "came": came,
             "waiting": own["waiting"],
             "left": own[["elsewhere", "cash", "unsaid"]].sum(axis=1, skipna=False),

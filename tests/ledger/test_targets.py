@@ -1,0 +1,206 @@
+"""A plan's text taken into the ledger: what numbers say, what is offered, and that only what a person confirms comes in."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import main
+from xinhe_geo.district import undo
+from xinhe_geo.ledger import offered, take_targets, write_targets
+from xinhe_geo.ledger.plan_text import numeral, quantities, years
+from xinhe_geo.ledger.targets import HEADS, SHEET
+
+TOY = Path(__file__).parent.parent / "toy"
+
+#: Sentences as plans have them, worked out by hand: how much, in what.
+CORPUS: list[tuple[str, list[tuple[str, str]]]] = [
+    ("改造老旧小区不少于三万平方米", [("不少于30000", "m2")]),
+    ("生活垃圾回收利用率达到35%以上", [("35以上", "%")]),
+    ("建设1-2个卫生服务站", [("1—2", "个")]),
+    ("百分之九十五以上的居民步行十五分钟可达", [("95以上", "%"), ("15", "分钟")]),
+    ("三分之二以上的社区", [("66.6667以上", "%")]),
+    ("发放救助资金1千余万元", [("超过1000", "万元")]),
+    ("培育40余支队伍", [("超过40", "支")]),
+    ("打造“一刻钟便民生活圈”", [("15", "分钟")]),
+    ("新增泊位两千个，充电桩３５０个", [("2000", "个"), ("350", "个")]),
+    ("新增３至５万平方米", [("30000—50000", "m2")]),
+    ("居民收入翻一番", [("2", "倍")]),
+    ("选两三个社区试点", [("2—3", "个")]),
+    ("服务半径不超过５００米", [("不超过500", "米")]),
+    ("总投资1.2亿元", [("1.2", "亿元")]),
+    ("惠及1,200户", [("1200", "户")]),
+    ("建筑面积12万平方米左右", [("120000左右", "m2")]),
+    ("每百户不低于30㎡", [("不低于30", "m2")]),
+    ("三到五处口袋公园", [("3—5", "处")]),
+    ("失业率控制在3.5%以内", [("控制在3.5以内", "%")]),
+    ("安置率达到98%、帮教率达到100%", [("98", "%"), ("100", "%")]),
+    ("5/10/15分钟生活圈", [("5", "分钟"), ("10", "分钟"), ("15", "分钟")]),
+    ("建成一个综合服务中心", [("1", "个")]),
+    ("实现日间照料全覆盖", [("100", "%")]),
+    ("到2030年新增养老床位一百二十张", [("120", "张")]),
+    # no amounts: figures of speech, years, names, nobody's number
+    ("坚持“四个意识”、做到“两个维护”", []),
+    ("统筹推进五位一体", []),
+    ("是一个整体", []),
+    ("数百户居民", []),
+    ("第十五个五年规划", []),
+    ("到二〇三五年基本建成", []),
+    ("地铁Z1线", []),
+    ("固定资产投资额(亿元)", []),
+]
+
+
+@pytest.mark.parametrize(("sentence", "told"), CORPUS, ids=[sentence for sentence, _ in CORPUS])
+def test_what_a_sentence_says(sentence: str, told: list[tuple[str, str]]) -> None:
+    assert [(q.told, q.unit) for q in quantities(sentence)] == told
+
+
+def chinese(number: int) -> str:
+    """Write a whole number below a hundred million as it is spoken, by the rules of a primer."""
+    digits, names = "零一二三四五六七八九", ["", "十", "百", "千"]
+    if number >= 10_000:
+        high, low = divmod(number, 10_000)
+        return chinese(high) + "万" + ("" if not low else ("零" if low < 1000 else "") + chinese(low))
+    text, gap = "", False
+    for place in range(3, -1, -1):
+        digit = number // 10**place % 10
+        if digit:
+            text += ("零" if gap and text else "") + digits[digit] + names[place]
+            gap = False
+        else:
+            gap = bool(text)
+    return text or digits[0]
+
+
+def test_numerals_are_read_as_they_are_spoken() -> None:
+    some = random.Random(7)
+    for number in [*range(1, 200), *(some.randrange(10 ** some.randint(2, 8)) for _ in range(500))]:
+        assert numeral(chinese(number)) == number, chinese(number)
+        assert numeral(chinese(number).removeprefix("一") if 10 <= number < 20 else chinese(number)) == number
+    for text in ("", "百", "万", "三四五点", "一a"):
+        assert numeral(text) is None or math.isnan(numeral(text) or math.nan) or text == "三四五点"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("到2030年底", "2030"),
+        ("2026—2030年", "2026-2030"),
+        ("到二〇三五年", "2035"),
+        ("“十五五”期间", "2026-2030"),
+        ("第十四个五年规划", "2021-2025"),
+        ("每年", ""),
+    ],
+)
+def test_years(text: str, said: str) -> None:
+    assert years(text) == said
+
+
+PLAN = """某街道国民经济和社会发展第十五个五年规划纲要
+一、发展基础
+“十四五”以来，累计建成食堂3处。
+二、主要目标
+（一）民生
+到2030年，新建食堂8处，改造老旧小区不少于三万平方米；力争百分之九十五以上的老人步行十五分钟可达。
+推进甲社区、乙社区党群服务中心建设。
+全面提高治理水平。
+"""
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Return a folder with a plan that it borrows, the text of its own, and where the workbook goes."""
+    folder = shutil.copytree(TOY, tmp_path / "toy")
+    (tmp_path / "十五五.txt").write_bytes(PLAN.encode("gb18030"))
+    return folder, tmp_path / "十五五.txt", tmp_path / "确认.xlsx"
+
+
+def fill(book: Path, cells: dict[tuple[int, str], str]) -> None:
+    """Write cells of a workbook: by line from 1, and head."""
+    opened = openpyxl.load_workbook(book)
+    for (line, head), value in cells.items():
+        opened[SHEET].cell(line + 1, HEADS.index(head) + 1).value = value
+    opened.save(book)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder, without the books that the journal keeps."""
+    files = (p for p in folder.rglob("*") if p.is_file() and ".history" not in p.parts)
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+
+
+def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Path, Path]) -> None:
+    folder, text, book = given
+    rows = write_targets(text, folder, book).set_index("quote")
+    assert list(rows["target"]) == ["3", "8", "不少于30000", "95以上；15", ""]
+    assert list(rows["year"]) == ["2021-2025", "2030", "2030", "2026-2030", "2026-2030"]
+    assert list(rows["like"]) == ["现状", "", "", "争取", ""]
+    assert rows["spatial_unit"].iloc[-1].split(";") == ["社区:甲社区", "社区:乙社区"]
+    assert all(quote in PLAN for quote in rows.index) and rows["section"].iloc[1] == "二、主要目标(一)民生"
+    before = tree(folder)
+    assert take_targets(text, folder, book, apply=True).empty and tree(folder) == before
+    again = book.read_bytes()
+    book.unlink()
+    write_targets(text, folder, book)
+    assert book.read_bytes() == again
+
+
+def test_what_is_confirmed_comes_in_once_and_can_be_undone(given: tuple[Path, Path, Path]) -> None:
+    folder, text, book = given
+    write_targets(text, folder, book)
+    fill(book, {(2, "收不收"): "收", (2, "备注"): "街道核定", (3, "收不收"): "收", (4, "收不收"): "不收"})
+    before = tree(folder)
+    told = take_targets(text, folder, book)
+    assert list(told["change"]) == ["新增", "新增"] and tree(folder) == before
+    take_targets(text, folder, book, apply=True)
+    district = xh.District.load(folder)
+    own = district.rows["commitments"]
+    assert list(own["quote"]) == ["新建食堂8处", "改造老旧小区不少于三万平方米"]
+    assert list(own["target"]) == ["8", "不少于30000"] and own["note"].iloc[0] == "街道核定"
+    # the plan is this folder's now: no measure of the borrowed one is left, and nothing is wrong with the folder
+    assert xh.check(folder).empty and set(xh.ledger(district)["quote"]) == set(own["quote"])
+    assert take_targets(text, folder, book, apply=True).empty
+    book.unlink()
+    known = write_targets(text, folder, book).set_index("quote")["known"]
+    assert list(known) == ["", own.index[0], own.index[1], "", ""]
+    fill(book, {(2, "收不收"): "收", (2, "目标"): "不少于8"})
+    changed = take_targets(text, folder, book, apply=True)
+    assert changed[["row", "change", "before", "after"]].to_numpy().tolist() == [[own.index[0], "改", "8", "不少于8"]]
+    undo(folder)
+    undo(folder)
+    assert tree(folder) == before
+
+
+def test_everything_wrong_on_the_sheet_is_told_at_once(given: tuple[Path, Path, Path]) -> None:
+    folder, text, book = given
+    write_targets(text, folder, book)
+    fill(book, {(n, "收不收"): "收" for n in range(1, 5)})
+    fill(book, {(1, "原文"): "新建食堂80处", (2, "年份"): "明年", (3, "属性"): "必须", (4, "编号"): "a b"})
+    fill(book, {(5, "收不收"): "要"})
+    before = tree(folder)
+    with pytest.raises(xh.DataError) as error:
+        take_targets(text, folder, book, apply=True)
+    wrong = error.value.problems
+    assert wrong[["row", "field"]].to_numpy().tolist() == [
+        *(["2", "原文"], ["3", "年份"], ["4", "属性"], ["5", "编号"], ["6", "收不收"]),
+    ]
+    assert tree(folder) == before
+
+
+def test_the_command(given: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder, text, book = given
+    line = ["targets", str(text), "--to", str(folder), "--decide", str(book)]
+    assert main(line) == 0 and "5 句写在" in capsys.readouterr().out
+    fill(book, {(2, "收不收"): "收"})
+    assert main(line) == 0 and "还没有写入" in capsys.readouterr().out
+    assert not (folder / "standards").exists()
+    assert main([*line, "--yes"]) == 0 and "已写入" in capsys.readouterr().out
+    assert main([*line, "--yes"]) == 0 and "没有改动" in capsys.readouterr().out
+    assert len(offered(PLAN, xh.District.load(folder))) == 5

@@ -1,0 +1,289 @@
+"""
+Projects that the data suggest: the best places for what is lacking, ways that help most, what a plan has to provide, what the checkup asks for.
+
+A suggestion is an offer: a person accepts it or not (`accepting`). What it costs nobody has said. The same district gives the same
+suggestions under the same ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import NamedTuple
+
+import pandas as pd
+import shapely
+
+from ..access import PLAN
+from ..core import URGENT, Edit, Rule, SitingError, UnknownNameError, amount, listed, say, speaking
+from ..district import District, Scenario, must_be_district, place_name, rule_name
+from ..siting import links, provision, shortage_in_words, sites
+from .checkup import TYPED_METRIC, WALKED, problems, problems_of
+from .programme import promised
+from .ranking import concerned, ranked, standing
+
+#: Where suggestions come from.
+SITES, LINKS, PROVISION, CHECKUP = "sites", "links", "provision", "checkup"
+SOURCES = {SITES: "选址", LINKS: "增开通道", PROVISION: "配建", CHECKUP: "体检"}
+#: Which sort of renewal each is, as the project table has it.
+_SORTS = {SITES: "新建补短板", LINKS: "微改造", PROVISION: "新建补短板", CHECKUP: "综合整治"}
+COLUMNS = (
+    *("source", "name", "scope", "level", "sort", "urgency", "problems", "people", "homes", "edit", "reason"),
+    *("project", "cited_by"),
+)
+
+
+class _Idea(NamedTuple):
+    """A suggestion before anybody has looked which problems it solves."""
+
+    source: str
+    name: str
+    scope: str
+    edit: Edit | None = None
+    problems: tuple[str, ...] = ()
+    homes: tuple[str, ...] = ()
+
+
+def suggestions(
+    district: District,
+    *,
+    plans: Sequence[Scenario] = (),
+    each: int = 1,
+    every: bool = False,
+    sets: str | Sequence[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """
+    Suggest projects, each with what it does and the problems of the checkup that it solves.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    plans
+        Plans that build homes: what they have to provide, and nothing there does, is suggested too.
+    each
+        So many places, and so many ways, for every promise.
+    every
+        For what the checkup asks beyond the promises of the plan, too.
+    sets
+        Sets of the checkup whose problems count, as in `checkup`.
+    progress
+        Called with a short Chinese line now and then.
+
+    Returns
+    -------
+    suggestions
+        Index suggestion (the same for the same thing at the same place, whatever else is in the district). `source` (a key of
+        `SOURCES`), `name`, `scope` (what is done), `level`, `sort` (更新类型), `urgency`, `problems` (numbers of those that it
+        solves alone, parted by `;`), `people` (who live in these places and are concerned, each once; missing where none is solved or
+        nobody is known), `homes` (ids, parted by `;`, where it is done in homes), `edit` (None where it changes no walk),
+        `reason` (why, where it solves no problem wholly), `project` (its id where it is in the project table already), `cited_by`
+        (other projects that cite all its problems, parted by `;`). Texts are Chinese: they go into a table of the district.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set.
+    ScenarioError
+        A plan that builds no homes.
+    """
+    must_be_district(district)
+    tell = progress or (lambda _: None)
+    with speaking("zh"):
+        found = problems(district, sets=sets)
+        still = standing(found)
+        ideas: dict[str, _Idea] = {}
+        for rule in _promises(district, still, every=every):
+            tell(rule_name(district, rule))
+            for idea in (*_places(district, rule, each), *_ways(district, rule, each)):
+                ideas.setdefault(_id_of(idea), idea)
+        for idea in (*chain.from_iterable(_provided(district, plan) for plan in plans), *_asked_for(district, still)):
+            ideas.setdefault(_id_of(idea), idea)
+        tell(say("看每条建议解决哪些问题"))
+        rows = [_told(district, key, idea, still) for key, idea in ideas.items()]
+    index = pd.Index(list(ideas), name="suggestion", dtype="str")
+    table = pd.DataFrame(rows, columns=list(COLUMNS), index=index)
+    order = {source: n for n, source in enumerate(SOURCES)}
+    ahead = pd.DataFrame(
+        {
+            "urgent": table["urgency"] != URGENT,
+            "people": -table["people"].astype("float64").fillna(-1.0),
+            "source": table["source"].map(order),
+            "id": table.index,
+        },
+        index=table.index,
+    )
+    return table.loc[ahead.sort_values(["urgent", "people", "source", "id"], kind="stable").index]
+
+
+def _promises(district: District, still: pd.DataFrame, *, every: bool) -> Iterator[Rule]:
+    """Yield the rules by which somebody is short: what the plan promises; with `every` also what the checkup finds lacking."""
+    rows = district.rows["checkup_indicators"]
+    own = rows[(rows.index.isin(set(still["indicator"])) & rows["metric"].isin(WALKED)).to_numpy()]
+    found = dict.fromkeys(rule.name for rule in promised(district, PLAN))
+    for name in own["rule"].dropna() if every else ():
+        with suppress(UnknownNameError):  # its indicator says itself what it lacks
+            found[district.rule(str(name)).name] = None
+    yield from map(district.rule, found)
+
+
+def _id_of(idea: _Idea) -> str:
+    """Return what a suggestion is called: what is done where, without what it is named."""
+    if idea.edit is None:
+        said: list[object] = [idea.source, idea.name, sorted(idea.homes)]
+    else:
+        what = {k: v for k, v in idea.edit.what.items() if k not in ("facility", "street", "name")}
+        if "at" in what:  # a new gate is known by where it is, one that is there by its id
+            what.pop("gate", None)
+        said = [idea.edit.do, what]
+    text = json.dumps(said, ensure_ascii=False, sort_keys=True)
+    return f"J{hashlib.sha256(text.encode()).hexdigest()[:7].upper()}"
+
+
+def _places(district: District, rule: Rule, each: int) -> Iterator[_Idea]:
+    """Yield the best places for what a promise lacks; none where it cannot be said who lacks it."""
+    try:
+        chosen = sites(district, rule.name, each)
+    except SitingError:
+        return
+    for site, row in chosen.iterrows():
+        gains = [row["people_gained"], row["communities_gained"]]
+        if not any(float(gain) > 0 for gain in gains if not pd.isna(gain)):
+            continue
+        label = str(district.kinds["label"].get(row["kind"], row["kind"]))
+        what = {"kind": str(row["kind"]), "xy": [round(float(v), 2) for v in row.geometry.coords[0]]}
+        do = "use_rooms" if row["origin"] == "room" else "open_facility"
+        gained = amount(float(row["people_gained"]), unknown=say("数据不足"))
+        yield _Idea(
+            SITES,
+            say("新增{0}（{1}）", label, row["name"]),
+            say("按“{0}”选址，新增服务 {1} 人；位置为推算", rule.label, gained),
+            Edit(do, {"facility": str(site), **what}),
+        )
+
+
+def _ways(district: District, rule: Rule, each: int) -> Iterator[_Idea]:
+    """Yield the gates, crossings and ways that bring most people inside a promise."""
+    try:
+        ranking = links(district, rule.name, n=each)
+    except SitingError:
+        return
+    for _, row in ranking.iterrows():
+        if not row["people_gained"] > 0:
+            continue
+        where = row["name"] if isinstance(row["name"], str) and row["name"] else row["crosses"]
+        name = say("{0}（{1}）", row["kind_label"], where) if where else str(row["kind_label"])
+        yield _Idea(LINKS, name, say("{0}；位置为推算", row["text"]), row["edit"])
+
+
+def _provided(district: District, plan: Scenario) -> Iterator[_Idea]:
+    """Yield what a plan has to provide and nothing there does, where its new homes are."""
+    after = plan.on(district)
+    homes = after.homes
+    new = [] if homes is None else [home for home in after.arrived if home in homes.index]
+    spot = shapely.point_on_surface(homes.geometry.loc[new].union_all()) if homes is not None and new else None
+    for _, row in provision(district, plan, after=after).iterrows():
+        if not row["to_build"] > 0:
+            continue
+        short = shortage_in_words(float(row["missing"]), str(row["unit"]))
+        edit = None
+        if spot is not None:
+            at = [round(float(spot.x), 2), round(float(spot.y), 2)]
+            edit = Edit("open_facility", {"facility": "new", "kind": str(row["kinds"]).split(";")[0], "xy": at})
+        yield _Idea(
+            PROVISION,
+            say("{0}（方案 {1} 配建）", row["label"], plan.label or plan.name),
+            say("{0}；位置在新建住房处，待定", short),
+            edit,
+        )
+
+
+def _asked_for(district: District, still: pd.DataFrame) -> Iterator[_Idea]:
+    """Yield what the checkup asks for where no walk is in question, a community's problems of one sort together."""
+    rows = district.rows["checkup_indicators"]
+    metric = still["indicator"].map(rows["metric"]) if len(still) else pd.Series(dtype=object)
+    own = still[(metric.notna() & ~metric.isin([*WALKED, TYPED_METRIC])).to_numpy()]
+    for _, row in ranked(district, own).iterrows():
+        numbers = listed(str(row["numbers"]))
+        homes = sorted({str(own.loc[n, "place"]) for n in numbers} & _homes(district))
+        advice = str(row["suggest"]) or str(row["name"])
+        where = place_name(district, row["community"])
+        yield _Idea(CHECKUP, say("{0}（{1}）", advice.rstrip("。"), where), advice, None, tuple(numbers), tuple(homes))
+
+
+def _homes(district: District) -> set[str]:
+    return set() if district.homes is None else set(map(str, district.homes.index))
+
+
+def _told(district: District, key: str, idea: _Idea, still: pd.DataFrame) -> dict[str, object]:
+    """Return a suggestion with the problems that it solves."""
+    edit = None if idea.edit is None else _named(idea.edit, key, idea.name)
+    numbers = list(idea.problems) if edit is None else _solved(district, edit, still)
+    own = still.loc[numbers]
+    people = concerned(district, own) if numbers else math.nan
+    cited = {str(k): set(listed(_text(cell))) for k, cell in _projects(district)["problem"].items()}
+    known = key in cited
+    return {
+        "source": idea.source,
+        "name": idea.name,
+        "scope": idea.scope,
+        "level": _first(own["level"]) or "block",
+        "sort": _SORTS[idea.source],
+        "urgency": URGENT if (own["urgency"] == URGENT).any() else _first(own["urgency"]),
+        "problems": ";".join(numbers),
+        "people": people,
+        "homes": ";".join(idea.homes),
+        "edit": edit,
+        "reason": "" if numbers else idea.scope,
+        "project": key if known else "",
+        "cited_by": ";".join(k for k, said in cited.items() if numbers and k != key and set(numbers) <= said),
+    }
+
+
+def _named(edit: Edit, key: str, name: str) -> Edit:
+    """Return an edit whose new things are called after the suggestion: ids of candidates are another place's next time."""
+    own = {"facility": key, "street": key, **({"gate": f"{key}-gate"} if "at" in edit.what else {})}
+    what: Mapping[str, object] = {**edit.what, **{k: v for k, v in own.items() if k in edit.what}}
+    return Edit(
+        edit.do, {**what, **({"name": name} if edit.do in ("open_facility", "use_rooms", "add_street") else {})}
+    )
+
+
+def _solved(district: District, edit: Edit, still: pd.DataFrame) -> list[str]:
+    """Return the problems that are not found any more once an edit is carried out and nothing else."""
+    rows = district.rows["checkup_indicators"]
+    about = rows[(rows.index.isin(set(still["indicator"])) & rows["metric"].isin(WALKED)).to_numpy()]
+    kind = edit.what.get("kind")
+    if kind is not None:
+        about = about[[kind in _kinds(district, row) for _, row in about.iterrows()]]
+    if about.empty:
+        return []
+    after = Scenario("suggested", edits=(edit,)).on(district)
+    left = problems_of(after, about, pd.DataFrame(columns=["indicator"])).index
+    asked = still[(still["indicator"].isin(about.index) & still["is_found"].astype(bool)).to_numpy()]
+    return sorted(str(number) for number in asked.index.difference(left))
+
+
+def _kinds(district: District, row: pd.Series) -> Iterable[str]:
+    try:
+        return district.rule(_text(row["rule"])).kinds
+    except UnknownNameError:
+        return ()
+
+
+def _projects(district: District) -> pd.DataFrame:
+    rows = district.rows.get("projects")
+    return pd.DataFrame({"problem": []}, dtype=object) if rows is None else rows
+
+
+def _first(values: pd.Series) -> str:
+    return next((str(v) for v in values if not pd.isna(v) and v), "")
+
+
+def _text(value: object) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
