@@ -792,8 +792,9 @@ def secret_layers(files: Iterable[str]) -> list[str]:
         try:
             said = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
             marks = marks_module().marks_of(said)
-            if plan and (mark := marks_module().title_mark(f"{Path(name).stem} {said}")):
-                marks = {"方案": mark}
+            titled = marks_module().title_mark(f"{Path(name).stem} {said}") if plan else None
+            if titled:
+                marks = {"方案": titled}
         except (OSError, ValueError, ImportError, RecursionError) as error:
             found.append(f"{name}：读不懂，密级不明（{error}）")
             continue
