@@ -47,7 +47,8 @@ def nearest_edges(
     edge = np.full(len(xy), -1, np.int32)
     # a home without lanes of its own goes with everybody: a city has a hundred thousand of them
     names, number = np.unique(np.asarray(own, dtype=object).astype(str), return_inverse=True)
-    alone = np.array([bool(name) and len(tree_of(str(name))[1]) > 0 for name in names], dtype=bool)
+    with_lanes = set(streets.home_names) - {""}
+    alone = np.array([name in with_lanes and len(tree_of(str(name))[1]) > 0 for name in names], dtype=bool)
     own = np.where(alone, names, "")[number]
     for name in sorted({"", *own}):
         rows = np.flatnonzero(own == name)
@@ -72,8 +73,6 @@ def edge_tree(streets: Streets, level: bool, home: str) -> EdgeTree:
     key = ("now", home, level)
     if key not in streets.trees:
         homes = streets.home_names
-        if home and home not in set(homes):
-            return _NOTHING
         mine = homes[streets.row] == home
         if level:
             mine &= ~streets.steps
@@ -85,9 +84,6 @@ def tree_among(streets: Streets, some: Flags) -> EdgeTree:
     """Return an index of some edges, and their numbers."""
     numbers = np.flatnonzero(some)
     return shapely.STRtree(streets.lines[numbers]), numbers
-
-
-_NOTHING: EdgeTree = (shapely.STRtree([]), np.empty(0, np.int64))
 
 
 def _nearest_of(trees: Sequence[EdgeTree], xy: Floats, private: Flags) -> Shorts:
