@@ -15,6 +15,7 @@ type in (`series.csv`). The metrics stand in
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -403,6 +404,13 @@ def promises(district: District) -> pd.DataFrame:
         return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
 
     return once(district, "promises", make).copy(deep=False)
+
+
+def last_year(district: District) -> int | None:
+    """Return the year in which most promises of a plan are due, which is the plan's last; None where they name no years."""
+    found = [re.findall(r"(?<!\d)(?:19|20|21)\d\d(?!\d)", str(cell)) for cell in promises(district)["year"]]
+    ends = pd.Series([max(map(int, years)) for years in found if years], dtype="int64").value_counts()
+    return None if ends.empty else int(max(ends.index[(ends == ends.max()).to_numpy()]))
 
 
 def _unmeasured(code: str) -> dict[str, Any]:

@@ -355,7 +355,7 @@ def _planned(source: Path, folder: Path, book: Path) -> tuple[pd.DataFrame, dict
 
 
 def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
+    return "" if value is None or pd.isna(value) else str(value)
 
 
 def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, str]]:

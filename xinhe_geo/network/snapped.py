@@ -160,7 +160,7 @@ def take_labels(labels: pd.Index, codes: NDArray[Any]) -> Labels:
     return values.take(codes, allow_fill=True)
 
 
-def checked_limit(limit: float) -> float:
+def checked_limit(limit: object) -> float:
     """Return a limit, which must not be below 0."""
     if not isinstance(limit, numbers.Real) or math.isnan(limit) or limit < 0:
         raise WrongValueError(f"上限必须是不小于 0 的数：{limit}")

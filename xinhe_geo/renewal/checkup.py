@@ -131,6 +131,8 @@ def problems(
     ------
     UnknownNameError
         No such set.
+    WrongValueError
+        Problems of last year that are no table.
     """
     if not (before is None or isinstance(before, pd.DataFrame)):
         raise WrongValueError(f"before 要写上一年的问题表，不是 {type(before).__name__}；看哪一套写 sets=…")

@@ -263,8 +263,8 @@ def sites(
         which ones, and how far their nearest candidate is.
     UnknownNameError
         No such kind, rule, profile or candidate.
-    ValueError
-        No district.
+    WrongValueError
+        Something else than a district, or a value that none of the parameters may have.
     """
     must_be_district(district)
     if not isinstance(siting, Siting):
