@@ -91,7 +91,7 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
         _figure(sheet, (i, len(heads) - 3), goal.unserved, form.people, form.text)
         who = say("60岁及以上人口") if goal.unserved.of == "people_60plus" else say("常住人口")
         sheet.write_string(i, len(heads) - 2, who, form.text)
-        sheet.write_string(i, len(heads) - 1, goal.mark, form.text)
+        sheet.write_string(i, len(heads) - 1, goal.marks, form.text)
     last = _HEAD + len(story.goals)
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, shares, 9)

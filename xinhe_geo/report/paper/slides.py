@@ -74,6 +74,9 @@ CHART_TYPE = 12
 CHARTED, LISTED, TABLED = 14, 6, 12
 #: How many goals that a plan moves are charted.
 CHANGED = 10
+#: How many differences are said under the chart, in how many inches: firm or not, where that was asked.
+FIRMLY, _FIRM = 4, 1.28
+_ABOVE, _BELOW = Frame(_LEFT, _TOP, _WIDE, _HIGH - _FIRM), Frame(_LEFT, _TOP + _HIGH - _FIRM, _WIDE, _FIRM)
 #: Before and after; and the parts of one bar, dark and light in turn: neighbours are told apart in grey too.
 SIDES = ("E3CDB0", "1F6F78")
 PARTS = ("1F6F78", "F0B48C", "8A3B52", "D4E7E4", "4F4780", "F6E0A8", "3A424A", "C9C3B8")
@@ -403,7 +406,9 @@ def _change(deck: Deck, story: Story) -> None:
         before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]
         sides = dict(zip(change.names, (before, after), strict=True))
         bars = Bars(say("变了的目标"), [s.label for s in known], sides, colours=SIDES)
-        deck.bars(slide, WHOLE, bars)
+        deck.bars(slide, _ABOVE if firm else WHOLE, bars)
+        if firm:
+            deck.text(slide, _BELOW, [Line(line, 13) for line in firm[:FIRMLY]])
     else:
         deck.text(slide, WHOLE, [Line(change.unmoved, 20, INK)])
 

@@ -472,6 +472,8 @@ def _next_steps(paper: Document, story: Story) -> None:
         say("{0}：新增服务 {1}，由 {2} 到 {3}。", r.label, r.gained.told, r.before.text, r.after.text)
         for r in story.remedies[:BRIEFLY]
     )
+    if story.remedies[BRIEFLY:]:
+        paper.say(say("其余见附件 4。"))
 
 
 def _firm(paper: Document, story: Story) -> None:
@@ -642,7 +644,9 @@ def _how(paper: Document, story: Story) -> None:
     rows = [
         [
             goal.label,
-            say("按社区计：界内有开放设施即算有") if goal.metric == "presence" else goal.method,
+            say("按社区计：先按台账写的服务社区，没有填的按落点；有开放设施即算有")
+            if goal.metric == "presence"
+            else goal.method,
             goal.denominator,
             f"{goal.walker} {goal.speed} m/s" if goal.timed else "—",
             goal.basis,
