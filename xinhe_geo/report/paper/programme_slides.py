@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
+#: As many rows as half a page has room for, and where its lower half begins (inches).
+HALF, LOWER = 5, 4.25
 #: The sizes of letters in tables, of which the largest is taken that has room.
 SIZES = (20, 18, 16, 14)
 #: How wide a column is beside others: its longest cell in Chinese letters, within these.
@@ -63,7 +65,6 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
     _served(deck, story)
     _mapped(deck, story, found)
     _yearly(deck, story)
-    _left_out(deck, story)
     _more(deck, story)
     return write_bytes(Path(to), deck.save(title))
 
@@ -120,17 +121,26 @@ def _mapped(deck: Deck, story: ProgrammeStory, found: Programmed) -> None:
 
 
 def _yearly(deck: Deck, story: ProgrammeStory) -> None:
-    """The projects on one page, or those of each year where they are many and the years are not."""
-    plan = story.sheets["年度计划"]
+    """The projects on one page, or those of each year where they are many and the years are not; what is left out where there is room."""
+    plan, left = story.sheets["年度计划"], story.sheets["未列入"]
     if not len(plan):
+        _left_out(deck, story)
         return
     years = sorted(plan["年份"].unique())
     parts, titles = [plan], [story.concluded["年度计划"]]
     if len(plan) > TOGETHER and len(years) <= PAGES:
         parts, titles = [plan[(plan["年份"] == year).to_numpy()] for year in years], story.begun
+    beside = "未列入" in story.concluded and max(len(plan), len(left)) <= HALF
     for part, title in zip(parts, titles, strict=True):
-        slide = deck.page(title, [story.how["年度计划"], *_as_lines(part)])
-        _table(deck, slide, part)
+        notes = [story.how["年度计划"], *_as_lines(part)]
+        slide = deck.page(title, [*notes, *([story.how["未列入"], *_as_lines(left)] if beside else [])])
+        lower = max(_table(deck, slide, part) + 0.2, LOWER)
+        if beside:
+            place = Frame(WHOLE.left - 0.1, lower, WHOLE.width, 0.4)
+            deck.text(slide, place, [Line(story.concluded["未列入"], 16, INK, True)])
+            _table(deck, slide, left, lower + 0.45)
+    if not beside:
+        _left_out(deck, story)
 
 
 def _left_out(deck: Deck, story: ProgrammeStory) -> None:
@@ -150,12 +160,11 @@ def _more(deck: Deck, story: ProgrammeStory) -> None:
     slide, top = deck.page(story.concluded[names[0]], notes), WHOLE.top
     for name in names:
         deck.text(slide, Frame(WHOLE.left - 0.1, top, WHOLE.width, 0.4), [Line(story.how[name], 13)])
-        _table(deck, slide, story.sheets[name], top + 0.45)
-        top += 2.6
+        top = max(_table(deck, slide, story.sheets[name], top + 0.45) + 0.2, top + 2.6)
 
 
-def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top) -> None:
-    """Put a sheet on a page as wide as it is, its digits as everywhere."""
+def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top) -> float:
+    """Put a sheet on a page as wide as it is, its digits as everywhere; return where it ends, in inches."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
     columns = list(zip(head, *rows, strict=True))
@@ -163,7 +172,7 @@ def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.
     widths = [WHOLE.width * own / sum(asked) for own in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
     size = next((size for size in SIZES if len(rows) <= TOGETHER and sum(asked) * size / 72 <= WHOLE.width), 12)
-    deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
+    return deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:
