@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
-#: As many rows as half a page has room for, and where its lower half begins (inches).
-HALF, LOWER = 5, 4.25
 #: The sizes of letters in tables, of which the largest is taken that has room.
 SIZES = (20, 18, 16, 14)
 #: How wide a column is beside others: its longest cell in Chinese letters, within these.
@@ -65,6 +63,7 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
     _served(deck, story)
     _mapped(deck, story, found)
     _yearly(deck, story)
+    _left_out(deck, story)
     _more(deck, story)
     return write_bytes(Path(to), deck.save(title))
 
@@ -121,26 +120,17 @@ def _mapped(deck: Deck, story: ProgrammeStory, found: Programmed) -> None:
 
 
 def _yearly(deck: Deck, story: ProgrammeStory) -> None:
-    """The projects on one page, or those of each year where they are many and the years are not; what is left out where there is room."""
-    plan, left = story.sheets["年度计划"], story.sheets["未列入"]
+    """The projects on one page, or those of each year where they are many and the years are not."""
+    plan = story.sheets["年度计划"]
     if not len(plan):
-        _left_out(deck, story)
         return
     years = sorted(plan["年份"].unique())
     parts, titles = [plan], [story.concluded["年度计划"]]
     if len(plan) > TOGETHER and len(years) <= PAGES:
         parts, titles = [plan[(plan["年份"] == year).to_numpy()] for year in years], story.begun
-    beside = "未列入" in story.concluded and max(len(plan), len(left)) <= HALF
     for part, title in zip(parts, titles, strict=True):
-        notes = [story.how["年度计划"], *_as_lines(part)]
-        slide = deck.page(title, [*notes, *([story.how["未列入"], *_as_lines(left)] if beside else [])])
-        lower = max(_table(deck, slide, part) + 0.2, LOWER)
-        if beside:
-            place = Frame(WHOLE.left - 0.1, lower, WHOLE.width, 0.4)
-            deck.text(slide, place, [Line(story.concluded["未列入"], 16, INK, True)])
-            _table(deck, slide, left, lower + 0.45)
-    if not beside:
-        _left_out(deck, story)
+        slide = deck.page(title, [story.how["年度计划"], *_as_lines(part)])
+        _table(deck, slide, part)
 
 
 def _left_out(deck: Deck, story: ProgrammeStory) -> None:
