@@ -24,6 +24,7 @@ from ..access import (
     gaps,
     headlines,
     home_changes_of,
+    only_known,
     only_shares_known,
     presence,
     robustness,
@@ -37,6 +38,9 @@ from ..maps import leading_rules, promised_rules
 from ..siting import sites
 
 Progress = Callable[[str], None]
+
+#: Rows of homes that people look through in a sheet; where there are more, all of them stand beside, for programs.
+LISTED = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,30 @@ class Analysis:
     def cover(self) -> pd.DataFrame:
         """Who is served (`access.coverage`); MultiIndex (home, rule)."""
         return coverage(self.district, rules=self.preset)
+
+    @property
+    def many(self) -> bool:
+        """Whether the results of homes by rule are too many to be listed."""
+        return len(self.cover) > LISTED
+
+    @cached_property
+    def walks(self) -> pd.DataFrame:
+        """
+        How long the walks of homes are under each rule; index rule.
+
+        `homes`, `reached` (whose walk is known), `q25`, `q50`, `q75`, `q95` (minutes that so many per cent of these do not exceed),
+        `served` (mean share of the homes).
+        """
+        known = only_known(self.cover).groupby(level="rule", sort=False)
+        minutes = known["minutes"]
+        quantiles = {f"q{share}": minutes.quantile(share / 100) for share in (25, 50, 75, 95)}
+        counts = {"homes": minutes.size(), "reached": minutes.count()}
+        return pd.DataFrame({**counts, **quantiles, "served": known["served"].mean()}).rename_axis("rule")
+
+    @property
+    def gaps_unlisted(self) -> bool:
+        """Whether the gaps are too many to be listed."""
+        return len(self.gaps) > LISTED
 
     @cached_property
     def summary(self) -> pd.DataFrame:

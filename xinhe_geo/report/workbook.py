@@ -16,15 +16,14 @@ from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
 from ..district import District, kind_name, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
-from .analysis import Analysis, by_heading, sources_table
+from .analysis import LISTED, Analysis, by_heading, sources_table
 from .story.goals import goal_of
 from .tables import is_year
 
 if TYPE_CHECKING:
     import xlsxwriter
 
-#: Rows of homes that people look through in a sheet; where there are more, all of them stand beside, for programs.
-LISTED = 20_000
+#: Where the results of homes stand if they are too many to be listed.
 DETAILS = "coverage.parquet"
 #: Rows that fit into a sheet, its heads left out.
 FITTING = 1_048_000
@@ -44,7 +43,7 @@ def workbook(
     with speaking(results.lang):
         sheets = [*_sheets(district, results), *((name, *told) for name, told in changed.items())]
         write_workbook(path, say("{0} 公共服务设施覆盖", place_title(district)), district.year, sheets, foot(district))
-    if len(results.cover) > LISTED:
+    if results.many:
         _write_details(results.cover, path.with_name(DETAILS))
 
 
@@ -88,7 +87,7 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
         table, unit = pd.DataFrame({"说明": [say("数据不足：没有社区界或没有设施")]}), ""
     yield "社区×设施矩阵", table.reset_index(), unit
     told = say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
-    if len(results.gaps) > LISTED:
+    if results.gaps_unlisted:
         told += say("；共 {0} 行，这里是前 {1} 行", f"{len(results.gaps):,}", f"{LISTED:,}")
     yield "缺口清单", _gap_sheet(results.gaps.head(LISTED), names), told
     labels = lead["label"]
@@ -127,9 +126,9 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
                 _group_sheet(district, results.by[group], group, label, labels),
                 say("人、平方米；份额为 0–1"),
             )
-    if len(results.cover) > LISTED:
+    if results.many:
         told = say("共 {0} 行，全部在 {1}；这里一行为一条规则；份额为 0–1", f"{len(results.cover):,}", DETAILS)
-        yield "小区明细", _spread_sheet(results.cover, labels), told
+        yield "小区明细", _walks_sheet(results.walks, labels), told
     else:
         told = say("一行为一个小区在一条规则下的结果；份额为 0–1")
         yield "小区明细", _cover_sheet(district, results.cover, labels), told
@@ -297,27 +296,22 @@ def _cover_sheet(district: District, cover: pd.DataFrame, labels: Mapping[str, s
     )
 
 
-#: What of the homes has at most this walk, per cent, and the heads of these columns.
-_SHARES = (25, 50, 75, 95)
-_SHARE_HEADS = ("四分之一不超过（分钟）", "一半不超过（分钟）", "四分之三不超过（分钟）", "95% 不超过（分钟）")
-
-
-def _spread_sheet(cover: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
-    """Return how homes stand under each rule, where there are too many to list: how many, and how long their walks are."""
-    known = only_known(cover)
-    minutes = known.groupby(level="rule", sort=False)["minutes"]
-    rows = pd.DataFrame(
+def _walks_sheet(walks: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    rows = walks.reset_index().assign(label=walks.index.map(labels))
+    return _named(
+        rows,
         {
-            "label": {rule: labels[rule] for rule in minutes.groups},
-            "homes": minutes.size(),
-            "reached": minutes.count(),
-            **{f"q{share}": minutes.quantile(share / 100) for share in _SHARES},
-            "served": known.groupby(level="rule", sort=False)["served"].mean(),
-        }
+            "label": "指标",
+            "homes": "小区数",
+            "reached": "知道步行时间的",
+            "q25": "四分之一不超过（分钟）",
+            "q50": "一半不超过（分钟）",
+            "q75": "四分之三不超过（分钟）",
+            "q95": "95% 不超过（分钟）",
+            "served": "可达份额（小区平均）",
+            "rule": "规则",
+        },
     )
-    named = {"label": "指标", "homes": "小区数", "reached": "知道步行时间的", "served": "可达份额（小区平均）"}
-    named |= {f"q{share}": head for share, head in zip(_SHARES, _SHARE_HEADS, strict=True)}
-    return _named(rows.rename_axis("rule").reset_index(), {**named, "rule": "规则"})
 
 
 def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
