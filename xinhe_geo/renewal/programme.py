@@ -41,7 +41,7 @@ from ..core import (
     problems_table,
     well_called,
 )
-from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, project_edits, yearly_of
+from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, place_name, project_edits, yearly_of
 from ..siting import MixedInteger, Watch
 from .choosing import (
     FLOOR,
@@ -207,7 +207,7 @@ def programme(
         who would not be served in the last year without it (`declared` where the project says so itself, having no edits); `reason`
         (a key of `REASONS`, "" where it is chosen). The same in every row: `objective` (of the last level, promises x people x
         years more than if nothing were done), `bound`, `gap`, `proven`, `floor` (share served of the least served community
-        in the last year; missing without equity or communities).
+        in the last year; missing without equity or communities), `floor_of` (its name; "" without).
 
     Raises
     ------
@@ -754,7 +754,17 @@ class _Work:
         plan = pd.DataFrame(rows, index=pd.Index([p.key for p in self.projects], name="project"))
         gap = (goal.bound - goal.value) / abs(goal.value) if goal.value else (0.0 if goal.bound <= 1e-9 else math.inf)
         plan = plan.assign(objective=goal.value, bound=goal.bound, gap=max(gap, 0.0), proven=chosen.proven, floor=floor)
+        plan = plan.assign(floor_of="" if math.isnan(floor) else self._least_served(served))
         return plan.iloc[np.lexsort((plan.index, plan["year"].fillna(math.inf)))]
+
+    def _least_served(self, served: np.ndarray) -> str:
+        """Return the name of the community of which the least share is served."""
+        walks, within = self.walks, self.walks.group >= 0
+        own, lived = walks.group[within], walks.people[within]
+        there = np.bincount(own, lived * served[within])
+        whole = np.bincount(own, lived)
+        share = np.divide(there, whole, out=np.full(len(whole), np.inf), where=whole > 0)
+        return place_name(self.state, str(walks.group_names[int(np.argmin(share))])) if np.isfinite(share).any() else ""
 
     def _brings(self, choosing: Choosing, chosen: Chosen, j: int, served: np.ndarray) -> tuple[float, float, bool]:
         """Return who would not be served in the last year without a project."""
