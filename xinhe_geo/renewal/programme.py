@@ -699,16 +699,20 @@ class _Work:
 
     def chosen_plan(self) -> pd.DataFrame:
         """Choose, and return the table of projects."""
-        choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
-        return self._plan(choosing, choosing.best(self.wishes))
+        with self.watch.until_stopped():
+            choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+            return self._plan(choosing, choosing.best(self.wishes))
 
     def everything(self) -> Programmed:
-        """Choose, and return all that is told of it."""
+        """Choose, and return all that is told of it; Ctrl-C gives what there is by then."""
+        with self.watch.until_stopped():
+            return self._everything()
+
+    def _everything(self) -> Programmed:
         choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
         chosen = choosing.best(self.wishes)
         plan = self._plan(choosing, chosen)
-        low = Choosing(self.task("low"), self.walks, self.watch) if self.asked.costs == "high" else choosing
-        at_low = chosen if self.watch.stopped else low.best(self.wishes)
+        at_low = self._at_low(choosing, chosen)
         levels = pd.DataFrame(
             [(x.value, x.bound) for x in chosen.levels],
             columns=["value", "bound"],
@@ -725,6 +729,18 @@ class _Work:
             self.asked.overruns,
             self._scenario(choosing, chosen),
         )
+
+    def _at_low(self, choosing: Choosing, chosen: Chosen) -> Chosen:
+        """Return what the lower ends of all costs would allow; what was chosen where it was stopped."""
+        if self.watch.stopped:
+            return chosen
+        try:
+            low = Choosing(self.task("low"), self.walks, self.watch) if self.asked.costs == "high" else choosing
+            found = low.best(self.wishes)
+        except KeyboardInterrupt:
+            if not self.watch.stopped:
+                raise
+        return chosen if self.watch.stopped else found
 
     def _plan(self, choosing: Choosing, chosen: Chosen) -> pd.DataFrame:
         last = self.years[-1]
@@ -859,7 +875,13 @@ class _Work:
         here = float(self.walks.lived @ choosing.served_in(chosen.starts, last))
         rows = []
         for amount in () if self.watch.stopped else MORE_MONEY:
-            other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], amount, True)])
+            try:
+                other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], amount, True)])
+            except KeyboardInterrupt:
+                if not self.watch.stopped:
+                    raise
+            if self.watch.stopped:
+                break
             done = [choosing.done_in(plan, last) for plan in (chosen.starts, other.starts)]
             said = [sum(e.weight for e in choosing.task.extras if e.level == PEOPLE and d & e.by) for d in done]
             there = float(self.walks.lived @ choosing.served_in(other.starts, last))
