@@ -10,7 +10,7 @@ from .communities import (
     standing,
     walked_minutes,
 )
-from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
+from .diff import RECORDS, Record, changes, changes_shown, ledger_record, named_in_record, read_record, since_sheet
 from .ledger import (
     COLOURS,
     ROLES,
@@ -106,6 +106,7 @@ __all__ = [
     "left_out",
     "measure_rows",
     "missed_by_home",
+    "named_in_record",
     "number_text",
     "offered",
     "panel_sheet",

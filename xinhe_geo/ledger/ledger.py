@@ -684,6 +684,7 @@ def _sentence(m: Measure, found: Found, verdict: str, target_text: str, needs: s
     if verdict == NO_DATA:
         return say("{0}：数据不足：{1}", cell(m, "label"), needs)
     number = number_text(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
+    number = f"+{number}" if m["metric"] == "change" and found.value > 0 else number  # which way it went
     parts = [part for part in (number, found.said) if part]
     against = {"reference": say("参考线 {0}", target_text), "standard": say("标准 {0}", target_text)}
     parts += [against.get(m["target_from"], say("目标 {0}", target_text))] if target_text else []
