@@ -327,7 +327,7 @@ class Choosing:
         try:
             while self.barred and len(found) < count and not self.watch.stopped:
                 other = self.best(wishes)
-                if self.watch.stopped:
+                if self._interrupted():
                     break
                 worse = (
                     a.value - b.value > within * abs(a.value) + 1e-9
