@@ -381,3 +381,46 @@ def test_what_is_said_of_the_indicators_adds_up() -> None:
     (said,) = checked(xh.District.load(TOY)).said[:1]
     whole, *parts = (int(number) for number in re.findall(r"\d+", said))
     assert whole > 0 and sum(parts) == whole
+
+
+@pytest.mark.slow
+def test_one_problem_for_a_place_and_an_indicator_whatever_it_was_called(toy: xh.District) -> None:
+    """An office's own number stays; the same twice is one that stands and one that says so; neither is taken for solved."""
+    now = xh.problems(toy)
+    found = now.index[(now["indicator"] == "clinic").to_numpy()]
+    place = str(now.loc[found[0], "place"])
+    own = pd.DataFrame({"indicator": ["clinic"], "place": [place], "found": [2021]}, index=["街办-7"])
+    again = xh.problems(toy, before=own)
+    assert "街办-7" in again.index and found[0] not in again.index and len(again) == len(now)
+    assert again.loc["街办-7", "state"] == "open" and again.loc["街办-7", "is_found"]
+    assert not again.duplicated(["indicator", "place"]).any()
+    twice = pd.concat([own, own.rename(index={"街办-7": found[0]}), own.rename(index={"街办-7": "街办-8"})])
+    for order in (twice, twice.iloc[::-1]):
+        both = xh.problems(toy, before=order)
+        stands = both[both["state"] == "open"]
+        assert not stands.duplicated(["indicator", "place"]).any() and found[0] in stands.index
+        assert list(both.loc[["街办-7", "街办-8"], "state"]) == ["corrected", "corrected"]
+        assert not both.loc[["街办-7", "街办-8"], "solved"].any()
+        assert both.loc["街办-7", "note"] == f"与 {found[0]} 是同一个问题"
+
+
+@pytest.mark.slow
+def test_a_year_without_data_and_homes_put_together_lose_no_problem(toy: xh.District) -> None:
+    first = xh.problems(toy)
+    bare = toy_with(
+        built={"A": 1990, "B": 1990, "C": 2010, "D": 1980},
+        property_managed={"A": "no", "B": "yes", "C": "no"},
+        parking={"B": 60},
+    )
+    between = xh.problems(bare, before=first)
+    assert between.loc["park@A", "state"] == "not_measured" and set(first.index) <= set(between.index)
+    third = xh.problems(toy, before=between)
+    assert third.loc["park@A", "state"] == "open" and third.loc["park@A", "found"] == first.loc["park@A", "found"]
+    homes = toy.rows["homes"]
+    joined = homes.drop(index=["A"]).rename(index={"D": "AD"})  # A and D are one now, under a new id
+    gates = toy.rows["gates"]
+    other = toy.replace(homes=joined, gates=gates[~gates["home"].isin(["A", "D"]).to_numpy()])
+    found = xh.problems(other, before=first)
+    assert set(first.index) <= set(found.index) and found["state"].isin(list(PROBLEM_STATES)).all()
+    gone = [n for n in first.index if first.loc[n, "place"] in ("A", "D")]
+    assert gone and not found.loc[gone, "solved"].any()

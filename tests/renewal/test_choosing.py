@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -314,6 +316,37 @@ def test_ctrl_c_keeps_what_there_is_and_says_that_nothing_is_proven() -> None:
     found = Choosing(task, oracle, Interrupted(None)).best(FREE)
     assert found.starts == (None,) and not found.proven
     assert found.levels[-1].value == 0 and found.levels[-1].bound == np.inf
+
+
+@pytest.mark.parametrize("at", [1, 4, 9, 13, 15, 17, 19, 24])
+def test_a_real_ctrl_c_while_sets_are_walked_keeps_the_best_plan_and_its_bound(at: int) -> None:
+    """Whichever evaluation it comes in: nothing is lost that was found, and a bound that is told holds."""
+
+    class Pressed(Known):
+        def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
+            found = super().served(epoch, opened, closed)
+            if self.asked == at:
+                os.kill(os.getpid(), signal.SIGINT)
+            return found
+
+    def how(d: int, opened: Set, closed: Set) -> bool:
+        return len(opened & {d, (d + 1) % 6, (d + 2) % 6}) >= 2 and d not in closed
+
+    def task() -> Task:
+        some = [plain(1.0 + j % 3, range(1, 3), opens=True, ways=True) for j in range(6)]
+        return Task((1, 2), some, [Pot(1, 5, True), Pot(2, 2, False)])
+
+    best = Choosing(task(), Known([5.0, 3.0, 8.0, 2.0, 9.0, 4.0], how), Watch(None)).best(FREE)
+    before, watch, oracle = signal.getsignal(signal.SIGINT), Watch(None), Pressed([5.0, 3.0, 8.0, 2.0, 9.0, 4.0], how)
+    try:
+        with watch.until_stopped():
+            found = Choosing(task(), oracle, watch).best(FREE)
+    except KeyboardInterrupt:
+        assert watch.stopped and oracle.asked <= 8 + at  # no plan was there yet, and none was sought
+    else:
+        assert watch.stopped == (oracle.asked >= at) and found.proven != watch.stopped
+        assert found.levels[-1].value <= best.levels[-1].value + 1e-9 <= found.levels[-1].bound + 2e-9
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("seed", range(4))

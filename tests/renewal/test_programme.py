@@ -104,6 +104,13 @@ WRONG = [
     (row(yearly="1;2"), "x", "yearly", "不等于造价"),
     (row(yearly="1;x"), "x", "yearly", "不小于 0"),
     (row(cost_low="", cost_high=5), "x", "cost_low", "没有写下限"),
+    (row(earliest=26), "x", "earliest", "不像年份"),
+    (row(cost_low="九十"), "x", "cost_low", "不是数"),
+    (row(status="在建中"), "x", "status", "不在可选值中"),
+    (row() + row(), "x", "project", "编号重复"),
+    (row(edits="canteen#0"), "x", "edits", "没有第 0 步"),
+    (row().strip() + ",多,一,格\n", "", "", "第 2 行有 20 格，表头只有 17 格"),
+    (row() + 'y,"没有关上的引号,,\n', "", "", "引号没有成对"),
 ]
 
 

@@ -28,6 +28,7 @@ from .scenario import Scenario, plan_files
 CENT = 0.005
 #: What is not begun yet: its years lie ahead.
 _AHEAD = (IDEA, RESERVED)
+_A_YEAR = 1900
 _PART = re.compile(r"([^#]+)(?:#([\d,，\s]+))?")
 
 
@@ -225,7 +226,7 @@ def _years(row: pd.Series, year: int) -> Iterator[_Told]:
     status = IDEA if pd.isna(row["status"]) else row["status"]
     if status in _AHEAD:
         for field, label in (("earliest", "最早开工年"), ("start", "开工年")):
-            if _number(row[field]) < year:
+            if _A_YEAR <= _number(row[field]) < year:  # what is no year at all is said where cells are judged
                 said = f"{label} {row[field]} 早于数据年 {year}"
                 yield field, said, f"改成 {year} 年或以后；已经开工的把状态写成实施"
     if status == UNDER_WAY and pd.isna(row["start"]):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import itertools
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -532,7 +534,41 @@ def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.
 
 def _read_table(path: Path, folder: Path) -> pd.DataFrame:
     ordinary(path, folder)
-    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""], compression=None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # cells beyond the head: said by `_misread`
+            frame = pd.read_csv(
+                path,
+                dtype="str",
+                encoding="utf-8-sig",
+                keep_default_na=False,
+                na_values=[""],
+                compression=None,
+                index_col=False,  # a line with a cell too many would push all others to the left
+            )
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise SourceError(f"{path.name}：{_misread(path, strict=True) or str(error).splitlines()[0]}") from error
+    if beyond := _misread(path):
+        raise SourceError(f"{path.name}：{beyond}")
+    return frame
+
+
+def _misread(path: Path, *, strict: bool = False) -> str:
+    """Return in which line a table in text cannot be told into cells, and what to do; "" where it can (`strict`: by the letter)."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(stream, strict=strict)
+            head = next((cells for cells in lines if cells), [])
+            if not head:
+                return "是空的，没有表头。照 template 的表填写"
+            for cells in lines:
+                if any(cells[len(head) :]):
+                    return f"第 {lines.line_num} 行有 {len(cells)} 格，表头只有 {len(head)} 格。有逗号的格子两边加英文引号，或在 Excel 里改"
+    except UnicodeDecodeError:
+        return "编码不是 UTF-8。在 Excel 里另存为“CSV UTF-8”"
+    except csv.Error:
+        return f"第 {lines.line_num} 行附近引号没有成对。在 Excel 里打开，另存为“CSV UTF-8”" if strict else ""
+    return ""
 
 
 def _read_features(path: Path, folder: Path) -> gpd.GeoDataFrame:

@@ -26,6 +26,7 @@ from ..core import (
     UnknownNameError,
     WrongValueError,
     listed,
+    say,
 )
 from ..district import District, must_be_district
 
@@ -143,11 +144,13 @@ def problems(
 def problems_of(district: District, rows: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
     """Return what `problems` does, of some rows of `checkup_indicators` and of these problems of last year."""
     told: dict[str, dict[str, object]] = {}
+    numbers = _numbers(district, old)
     measured: dict[str, _Found] = {}
     for key, row in rows.iterrows():
         found = measured[str(key)] = _measured(district, str(key), row)
         for _, where in found.where.iterrows():
-            number = _number_of(district, str(key), str(where["place"]))
+            about = str(key), _place_of(district, where["place"])
+            number = numbers.get(about) or _number_of(district, *about)
             told[number] = {
                 **_about(district, str(key), row),
                 "place": where["place"],
@@ -159,7 +162,11 @@ def problems_of(district: District, rows: pd.DataFrame, old: pd.DataFrame) -> pd
                 "is_found": True,
             }
     for number, was in old.iterrows():
-        told[str(number)] = _again(district, rows, measured, (str(number), was), told.get(str(number)))
+        first = numbers[str(was["indicator"]), _place_of(district, was.get("place"))]
+        told[str(number)] = _again(district, rows, measured, (str(number), was), told.get(first))
+        if first != str(number) and told[str(number)]["state"] not in _ENDED:
+            # the same place and indicator under two numbers: one of them stands, the other says so
+            told[str(number)] |= {"state": CORRECTED, "is_found": False, "note": say("与 {0} 是同一个问题", first)}
     for number, line in told.items():
         line["projects"] = _projects_of(district, number)
     index = pd.Index(list(told), name="problem", dtype="str")
@@ -223,6 +230,21 @@ def _definition(district: District, row: pd.Series) -> str:
         limit = rule.minutes if rule.method == "walk_min" else rule.metres
         parts.append(f"{'|'.join(rule.kinds)}: {rule.metric}, {rule.method} <= {limit:g}, {rule.profile}")
     return "; ".join(parts)
+
+
+def _numbers(district: District, old: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return under which number a place's problem of an indicator is kept: its own where it has it, else the first it was given."""
+    found: dict[tuple[str, str], str] = {}
+    for number, was in sorted(((str(n), row) for n, row in old.iterrows()), key=lambda pair: pair[0]):
+        about = str(was["indicator"]), _place_of(district, was.get("place"))
+        if about not in found or number == _number_of(district, *about):
+            found[about] = number
+    return found
+
+
+def _place_of(district: District, place: object) -> str:
+    """Return the code of a place; the whole district has none."""
+    return "" if _text(place) == (district.code or "district") else _text(place)
 
 
 def _number_of(district: District, indicator: str, place: str) -> str:

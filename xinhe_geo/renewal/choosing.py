@@ -210,6 +210,8 @@ class Choosing:
     def _begin(self, epoch: int) -> None:
         """Evaluate what says most: nothing done, everything open, all but one, and each closure."""
         self._look(epoch, (), ())
+        if self.watch.stopped:
+            return
         # where a way may become better or worse, nothing is known of a place but how it is reached now
         known = (_NONE, self.ways) if self.ways and not self.ways & self.whole else (_NONE,)
         for ways in known:
@@ -325,6 +327,8 @@ class Choosing:
         try:
             while self.barred and len(found) < count and not self.watch.stopped:
                 other = self.best(wishes)
+                if self._interrupted():
+                    break
                 worse = (
                     a.value - b.value > within * abs(a.value) + 1e-9
                     for a, b in zip(best.levels, other.levels, strict=True)
@@ -335,6 +339,9 @@ class Choosing:
                 self.barred.append(frozenset(j for j, s in enumerate(other.starts) if s is not None))
         except (ScenarioError, ValueError):  # nothing is left, or it was stopped between two aims
             pass
+        except KeyboardInterrupt:
+            if not self.watch.stopped:
+                raise
         finally:
             self.barred = []
         return found

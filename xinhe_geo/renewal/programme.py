@@ -41,7 +41,7 @@ from ..core import (
     problems_table,
     well_called,
 )
-from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, project_edits, yearly_of
+from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, place_name, project_edits, yearly_of
 from ..siting import MixedInteger, Watch
 from .choosing import (
     FLOOR,
@@ -207,7 +207,7 @@ def programme(
         who would not be served in the last year without it (`declared` where the project says so itself, having no edits); `reason`
         (a key of `REASONS`, "" where it is chosen). The same in every row: `objective` (of the last level, promises x people x
         years more than if nothing were done), `bound`, `gap`, `proven`, `floor` (share served of the least served community
-        in the last year; missing without equity or communities).
+        in the last year; missing without equity or communities), `floor_of` (its name; "" without).
 
     Raises
     ------
@@ -699,16 +699,20 @@ class _Work:
 
     def chosen_plan(self) -> pd.DataFrame:
         """Choose, and return the table of projects."""
-        choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
-        return self._plan(choosing, choosing.best(self.wishes))
+        with self.watch.until_stopped():
+            choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+            return self._plan(choosing, choosing.best(self.wishes))
 
     def everything(self) -> Programmed:
-        """Choose, and return all that is told of it."""
+        """Choose, and return all that is told of it; Ctrl-C gives what there is by then."""
+        with self.watch.until_stopped():
+            return self._everything()
+
+    def _everything(self) -> Programmed:
         choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
         chosen = choosing.best(self.wishes)
         plan = self._plan(choosing, chosen)
-        low = Choosing(self.task("low"), self.walks, self.watch) if self.asked.costs == "high" else choosing
-        at_low = chosen if self.watch.stopped else low.best(self.wishes)
+        at_low = self._at_low(choosing, chosen)
         levels = pd.DataFrame(
             [(x.value, x.bound) for x in chosen.levels],
             columns=["value", "bound"],
@@ -725,6 +729,18 @@ class _Work:
             self.asked.overruns,
             self._scenario(choosing, chosen),
         )
+
+    def _at_low(self, choosing: Choosing, chosen: Chosen) -> Chosen:
+        """Return what the lower ends of all costs would allow; what was chosen where it was stopped."""
+        if self.watch.stopped:
+            return chosen
+        try:
+            low = Choosing(self.task("low"), self.walks, self.watch) if self.asked.costs == "high" else choosing
+            found = low.best(self.wishes)
+        except KeyboardInterrupt:
+            if not self.watch.stopped:
+                raise
+        return chosen if self.watch.stopped else found
 
     def _plan(self, choosing: Choosing, chosen: Chosen) -> pd.DataFrame:
         last = self.years[-1]
@@ -754,7 +770,17 @@ class _Work:
         plan = pd.DataFrame(rows, index=pd.Index([p.key for p in self.projects], name="project"))
         gap = (goal.bound - goal.value) / abs(goal.value) if goal.value else (0.0 if goal.bound <= 1e-9 else math.inf)
         plan = plan.assign(objective=goal.value, bound=goal.bound, gap=max(gap, 0.0), proven=chosen.proven, floor=floor)
+        plan = plan.assign(floor_of="" if math.isnan(floor) else self._least_served(served))
         return plan.iloc[np.lexsort((plan.index, plan["year"].fillna(math.inf)))]
+
+    def _least_served(self, served: np.ndarray) -> str:
+        """Return the name of the community of which the least share is served."""
+        walks, within = self.walks, self.walks.group >= 0
+        own, lived = walks.group[within], walks.people[within]
+        there = np.bincount(own, lived * served[within])
+        whole = np.bincount(own, lived)
+        share = np.divide(there, whole, out=np.full(len(whole), np.inf), where=whole > 0)
+        return place_name(self.state, str(walks.group_names[int(np.argmin(share))])) if np.isfinite(share).any() else ""
 
     def _brings(self, choosing: Choosing, chosen: Chosen, j: int, served: np.ndarray) -> tuple[float, float, bool]:
         """Return who would not be served in the last year without a project."""
@@ -849,7 +875,13 @@ class _Work:
         here = float(self.walks.lived @ choosing.served_in(chosen.starts, last))
         rows = []
         for amount in () if self.watch.stopped else MORE_MONEY:
-            other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], amount, True)])
+            try:
+                other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], amount, True)])
+            except KeyboardInterrupt:
+                if not self.watch.stopped:
+                    raise
+            if self.watch.stopped:
+                break
             done = [choosing.done_in(plan, last) for plan in (chosen.starts, other.starts)]
             said = [sum(e.weight for e in choosing.task.extras if e.level == PEOPLE and d & e.by) for d in done]
             there = float(self.walks.lived @ choosing.served_in(other.starts, last))

@@ -5,10 +5,13 @@ solve (`Watch`).
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -154,6 +157,29 @@ class Watch:
         self.say = say or (lambda _: None)
         self.stopped = False
 
+    @contextmanager
+    def until_stopped(self) -> Iterator[None]:
+        """
+        Note Ctrl-C instead of breaking off, so that what is at work ends where it has something to show; a second one breaks off.
+
+        Outside the main thread nothing can be noted, and nothing is changed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(number: int, frame: FrameType | None) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = True
+            self.say("停下来，取目前最好的方案")
+
+        before = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
+
     def run(self, solver: Solver, nodes: int | None) -> OptimizeResult | None:
         """
         Solve in ever longer slices of time until done; return the last whole slice's result, None where there is none.
@@ -186,6 +212,8 @@ class Watch:
             thread.start()
             while thread.is_alive():
                 thread.join(0.2)
+                if self.stopped:  # noted by `until_stopped`
+                    return None
         except KeyboardInterrupt:
             self.stopped = True
             return None

@@ -23,7 +23,7 @@ FINAL = Form(
     {
         "先补哪些": "未达标的在前，然后按差距涉及的人数",
         "目标完成情况": "一项目标一个判定，按规划的类别",
-        "目标清单": "一项目标的每个决定判定的量法一行；怎么量、凭什么见核对表",
+        "目标清单": "决定判定的量法各一行；怎么量、凭什么见核对表",
         "未完成目标": "未达标和部分达标的；责任单位待填",
         "还缺的资料": "数据不足和待填的：补齐以前不作结论",
         "项目库": "总投资为造价上限",
@@ -141,8 +141,6 @@ def _targets(own: pd.DataFrame) -> pd.DataFrame:
             "目标值": own["target_text"].to_numpy(),
             "现状": [_stands(row) for _, row in own.iterrows()],
             "判定": [say(v) for v in own["verdict"]],
-            "差距": own["gap"].to_numpy(),
-            "怎么量": own["how"].to_numpy(),
         }
     )
 

@@ -64,7 +64,8 @@ def programme_notes(found: Programmed) -> list[str]:
     """
     said = [_tally(found)]
     for aim in _aims(found):
-        said.append(say("{0}：{1}，{2}。", aim.name, f"{aim.value} {aim.unit}".strip(), aim.beyond))
+        name = say("{0}（{1}）", aim.name, aim.about) if aim.about else aim.name
+        said.append(say("{0}：{1}，{2}。", name, f"{aim.value} {aim.unit}".strip(), aim.beyond))
     said.append(_proof(found))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
     if found.overruns is not None:
@@ -82,12 +83,13 @@ def programme_notes(found: Programmed) -> list[str]:
 
 
 class Aim(NamedTuple):
-    """What a programme reaches of an aim, in digits, and whether any could reach more; a share has no unit."""
+    """What a programme reaches of an aim, in digits, and whether any could reach more; a share has no unit, but says of whom it is."""
 
     name: str
     value: str
     beyond: str
     unit: str
+    about: str
 
 
 class Finished(NamedTuple):
@@ -183,8 +185,17 @@ def _aims(found: Programmed) -> list[Aim]:
     for name, row in found.levels.iterrows():
         digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "承诺·人·年")))
         value, bound = digits(row["value"]), digits(row["bound"])
-        listed.append(Aim(say(AIMS[str(name)]), value, beyond_text(value, bound, float(row["bound"])), unit))
+        about = _floor_about(found) if name == FLOOR else ""
+        listed.append(Aim(say(AIMS[str(name)]), value, beyond_text(value, bound, float(row["bound"])), unit, about))
     return listed
+
+
+def _floor_about(found: Programmed) -> str:
+    """Say whose floor it is, and of what."""
+    year = int(found.years.index.get_level_values("year").max()) if len(found.years) else ""
+    told = say("到 {0} 年，居民走得到的承诺占比最低的社区", year)
+    where = str(found.plan["floor_of"].iloc[0]) if len(found.plan) else ""
+    return say("{0}，是{1}", told, where) if where else told
 
 
 def beyond_text(value: str, bound: str, number: float) -> str:
@@ -247,6 +258,7 @@ def _spent_by_year(found: Programmed) -> pd.DataFrame:
     """What is spent: a row per source, what gives most first, what is beyond `NAMED` put together; a column per year."""
     spent = found.money["spent"].groupby(level=["fund", "year"]).sum().unstack("year", fill_value=0.0)
     most = spent.sum(axis=1).sort_values(ascending=False, kind="stable")
+    most = most[most > 0]  # what pays for nothing has no bar
     own = spent.loc[most.index[:NAMED]].copy()
     if len(most) > NAMED:
         own.loc[say("其余渠道")] = spent.loc[most.index[NAMED:]].sum()
