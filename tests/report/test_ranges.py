@@ -75,6 +75,8 @@ def test_a_comparison_says_how_firm_it_is_where_that_was_asked(tmp_path: Path) -
     assert own["plan_fitness_15"].endswith("人") and "多" in own["plan_fitness_15"]
     assert "现有数据不足以区分，不作为取舍依据" in own.values()
     assert not any(shift.firm for shift in Change(Comparison.of(toy, after)).shifts)
-    deck = pptx.Presentation(str(write_slides(after, tmp_path / "a.pptx", against=toy, ranges=True) or tmp_path / "a.pptx"))
+    deck = pptx.Presentation(
+        str(write_slides(after, tmp_path / "a.pptx", against=toy, ranges=True) or tmp_path / "a.pptx")
+    )
     shown = {shape.text_frame.text for slide in deck.slides for shape in slide.shapes if shape.has_text_frame}
     assert any(own["plan_fitness_15"] in text for text in shown), "it can be read on the slide, not only in its notes"
