@@ -372,16 +372,17 @@ def main() -> None:
     asked = parser.parse_args()
     kept, begun = Kept(asked.keep), time.process_time()
     with tempfile.TemporaryDirectory() as room:
-        towns = {name: town(asked.places, name, Path(room)) for name in TOWNS} if asked.trials else {}
-        own = {name: list(windows(district, name, np.random.default_rng(1))) for name, district in towns.items()}
-        for trial in range(asked.trials):
-            for name, district in towns.items():
-                counts = district.rows["facilities"]["kind"].value_counts().to_dict()
-                for window, place in enumerate(own[name]):
-                    where = name, window, trial
-                    if where not in kept.done:
-                        kept.add(where, counts, tried(place, where, listed=trial < asked.lists))
-                        print(f"{name} {window} {trial}: {time.process_time() - begun:.0f} s", flush=True)
+        for name in TOWNS:
+            wheres = [(name, window, trial) for trial in range(asked.trials) for window in range(4)]
+            left = [where for where in wheres if where not in kept.done]
+            if not left:
+                continue
+            district = town(asked.places, name, Path(room))
+            counts = district.rows["facilities"]["kind"].value_counts().to_dict()
+            own = list(windows(district, name, np.random.default_rng(1)))
+            for where in left:
+                kept.add(where, counts, tried(own[where[1]], where, listed=where[2] < asked.lists))
+                print(*where, f"{time.process_time() - begun:.0f} s", flush=True)
     made = "\n".join(lines(kept.table("trials"), kept.table("checks"))) + "\n"
     print(made)
     if asked.write:

@@ -9,15 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from oracle.districts import KINDS, write
+from test_flips import smallest
 from test_robustness import doubting, shares
+from test_stress import rerun
 
 import xinhe_geo as xh
 from xinhe_geo.access.doubts.facts import facts_in_doubt
+from xinhe_geo.access.doubts.flips import Covering
 from xinhe_geo.access.doubts.robustness import Case
+from xinhe_geo.access.doubts.stress import stress
+from xinhe_geo.access.entrances import entrances_of_open
 from xinhe_geo.core import Edit
 
 #: Of how many gates, streets and places something is in doubt.
 SOME = {"gates": 9, "streets": 2, "facilities": 4}
+
+#: Of how many of these a flip is looked for, and at which targets: some above what is served, some below.
+FEW, TARGETS = (("g", 6), ("f", 4)), (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
 
 
 def at_random(folder: Path, seed: int) -> tuple[xh.District, dict[str, dict[str, object]]]:
@@ -109,3 +117,70 @@ def test_no_state_of_a_random_district_leaves_its_exact_ends(tmp_path: Path) -> 
 @pytest.mark.parametrize("seed", range(20, 40))
 def test_nor_of_many(tmp_path: Path, seed: int) -> None:
     holds(tmp_path, seed)
+
+
+def turned(folder: Path, seed: int) -> list[int]:
+    """Try every set of facts of a district made at random, towards both sides; return the sizes of the smallest that turn a verdict."""
+    district, doubts = at_random(folder, seed)
+    walk = replace(district.rule("plan_clinic_15"), name="walk", kinds=KINDS[:2], minutes=4.0, denominator="people")
+    few = {name: {**doubts[name], "ids": ";".join(str(doubts[name]["ids"]).split(";")[:count])} for name, count in FEW}
+    doubted, sizes = doubting(district, few), []
+    facts = facts_in_doubt(doubted)
+    case = Case(doubted, (walk,), 0, 39)
+    behind = set(entrances_of_open(case.wide, case.district.profile(walk.profile))["gate"].dropna())
+    told = not behind & set(case.gates)  # gates count for who lives behind them, not for places behind them
+    for target in TARGETS:
+        cover = Covering.of(case, walk, target)
+        size, every = smallest(cover)
+        found = xh.flips(doubted, walk, target=target)
+        assert found.empty == (size == 0) and (found["size"] == size).all() and found["proven"].all(), (seed, target)
+        for _, rows in found.groupby(level="flip"):
+            assert not every or any({o.fact for o in one} == set(rows["fact"]) for one in every), (seed, target)
+            share = shares(carried_out(doubted, facts, facts.index.isin(rows["fact"])), [walk])[0]
+            if told:
+                assert share == pytest.approx(rows["share"].iloc[0], abs=1e-9), (seed, target)
+                assert (share < target - 1e-6) != (cover.value < target - 1e-6), (seed, target)
+        sizes.append(size)
+    return sizes
+
+
+@pytest.mark.slow
+def test_the_fewest_facts_that_turn_a_random_district_are_the_fewest(tmp_path: Path) -> None:
+    assert set(turned(tmp_path, 4)) - {0}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(20, 40))
+def test_nor_are_there_fewer_anywhere(tmp_path: Path, seed: int) -> None:
+    turned(tmp_path, seed)
+
+
+def lost(folder: Path, seed: int, rows: slice) -> int:
+    """Hold losses of a district made at random against plans of that one edit, rule by rule; return how many lose anything."""
+    district = xh.District.load(write(folder, seed))
+    walk = replace(district.rule("plan_clinic_15"), kinds=KINDS[:1], minutes=4.0)
+    rules = [
+        replace(walk, name=f"{who} {m}", profile=who, minutes=m) for who, m in (("adult", 3.0), ("wheelchair", 5.0))
+    ]
+    rules.append(replace(walk, name="metres", kinds=KINDS[1:2], method="network_m", metres=250.0))
+    table, count = stress(district, rules), 0
+    for loss, key in table.index[rows]:
+        row, alone = table.loc[(loss, key)], rerun(district, loss, key, rules)
+        if np.isnan(row["worst_people"]):  # nobody knows how many live there
+            assert row["homes"] > 0 and not alone[row["worst"]], (seed, loss, key)
+            continue
+        assert row["worst_people"] == pytest.approx(max(alone.values()), abs=1e-6), (seed, loss, key)
+        assert max(alone.values()) - 1e-6 <= row["people"] <= sum(alone.values()) + 1e-6, (seed, loss, key)
+        count += row["people"] > 0
+    return count
+
+
+@pytest.mark.slow
+def test_a_loss_of_a_random_district_is_its_plan(tmp_path: Path) -> None:
+    assert lost(tmp_path, 4, slice(0, None, 5)) > 0
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(20, 32))
+def test_so_are_all_losses_anywhere(tmp_path: Path, seed: int) -> None:
+    lost(tmp_path, seed, slice(None))

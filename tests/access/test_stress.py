@@ -69,3 +69,27 @@ def test_a_shut_street_shortens_no_walk(toy: xh.District) -> None:
         shut = net.shutting([street]).search(at, at[at["place"] == "F1"])["cost"]
         assert (shut.fillna(np.inf) >= far.fillna(np.inf) - 1e-9).all()
     pd.testing.assert_series_equal(net.shutting([]).search(at, at[at["place"] == "F1"])["cost"], far)
+
+
+def test_who_is_not_counted_still_loses(toy: xh.District) -> None:
+    """Nobody knows how many live in the home that loses a rule: that rule is named, of unknown weight, and not one that nobody loses."""
+    walk = toy.rule("plan_clinic_15")
+    rules = [xh.Rule("line", "试", ("canteen",), "buffer", 300.0, 4.0, "adult", "people"), walk]
+    homes = toy.rows["homes"]
+    unknown = toy.with_rows({**toy.rows, "homes": homes.assign(people=homes["people"].where(homes.index != "A"))})
+    row = stress(unknown, rules).loc[("gate", "gA")]
+    assert row["worst"] == walk.name and row["homes"] > 0 and np.isnan(row["worst_people"])
+
+
+def test_a_link_of_the_planner_can_be_lost(toy: xh.District) -> None:
+    streets = toy.rows["streets"]
+    own = streets.index == "bridge"
+    linked = toy.with_rows({**toy.rows, "streets": streets[~own], "extra_links": streets[own]})
+    rule = toy.rule("plan_clinic_15")
+    pd.testing.assert_series_equal(
+        stress(linked, [rule]).loc[("crossing", "bridge")], stress(toy, [rule]).loc[("crossing", "bridge")]
+    )
+    for edit in (Edit("close_street", {"street": "bridge"}), Edit("set_wait", {"street": "bridge", "wait_s": 500.0})):
+        plan = xh.Scenario("p", edits=(edit,))
+        before, after = (xh.coverage(plan.on(district), rules=[rule])["served"] for district in (toy, linked))
+        np.testing.assert_allclose(before, after)

@@ -236,6 +236,7 @@ def test_a_geopackage_is_read_as_the_workbook(tmp_path: Path) -> None:
     row = {head: cells.get(head) for head in heads} | {"编号": "gB"}
     spot = shapely.Point(0, 0)  # where somebody dragged it to: not taken
     frame = gpd.GeoDataFrame([row], geometry=[spot], crs="EPSG:4548")
+    frame = frame[["geometry", *reversed(heads)]].assign(uuid="x", 照片=None)  # as a project on the telephone has it
     frame.to_file(tmp_path / "form.gpkg", layer="出入口", driver="GPKG")
     track = gpd.GeoDataFrame({"工号": ["A017"]}, geometry=[shapely.LineString([(0, 0), (1, 1)])], crs="EPSG:4548")
     track.to_file(tmp_path / "form.gpkg", layer="轨迹", driver="GPKG")

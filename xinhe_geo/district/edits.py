@@ -336,9 +336,16 @@ def _street_in_words(_work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]
     return say("新增步行通道：{0}", e.get("name", e["street"])), assumes
 
 
+def _layer_of_street(work: EditedRows, street: str) -> str:
+    """Return where a street is a row: a link that a planner has drawn is a street like any other."""
+    own = street in work.frame("extra_links").index and street not in work.frame("streets").index
+    return "extra_links" if own else "streets"
+
+
 def _close_street(work: EditedRows, e: Mapping[str, Any]) -> None:
-    work.need("streets", e["street"])
-    work.drop("streets", [e["street"]])
+    layer = _layer_of_street(work, e["street"])
+    work.need(layer, e["street"])
+    work.drop(layer, [e["street"]])
 
 
 def _open_lanes(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -355,11 +362,12 @@ def _open_lanes(work: EditedRows, e: Mapping[str, Any]) -> None:
 def _set_wait(work: EditedRows, e: Mapping[str, Any]) -> None:
     if not 0 <= float(e["wait_s"]) <= 3600:
         raise ScenarioError(f"等待秒数不合理：{e['wait_s']}")
-    work.need("streets", e["street"])
-    streets = work.frame("streets")
+    layer = _layer_of_street(work, e["street"])
+    work.need(layer, e["street"])
+    streets = work.frame(layer)
     if float(e["wait_s"]) > 0 and streets.loc[streets.index == e["street"], "home"].notna().any():
         raise ScenarioError(f"{e['street']} 是小区内部道路，不写等待；等待只写在公共街道上")
-    work.put("streets", e["street"], "wait_s", float(e["wait_s"]))
+    work.put(layer, e["street"], "wait_s", float(e["wait_s"]))
 
 
 ACTIONS: Mapping[str, Action] = {

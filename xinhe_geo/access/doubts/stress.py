@@ -309,7 +309,8 @@ def _table(base: _Base, found: dict[tuple[str, str], _Lost]) -> pd.DataFrame:
     for (loss, key), lost in found.items():
         any_rule = lost.points.any(axis=0)
         each = [_sum(people[own]) for own in lost.points]
-        worst = int(np.nanargmax([*np.nan_to_num(each, nan=-1.0)]))
+        # a rule that nobody loses is never the worst, nor one of which nobody knows how many lose it where others are known
+        worst = int(np.argmax(np.where(lost.points.any(axis=1), np.nan_to_num(each, nan=-1.0), -2.0)))
         layer = names.get(loss, names["street"])
         named = (
             layer if isinstance(layer, pd.Series) else layer["name"] if layer is not None else pd.Series(dtype="str")
