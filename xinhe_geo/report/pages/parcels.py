@@ -51,6 +51,7 @@ _STYLE = """
 .maps { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
+.books td:first-child { white-space: nowrap; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
@@ -187,7 +188,9 @@ def _promised(lines: Sequence[PromiseLine]) -> str:
 def _balance(own: Parcel, troubles: str) -> str:
     if not own.accounts:
         return ""
-    tables = "".join(_account(account, own.years) for account in own.accounts)
+    # of what a parcel was divided from the page has who is counted in all; each 口径 of it is in the workbook
+    shown = [account for account in own.accounts if not (account.parcel and account.holder)]
+    tables = "".join(_account(account, own.years) for account in shown)
     zero = say("没有列出的行，各年都是 0。年末在住 = 上年末在住 − 搬出 + 还迁 + 导入 + 其他变动；各口径分列，不相加")
     told = f'<p class="beaten"><b>{html.escape(troubles)}</b></p>' if troubles else ""
     return f'<h3>{say("居民收支")}</h3>{told}<div class="books">{tables}</div><p>{html.escape(zero)}</p>'
