@@ -48,24 +48,23 @@ _STYLE = """
 .side h2 { margin: 12px 0 4px; } .side h3 { margin: 12px 0 2px; font-size: 15px; }
 .pair { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 20px; align-items: start; }
 .side figure { margin: 6px 0; } .side svg { width: 100%; height: auto; display: block; }
-.maps { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
+.maps { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
 .books td:first-child { white-space: nowrap; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
-@media (max-width: 600px) { .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media print {
-  @page { size: A4; margin: 10mm 11mm; }
+  @page { size: A4; margin: 10mm 11mm; } body { page: auto !important; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
-  .side { border: 0; padding: 0; margin: 0 0 10px; } .side:not([id]) { break-inside: avoid; } .side:not([id]) + .side[id] { break-before: page; }
+  .side { border: 0; padding: 0; margin: 0 0 10px; } .side figure { break-inside: avoid; } .side h2 { break-after: avoid; }
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.22; margin: 2px 0; } .side :is(th, td) { padding: 1px 4px; }
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
   [lang=en] .side figure svg { max-height: 78mm; }
-  .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
-  .maps { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
+  .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.08fr); gap: 0 10px; } .scroll { overflow: visible; }
+  .maps { gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
 }
 """
@@ -253,13 +252,15 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     known = story.line_of(own.id)[-1]  # what a plan divides, the others know whole
     bounds = parcel_scene(story.district, known, language()).bounds
     figures = (
-        f"<figure>{figure_of(replace(parcel_scene(state, known, language()), bounds=bounds))}"
+        f"<figure>{figure_of(replace(parcel_scene(state, known, language()), bounds=bounds, labels=[]), _SMALL)}"
         f"<figcaption>{html.escape(label)}</figcaption></figure>"
         for label, state in states
     )
     return f'<div class="maps">{"".join(figures)}</div><p>{say("小图同一图幅、同一比例尺")}</p>'
 
 
+#: Width and height of a small map: what is written into it, a scale and where north is, has its points on a quarter of a page's width.
+_SMALL = (220.0, 165.0)
 #: So many plans are drawn: with the present two rows of small maps.
 _MOST_MAPS = 5
 
