@@ -51,7 +51,8 @@ _STYLE = """
 .maps { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
-.books td:first-child { white-space: nowrap; }
+.books td:first-child, .books th.n, main .side .years th.n, main .side .dated td:nth-child(-n+2) { white-space: nowrap; }
+main .side .dated td:last-child { min-width: 5em; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
@@ -62,7 +63,8 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.22; margin: 2px 0; } .side :is(th, td) { padding: 1px 4px; }
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
-  .side figure svg { max-height: 86mm; } [lang=en] .side figure svg { max-height: 78mm; }
+  [lang=en] .side figure svg { max-height: 78mm; }
+  .side.long figure svg { max-height: 56mm; } .side.long .maps figure svg { max-height: 26mm; }
   .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.08fr); gap: 0 10px; } .scroll { overflow: visible; }
   .maps { gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
@@ -118,6 +120,10 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     return Path(to) / PARCELS_PAGE
 
 
+#: More promises than this leave less room for maps on paper.
+_MANY = 10
+
+
 def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     """Return both sides of a parcel's sheet."""
     e, district = html.escape, story.shown
@@ -126,7 +132,8 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
     picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
     return (
-        f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
+        f'<section class="side{" long" if len(own.promised) > _MANY else ""}" id="{e(own.id)}"><h2>{head}</h2>'
+        f"<p>{e(own.ground)}</p>"
         f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
         f"<div>{_people(district, own, story.troubles)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
@@ -173,7 +180,7 @@ def _stages(own: Parcel) -> str:
     heading = f"<h3>{say('进度')}</h3>"
     if not own.stages:
         return f"{heading}<p>{html.escape(say(NO_STAGES))}</p>"
-    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages, kind="kept")
+    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages, kind="dated")
 
 
 def _promised(lines: Sequence[PromiseLine]) -> str:
@@ -211,7 +218,7 @@ def _capacity(own: Parcel) -> str:
         return ""
     names = [say("配什么"), say("单位"), *map(str, own.years), say("结论")]
     rows = [(line.label, line.unit, *line.texts["short"], line.told) for line in own.lacking]
-    table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)]) if rows else ""
+    table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)], "years") if rows else ""
     told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
     told += [own.enough] if own.enough else []
     return f"<h3>{say('逐年够不够：各年还缺多少')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
