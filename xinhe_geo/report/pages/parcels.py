@@ -51,7 +51,7 @@ _STYLE = """
 .maps { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
-.books td:first-child, .books th.n, main .side .years th.n, main .side .dated td:nth-child(-n+2) { white-space: nowrap; }
+main .side .dated td:nth-child(-n+2) { white-space: nowrap; }
 main .side .dated td:last-child { min-width: 5em; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
@@ -218,7 +218,7 @@ def _capacity(own: Parcel) -> str:
         return ""
     names = [say("配什么"), say("单位"), *map(str, own.years), say("结论")]
     rows = [(line.label, line.unit, *line.texts["short"], line.told) for line in own.lacking]
-    table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)], "years") if rows else ""
+    table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)]) if rows else ""
     told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
     told += [own.enough] if own.enough else []
     return f"<h3>{say('逐年够不够：各年还缺多少')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
