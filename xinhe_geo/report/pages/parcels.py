@@ -51,8 +51,6 @@ _STYLE = """
 .maps { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
-main .side .dated td:nth-child(-n+2) { white-space: nowrap; }
-main .side .dated td:last-child { min-width: 5em; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
@@ -180,7 +178,7 @@ def _stages(own: Parcel) -> str:
     heading = f"<h3>{say('进度')}</h3>"
     if not own.stages:
         return f"{heading}<p>{html.escape(say(NO_STAGES))}</p>"
-    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages, kind="dated")
+    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages, kind="kept")
 
 
 def _promised(lines: Sequence[PromiseLine]) -> str:
