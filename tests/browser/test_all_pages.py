@@ -106,6 +106,22 @@ def test_every_page_of_plans_and_renewal_can_be_read(chromium: Any, tmp_path: Pa
     assert on_paper(chromium, tmp_path) == []
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_parcel_of_the_bundled_district_is_one_sheet_of_two_sides(
+    chromium: Any, tmp_path: Path, lang: str
+) -> None:
+    """And each side begins with its heading: nothing runs over from the one before."""
+    assert main([*OF_THE_BUNDLED["parcels"], "--out", str(tmp_path), "--lang", lang]) in (0, 1)
+    page = chromium.new_page()
+    page.goto((tmp_path / "parcels.html").as_uri())
+    paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True, print_background=True)))
+    assert len(paper.pages) == page.locator(".side").count() == 2 * page.locator(".side[id]").count()
+    tops = [sheet.extract_text()[:90] for sheet in paper.pages]
+    assert all("2029" in top for top in tops), tops
+    page.close()
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)])
 def test_every_page_of_the_bundled_report_can_be_read(

@@ -344,10 +344,10 @@ def test_the_story_of_parts(ground: xh.District) -> None:
         story = Parcels(ground.with_rows({"norms": None}), worked(ground))
         part = story.of("jia-1")
         assert list(story.shown.parts_of("parcels", "jia")) == ["jia-1", "jia-2"] and story.key("甲") == "jia"
-        assert "2027 年由甲（jia）划出" in part.ground
+        assert "2027 年由甲划出" in part.ground
         assert part.bars[-1].groups == {"stay": 332, "back": 250, "came": 0, "waiting": 0, "left": 0}
         assert {account.parcel for account in part.accounts} == {"", "jia"}
-        assert any(account.label == "甲（jia）：常住人口" for account in part.accounts)
+        assert any(account.label == "甲：常住人口" for account in part.accounts)
 
 
 @settings(max_examples=trials(60), deadline=None, derandomize=True)

@@ -133,6 +133,11 @@ def test_no_public_edition_says_where_anything_is_to_be_renewed(toy: xh.District
     scene = scene_for(toy.with_rows({**toy.rows, "parcels": parcels}), OVERVIEW)
     inside = {layer.id for layer in scene.layers} | {i for g in scene.groups for row in g["rows"] for i in row["ids"]}
     assert "parcels" in inside and any("地块" in label.text for label in scene.labels)
-    shown = without_borders(scene)
-    outside = {layer.id for layer in shown.layers} | {i for g in shown.groups for row in g["rows"] for i in row["ids"]}
-    assert "parcels" not in outside and not any("地块" in label.text for label in shown.labels)
+    district = toy.with_rows({**toy.rows, "parcels": parcels})
+    # and no form that is handed out, no slide and no letter, unless somebody has confirmed it
+    for shown in (without_borders(scene), carto.handed_on(scene, district)):
+        outside = {layer.id for layer in shown.layers}
+        outside |= {i for g in shown.groups for row in g["rows"] for i in row["ids"]}
+        assert "parcels" not in outside and not any("地块" in label.text for label in shown.labels)
+    confirmed = replace(district, manifest=MappingProxyType({**toy.manifest, "renewal_outputs": "张三 2026-05-12"}))
+    assert carto.handed_on(scene, confirmed) is scene

@@ -62,6 +62,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.22; margin: 2px 0; } .side :is(th, td) { padding: 1px 4px; }
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
   [lang=en] .side figure svg { max-height: 78mm; }
+  .side.long figure svg { max-height: 56mm; } .side.long .maps figure svg { max-height: 26mm; }
   .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.08fr); gap: 0 10px; } .scroll { overflow: visible; }
   .maps { gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
@@ -117,6 +118,10 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     return Path(to) / PARCELS_PAGE
 
 
+#: More promises than this leave less room for maps on paper.
+_MANY = 10
+
+
 def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     """Return both sides of a parcel's sheet."""
     e, district = html.escape, story.shown
@@ -125,7 +130,8 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
     picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
     return (
-        f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
+        f'<section class="side{" long" if len(own.promised) > _MANY else ""}" id="{e(own.id)}"><h2>{head}</h2>'
+        f"<p>{e(own.ground)}</p>"
         f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
         f"<div>{_people(district, own, story.troubles)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
@@ -186,7 +192,9 @@ def _promised(lines: Sequence[PromiseLine]) -> str:
 def _balance(own: Parcel, troubles: str) -> str:
     if not own.accounts:
         return ""
-    tables = "".join(_account(account, own.years) for account in own.accounts)
+    # of what a parcel was divided from the page has who is counted in all; each 口径 of it is in the workbook
+    shown = [account for account in own.accounts if not (account.parcel and account.holder)]
+    tables = "".join(_account(account, own.years) for account in shown)
     zero = say("没有列出的行，各年都是 0。年末在住 = 上年末在住 − 搬出 + 还迁 + 导入 + 其他变动；各口径分列，不相加")
     told = f'<p class="beaten"><b>{html.escape(troubles)}</b></p>' if troubles else ""
     return f'<h3>{say("居民收支")}</h3>{told}<div class="books">{tables}</div><p>{html.escape(zero)}</p>'

@@ -15,7 +15,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ...core import amount
+from ...core import amount, renewal_is_confirmed
+from ...district import District
 from ...maps import (
     Label,
     Layer,
@@ -602,8 +603,23 @@ def with_few_numbers(scene: Scene) -> Scene:
 
 def without_borders(scene: Scene) -> Scene:
     """Return a scene that does not show where administrative areas end, nor where anything is to be renewed: parcels are internal."""
-    unshown = {*BORDERS, "parcels"}
+    return _without(scene, {*BORDERS, "parcels"}, ("district", "zone", "area", "parcel"))
+
+
+def handed_on(scene: Scene, district: District) -> Scene:
+    """
+    Return a scene as it goes to others on paper: without parcels, which are internal.
+
+    They stay where somebody has confirmed them (`renewal_outputs`), and in documents of a plan, which are asked for by its name.
+    """
+    if renewal_is_confirmed(district.manifest) or district.manifest.get("scenario"):
+        return scene
+    return _without(scene, {"parcels"}, ("parcel",))
+
+
+def _without(scene: Scene, unshown: set[str], kinds: Sequence[str]) -> Scene:
+    """Return a scene without some layers, with their names and keys, and without names of some kinds."""
     layers = [layer for layer in scene.layers if layer.id not in unshown]
-    labels = [x for x in scene.labels if x.kind not in ("district", "zone", "area") and x.layer not in unshown]
+    labels = [x for x in scene.labels if x.kind not in kinds and x.layer not in unshown]
     groups = [{**g, "rows": [r for r in g["rows"] if not set(r["ids"]) & unshown]} for g in scene.groups]
     return replace(scene, layers=layers, labels=labels, groups=[g for g in groups if g["rows"]])

@@ -35,6 +35,7 @@ from ...maps import (
     themes,
 )
 from ...report import Goal, Story, analyse
+from .carto import handed_on
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
@@ -324,7 +325,8 @@ class Deck:
 
     def map(self, slide: Slide, story: Story, what: str, alt: str, left: float = _LEFT) -> None:
         """Put one of the maps on a page."""
-        self.scene(slide, scene_for(self.district, what, results=story.analysis, lang=language()), alt, left=left)
+        scene = scene_for(self.district, what, results=story.analysis, lang=language())
+        self.scene(slide, handed_on(scene, self.district), alt, left=left)
 
     def scene(self, slide: Slide, scene: Scene, alt: str, left: float = _LEFT) -> None:
         """Put a map that is made already on a page."""

@@ -221,7 +221,7 @@ def _layers(district: District, places: Sequence[_Place]) -> dict[str, gpd.GeoDa
 
 def _pages(district: District, places: Sequence[_Place]) -> Iterator[Paper]:
     """Yield the pages: a community begins a new one, and has as many as it needs."""
-    scene = ground_scene(district)
+    scene = carto.handed_on(ground_scene(district), district)
     for group in dict.fromkeys(place.row.group for place in places):
         parts = list(_parts([place for place in places if place.row.group == group]))
         for number, part in enumerate(parts, 1):

@@ -33,6 +33,7 @@ from ...district import MANIFEST, District, kind_name, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
+from .carto import handed_on
 from .office import TONGUES, document_bytes
 from .page import plain
 from .sheet import map_png
@@ -543,7 +544,7 @@ def _standing(paper: Document, story: Story) -> None:
 
 
 def _figure(paper: Document, story: Story, what: str, caption: str, width: float = 14.0) -> None:
-    scene = scene_for(paper.district, what, results=story.analysis, lang=language())
+    scene = handed_on(scene_for(paper.district, what, results=story.analysis, lang=language()), paper.district)
     paper.picture(map_png(scene, 150.0, 130.0, units=900.0, dpi=170), caption, width)
 
 

@@ -402,10 +402,10 @@ class Parcels:
         return say("由{0}划出", name) if year is None else say("{0} 年由{1}划出", year, name)
 
     def _name_of(self, parcel: str) -> str:
-        """Return a parcel's name and id, be it of the ledger or one that the plan has made."""
+        """Return what a parcel is called, be it of the ledger or one that the plan has made; its id where it has no name."""
         for places in (self.shown.parcels, self.district.parcels):
             if places is not None and parcel in places.index and isinstance(name := places.loc[parcel, "name"], str):
-                return say("{0}（{1}）", name, parcel)
+                return name
         return parcel
 
     def wholes(self, parcel: str) -> dict[str, str]:
