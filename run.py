@@ -717,7 +717,7 @@ def notebook(arguments: Sequence[str]) -> int:
 
 
 #: The layers of a district that are about renewal: internal unless somebody says otherwise.
-RENEWAL = ("parcels", "parcel_facts", "stages", "promises")
+RENEWAL = ("parcels", "parcel_facts", "stages", "promises", "problems", "projects", "budgets", "costs")
 
 
 def bundle(arguments: Sequence[str]) -> int:
@@ -792,8 +792,9 @@ def secret_layers(files: Iterable[str]) -> list[str]:
         try:
             said = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
             marks = marks_module().marks_of(said)
-            if plan and (mark := marks_module().title_mark(f"{Path(name).stem} {said}")):
-                marks = {"方案": mark}
+            titled = marks_module().title_mark(f"{Path(name).stem} {said}") if plan else None
+            if titled:
+                marks = {"方案": titled}
         except (OSError, ValueError, ImportError, RecursionError) as error:
             found.append(f"{name}：读不懂，密级不明（{error}）")
             continue
@@ -816,7 +817,8 @@ def renewal_files(files: Sequence[str]) -> list[str]:
         home = Path(name).parent
         layers = manifest.get("layers", {})
         own = {(home / str(layers[x]["file"])).as_posix() for x in RENEWAL if "file" in layers.get(x, {})}
-        found += [f for f in files if f in own or (Path(f).parent == home / "scenarios" and f.endswith(".toml"))]
+        plans = [f for f in files if home / "scenarios" in Path(f).parents]  # plans, and the layers beside them
+        found += [f for f in files if f in own or f in plans]
     return found
 
 

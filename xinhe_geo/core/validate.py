@@ -228,6 +228,11 @@ def _doubts_half_said(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
         ):
             if needed and pd.isna(getattr(row, column)):
                 yield Problem("error", layer.name, file, key, column, f"没有填：{what}", "填上这一格")
+        for column in ("which", "classes"):
+            if row.layer != "streets" and pd.notna(getattr(row, column)):
+                yield Problem(
+                    "error", layer.name, file, key, column, "只有街道分这个", "清空这一格，或 layer 写 streets"
+                )
 
 
 def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:

@@ -52,7 +52,7 @@ from ..workbook import foot
 from .change import concluded
 from .receipts import OF_BRIEF
 from .registry import Page
-from .shell import figure, followed, heads, html_page, receipt_line, scrolled, warning
+from .shell import HALF_HEIGHT, figure, followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -221,7 +221,7 @@ def _map(story: Story) -> str:
     sites = [(place.tag, place.x, place.y) for place in places]
     scene = front_scene(story.district, goal.rule, story.analysis, sites, story.analysis.lang)
     about = say("{0}：谁在服务范围外，缺口在哪里，补在哪里", goal.label)
-    return f"<h2>{html.escape(about)}</h2>{figure(figure_of(scene))}"
+    return f"<h2>{html.escape(about)}</h2>{figure(figure_of(scene, HALF_HEIGHT))}"
 
 
 def _five_gaps(story: Story) -> str:
