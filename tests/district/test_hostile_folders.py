@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -19,8 +20,9 @@ import xinhe_geo as xh
 from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
 from xinhe_geo.core.files import cannot_write, is_full
-from xinhe_geo.district import scenarios
+from xinhe_geo.district import scenarios, undo
 from xinhe_geo.io import add
+from xinhe_geo.report.files import is_as_written, refuse_foreign
 from xinhe_geo.report.pages.brief import with_links
 from xinhe_geo.report.qgis import refuse_project
 
@@ -81,6 +83,7 @@ TRAPS: dict[str, tuple[Trap, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="links, which Windows does not let everybody make")
 @pytest.mark.parametrize("name", TRAPS)
 def test_traps(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,6 +105,7 @@ def test_traps(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) ->
     assert LEAK not in said and "Traceback" not in said and len(said) < 4000
 
 
+@pytest.mark.slow
 def test_half_a_sign_in_a_layer_stays_as_it_was(tmp_path: Path) -> None:
     """JSON may name halves of signs, which no text can hold; a layer with one is changed in other places all the same."""
     folder = shutil.copytree(TOY, tmp_path / "toy")
@@ -119,6 +123,7 @@ def comb(teeth: int, apart: float) -> shapely.Polygon:
     return shapely.Polygon([(0.0, 0.0), *tips, (2 * teeth * apart, 0.0)])
 
 
+@pytest.mark.slow
 def test_a_wall_of_more_corners_than_anybody_draws_is_not_gone_around() -> None:
     """Each corner looked at from each other took 13 GB for a file of 2 MB; below that number ways are exact."""
     for teeth, apart, straight in ((MOST_CORNERS * 10, 0.1, True), (10, 5.0, False)):
@@ -152,6 +157,31 @@ def test_titles_of_pages_that_somebody_put_beside_a_brief(tmp_path: Path, kind: 
     assert kind != "markup" or inside == "&lt;/a&gt;&lt;form action=//x&gt;&lt;b&gt;&lt;i&gt;&amp;"
 
 
+def test_a_thousand_gigabytes_of_nothing_where_something_is_to_be_written(tmp_path: Path) -> None:
+    """In a folder for outputs, and in what a folder remembers: not read, and not touched."""
+    out, size = tmp_path / "out", 1 << 40
+    folder = shutil.copytree(TOY, tmp_path / "toy")
+    now = hashlib.sha256((folder / "homes" / "homes.geojson").read_bytes()).hexdigest()
+    record = {
+        "layer": "homes",
+        "source": "a",
+        "files": [{"file": "homes/homes.geojson", "old": "0" * 64, "new": now}],
+    }
+    (folder / ".history" / "001" / "old" / "homes").mkdir(parents=True)
+    (folder / ".history" / "001" / "record.json").write_text(json.dumps(record), "utf-8")
+    out.mkdir()
+    for place in (out / "index.html", folder / ".history" / "001" / "old" / "homes" / "homes.geojson"):
+        with place.open("wb") as file:
+            file.truncate(size)
+    run = {"versions": {"xinhe-geo": "1"}, "files": {"index.html": "0" * 64}}
+    (out / "run.json").write_text(json.dumps(run), "utf-8")
+    with pytest.raises(xh.EnvironmentProblem, match="不是本程序写的"):
+        refuse_foreign(out, ["index.html"])
+    assert not is_as_written(out, "index.html") and (out / "index.html").stat().st_size == size
+    with pytest.raises(xh.SourceError, match="对不上"):
+        undo(folder, trust=True)
+
+
 @pytest.mark.slow
 def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     """Nor one of ours that was saved in QGIS: it lies beside the file that was named, and was named by nobody."""
@@ -182,6 +212,7 @@ def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     assert (project.read_bytes(), out.read_bytes()) == (ours, layers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other", ["HOMES/homes.geojson", "ｈomes/homes.geojson", "homes/Homes.geojson", "homes/ho\u200bmes.geojson"]
 )
@@ -226,6 +257,7 @@ def test_a_full_disk_is_told_in_both_languages_with_what_is_needed(
     assert not is_full(OSError(errno.EACCES, "")) and not is_full(ValueError())
 
 
+@pytest.mark.slow
 def test_no_room_even_for_what_passes_is_a_full_disk(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,6 +87,7 @@ def test_no_command_makes_anything_of_a_title_that_is_marked(
     assert not list((tmp_path / "cwd").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed",
     [
@@ -124,6 +125,7 @@ def plan(place: Path, line: str, stem: str = "a") -> Path:
     return place / f"{stem}.toml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TITLES)
 def test_a_plan_that_is_marked(tmp_path: Path, text: str) -> None:
     """In its label, note, steps or the name of its file: neither opened, listed nor carried out, from wherever it comes."""
@@ -142,6 +144,7 @@ def test_a_plan_that_is_marked(tmp_path: Path, text: str) -> None:
         assert "五车地" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_plan_as_secret_as_its_district_is_carried_out(tmp_path: Path) -> None:
     folder = shutil.copytree(TOY, tmp_path / "toy")
     manifest = folder / "district.toml"
@@ -191,6 +194,7 @@ def test_a_file_that_is_marked_comes_into_no_folder_that_is_not(tmp_path: Path) 
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_the_record_of_a_secret_run_is_compared_with_nothing_that_is_open(tmp_path: Path) -> None:
     folder = shutil.copytree(TOY, tmp_path / "toy")
     manifest = folder / "district.toml"

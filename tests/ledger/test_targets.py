@@ -14,7 +14,7 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import main
 from xinhe_geo.district import undo
 from xinhe_geo.ledger import offered, take_targets, write_targets
-from xinhe_geo.ledger.plan_text import numeral, quantities, years
+from xinhe_geo.ledger.plan_text import numeral, quantities, said_in, years
 from xinhe_geo.ledger.targets import HEADS, SHEET
 
 TOY = Path(__file__).parent.parent / "toy"
@@ -204,3 +204,31 @@ def test_the_command(given: tuple[Path, Path, Path], capsys: pytest.CaptureFixtu
     assert main([*line, "--yes"]) == 0 and "已写入" in capsys.readouterr().out
     assert main([*line, "--yes"]) == 0 and "没有改动" in capsys.readouterr().out
     assert len(offered(PLAN, xh.District.load(folder))) == 5
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["1", "一", "亿", "1,111,", "1,", "一、", "第一", "1 ", " ", "新建一处，", "万分之", "“一", "九番", "2.5m", "a1"],
+)
+def test_a_line_of_nothing_but_one_sign_takes_no_longer_than_another(sign: str) -> None:
+    """Twice as long a line takes about twice as long, whatever it consists of; and no number is beyond numbers."""
+    import time
+
+    def seconds(signs: int) -> float:
+        begun = time.process_time()
+        assert all(
+            math.isfinite(q.high) for said in said_in(f"新建{sign * signs}处\n", ["甲苑"]) for q in said.quantities
+        )
+        return time.process_time() - begun
+
+    seconds(10)
+    short, long = seconds(500), seconds(4000)
+    assert long < max(0.3, 24 * short)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["翻1000000000番", "9" * 400 + "处", "一" + "亿" * 400 + "处", "1" + "亿" * 400 + "元", "百分之" + "九" * 300],
+)
+def test_numbers_beyond_numbers_are_none(text: str) -> None:
+    assert all(math.isfinite(q.high) for q in quantities(text))

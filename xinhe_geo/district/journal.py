@@ -53,6 +53,8 @@ SUGGESTED = "scenarios/suggested.toml"
 SEAL = "seal.json"
 #: A journal is a list of a few files; a longer one is none of ours.
 _MOST_BYTES = 1_000_000
+#: No layer is longer (`core.foreign`): somebody may have left a file of holes, of a thousand gigabytes.
+_MOST_KEPT = 2_000_000_000
 #: What Windows does not take for a file, whatever follows the name.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(10))}
 
@@ -416,7 +418,7 @@ def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, b
     for step in record.steps:
         wanted = step.old if side == "old" else step.new
         place = within(folder, f"{HISTORY}/{version}/{side}/{step.file}")
-        content = place.read_bytes() if wanted is not None and place.is_file() else None
+        content = _content(place) if wanted is not None else None
         if (None if content is None else _sha(content)) != wanted:
             raise _not_ours(folder, f"里留存的 {step.file} 和记录对不上")
         if _now(folder / step.file) not in (step.old, step.new):
@@ -428,7 +430,15 @@ def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, b
 
 
 def _now(place: Path) -> str | None:
-    return _sha(place.read_bytes()) if place.is_file() else None
+    content = _content(place)
+    return None if content is None else _sha(content)
+
+
+def _content(place: Path) -> bytes | None:
+    """Return the bytes of a file, None where there is none; of one that is longer than any layer, which is no layer, nothing."""
+    if not place.is_file():
+        return None
+    return place.read_bytes() if place.stat().st_size <= _MOST_KEPT else b""
 
 
 def recover(folder: str | Path, *, trust: bool = False) -> bool:

@@ -214,7 +214,16 @@ def _sample(district: District, do: str, key: str) -> object:
 
 
 def scenarios(district: District) -> pd.DataFrame:
-    """List the scenarios of a district's folder: index name; columns label, year, edits (how many), note."""
+    """
+    List the scenarios of a district's folder: index name; columns label, year, edits (how many), note.
+
+    Raises
+    ------
+    ScenarioError
+        One cannot be read.
+    SourceError
+        One leads out of the folder, or is marked as more secret than the district is.
+    """
     found = []
     for name, path in plan_files(district.folder).items():
         plan = Scenario.read(path)

@@ -134,9 +134,10 @@ _YEARS = re.compile(
 )
 #: The n-th five-year plan begins five years after the one before; the tenth began in 2001.
 _BEFORE_FIRST = 1951
-_ONE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+#: Numbers are no longer than people write them: each of these is looked for at every sign of a text.
+_ONE = r"(?:\d{1,3}(?:,\d{3}){1,6}(?![\d,])|\d+)(?:\.\d+)?"
 _NUMBER = re.compile(
-    rf"(?P<per>百分之|千分之|万分之|[{_CHINESE}]+分之)?"
+    rf"(?P<per>百分之|千分之|万分之|[{_CHINESE}]{{1,12}}分之)?"
     rf"(?P<low>{_ONE}|[{_CHINESE}]+(?:点[零〇一二三四五六七八九]+)?)(?P<size>[十百千万亿]*)(?P<odd>[余多])?(?P<size2>[万亿]*)"
 )
 _JOIN = re.compile(r"\s*(?:[-—–~]+|至|到)\s*")
@@ -147,6 +148,12 @@ _HEADING = re.compile(
     rf"^\s*(?:(?P<chapter>第[{_CHINESE}\d]+[编章节])|(?P<big>[{_CHINESE}]+)、|[（(](?P<small>[{_CHINESE}]+)[）)]|(?P<panel>专栏\s*[\d{_CHINESE}]+)"
     r"|(?P<third>\d{1,2})[.．、](?!\d)|[（(](?P<fourth>\d{1,2})[）)])\s*(?P<title>[^。；;]*)$"
 )
+
+
+#: Signs of a number, and of what makes it large (十百千万亿): nobody writes more. Twice as much, twice, and so on: so many times.
+_LONGEST, _MOST_SIZES, _MOST_TIMES = 24, 4, 60
+#: What stands before a number reaches so far back.
+_BACK = 16
 
 
 class Quantity(NamedTuple):
@@ -194,7 +201,7 @@ def numeral(text: str) -> float | None:
     text
         `三万五千`, `一百零五`, `一万二` (12,000), `三点五`, `二〇二五`.
     """
-    if not any(c in _DIGITS or c == "十" for c in text):
+    if len(text) > _LONGEST or not any(c in _DIGITS or c == "十" for c in text):
         return None  # 百年, (亿元): no number of anything
     whole, dot, part = text.partition("点")
     if dot and (not part or any(c not in _DIGITS for c in part)):
@@ -227,6 +234,8 @@ def numeral(text: str) -> float | None:
 
 
 def _value(text: str, sizes: str) -> float | None:
+    if len(text) > _LONGEST or len(sizes) > _MOST_SIZES:
+        return None
     number = float(text.replace(",", "")) if text[0].isdigit() else numeral(text)
     if number is None:
         return None
@@ -246,11 +255,13 @@ def quantities(sentence: str) -> list[Quantity]:
     """
     text = sentence.translate(_HALF)
     masked = _masked(text)
+    verb = _VERBS.search(masked)
+    done = len(masked) if verb is None else verb.end()  # from here on something is built
     found: list[Quantity] = []
     at = 0
     while match := _NUMBER.search(masked, at):
         at = match.end()
-        one = _quantity(text, masked, match)
+        one = _quantity(text, masked, match, match.start() >= done)
         if one is not None:
             found.append(one._replace(words=sentence[one.start : one.end]))
             at = one.end
@@ -283,19 +294,20 @@ class _Amount(NamedTuple):
     more: bool = False
 
 
-def _quantity(text: str, masked: str, match: re.Match[str]) -> Quantity | None:
+def _quantity(text: str, masked: str, match: re.Match[str], built: bool) -> Quantity | None:
     start, written = match.start(), not match["low"][0].isdigit()
-    if written and _NOT_BEFORE.search(masked[:start]):
+    said = masked[max(0, start - _BACK) : start]
+    if written and _NOT_BEFORE.search(said):
         return None
-    if not written and re.search(r"[第A-Za-z.\d]$", masked[:start]):
+    if not written and re.search(r"[第A-Za-z.\d]$", said):
         return None
     found = _amount(masked, match)
     if found is None or (written and (not found.unit or masked.startswith("位一体", match.end()))):
         return None
     found = _shared(match["per"], found)
-    before = next((w for w in _BEFORE if masked[:start].rstrip().endswith(w)), "")
+    before = next((w for w in _BEFORE if said.rstrip().endswith(w)), "")
     one = written and found.low == found.high == 1 and found.unit not in ("分钟", "倍", "%")
-    if one and not before and not _VERBS.search(masked[:start]):
+    if one and not before and not built:
         return None  # 一个 is an article unless something is built
     behind = next((w for w in _BEHIND if masked.startswith(w, found.end)), "")
     unit = _SAME_UNIT.get(found.unit, found.unit)
@@ -326,7 +338,7 @@ def _amount(masked: str, match: re.Match[str]) -> _Amount | None:
             high, end, unit, sizes = further, stop, own or unit, given
     if unit == "刻钟":
         low, high, unit = 15 * low, 15 * high, "分钟"
-    if unit == "番":
+    if unit == "番" and high <= _MOST_TIMES:
         low, high, unit = 2.0**low, 2.0**high, "倍"
     if unit.endswith("元") and sizes[-1:] in _KEPT:  # 1千余万元 is told in 万元
         low, high, unit = low / _LARGE[sizes[-1]], high / _LARGE[sizes[-1]], sizes[-1] + unit
@@ -364,9 +376,11 @@ def _neighbours(text: str) -> tuple[float, float] | None:
 
 def _unit(text: str, at: int) -> tuple[str, int]:
     """Return the unit that stands at a place of a text, and where it ends."""
-    space = len(text[at:]) - len(text[at:].lstrip(" "))
+    space = 0
+    while text.startswith(" ", at + space):
+        space += 1
     own = next((u for u in _UNITS if text.startswith(u, at + space)), "")
-    if own in ("m", "km", "m2") and re.match("[A-Za-z]", text[at + space + len(own) :]):
+    if own in ("m", "km", "m2") and re.match("[A-Za-z]", text[at + space + len(own) : at + space + len(own) + 1]):
         own = ""
     return (own, at + space + len(own)) if own else ("", at)
 
@@ -416,19 +430,16 @@ def said_in(text: str, places: Sequence[str]) -> Iterator[Said]:
             continue
         for sentence in filter(None, map(str.strip, re.split(r"(?<=[。！？!?；;])", line))):
             section = "".join(heads)
-            own = list(_pieces(sentence))
-            before = ""
-            for words in own:
+            before, whole, wished = "", years(sentence), any(w in sentence for w in _WISHED)
+            some = False
+            for words in _pieces(sentence):
                 found = tuple(quantities(words))
                 before = years(words) or before
                 if found:
-                    yield _said(words, sentence, section, number, found, before or years(sentence) or period)
-            if not any(quantities(words) for words in own) and any(p in sentence for p in named):
-                yield _said(sentence.strip(_ENDS), sentence, section, number, (), before or period)
-
-
-def _said(words: str, sentence: str, section: str, line: int, found: tuple[Quantity, ...], when: str) -> Said:
-    return Said(words, sentence, section, line, found, when, any(w in sentence for w in _WISHED))
+                    some = True
+                    yield Said(words, sentence, section, number, found, before or whole or period, wished)
+            if not some and any(p in sentence for p in named):
+                yield Said(sentence.strip(_ENDS), sentence, section, number, (), before or period, wished)
 
 
 def _pieces(sentence: str) -> Iterator[str]:
@@ -436,7 +447,7 @@ def _pieces(sentence: str) -> Iterator[str]:
     depth, begin = 0, 0
     for i, c in enumerate(sentence):
         depth += (c in "（(“‘「《") - (c in "）)”’」》")
-        thousands = c == "," and sentence[i - 1 : i].isdigit() and re.match(r"\d{3}(?!\d)", sentence[i + 1 :])
+        thousands = c == "," and sentence[i - 1 : i].isdigit() and re.match(r"\d{3}(?!\d)", sentence[i + 1 : i + 5])
         if depth <= 0 and c in "，,；;" and not thousands:
             if piece := sentence[begin:i].strip():
                 yield piece

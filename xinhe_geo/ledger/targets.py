@@ -319,8 +319,14 @@ def take_targets(text: str | Path, folder: str | Path, book: str | Path, *, appl
     return changes
 
 
+#: A plan of a whole city has a tenth of it.
+_MOST_BYTES = 3_000_000
+
+
 def _named(text: str | Path) -> Path:
     source = Path(text)
+    if source.is_file() and source.stat().st_size > _MOST_BYTES:
+        raise SourceError(f"{printable(source.name)} 太长，不像一份规划的文本。只留正文，另存为“纯文本”")
     if not source.is_file():
         raise SourceError(f"没有这个文本文件：{printable(source.name)}")
     if source.suffix.lower() not in (".txt", ".md", ".text"):

@@ -38,6 +38,8 @@ CARRIED = {LEDGER_BOOK}
 _REPORTED = re.compile(
     r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.(?:xlsx|parquet)|gis/[^/]+\.(?:gpkg|qgz)|suggested\.json"
 )
+#: Bytes of a file: a longer one is not ours (somebody may have left a file of holes, of a thousand gigabytes).
+_LONGEST = 4_000_000_000
 #: What a report begins with: looked at before anything is computed.
 FIRST = (
     "index.html",
@@ -333,7 +335,11 @@ def _is_plain(folder: Path, name: str) -> bool:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return the hash of a file; "" of one that is longer than whatever is written here: somebody else's."""
+    if path.stat().st_size > _LONGEST:
+        return ""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def is_as_written(folder: Path, name: str) -> bool:

@@ -148,12 +148,18 @@ def _weights(said: list[str]) -> dict[str, float] | None:
     return found or None
 
 
+#: Rows of a table in the terminal: more are looked through in the page or the workbook.
+_SHOWN = 200
+
+
 def _print_sheet(heading: str, table: pd.DataFrame) -> None:
     shown = grid(*(title(str(column)) for column in table.columns), title=escape(heading))
-    for row in table.itertuples(index=False):
+    for row in table.head(_SHOWN).itertuples(index=False):
         cells = ("" if not isinstance(v, str) and pd.isna(v) else v for v in row)
         shown.add_row(*(escape(v if isinstance(v, str) else _plain(v)) for v in cells))
     OUT.print(shown)
+    if len(table) > _SHOWN:
+        OUT.print(say("另有 {0} 行", len(table) - _SHOWN))
 
 
 def _plain(value: float) -> str:

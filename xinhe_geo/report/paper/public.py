@@ -88,6 +88,8 @@ def public(
     ------
     DataError
         Boundaries that are schematic or synthetic, or a layer that is secret: all of them, each with what to do.
+    SourceError
+        What is typed is marked as secret.
     UnknownNameError
         No such rule or size.
     EnvironmentProblem
