@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import osmium
 import pytest
 import shapely
 from test_osm_import import town
@@ -26,6 +27,9 @@ BOX = (117.599, 39.049, 117.612, 39.062)
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files an office has: a boundary, its compounds, its facilities; and an extract of the map."""
     (tmp_path / "新胡.osm").write_text(town().xml(), "utf-8")
+    with osmium.SimpleWriter(str(tmp_path / "城市.osm.pbf")) as writer:
+        for thing in osmium.FileProcessor(str(tmp_path / "新胡.osm")):
+            writer.add(thing)
     gpd.GeoDataFrame({"名称": ["界"]}, geometry=[shapely.box(*BOX)], crs=4326).to_file(tmp_path / "界.geojson")
     (tmp_path / "小区.csv").write_text(
         "编号,名称,经度,纬度,常住人口\nS1,甲苑,117.6035,39.0545,1200\nS2,乙苑,117.6072,39.0556,\n", "utf-8-sig"
@@ -163,11 +167,12 @@ def test_a_folder_made_before_is_replaced_only_when_asked(office: Path) -> None:
 
 @pytest.mark.slow
 def test_from_nothing_to_a_brief_in_five_commands(office: Path) -> None:
-    """The README's path, with an office's own boundary, compounds and places."""
+    """The README's path, with an office's own boundary, compounds and places, and streets of a packed extract."""
+    packed = ["城市.osm.pbf" if word == "新胡.osm" else word for word in OWN]
     (office / "食堂.csv").write_text("名称,类别,经度,纬度\n东食堂,社区食堂,117.6083,39.0551\n", "utf-8-sig")
     five = [
         ["template", "--out", "模板.xlsx"],
-        ["new", "新胡", "--name", "新胡街道", *OWN],
+        ["new", "新胡", "--name", "新胡街道", *packed],
         ["check", "新胡"],
         [
             *("add", "食堂.csv", "--to", "新胡", "--layer", "facilities"),

@@ -64,7 +64,7 @@ def isochrones(
     UnknownNameError
         No such kind, rule, facility, home or profile.
     ValueError
-        A limit or `frontage_m` that is not above 0; a facility that is not open.
+        A limit or `frontage_m` that is not above 0; a facility that is not open; one position more than 20 km from every street.
     """
     limits = limits_of(minutes, "minutes") if metres is None else limits_of(metres, "metres")
     (frontage_m,) = limits_of(frontage_m, "frontage_m")

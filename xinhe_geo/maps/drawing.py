@@ -85,7 +85,7 @@ def draw(
     UnknownNameError
         The rule is not in `cover`, or `show` or `lang` is not one of the words above.
     ValueError
-        No district; `cover` or `rings` is no table of that sort.
+        No district; `cover` or `rings` is no table of that sort, or `values` no series.
     """
     _check(district, cover, rings, values)
     if tiles:  # the page asks another's server for where the district lies

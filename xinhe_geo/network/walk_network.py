@@ -116,6 +116,8 @@ class WalkNetwork:
         ------
         NetworkError
             No CRS, a CRS in degrees or feet, other geometry than lines, or nothing to walk on.
+        TypeError
+            No frame of streets.
         """
         return cls(build.of_lines(streets, crs))
 
@@ -145,6 +147,8 @@ class WalkNetwork:
         ------
         NetworkError
             No CRS, a CRS that is not in metres, nodes without coordinates, a length below 0, or nothing to walk on.
+        TypeError
+            No graph.
         """
         return cls(osmnx_graphs.of_graph(G, crs))
 

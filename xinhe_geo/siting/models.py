@@ -193,7 +193,35 @@ def _search(task: Task) -> Search:
         return partial(_assigned, task)
     if model == "p_median":
         return _median_search(task)
+    if model == "mclp" and task.exact and task.n == 1:
+        return partial(_best_one, task)
     return partial(_max_cover if model == "mclp" else _full_cover, task)
+
+
+def _best_one(task: Task, cuts: Sequence[Flags]) -> Found | None:
+    """Most weight with one more site: each is counted by itself, so that the first in order is proven without a programme."""
+    weight, nearest = np.nan_to_num(task.weight), _nearest_cost(task, np.zeros(0, dtype=np.int64))
+    served = np.isfinite(nearest)
+    allowed = np.flatnonzero(task.new & ~np.any([*cuts, np.zeros(len(task.sites), dtype=bool)], axis=0))
+    must = np.flatnonzero(task.locked & task.new)
+    if len(must):
+        allowed = np.intersect1d(allowed, must) if len(must) == 1 else allowed[:0]
+    if not len(allowed):
+        return None
+    there = served[task.row]
+    walks = np.where(there, np.minimum(task.cost - np.where(there, nearest[task.row], 0.0), 0.0), task.cost)
+
+    def with_each(today: float, more: Floats) -> Floats:
+        return np.asarray(today + np.bincount(task.col, more, len(task.sites))[allowed], dtype=np.float64)
+
+    objective = with_each(float(weight[served].sum()), weight[task.row] * ~there)
+    people = with_each(float(task.people[served].sum()), task.people[task.row] * ~there)
+    walked = with_each(float((weight[served] * nearest[served]).sum()), weight[task.row] * walks)
+    mean = np.divide(walked, objective, out=np.full(len(allowed), np.nan), where=objective > 0)
+    order = [_order(task.siting, *each) for each in zip(objective, people, mean, strict=True)]
+    chosen = allowed[[min(range(len(allowed)), key=order.__getitem__)]]
+    exact = _objective(task, chosen)
+    return Found(chosen, exact, exact)
 
 
 def _median_search(task: Task) -> Search:

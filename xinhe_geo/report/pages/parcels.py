@@ -104,7 +104,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
             options[own.id] = story.options(own.id)
             parts.append(_sides(story, own, options[own.id]))
         tell(say("写表格和 GIS 数据"))
-        parcel_book(folder / PARCEL_BOOK, district, shown, options)
+        parcel_book(folder / PARCEL_BOOK, district, shown, options, story.troubles)
         _layers(folder / PARCEL_LAYERS, district, shown)
         heading = say("{0} 地块台账", place_title(district))
         nav = (
@@ -127,18 +127,21 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
         f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
-        f"<div>{_people(district, own)}{_stages(own)}</div></div>"
+        f"<div>{_people(district, own, story.troubles)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
-        f'<section class="side"><h2>{head}</h2>{_balance(own)}'
+        f'<section class="side"><h2>{head}</h2>{_balance(own, story.troubles)}'
         f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
     )
 
 
-def _people(district: District, own: Parcel) -> str:
+def _people(district: District, own: Parcel, troubles: str) -> str:
     """Who lives here at the end of each year, stacked; who waits and who has left stands above, without fill."""
     if not own.bars:
-        return f"<h3>{say('户与人')}</h3><p>{html.escape(say('没有逐年的人口：写了方案（--plan）、台账填了户与人，才有'))}</p>"
+        why = say("没有逐年的人口：写了方案（--plan）、台账填了户与人，才有")
+        if own.accounts:
+            why = troubles or say("没有图：地块上各年都没有住过人，或有的年份数据不足；见背面的居民收支")
+        return f"<h3>{say('户与人')}</h3><p>{html.escape(why)}</p>"
     rows = [
         maps.Stack(str(year.year), [(year.groups[key], text) for key, text in year.texts.items()]) for year in own.bars
     ]
@@ -180,12 +183,13 @@ def _promised(lines: Sequence[PromiseLine]) -> str:
     return f"<h3>{say('承诺：做到、有安排、还缺')}</h3>{_grid(names, rows, kind='wide')}"
 
 
-def _balance(own: Parcel) -> str:
+def _balance(own: Parcel, troubles: str) -> str:
     if not own.accounts:
         return ""
     tables = "".join(_account(account, own.years) for account in own.accounts)
     zero = say("没有列出的行，各年都是 0。年末在住 = 上年末在住 − 搬出 + 还迁 + 导入 + 其他变动；各口径分列，不相加")
-    return f'<h3>{say("居民收支")}</h3><div class="books">{tables}</div><p>{html.escape(zero)}</p>'
+    told = f'<p class="beaten"><b>{html.escape(troubles)}</b></p>' if troubles else ""
+    return f'<h3>{say("居民收支")}</h3>{told}<div class="books">{tables}</div><p>{html.escape(zero)}</p>'
 
 
 def _account(account: Account, years: Sequence[int]) -> str:
