@@ -57,6 +57,8 @@ def opened(browser: Browser, page: Path, slowed: int) -> dict[str, float]:
     tab.goto(page.resolve().as_uri(), wait_until="commit")
     tab.mouse.click(300, 300)
     tab.wait_for_load_state("load")
+    if not tab.evaluate("window.handled"):  # sent before anybody was there to hear it
+        tab.mouse.click(300, 300)
     painted = tab.evaluate(PAINTED)
     tab.wait_for_timeout(500 * slowed)
     worked = {m["name"]: 1000 * m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
