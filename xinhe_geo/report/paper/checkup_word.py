@@ -75,7 +75,7 @@ def _annex(paper: Document, name: str, found: Checked) -> None:
     table = found.sheets[name]
     own = table[[c for c in found.form.parts[name] or table.columns if c in table.columns]]
     said = {str(c): [cell_text(str(c), v) for v in own[c].head(ANNEXED)] for c in own.columns}
-    blank = [c for c, cells in said.items() if not any(cells)]
+    blank = [c for c, cells in said.items() if not any(cell.strip("—") for cell in cells)]
     shown = {c: cells for c, cells in said.items() if c not in blank}
     head, rows = [column(c) for c in shown], list(zip(*shown.values(), strict=True))
     right = [j for j, c in enumerate(shown) if pd.api.types.is_numeric_dtype(own[c].dtype)]

@@ -150,12 +150,11 @@ def _more(deck: Deck, story: ProgrammeStory) -> None:
     slide, top = deck.page(story.concluded[names[0]], notes), WHOLE.top
     for name in names:
         deck.text(slide, Frame(WHOLE.left - 0.1, top, WHOLE.width, 0.4), [Line(story.how[name], 13)])
-        _table(deck, slide, story.sheets[name], top + 0.45)
-        top += 2.6
+        top = max(_table(deck, slide, story.sheets[name], top + 0.45) + 0.2, top + 2.6)
 
 
-def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top) -> None:
-    """Put a sheet on a page as wide as it is, its digits as everywhere."""
+def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top) -> float:
+    """Put a sheet on a page as wide as it is, its digits as everywhere; return where it ends, in inches."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
     columns = list(zip(head, *rows, strict=True))
@@ -163,7 +162,7 @@ def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.
     widths = [WHOLE.width * own / sum(asked) for own in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
     size = next((size for size in SIZES if len(rows) <= TOGETHER and sum(asked) * size / 72 <= WHOLE.width), 12)
-    deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
+    return deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:

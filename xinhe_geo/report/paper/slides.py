@@ -239,17 +239,17 @@ class Deck:
         rows: Sequence[Sequence[str]],
         left: float = _LEFT,
         top: float = _TOP,
-    ) -> None:
+    ) -> float:
         """
         Put a table that can be edited on a page.
 
         Rows are as high as their text needs (not every program lets them grow); rows that would run off the page are left out,
-        and counted in the last one.
+        and counted in the last one. Returns where it ends, in inches from the top.
         """
         head, widths, size = columns.head, columns.widths, columns.size
         least = 0.32 if len(rows) < 12 else 0.27
         tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
-        fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
+        fits = max(int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6)), 2)
         is_cut = fits < len(tall)
         if is_cut:
             left_out = len(tall) - fits + 1
@@ -275,6 +275,7 @@ class Deck:
                     paragraph.alignment = PP_ALIGN.RIGHT
         if is_cut:  # how many are left out has the whole row
             grid.cell(len(rows), 0).merge(grid.cell(len(rows), len(head) - 1))
+        return top + sum(tall)
 
     def bars(self, slide: Slide, place: Frame, bars: Bars) -> None:
         """Put a bar chart that can be edited on a page, the first name on top."""
