@@ -37,6 +37,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import isochrones  # noqa: E402
 import main_job  # noqa: E402
+import pages  # noqa: E402
 from networks import PLACES, Plain, load  # noqa: E402
 
 from xinhe_geo.network.walk_network import WalkNetwork  # noqa: E402
@@ -769,7 +770,7 @@ def main() -> None:
         data = everything(given)
         whole = set(given.only) == set(PARTS) and list(given.networks) == list(NETWORKS)
         if whole:
-            (HERE / "RESULTS.md").write_text(report(data), encoding="utf-8")
+            (HERE / "RESULTS.md").write_text(report(data) + pages.kept(), encoding="utf-8")
             (HERE / "cost.svg").write_text(figure(data["networks"]), encoding="utf-8")
         print(report(data))
 

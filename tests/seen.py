@@ -105,11 +105,11 @@ def filled(sheet: pypdf.PageObject) -> float:
 
 
 def printed(chromium: Any, page: Path) -> list[str]:
-    """Return what is wrong with a page on A4: sheets half empty before the last, a last one that holds the foot alone, what cannot be read."""
+    """Return what is wrong with a page on A4: sheets more than half empty before the last, a last one that holds the foot alone, what cannot be read."""
     tab = chromium.new_page()
     tab.goto(page.as_uri())
     paper = pypdf.PdfReader(io.BytesIO(tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)))
-    found = [f"sheet {n}: filled {part:.0%}" for n, part in enumerate(map(filled, paper.pages[:-1]), 1) if part < 0.5]
+    found = [f"sheet {n}: filled {part:.0%}" for n, part in enumerate(map(filled, paper.pages[:-1]), 1) if part < 0.45]
     foot = tab.evaluate("(document.querySelector('footer') || document.createElement('p')).textContent")
     if len(paper.pages) > 1 and len(paper.pages[-1].extract_text()) < len(foot) + 10:
         found.append("the last sheet holds the foot alone")

@@ -83,6 +83,22 @@ def test_every_page_of_a_command_can_be_read(chromium: Any, made: Path, name: st
     assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
 
 
+def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Path) -> None:
+    """It fades out where it goes on, and no longer once it was pushed to its end; one that fits does not."""
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto((made / "report" / "index.html").as_uri())
+    more = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(getComputedStyle(e).getPropertyValue('--more')))))"
+    told = page.eval_on_selector_all(
+        ".scroll",
+        f"""async (all) => {{ const out = []; for (const e of all) {{
+            const room = e.scrollWidth - e.clientWidth, before = await {more};
+            e.scrollLeft = room; out.push([room, before, await {more}]); }} return out; }}""",
+    )
+    assert any(room > 1 for room, _, _ in told)
+    assert all((before, after) == ("44px" if room > 1 else "0px", "0px") for room, before, after in told), told
+    page.close()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Path, name: str) -> None:
     assert on_paper(chromium, made / name) == []

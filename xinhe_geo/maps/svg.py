@@ -168,6 +168,10 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
     return "".join(out)
 
 
+#: A character in a disc is at least so high: on half a page of A4 these are six points.
+_LEAST_SYMBOL = 10.0
+
+
 def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     """Return a point's symbol: full where it is open, hollow and dashed where it is planned."""
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
@@ -182,7 +186,7 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     )
     if not symbol or r < 5:
         return out
-    size = r * (1.25 if len(symbol) == 1 else 0.9)
+    size = max(_LEAST_SYMBOL, r * (1.25 if len(symbol) == 1 else 0.9))
     return out + _words(x, y, symbol, _Face(size, dark if hollow else ink_on(fill), "middle", 600))
 
 

@@ -49,7 +49,7 @@ from ..story.choice import (
 )
 from .brief import link_pages
 from .plans import workbook, write_scenario
-from .shell import HALF_PAGE, figure, page_text, table_html
+from .shell import HALF_HEIGHT, HALF_PAGE, figure, page_text, table_html
 
 #: Homes that a page lists; the workbook has all.
 HOMES = 25
@@ -285,7 +285,7 @@ def _write_links(
     own = judged_by(district, rule)[1]
     cover = coverage(district, rules=[own])
     say("画缺口图")
-    drawn = maps.figure_of(maps.openings_scene(district, own, cover, ranked.geometry))
+    drawn = maps.figure_of(maps.openings_scene(district, own, cover, ranked.geometry), HALF_HEIGHT)
     sheets = {
         "一处": (link_sheet(ranked), "只开这一处；在街道上实际打开后重新计算"),
         "两处一起": (pair_sheet(both), "两处同时开"),
