@@ -717,7 +717,7 @@ def notebook(arguments: Sequence[str]) -> int:
 
 
 #: The layers of a district that are about renewal: internal unless somebody says otherwise.
-RENEWAL = ("parcels", "parcel_facts", "stages", "promises")
+RENEWAL = ("parcels", "parcel_facts", "stages", "promises", "problems", "projects", "budgets", "costs")
 
 
 def bundle(arguments: Sequence[str]) -> int:
@@ -783,15 +783,19 @@ def bundle(arguments: Sequence[str]) -> int:
 
 
 def secret_layers(files: Iterable[str]) -> list[str]:
-    """Return a line for every layer marked as secret in the districts among these files, and for what cannot be judged."""
+    """Return a line for every layer or plan that is marked as secret among these files, and for what cannot be judged."""
     found = []
     for name in files:
-        if Path(name).name.casefold() != "district.toml":
+        plan = Path(name).parent.name == "scenarios" and name.endswith(".toml")
+        if Path(name).name.casefold() != "district.toml" and not plan:
             continue
         try:
-            manifest = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
-            marks = marks_module().marks_of(manifest)
-        except (OSError, ValueError, ImportError) as error:
+            said = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
+            marks = marks_module().marks_of(said)
+            titled = marks_module().title_mark(f"{Path(name).stem} {said}") if plan else None
+            if titled:
+                marks = {"方案": titled}
+        except (OSError, ValueError, ImportError, RecursionError) as error:
             found.append(f"{name}：读不懂，密级不明（{error}）")
             continue
         for layer, mark in marks.items():
@@ -813,7 +817,8 @@ def renewal_files(files: Sequence[str]) -> list[str]:
         home = Path(name).parent
         layers = manifest.get("layers", {})
         own = {(home / str(layers[x]["file"])).as_posix() for x in RENEWAL if "file" in layers.get(x, {})}
-        found += [f for f in files if f in own or (Path(f).parent == home / "scenarios" and f.endswith(".toml"))]
+        plans = [f for f in files if home / "scenarios" in Path(f).parents]  # plans, and the layers beside them
+        found += [f for f in files if f in own or f in plans]
     return found
 
 
@@ -831,7 +836,7 @@ def is_guarded(folder: Path) -> bool:
     try:
         manifest = tomllib.loads((folder / "district.toml").read_text("utf-8-sig"))
         marks = marks_module()
-    except (OSError, ValueError, ImportError):
+    except (OSError, ValueError, ImportError, RecursionError):
         return True
     secret = any(mark.secret for mark in marks.marks_of(manifest).values())
     return secret and not marks.is_cleared(manifest)

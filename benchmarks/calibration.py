@@ -1,20 +1,26 @@
 """
 How well the ranges of `robustness` hold, and whether the list to check is worth following: on extracts of real towns.
 
-An extract is what somebody has listed. The truth of a trial is that list without the places that are not there (each is with `THERE`)
-and, of what is observed, every place lies off by `RMS_M`; these are the models that are declared to the district as its doubts, read from a
-source. The range is worked out from what is observed alone and held against the share of the truth. Windows (quarters of a town)
-are the clusters: rules and trials of one window share streets and homes. Then places are checked one fact after the other, by the
+An extract is what somebody has listed. The truth of a trial is that list without the places that are not there (each is with `THERE`), without
+the streets and gates that nobody can pass (`WALKABLE`, `OPEN`), with the people there are; what is observed is the whole list, every place off
+by `RMS_M`, all gates open, and people counted wrong (`PEOPLE_OFF`). These are the models that are declared to the district as its doubts,
+read from a source. The range is worked out from what is observed alone and held against the share of the truth. Windows (quarters of
+a town) are the clusters: rules and trials of one window share streets and homes. Then places are checked one fact after the other, by the
 list, at random, and nearest first from the middle of the homes, and the error that is left is measured.
 
-Not tried: gates and people, of which these extracts know nothing, and streets.
+The extracts know no gates and no people: a home has `GATES` on its outline, and as many people as its floor. Streets in doubt are `STREETS` long
+ones near homes, as many as can be drawn in all their states.
 
-    python benchmarks/calibration.py FOLDER [--trials 6] [--write]      where the extracts are; `--write`: into docs/correctness.md
+    python benchmarks/calibration.py FOLDER [--trials 18] [--lists 3] [--keep FILE] [--write]
+
+FOLDER: where the extracts are. `--keep`: trials are kept there, and those that are kept are not made again, so that it goes on where it was
+stopped. `--write`: into docs/correctness.md, with as many trials as there are.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tempfile
 import time
@@ -38,6 +44,12 @@ PAGE = ROOT / "docs" / "correctness.md"
 BEGIN, END = "<!-- calibration -->\n", "<!-- /calibration -->\n"
 #: Each listed place is there with this probability, and lies off by this root mean square, metres.
 THERE, RMS_M = 0.85, 30.0
+#: A street in doubt can be walked, a gate is open with this probability; people are counted wrong by this standard deviation, as a share.
+WALKABLE, OPEN, PEOPLE_OFF = 0.7, 0.8, 0.2
+#: Gates of a home, and streets in doubt of a window: from these lengths on, this near to homes, metres.
+GATES, STREETS, LONG_M, NEAR_M = 3, 2, 150.0, 60.0
+#: Of the streets, what lies this near to the homes of a window is kept, metres: further than anybody walks there.
+AROUND_M = 1500.0
 #: The towns, and the kinds that are asked for there with their minutes: at these neither nobody nor everybody is served.
 TOWNS: Mapping[str, Mapping[str, float]] = {
     "helsinki": {"salon": 2, "supermarket": 4, "pharmacy": 4, "convenience": 3, "library": 4},
@@ -46,7 +58,7 @@ TOWNS: Mapping[str, Mapping[str, float]] = {
 #: After so many checks the error is measured.
 CHECKS = (10, 20, 50)
 #: Homes of a window, at most: a town of street blocks has more than the question needs.
-MOST_HOMES = 120
+MOST_HOMES = 40
 
 
 class Trial(NamedTuple):
@@ -95,17 +107,45 @@ def windows(district: xh.District, name: str, rng: np.random.Generator) -> Itera
     for quarter in range(4):
         some = homes[(east == bool(quarter % 2)) & (north == bool(quarter // 2))]
         some = some.iloc[np.sort(rng.permutation(len(some))[:MOST_HOMES])]
-        yield district.with_rows({**district.rows, "homes": some, "facilities": own, "doubts": doubts()})
+        some = some.assign(people=some.geometry.area.round(0))
+        around = shapely.box(*some.total_bounds).buffer(AROUND_M)
+        streets = district.rows["streets"]
+        streets = streets[streets.intersects(around).to_numpy()]
+        close = shapely.union_all(shapely.buffer(some.geometry.array, NEAR_M))
+        long = streets[((streets.length > LONG_M) & streets["home"].isna() & streets.intersects(close)).to_numpy()]
+        unsure = long.index[np.sort(rng.permutation(len(long))[:STREETS])]
+        rows = {"homes": some, "facilities": own, "gates": gates_of(some), "streets": streets, "doubts": doubts(unsure)}
+        yield district.with_rows({**district.rows, **rows})
 
 
-def doubts() -> pd.DataFrame:
+def gates_of(homes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return gates on the outlines of homes, evenly spread; homes that are points have none."""
+    drawn = homes[homes.geom_type.str.contains("Polygon")]
+    lines = shapely.boundary(drawn.geometry.array)
+    lines = np.array([max(shapely.get_parts(line), key=shapely.length) for line in lines], dtype=object)
+    spots = shapely.line_interpolate_point(
+        np.repeat(lines, GATES), np.tile(np.arange(GATES) / GATES, len(lines)), normalized=True
+    )
+    columns = [column for column in LAYERS["gates"].names if column != "gate"]
+    name = [f"{home} gate {number}" for home in drawn.index for number in range(GATES)]
+    said = {"home": np.repeat(drawn.index.to_numpy(object), GATES), "basis": "osm"}
+    frame = gpd.GeoDataFrame(said, geometry=spots, crs=homes.crs, index=pd.Index(name, name="gate", dtype="str"))
+    return frame.reindex(columns=[*columns, "geometry"]).astype({"home": "str", "state": "str", "basis": "str"})
+
+
+def doubts(streets: pd.Index) -> pd.DataFrame:
     """Return the table of doubts that declares how the lists are wrong."""
     columns = [column.name for column in LAYERS["doubts"].columns if column.name != "doubt"]
     said = {"layer": "facilities", "basis": "osm", "confidence": "read", "source": "benchmarks/calibration.py"}
     rows = {
         "there": {**said, "what": "existence", "probability": THERE},
         "place": {**said, "what": "position", "metres": RMS_M},
+        "gate": {**said, "layer": "gates", "what": "gate", "probability": OPEN},
+        "people": {**said, "layer": "homes", "what": "people", "spread": PEOPLE_OFF},
     }
+    if len(streets):
+        named = {"basis": None, "ids": ";".join(map(str, streets)), "probability": WALKABLE}
+        rows["street"] = {**said, "layer": "streets", "what": "street", **named}
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
     numbers = ["metres", "spread", "probability", "share"]
     return table.astype({c: "float64" if c in numbers else "str" for c in columns}).rename_axis("doubt")
@@ -117,9 +157,53 @@ def with_places(district: xh.District, places: gpd.GeoDataFrame) -> xh.District:
 
 
 def shares(district: xh.District, rules: Sequence[xh.Rule]) -> np.ndarray:
-    """Return the share of the land that each rule serves."""
+    """Return the share of the people that each rule serves."""
     cover = xh.coverage(district, rules=list(rules))
-    return np.array([float(xh.summary(cover).loc[rule.name, "area_m2_share"]) for rule in rules])
+    return np.array([float(xh.summary(cover).loc[rule.name, "people_share"]) for rule in rules])
+
+
+class Truth(NamedTuple):
+    """What is so: the places there are, the streets that cannot be walked, the gates that are shut, the people of each home."""
+
+    places: gpd.GeoDataFrame
+    shut_streets: tuple[str, ...]
+    shut_gates: frozenset[str]
+    people: pd.Series
+
+    @staticmethod
+    def of(district: xh.District, facts: pd.DataFrame, rng: np.random.Generator) -> Truth:
+        """Draw it."""
+        listed, gates, homes = (district.rows[layer] for layer in ("facilities", "gates", "homes"))
+        places = listed[rng.random(len(listed)) < THERE]
+        unsure = facts["id"][(facts["what"] == "street").to_numpy()]
+        shut = gates.index[rng.random(len(gates)) >= OPEN]
+        let_out = gates.index[~gates["home"].isin(gates["home"][~gates.index.isin(shut)]) & ~gates["home"].duplicated()]
+        people = homes["people"] * np.maximum(1.0 + PEOPLE_OFF * rng.normal(size=len(homes)), 0.0)
+        streets = unsure[rng.random(len(unsure)) >= WALKABLE]
+        return Truth(places, tuple(streets), frozenset(shut.difference(let_out)), people)
+
+
+def as_known(
+    district: xh.District,
+    places: gpd.GeoDataFrame,
+    truth: Truth,
+    facts: pd.DataFrame,
+    known: Sequence[str] | None = None,
+) -> xh.District:
+    """Return a district with some places in which some facts (None: all) have been found out, those of gates, streets and people."""
+    own = facts if known is None else facts.loc[list(known)]
+    ids = {what: own["id"][(own["what"] == what).to_numpy()] for what in ("gate", "street", "people")}
+    gates, homes = district.rows["gates"], district.rows["homes"]
+    shut = gates.index.isin(truth.shut_gates) & gates.index.isin(ids["gate"])
+    people = homes["people"].mask(homes.index.isin(ids["people"]), truth.people)
+    closed = [
+        xh.core.Edit("close_street", {"street": street})
+        for street in truth.shut_streets
+        if street in set(ids["street"])
+    ]
+    rows = {"facilities": places, "gates": gates.assign(state=gates["state"].mask(shut, "closed"))}
+    made = district.with_rows({**district.rows, **rows, "homes": homes.assign(people=people)})
+    return xh.Scenario("known", edits=tuple(closed)).on(made, with_conflicts=True) if closed else made
 
 
 def moved(places: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDataFrame:
@@ -131,8 +215,8 @@ def moved(places: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDataFram
 
 def nearest_first(district: xh.District, facts: pd.DataFrame) -> list[str]:
     """Return facts as somebody would who starts in the middle of the homes and always goes to the nearest place."""
-    points = shapely.point_on_surface(district.rows["facilities"].geometry.loc[facts["id"]].array)
-    at = shapely.get_coordinates(points)
+    shapes = [district.rows[layer].geometry.loc[key] for layer, key in zip(facts["layer"], facts["id"], strict=True)]
+    at = shapely.get_coordinates(shapely.point_on_surface(np.array(shapes, dtype=object)))
     here = shapely.get_coordinates(shapely.point_on_surface(district.rows["homes"].geometry.array)).mean(axis=0)
     left, order = list(range(len(facts))), list[int]()
     while left:
@@ -156,18 +240,20 @@ def checked(
     return observed.set_geometry(shapes).drop(index=[key for key in gone if key not in true.index])
 
 
-def tried(district: xh.District, where: tuple[str, int, int]) -> tuple[list[Trial], list[Check]]:
-    """Corrupt a list, work out the ranges, hold them against the truth; then check it fact by fact in three orders."""
+def tried(district: xh.District, where: tuple[str, int, int], *, listed: bool) -> tuple[list[Trial], list[Check]]:
+    """Corrupt a list, work out the ranges, hold them against the truth; `listed`: check it fact by fact in three orders too."""
     name, window, trial = where
     rng = np.random.default_rng([sum(name.encode()), window, trial])
     base = district.rule("plan_clinic_15")
     rules = [
-        replace(base, name=f"calibration_{kind}", kinds=(kind,), minutes=float(minutes), denominator="area_m2")
+        replace(base, name=f"calibration_{kind}", kinds=(kind,), minutes=float(minutes), denominator="people")
         for kind, minutes in TOWNS[name].items()
     ]
-    listed = district.rows["facilities"]
-    true, observed = listed[rng.random(len(listed)) < THERE], moved(listed, rng)
-    seen, truth = with_places(district, observed), shares(with_places(district, true), rules)
+    observed = moved(district.rows["facilities"], rng)
+    seen = with_places(district, observed)
+    facts = facts_in_doubt(seen)
+    true = Truth.of(district, facts, rng)
+    truth = shares(as_known(district, true.places, true, facts), rules)
     table = xh.robustness(seen, rules, seed=trial).droplevel("group")
     ends = ["value", "low", "high", "low_80", "high_80"]
     found = [
@@ -175,7 +261,8 @@ def tried(district: xh.District, where: tuple[str, int, int]) -> tuple[list[Tria
         for rule, t in zip(rules, truth, strict=True)
         if np.isfinite(table.loc[rule.name, "value"])
     ]
-    facts = facts_in_doubt(seen)
+    if not listed:
+        return found, []
     listed_first = worth_checking(seen, rules, most=max(CHECKS), seed=trial).index.tolist()
     rest = [fact for fact in rng.permutation(facts.index).tolist() if fact not in set(listed_first)]
     orders = {
@@ -186,7 +273,8 @@ def tried(district: xh.District, where: tuple[str, int, int]) -> tuple[list[Tria
     errors = [Check(f"{name} {window}", trial, "", 0, float(np.abs(shares(seen, rules) - truth).mean()))]
     for order, path in orders.items():
         for count in CHECKS:
-            state = with_places(district, checked(observed, true, facts, path[:count]))
+            places = checked(observed, true.places, facts, path[:count])
+            state = as_known(district, places, true, facts, path[:count])
             errors.append(
                 Check(f"{name} {window}", trial, order, count, float(np.abs(shares(state, rules) - truth).mean()))
             )
@@ -248,25 +336,53 @@ def lines(trials: pd.DataFrame, checks: pd.DataFrame) -> Iterator[str]:
     yield f"Mean error of a share, points; before any check {100 * start:.2f}."
 
 
+class Kept:
+    """What was tried: in a file, a line of each trial and window, so that nothing is tried twice."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        lines = path.read_text("utf-8").splitlines() if path is not None and path.is_file() else []
+        self.rows = [json.loads(line) for line in lines]
+        self.done = {tuple(row["where"]) for row in self.rows}
+
+    def add(
+        self, where: tuple[str, int, int], places: Mapping[str, int], found: tuple[list[Trial], list[Check]]
+    ) -> None:
+        """Keep what came of one."""
+        trials = [{**row._asdict(), "places": places[row.kind]} for row in found[0]]
+        row = {"where": where, "trials": trials, "checks": [check._asdict() for check in found[1]]}
+        self.rows.append(row)
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return all `trials`, or all `checks`."""
+        return pd.DataFrame([part for row in self.rows for part in row[name]])
+
+
 def main() -> None:
     """Run the trials and print the tables, or write them into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("places", type=Path)
-    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--trials", type=int, default=18)
+    parser.add_argument("--lists", type=int, default=3)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
-    trials, checks, begun = list[dict[str, object]](), list[Check](), time.process_time()
+    kept, begun = Kept(asked.keep), time.process_time()
     with tempfile.TemporaryDirectory() as room:
-        for name in TOWNS:
-            district = town(asked.places, name, Path(room))
-            counts = district.rows["facilities"]["kind"].value_counts()
-            for window, own in enumerate(windows(district, name, np.random.default_rng(1))):
-                for trial in range(asked.trials):
-                    found, errors = tried(own, (name, window, trial))
-                    trials += [{**row._asdict(), "places": int(counts[row.kind])} for row in found]
-                    checks += errors
-                print(f"{name} {window}: {time.process_time() - begun:.0f} s", flush=True)
-    made = "\n".join(lines(pd.DataFrame(trials), pd.DataFrame(checks))) + "\n"
+        towns = {name: town(asked.places, name, Path(room)) for name in TOWNS} if asked.trials else {}
+        own = {name: list(windows(district, name, np.random.default_rng(1))) for name, district in towns.items()}
+        for trial in range(asked.trials):
+            for name, district in towns.items():
+                counts = district.rows["facilities"]["kind"].value_counts().to_dict()
+                for window, place in enumerate(own[name]):
+                    where = name, window, trial
+                    if where not in kept.done:
+                        kept.add(where, counts, tried(place, where, listed=trial < asked.lists))
+                        print(f"{name} {window} {trial}: {time.process_time() - begun:.0f} s", flush=True)
+    made = "\n".join(lines(kept.table("trials"), kept.table("checks"))) + "\n"
     print(made)
     if asked.write:
         text = PAGE.read_text("utf-8")

@@ -94,11 +94,15 @@ MAKING_ANEW = {
     *[("", "add"), ("", "update"), ("", "template"), ("", "undo")],
     *[("scenario", "new"), ("rules", "import"), ("rules", "export")],
 }
-#: These write several files that people name one by one, or one folder for each district: each is old or new by itself.
-ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "robustness"), ("", "split"), ("", "batch")}
+#: These write several files that people name one by one, or one folder for each district: each is old or new by itself. So is the
+#: project that `gpkg` writes beside its file, which it finds by name: of either run it opens what is there.
+ONE_BY_ONE = {("", name) for name in ("sites", "links", "robustness", "split", "batch", "gpkg")}
 #: What one thing is there: by default each file, otherwise whatever lies in one folder of these.
 ONE_FOLDER = re.compile(r"(?:parts|out/many/districts)/[^/]+/")
-FAILURES = {"disk full": (errno.ENOSPC, "磁盘满了"), "not permitted": (errno.EACCES, "没有权限")}
+FAILURES = {
+    "disk full": (errno.ENOSPC, ("磁盘满了", "The disk is full")),
+    "not permitted": (errno.EACCES, ("没有权限",)),
+}
 WAYS = ("cut off", "killed", *FAILURES)
 #: Names of places beside others end at random.
 _RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-import-)[a-z0-9_]{8}(?![a-z0-9_])")
@@ -332,7 +336,9 @@ def _stopped(case: Case, way: str, at: int, code: int) -> str:
         "batch",
     ):  # goes on with the other districts; a table in the terminal is folded
         met, said = ENVIRONMENT, (case.place / "out" / "many" / "status.csv").read_text("utf-8-sig")
-    return "" if met == code or (met == ENVIRONMENT and words in said) else f"exit code {met}: {said[-300:]}"
+    bare = said.replace(" ", "")  # lines are broken at blanks, which go
+    told = all(word.replace(" ", "") in bare for word in words)
+    return "" if met == code or (met == ENVIRONMENT and told) else f"exit code {met}: {said[-300:]}"
 
 
 def heard(act: Callable[[], object]) -> tuple[object, str]:

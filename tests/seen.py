@@ -1,6 +1,12 @@
-"""What a page looks like in a browser, asked by scripts: what hinders those who do not see it or have no mouse, and what cannot be read."""
+"""What a page looks like in a browser, asked by scripts: what hinders those who do not see it or have no mouse, what cannot be read, and how it prints."""
 
 from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pypdf
 
 #: Returns what is wrong, as "rule: element".
 CHECK = """() => {
@@ -65,3 +71,51 @@ BOXES = """() => {
   }
   return out.map((line) => line.slice(0, 100));
 }"""
+#: Returns what cannot be read on paper, as "what: words": words under 6 points, tables that a browser shrinks the whole page for.
+PAPER = """() => {
+  const out = [], shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  if (document.documentElement.scrollWidth > innerWidth + 1) out.push("wider than the paper: " + document.documentElement.scrollWidth);
+  for (const t of document.querySelectorAll("svg text")) {
+    const words = t.textContent.trim(), matrix = t.getScreenCTM();
+    if (!words || !shown(t) || t.closest("[fill-opacity], [aria-hidden=true]")) continue;
+    const size = parseFloat(getComputedStyle(t).fontSize) * Math.hypot(matrix.b, matrix.d);
+    if (size < 7.95) out.push("small on paper: " + (size * 0.75).toFixed(1) + " pt " + words);
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const e = node.parentElement;
+    if (!node.textContent.trim() || e.closest("svg, script, style, noscript, option") || !shown(e)) continue;
+    const size = parseFloat(getComputedStyle(e).fontSize);
+    if (size < 7.95) out.push("small on paper: " + (size * 0.75).toFixed(1) + " pt " + node.textContent.trim());
+  }
+  return [...new Set(out)].map((line) => line.slice(0, 100));
+}"""
+
+
+def filled(sheet: pypdf.PageObject) -> float:
+    """Return down to which part of its height a sheet is written on."""
+    rows = list[float]()
+
+    def visit(words: str, matrix: list[float], line: list[float], font: object, size: float) -> None:
+        if words.strip():
+            rows.append(line[4] * matrix[1] + line[5] * matrix[3] + matrix[5])
+
+    sheet.extract_text(visitor_text=visit)
+    return 1.0 - min(rows) / float(sheet.mediabox.height) if rows else 0.0
+
+
+def printed(chromium: Any, page: Path) -> list[str]:
+    """Return what is wrong with a page on A4: sheets half empty before the last, a last one that holds the foot alone, what cannot be read."""
+    tab = chromium.new_page()
+    tab.goto(page.as_uri())
+    paper = pypdf.PdfReader(io.BytesIO(tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)))
+    found = [f"sheet {n}: filled {part:.0%}" for n, part in enumerate(map(filled, paper.pages[:-1]), 1) if part < 0.5]
+    foot = tab.evaluate("(document.querySelector('footer') || document.createElement('p')).textContent")
+    if len(paper.pages) > 1 and len(paper.pages[-1].extract_text()) < len(foot) + 10:
+        found.append("the last sheet holds the foot alone")
+    inside = float(paper.pages[0].mediabox.width) / 0.75 - 24 / 25.4 * 96  # margins of 12 mm
+    tab.emulate_media(media="print")
+    tab.set_viewport_size({"width": round(inside), "height": 1000})
+    found += tab.evaluate(PAPER)
+    tab.close()
+    return [f"{page.name} on paper: {line}" for line in found]

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,20 +28,22 @@ def name_of(command: killed.Command) -> str:
     return " ".join(command).strip()
 
 
-def cells(outcomes: Sequence[killed.Outcome]) -> list[str]:
-    """Return how many steps a command has, and for each way of stopping it how often what was found."""
-    found = [str(sum(o.way == killed.WAYS[0] for o in outcomes))]
+def cells(outcomes: Sequence[killed.Outcome], day: str) -> list[str]:
+    """Return how many steps a command has, at how many it was stopped, for each way how often what was found, and when."""
+    steps, stopped = (sum(o.way == way for o in outcomes) for way in killed.WAYS[:2])
+    found = [str(steps), "all" if stopped == steps else str(stopped)]
     for way in killed.WAYS:
         states = Counter(o.state for o in outcomes if o.way == way)
         found.append(", ".join(f"{states[s]} {s}" for s in ("old", "new", "unfinished", "mixed") if states[s]))
-    return [*found, str(sum(o.wrong is not None for o in outcomes)), str(len(killed.faults(outcomes)))]
+    runs, mixed = sum(o.wrong is not None for o in outcomes), sum(o.state == "mixed" for o in outcomes)
+    return [*found, str(runs), str(mixed), str(len(killed.faults(outcomes))), day]
 
 
 def table(rows: Mapping[str, Sequence[str]]) -> str:
     """Return the tables of what is tried, and of what is not and why."""
-    heads = ["command", "steps", *killed.WAYS, "next runs", "wrong"]
+    heads = ["command", "steps", "stopped at", *killed.WAYS, "next runs", "mixed", "wrong", "on"]
     lines = [heads, ["---"] * len(heads)]
-    lines += [[f"`{name}`", *rows.get(name, ["?"] * 7)] for name in map(name_of, killed.WRITING)]
+    lines += [[f"`{name}`", *rows.get(name, ["?"] * (len(heads) - 1))] for name in map(name_of, killed.WRITING)]
     lines += [[], ["not tried", "why"], ["---", "---"]]
     lines += [[f"`{name_of(c)}`", why] for c, why in sorted(killed.NOT_TRIED.items())]
     return "\n".join("| " + " | ".join(line) + " |" if line else "" for line in lines) + "\n"
@@ -50,7 +53,7 @@ def read(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the rows of the page's own table."""
     for line in text.partition(BEGIN)[2].partition(END)[0].splitlines():
         parts = [part.strip() for part in line.strip("| ").split(" | ")]
-        if len(parts) == 8 and parts[0].startswith("`"):
+        if len(parts) == 11 and parts[0].startswith("`"):
             yield parts[0].strip("`"), parts[1:]
 
 
@@ -64,8 +67,8 @@ def main(arguments: Sequence[str]) -> None:
             with tempfile.TemporaryDirectory() as place:
                 choose = range if "--every" in arguments else killed.points
                 outcomes, _ = killed.heard(lambda: killed.tried(Path(place) / "x", command, choose))  # noqa: B023
-            rows[name_of(command)] = cells(outcomes)
-            print(name_of(command), *cells(outcomes), *killed.faults(outcomes)[:5], sep="\n  ", flush=True)
+            rows[name_of(command)] = cells(outcomes, date.today().isoformat())
+            print(*rows[name_of(command)], *killed.faults(outcomes)[:5], sep="\n  ", flush=True)
             before, _, rest = TARGET.read_text("utf-8").partition(BEGIN)
             TARGET.write_text(before + BEGIN + table(rows) + END + rest.partition(END)[2], "utf-8")
 

@@ -75,3 +75,13 @@ def test_what_is_certain_is_the_difference_itself(toy: xh.District) -> None:
     assert found.loc["plan_fitness_15", "value"] < 0 and found.loc["plan_fitness_15", "apart"]
     back = differences(planned(certain, "less"), certain, RULES, base=certain)
     np.testing.assert_array_equal(back["value"], -found["value"])
+
+
+@pytest.mark.slow
+def test_of_two_plans_nothing_is_in_doubt_that_either_has_made(toy: xh.District) -> None:
+    """What the first plan opens is as it says: where the two are held against each other it is no more in doubt than against the present."""
+    places = {"p": {"layer": "facilities", "what": "existence", "basis": "derived"}}
+    doubted = doubting(toy, places)
+    opened = xh.Scenario("opened", edits=(NEW,)).on(doubted)
+    found = differences(opened, planned(doubted, "less"), ["plan_elderly_canteen_15"])
+    assert found["facts"].iloc[0] == 0 and (found["low"] == found["value"]).all() and (found["value"] < 0).all()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from shapely.geometry import LineString
 
 import xinhe_geo as xh
 from xinhe_geo.access import coverage, presence, summary
@@ -150,6 +151,8 @@ def test_numbers_belong_to_facts(toy: xh.District, rules: list[xh.Rule]) -> None
     )
     assert not first.equals(xh.robustness(doubted, rules, seed=1))
     assert (first["high"] > first["low"]).any()
+    line = xh.robustness(doubted, [replace(rules[0], name="line", method="buffer", metres=200.0)]).iloc[0]
+    assert line["high"] > line["low"] and line["cause"] == "facilities:position", "a straight line is drawn too"
 
 
 def test_people_between_two_ends(toy: xh.District) -> None:
@@ -164,6 +167,61 @@ def test_people_between_two_ends(toy: xh.District) -> None:
         for ways in map(np.array, itertools.product((0.9, 1.1), repeat=4))
     ]
     np.testing.assert_allclose(found[["low", "high"]].iloc[0], [min(tried), max(tried)], atol=1e-12)
+
+
+def test_stairs_are_in_doubt_for_who_takes_none(toy: xh.District) -> None:
+    """The bridge, recorded without stairs, and the way on from it, recorded with some: all four states, carried out by rows and plans."""
+    walk = toy.rule("plan_clinic_15")
+    rolled = replace(walk, name="rolled", profile="wheelchair", minutes=17.0)
+    streets = toy.rows["streets"]
+    toy = toy.with_rows({**toy.rows, "streets": streets.assign(steps=streets.index == "v300s")})
+    doubted = doubting(toy, {"t": {"layer": "streets", "what": "stairs", "ids": "bridge;v300s"}})
+    tried = []
+    for flat, shut in itertools.product((True, False), repeat=2):
+        now = toy.with_rows({**toy.rows, "streets": toy.rows["streets"].assign(steps=False)}) if flat else toy
+        gone = xh.Scenario("s", edits=(Edit("close_street", {"street": "bridge"}),))
+        tried.append(shares(gone.on(now) if shut else now, [rolled])[0])
+    found = xh.robustness(doubted, [rolled, walk]).droplevel("group")
+    row = found.loc["rolled"]
+    assert (row["least"], row["value"], row["most"]) == pytest.approx((min(tried), tried[3], max(tried)), abs=1e-12)
+    assert row["least"] < row["value"] < row["most"] and row["facts"] == 2 and row["cause"] == "streets:stairs"
+    assert found.loc[walk.name, "facts"] == 0, "who takes stairs does not mind them"
+
+
+def test_what_is_of_one_source_shifts_together(toy: xh.District) -> None:
+    told = {"confidence": "read", "probability": 0.5, "shared_by": "一张图", "share": 1.0}
+    doubts: dict[str, dict[str, object]] = {
+        "g": {"layer": "gates", "what": "gate", "ids": "gA;gB", **told},
+        "s": {"layer": "streets", "what": "street", "ids": "h0;bridge", **told},
+        "t": {"layer": "streets", "what": "stairs", "ids": "h0;bridge", **told},
+        "f": {"layer": "facilities", "what": "existence", "ids": "F1;F2", **told},
+        "p": {"layer": "facilities", "what": "position", "ids": "F1;F2", **told, "metres": 30.0},
+        "h": {"layer": "homes", "what": "people", "ids": "A;B", **told, "spread": 0.2},
+    }
+    apart = {name: {**row, "share": 0.0} for name, row in doubts.items()}
+    for rows, together in ((doubts, True), (apart, False)):
+        case = Case(doubting(toy, rows), [toy.rule("plan_clinic_15")], 5, 99)
+        for what in ("gate", "street", "stairs", "existence", "position", "people"):
+            own = case.facts[(case.facts["what"] == what).to_numpy()]
+            axes = {"position": ("east", "north"), "people": ("people",)}.get(what, ("is",))
+            assert len(own) == 2 and own["drawn"].all()
+            for numbers in (case.numbers(own, axis) for axis in axes):
+                assert np.array_equal(numbers[:, 0], numbers[:, 1]) == together, what
+                assert len(np.unique(numbers)) > 50
+
+
+def test_passages_that_nobody_speaks_of_are_in_doubt_by_themselves(toy: xh.District) -> None:
+    """A footbridge across the river of which nothing is stated: whether one can pass and whether by stairs; a road there is not."""
+    streets, river = toy.rows["streets"], LineString([(500200.0, 4320200.0), (500200.0, 4320300.0)])
+    rows = []
+    for basis, kind in (("unstated", "footway"), ("unstated", "residential"), ("osm", "footway")):
+        new = streets.loc[["v0s"]].set_geometry([river]).assign(basis=basis, **{"class": kind})
+        new.index = pd.Index([f"{basis} {kind}"], name="street")
+        rows.append(new)
+    made = toy.with_rows({**toy.rows, "streets": pd.concat([streets, *rows])})
+    facts = facts_in_doubt(made)
+    own = facts[(facts["layer"] == "streets").to_numpy()]
+    assert list(zip(own["id"], own["what"], strict=True)) == [("unstated footway", w) for w in ("stairs", "street")]
 
 
 def test_what_is_signed_is_certain_and_what_is_unchecked_is_not(toy: xh.District) -> None:
@@ -192,6 +250,10 @@ def test_what_is_signed_is_certain_and_what_is_unchecked_is_not(toy: xh.District
         ({"layer": "gates", "what": "gate"}, "basis"),
         ({"layer": "gates", "what": "gate", "basis": "osm", "share": 0.5}, "shared_by"),
         ({"layer": "gates", "what": "gate", "basis": "osm", "probability": 1.5}, "probability"),
+        ({"layer": "homes", "what": "stairs", "basis": "osm"}, "what"),
+        ({"layer": "gates", "what": "gate", "basis": "osm", "which": "passages"}, "which"),
+        ({"layer": "gates", "what": "gate", "basis": "osm", "classes": "steps"}, "classes"),
+        ({"layer": "streets", "what": "street", "basis": "osm", "which": "bridges"}, "which"),
     ],
 )
 def test_a_doubt_half_said_is_refused_at_the_door(row: dict[str, object], field: str) -> None:

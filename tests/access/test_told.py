@@ -10,7 +10,7 @@ from test_robustness import DOUBTS, TOY, doubting
 import xinhe_geo as xh
 from xinhe_geo.app.cli import main
 from xinhe_geo.core import speaking
-from xinhe_geo.report import Analysis
+from xinhe_geo.report import Analysis, check_list, firmness, ranges_sheet
 from xinhe_geo.report.story.goals import firmness_of
 
 
@@ -36,6 +36,20 @@ def test_the_verdict_stays_at_what_is_agreed(lang: str) -> None:
     }[lang]
     same = f"{gates}核实前后都是 97%" if lang == "zh" else f"{gates}97% before and after a check"
     assert told == [(said[0], False), (said[1], True), (same, False)]
+
+
+@pytest.mark.slow
+def test_who_checks_stands_beside_what_is_to_be_checked_as_typed() -> None:
+    """In the sentence where a check could turn the verdict, and as a column of both tables; nobody typed it: no column."""
+    typed = {"duty": "民政科 (二楼)", "due": "2027年3月底前"}
+    toy = doubting(xh.District.load(TOY), {"g": {**DOUBTS["g"], **typed}, "f": {**DOUBTS["f"], **typed}})
+    ranges = xh.robustness(toy, ["plan_clinic_15"])
+    assert ranges["who"].tolist() == ["民政科 (二楼) 2027年3月底前"]
+    (one,) = firmness_of(Analysis.of(toy), ranges.assign(low=0.4, high=1.0, cause="gates:gate", cause_facts=3))
+    assert "待核3 处出入口等 4 件事（民政科 (二楼) 2027年3月底前），核实后" in one.text
+    for district, there in ((toy, True), (doubting(toy, {"g": DOUBTS["g"]}), False)):
+        assert ("谁核、何时核完" in ranges_sheet(firmness(district))) == there
+        assert ("谁核、何时核完" in check_list(district, most=3)) == there
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 
 import pypdf
 import pytest
-from seen import BOXES, CHECK
+from seen import BOXES, CHECK, printed
 
 from xinhe_geo.app.cli import main
 
@@ -36,12 +36,21 @@ OF_THE_BUNDLED = {
 }
 #: The maps of a report differ in their data only.
 MAPS = ("overview.html", "gaps.html", "plan_clinic_15.html")
+#: Drawn anew for paper, or (receipts) looked up and not printed.
+SHEETS_OF_THEIR_OWN = ("meeting.html", "receipts.html", "ledger-receipts.html", "compare-receipts.html")
 
 
 def pages_of(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*.html")):
         if path.parent.name != "maps" or path.name in MAPS:
             yield path
+
+
+def on_paper(chromium: Any, folder: Path) -> list[str]:
+    """Return what is wrong with the pages of a folder on A4; maps have sheets of their own."""
+    pages = [p for p in pages_of(folder) if p.parent.name != "maps" and p.name not in SHEETS_OF_THEIR_OWN]
+    assert pages
+    return [line for page in pages for line in printed(chromium, page)]
 
 
 def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
@@ -74,6 +83,18 @@ def test_every_page_of_a_command_can_be_read(chromium: Any, made: Path, name: st
     assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Path, name: str) -> None:
+    assert on_paper(chromium, made / name) == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_page_of_the_bundled_report_prints_on_whole_sheets(
+    chromium: Any, bundled_reports: Path, lang: str
+) -> None:
+    assert on_paper(chromium, bundled_reports / lang) == []
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("name", OF_THE_BUNDLED)
@@ -82,6 +103,7 @@ def test_every_page_of_plans_and_renewal_can_be_read(chromium: Any, tmp_path: Pa
     pages = list(pages_of(tmp_path))
     assert pages
     assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
+    assert on_paper(chromium, tmp_path) == []
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

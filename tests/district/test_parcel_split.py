@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,6 +140,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.slow
 def test_a_division_worked_out_by_hand(ground: xh.District) -> None:
     plan = worked(ground)
     assert conflicts(plan, ground).empty
@@ -198,6 +200,7 @@ def test_everything_of_a_parcel_is_divided(ground: xh.District) -> None:
     assert after.parts_of("parcels", "jia").keys() == {"jia-1", "jia-2"} and after.parts_of("homes", "B") == {"B": 1.0}
 
 
+@pytest.mark.slow
 def test_who_is_divided_is_compared_as_before(ground: xh.District) -> None:
     """Nobody is new: who lives in a piece is compared with the walk of the home that it was cut from, and counts once."""
     after = dated(split(2025, in_two(ground, 0.6))).on(ground)
@@ -208,6 +211,7 @@ def test_who_is_divided_is_compared_as_before(ground: xh.District) -> None:
     assert set(a.index) == set(xh.coverage(after).index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
@@ -231,6 +235,7 @@ def test_what_does_not_come_to_the_whole_is_told(ground: xh.District, parts: Any
         adds_up(accounts(ground, plan, with_conflicts=True), ground, plan)
 
 
+@pytest.mark.slow
 def test_ground_that_no_part_has_is_told_and_its_people_are_not_lost(ground: xh.District) -> None:
     parts = [{"parcel": "x", "outline": west(ground, 0.3)}, {"parcel": "y", "outline": west(ground, 0.6)}]
     plan = dated((2026, "retrofit", {"home": "A", "elevators": 1}), split(2027, parts))
@@ -254,8 +259,6 @@ def test_what_is_done_to_the_whole_later_is_told_with_its_parts(ground: xh.Distr
 def test_parts_come_from_a_layer_beside_the_plan(ground: xh.District, tmp_path: Path) -> None:
     """The same plan as with outlines in it; a wrong layer is told with the step."""
     ring = west(ground, 0.5)
-    rest = west(ground, 1.0)
-    rest[0], rest[1] = rest[0], rest[1]
     feature = {
         "type": "Feature",
         "properties": {"parcel": "jia-1", "name": "甲一", "share": 0.6, "fid": 7},
@@ -296,6 +299,7 @@ def test_parts_come_from_a_layer_beside_the_plan(ground: xh.District, tmp_path: 
             Scenario.read(path)
 
 
+@pytest.mark.slow
 def test_newcomers_stay_newcomers_where_a_parcel_is_divided(ground: xh.District) -> None:
     """400 came in 2027; of the part with three quarters of it 300 are newcomers, and nobody there is a resident."""
     plan = dated(
@@ -306,14 +310,13 @@ def test_newcomers_stay_newcomers_where_a_parcel_is_divided(ground: xh.District)
     )
     whole = replace(plan, edits=plan.edits[:3])
     people = balance(ground, whole, [2028])["people"]
-    assert people.loc["jia-1", 2028].to_dict() == {"newcomers": 300, "residents": 0, "owner": 0, "tenant": 0} or (
-        people.loc["jia-1", 2028, "newcomers"] == 300 and people.loc["jia-1", 2028].sum() == 300
-    )
+    assert people.loc["jia-1", 2028, "newcomers"] == 300 and people.loc["jia-1", 2028].sum() == 300
     assert people.loc["jia-2", 2028, "newcomers"] == 100
     after = whole.on(ground)
     assert {home: came["people"] for home, came in after.arrived.items()} == {"n-1": 300, "n-2": 100}
 
 
+@pytest.mark.slow
 def test_in_any_one_year_newcomers_are_told_apart(ground: xh.District) -> None:
     """Who came in 2027 is no resident in a balance of 2029 alone."""
     plan = dated(
@@ -324,6 +327,7 @@ def test_in_any_one_year_newcomers_are_told_apart(ground: xh.District) -> None:
     assert balance(ground, plan, [2029])["people"].loc["yi", 2029].to_dict() == {"newcomers": 400, "residents": 0}
 
 
+@pytest.mark.slow
 def test_a_division_without_a_trace_when_it_is_taken_back(ground: xh.District) -> None:
     before = {name: pd.DataFrame(frame).copy() for name, frame in ground.rows.items()}
     worked(ground).on(ground)
@@ -337,16 +341,16 @@ def test_the_story_of_parts(ground: xh.District) -> None:
     from xinhe_geo.core.i18n import speaking
 
     with speaking("zh"):
-        story = Parcels(ground, worked(ground))
+        story = Parcels(ground.with_rows({"norms": None}), worked(ground))
         part = story.of("jia-1")
-        assert [own.id for own in story.parts("jia")] == ["jia-1", "jia-2"] and story.key("甲") == "jia"
+        assert list(story.shown.parts_of("parcels", "jia")) == ["jia-1", "jia-2"] and story.key("甲") == "jia"
         assert "2027 年由甲（jia）划出" in part.ground
         assert part.bars[-1].groups == {"stay": 332, "back": 250, "came": 0, "waiting": 0, "left": 0}
         assert {account.parcel for account in part.accounts} == {"", "jia"}
         assert any(account.label == "甲（jia）：常住人口" for account in part.accounts)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=trials(60), deadline=None, derandomize=True)
 @given(
     number=st.integers(0, 3000), less=st.integers(0, 3000), weights=st.lists(st.floats(0.01, 1), min_size=2, max_size=6)
 )
@@ -358,7 +362,7 @@ def test_whole_numbers_are_divided_into_whole_numbers(number: int, less: int, we
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=trials(4), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_plan_that_divides_keeps_count_of_everybody(ground: xh.District, data: st.DataObject) -> None:
     """Moves, returns, demolitions and homes for a time about a parcel that is divided, at any line, by any shares, in any year."""

@@ -36,6 +36,7 @@ from packaging.utils import canonicalize_name
 import xinhe_geo
 from xinhe_geo.app.cli import app
 from xinhe_geo.app.commands.helping import columns
+from xinhe_geo.core.schema import LAYERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -677,17 +678,37 @@ def test_a_bundle_carries_no_renewal_that_nobody_has_confirmed(
     """Ledgers of parcels and plans are listed, and nothing is copied, until the district's manifest says who agreed."""
     (run.ROOT / run.MARKS).parent.mkdir(parents=True)
     shutil.copy(ROOT / run.MARKS, run.ROOT / run.MARKS)
-    for name in ("renewal/money.csv", "scenarios/方案.toml", "homes.csv"):
+    for name in ("renewal/money.csv", "scenarios/方案.toml", "scenarios/分块.geojson", "homes.csv"):
         (run.ROOT / "data/mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (run.ROOT / "data/mine" / name).touch()
     manifest, layer = run.ROOT / "data/mine/district.toml", '[layers.parcel_facts]\nfile = "renewal/money.csv"\n'
     manifest.write_text(layer, "utf-8")
     assert run.main(["bundle", "--out", str(tmp_path / "away")]) == run.BAD_DATA and not (tmp_path / "away").exists()
     said = capsys.readouterr().err
-    assert "renewal/money.csv" in said and "方案.toml" in said and "homes.csv" not in said and "renewal_outputs" in said
+    assert (
+        "renewal/money.csv" in said
+        and "方案.toml" in said
+        and "分块.geojson" in said
+        and "homes.csv" not in said
+        and "renewal_outputs" in said
+    )
     manifest.write_text(f'renewal_outputs = "张三 2026-05-12"\n{layer}', "utf-8")
     assert run.renewal_files(run.project_files()) == []
     assert run.renewal_files([n for n in run.project_files() if "mine" not in n]) == []
+
+
+def test_every_table_of_renewal_is_internal(run: ModuleType) -> None:
+    """Parcels, plans, projects and money: a table of these that is new to the schema is asked about before a bundle carries it, too."""
+    own = {name for name, layer in LAYERS.items() if layer.folder == "renewal"}
+    assert own | {"parcels", "costs"} == set(run.RENEWAL)
+    for name in own:
+        folder = run.ROOT / "data" / name
+        folder.mkdir(parents=True)
+        (folder / "district.toml").write_text(f'[layers.{name}]\nfile = "own.csv"\n', "utf-8")
+        (folder / "own.csv").touch()
+    (run.ROOT / run.MARKS).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / run.MARKS, run.ROOT / run.MARKS)
+    assert {Path(found).parent.name for found in run.renewal_files(run.project_files())} == own
 
 
 def test_without_git_a_bundle_leaves_leftovers_behind(run: ModuleType) -> None:

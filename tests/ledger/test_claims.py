@@ -158,6 +158,9 @@ def test_how_many_claims_are_measured_is_printed_everywhere(tmp_path: Path) -> N
     assert row["unmeasured"] == "好吃（社区全覆盖）：没有量，没有标准"
     assert row["plan_says"] == "规划自述：食堂开业 14 家（2020 年，“社区全覆盖”）"
     assert ledger.loc[("T2", "T2"), "claims"] == "", "nobody has taken it apart"
+    english = xh.ledger(district, lang="en").loc[("T1", "T1.c")]
+    assert english["claims"] == "1 of 2 claims measured"
+    assert english["plan_says"] == "the plan itself states: 食堂开业 14 businesses (2020, “社区全覆盖”)"
     page = ledger_page(district, ledger)
     for words in ("2 项要求，量了 1 项", "好吃（社区全覆盖）", "规划自述：食堂开业 14 家"):
         assert words in page, words

@@ -473,6 +473,16 @@ def test_more_of_what_is_typed_or_drawn_moves_a_row_one_way(toy: Small, seed: in
     assert {"series", "area", "topology", "along"} <= {toy.measures[name]["metric"] for name in seen} and len(seen) > 40
 
 
+@pytest.mark.slow
+def test_a_change_says_which_way_it_went(toy: Small, rich: xh.District) -> None:
+    """Everybody has everything since 2021: more nursery places than in 2020, and the text has a plus; no change has none."""
+    ledger = xh.ledger(rich)
+    text = ledger.xs("S24.more", level="measure").iloc[0]["text"]
+    assert "：+" in text, text
+    still = xh.ledger(toy.bare).xs("S24.more", level="measure").iloc[0]["text"]
+    assert "：+" not in still and "：0 个" in still, still
+
+
 def test_more_bare_ground_is_no_gain_and_a_drawing_is_no_gap(toy: Small) -> None:
     """60,000 m² covered of 12 patches; twelve more lie bare; drawn 2.12 m² short of a number it is still the number."""
     m = toy.measures["S40.area"]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 
 import xinhe_geo as xh
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.edits import ACTIONS
@@ -25,6 +26,7 @@ from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.district.scenario_text import conflicts, steps
 from xinhe_geo.renewal.balance import COUNTS, GROUPS, SINCE, YEARLY, accounts, balance
 from xinhe_geo.report.story.change import people_line
+from xinhe_geo.report.story.parcels import Parcels
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -215,6 +217,7 @@ def identities(table: pd.DataFrame, district: xh.District, plan: Scenario) -> No
     Where a home goes whose households nobody knows, how many were there and how many went is unknown, and how many are left is not.
     """
     flow = table["opening"] - table["moved_out"] + table["returned"] + table["newcomers"] + table["other"]
+    flow = flow.mask(flow < -1e-9)  # less than nobody is nothing that could be told
     np.testing.assert_allclose(flow[flow.notna()], table["closing"][flow.notna()], atol=1e-9)
     where = table[list(SINCE[1:])].sum(axis=1, skipna=False)
     known = (
@@ -434,7 +437,12 @@ def test_any_edits_of_any_two_plans_keep_count_of_everybody(ground: xh.District)
         plan = what_can_be(a + b, ground)
         tried.append(plan)
         try:
-            identities(accounts(ground, plan, with_conflicts=True), ground, plan)
+            table = accounts(ground, plan, with_conflicts=True)
+            identities(table, ground, plan)
+            # whatever contradicts: nobody is fewer than nobody, and nowhere more people are old than live there
+            assert (table.drop(columns=["moved_out", "returned", "newcomers", "other"]).fillna(0) >= 0).all(axis=None)
+            lived = plan.on(ground, with_conflicts=True).homes
+            assert not (lived["people_60plus"] > lived["people"] + 1e-6).any()
             if conflicts(
                 plan, ground
             ).empty:  # one who moves more people than live there is told so, and goes below nothing
@@ -580,3 +588,31 @@ def test_unknown_people_stay_unknown(ground: xh.District) -> None:
     line = table.loc[("jia", "people", "", 2026)]
     assert line[["opening", "moved_out", "waiting"]].isna().all() and line["cash"] == 0
     assert set(table.columns) == {*YEARLY, *SINCE} and set(table.index.get_level_values("count")) <= set(COUNTS)
+
+
+@pytest.mark.slow
+def test_what_contradicts_is_no_count(ground: xh.District) -> None:
+    """701 of 700 owners, and 230 old people among 20: unknown, with the step named, and never less than nobody."""
+    moved = (2026, "move_households", {"homes": ["A"], "people": 500, "holder": "owner", "fate": "waiting"})
+    plan = dated(
+        moved, (2027, "move_households", {"homes": ["A"], "people": 400, "people_60plus": 0, "holder": "owner"})
+    )
+    problems = conflicts(plan, ground)["problem"]
+    assert problems.index.tolist() == [2, 2] and "60 岁及以上却有 105 位" in problems.iloc[0]
+    table = accounts(ground, plan, with_conflicts=True)
+    line = table.loc[("jia", "people", "owner", 2027)]
+    assert line[["closing"]].isna().all() and line["moved_total"] == 900
+    assert (table.drop(columns=["moved_out", "returned", "newcomers", "other"]).fillna(0) >= 0).all(axis=None)
+    homes = plan.on(ground, with_conflicts=True).homes
+    assert homes.loc["A", "people"] == 20 and pd.isna(homes.loc["A", "people_60plus"])
+    with pytest.raises(xh.ScenarioError, match="多于 people"):
+        dated((2026, "move_households", {"homes": ["A"], "people": 5, "people_60plus": 6})).on(ground)
+    with speaking("zh"):
+        story = Parcels(ground.with_rows({"norms": None}), plan, None, True)
+        assert "第 2 步 居民搬离：台账写 jia 的被征收户有 700 人" in story.troubles
+        own = next(a for a in story.of("jia").accounts if (a.counted, a.holder) == ("people", "owner"))
+        assert {f.code: f.texts for f in own.lines}["closing"] == ("200", "数据不足")
+    with speaking("en"):
+        assert Parcels(ground, plan, None, True).troubles.endswith(
+            "step 2, Households move away; step 2, Households move away"
+        )

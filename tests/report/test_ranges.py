@@ -8,6 +8,7 @@ from pathlib import Path
 import docx
 import openpyxl
 import pandas as pd
+import pptx
 import pytest
 from test_differences import planned
 from test_robustness import DOUBTS, TOY, doubting
@@ -15,7 +16,7 @@ from test_robustness import DOUBTS, TOY, doubting
 import xinhe_geo as xh
 from xinhe_geo.core import speaking
 from xinhe_geo.report import Analysis, Change, Comparison, Story
-from xinhe_geo.report.paper import write_brief
+from xinhe_geo.report.paper import write_brief, write_slides
 from xinhe_geo.report.story.firmness import difference_told
 
 
@@ -60,10 +61,13 @@ def test_the_same_sentence_stands_in_every_document_that_was_asked(tmp_path: Pat
     for text in firm.values():
         assert text in page and text in cells and text in word
     assert {"待核", "已核"} <= cells
+    book = openpyxl.load_workbook(tmp_path / "report" / "tables" / "overview.xlsx")
+    marks = {str(cell) for row in book.worksheets[0].iter_rows(values_only=True) for cell in row if cell}
+    assert {"待核", "已核"} <= {part for mark in marks for part in mark.split("；")}, "what goes upward says so too"
 
 
 @pytest.mark.slow
-def test_a_comparison_says_how_firm_it_is_where_that_was_asked() -> None:
+def test_a_comparison_says_how_firm_it_is_where_that_was_asked(tmp_path: Path) -> None:
     toy = doubting(xh.District.load(TOY), DOUBTS)
     after = planned(toy, "less")
     change = Change(Comparison.of(toy, after, ranges=True))
@@ -71,3 +75,8 @@ def test_a_comparison_says_how_firm_it_is_where_that_was_asked() -> None:
     assert own["plan_fitness_15"].endswith("人") and "多" in own["plan_fitness_15"]
     assert "现有数据不足以区分，不作为取舍依据" in own.values()
     assert not any(shift.firm for shift in Change(Comparison.of(toy, after)).shifts)
+    deck = pptx.Presentation(
+        str(write_slides(after, tmp_path / "a.pptx", against=toy, ranges=True) or tmp_path / "a.pptx")
+    )
+    shown = {shape.text_frame.text for slide in deck.slides for shape in slide.shapes if shape.has_text_frame}
+    assert any(own["plan_fitness_15"] in text for text in shown), "it can be read on the slide, not only in its notes"

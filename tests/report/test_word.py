@@ -22,6 +22,7 @@ from xinhe_geo.maps.presets import scene_for
 from xinhe_geo.report.analysis import analyse, best_sites, speed_range
 from xinhe_geo.report.paper import left_to_type
 from xinhe_geo.report.paper import word as _word
+from xinhe_geo.report.paper.page import Columns
 from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.story.story import Story
 
@@ -199,6 +200,27 @@ def test_a_room_can_read_every_chart(deck: Path) -> None:
 
 def etree_text(chart: object) -> str:
     return str(chart.part.blob.decode())  # type: ignore[attr-defined]
+
+
+def test_what_a_table_leaves_out_is_told_across_its_row(toy: xh.District) -> None:
+    """In a narrow first column it could not be read."""
+    deck = _slides.Deck(toy)
+    slide = deck.page("甲", ["乙"])
+    deck.table(slide, Columns(["序", "名"], (0.5, 3.0), (0,), 12), [[str(i), "名"] for i in range(60)])
+    (table,) = [shape.table for shape in slide.shapes if shape.has_table]
+    last = table.cell(len(table.rows) - 1, 0)
+    assert last.is_merge_origin and last.text == f"另有 {60 - (len(table.rows) - 2)} 行"
+
+
+def test_the_body_in_english_is_smaller(toy: xh.District) -> None:
+    """The Chinese measures are those of official papers; English words are longer, and stay on as many pages."""
+    sizes = []
+    for lang in ("zh", "en"):
+        with speaking(lang):
+            paper = _word.Document(toy)
+            paper.say("One. ", "Two. ")
+            sizes.append(paper.file.styles["Normal"].font.size.pt)
+    assert sizes == [16, 12] and paper.file.paragraphs[-1].text == "One. Two."
 
 
 def test_a_chart_can_be_edited(deck: Path) -> None:

@@ -22,7 +22,7 @@ import shapely
 
 from ..core import Profile
 from ..district import District
-from .walls import WALL_TOLERANCE_M, barriers_of, pairs_of_coordinates, walk_inside, ways_by_gates, without_stairs
+from .walls import barriers_of, pairs_of_coordinates, roomy, walk_inside, ways_by_gates, without_stairs
 
 #: Spacing of the points that stand for a home, and their greatest number.
 POINT_SPACING_M = 50.0
@@ -299,7 +299,7 @@ def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
     found = [missing[:0]]
     for some, rooms in (
         (facilities[is_point], shapes),
-        (facilities[~is_point], shapes.buffer(WALL_TOLERANCE_M, join_style="mitre")),
+        (facilities[~is_point], gpd.GeoSeries(roomy(shapes.to_numpy()), index=shapes.index, crs=shapes.crs)),
     ):
         place, home = rooms.sindex.query(some.geometry.array, predicate="within")
         names = np.asarray(rooms.index)[home]
@@ -412,7 +412,7 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
 def _walk_in_sight(district: District, area: shapely.Geometry, points: np.ndarray, spots: np.ndarray) -> np.ndarray:
     """Return straight metres from points to spots, shape (points, spots); `inf` where something is in the way."""
     legs = shapely.linestrings(pairs_of_coordinates(points, spots)).ravel()
-    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
+    (room,) = roomy(np.array([area]))
     shapely.prepare(room)
     clear = shapely.covers(room, legs)
     clear[clear] = ~district.network.meets(legs[clear], barriers=barriers_of(district))

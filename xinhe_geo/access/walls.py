@@ -15,6 +15,8 @@ from ..district import District
 
 #: A gate may lie this far off its wall: drawn coordinates are no better.
 WALL_TOLERANCE_M = 0.6
+#: A wall of more corners is no wall that somebody has drawn: each is looked at from each other, which takes the cube of their number.
+MOST_CORNERS = 2_000
 #: How a way to the street is described: the number of its spot, the door, metres to the gate, and how it came about.
 WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "gate", "anew", "added")
 
@@ -116,10 +118,11 @@ def walk_inside(
     Return metres from each of the points to each of the gates without leaving `area`, shape (points, gates).
 
     Straight where the line stays inside; else around the corners of the wall (shortest path over mutually visible corners,
-    which is the shortest path in a polygon). `inf` where the wall has no way through.
+    which is the shortest path in a polygon). `inf` where the wall has no way through. A wall of more corners than anybody
+    draws (`MOST_CORNERS`) is not gone around: who lives there walks straight.
     """
     starts, ends = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
-    if area.area == 0:
+    if _has_no_inside(area):
         return np.asarray(shapely.distance(starts[:, None], ends[None, :]), dtype=float)
     room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
     shapely.prepare(room)
@@ -129,6 +132,19 @@ def walk_inside(
     if hidden.any():
         metres = np.where(hidden, _around_corners(area, room, starts, ends), metres)
     return np.asarray(metres, dtype=float)
+
+
+def roomy(shapes: np.ndarray) -> np.ndarray:
+    """Return areas a little larger than drawn, by which a gate may lie off its wall; those of too many corners as they are."""
+    few = shapely.get_num_coordinates(shapes) <= MOST_CORNERS
+    found = shapes.copy()
+    found[few] = shapely.buffer(shapes[few], WALL_TOLERANCE_M, join_style="mitre")
+    return found
+
+
+def _has_no_inside(area: shapely.Geometry) -> bool:
+    """Whether one walks straight: there is no area, or too many corners to look from each to each."""
+    return bool(area.area == 0 or shapely.get_num_coordinates(area) > MOST_CORNERS)
 
 
 def pairs_of_coordinates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -162,8 +178,10 @@ def _costs_inside(room: shapely.Geometry, nodes: np.ndarray) -> np.ndarray:
 def way_inside(area: shapely.Geometry, point: shapely.Point, gate: shapely.Point) -> shapely.LineString:
     """Return the way that `walk_inside` measures between two points of an area that it finds one between."""
     straight = shapely.LineString([point, gate])
+    if _has_no_inside(area):
+        return straight
     room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
-    if area.area == 0 or shapely.covers(room, straight):
+    if shapely.covers(room, straight):
         return straight
     shapely.prepare(room)
     nodes = _nodes_inside(area, np.array([point]), np.array([gate]))

@@ -42,6 +42,7 @@ from ..core import (
     cannot_write,
     csv_text,
     describe,
+    ordinary,
     own_room,
     read_toml,
     refuse_leaving,
@@ -67,6 +68,7 @@ from ..report import (
     write_side_by_side,
 )
 from ..report import RECORD as RUN
+from .own_certificate import own_certificate
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
@@ -80,6 +82,8 @@ DISTRICTS, RECORDS = "districts", "records"
 FAILURES = 3
 #: Bytes of all files of a district's folder together.
 _MOST_BYTES = 8_000_000_000
+#: Bytes of a list of districts.
+_MOST_CATALOGUE = 20_000_000
 #: Seconds to wait for a scheduler that someone else runs, and for its first worker.
 PATIENCE = 30.0
 _LIBRARIES = (
@@ -189,6 +193,9 @@ def _expand(source: str) -> list[Path]:
 
 
 def _catalogue(path: Path) -> list[Path]:
+    ordinary(path)
+    if path.stat().st_size > _MOST_CATALOGUE:
+        raise SourceError(f"{path.name} 太长，不像街道的目录表。每行一个街道，列 folder 写街道目录")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -517,6 +524,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
                     silence_logs=50,
                     local_directory=scratch,
                     host="127.0.0.1",
+                    **_secured(dd),
                 ) as cluster,
                 dd.Client(cluster) as client,
             ):
@@ -537,6 +545,25 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
                 ) from error
             with _unprofiled(client):
                 yield client
+
+
+def _secured(dd: Any) -> dict[str, Any]:
+    """
+    Return how the processes of a run know each other: by a certificate made for it, so that no other account can join or listen.
+
+    What somebody has told Dask of encryption counts instead: nothing is said then.
+    """
+    told = dd.Security()
+    if told.require_encryption or any(getattr(told, name) for name in _TOLD):
+        return {}
+    own = own_certificate("xinhe-geo batch")
+    pairs = {f"tls_{who}_{what}": pem for who in _WHO for what, pem in (("cert", own.certificate), ("key", own.key))}
+    return {"security": dd.Security(require_encryption=True, tls_ca_file=own.certificate, **pairs)}
+
+
+#: Whose certificates Dask knows; and what somebody says who has their own.
+_WHO = ("scheduler", "worker", "client")
+_TOLD = ("tls_ca_file", *(f"tls_{who}_cert" for who in _WHO))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import typer
@@ -20,9 +21,11 @@ from ..core import (
     WrongValueError,
     XinheError,
     describe,
+    full_disk,
+    is_full,
 )
 from .commands import data, drawings, firmness, offers, parcels, plans, projects, reports, rules, siting, survey
-from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
+from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, heeded, message
 from .commands.helping import PROGRAM, help_for, mistyped
 
 app = typer.Typer(
@@ -91,7 +94,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
 }
 for group, commands in COMMANDS.items():
     for name, command in commands.items():
-        group.command(name)(finite(command))
+        group.command(name)(heeded(finite(command)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -126,6 +129,9 @@ def main(arguments: list[str] | None = None) -> int:
         ERR.print(message("zh", "interrupted"))
         return ENVIRONMENT
     except Exception as error:
+        if is_full(error):  # there is no room even for what passes
+            ERR.print(escape(str(full_disk(Path(str(getattr(error, "filename", "") or "")).name or "临时文件"))))
+            return ENVIRONMENT
         return _usage_or_raise(error)
     if code == _BY_CTRL_C:  # typer turns the interrupt into this number and says nothing
         ERR.print(message("zh", "interrupted"))

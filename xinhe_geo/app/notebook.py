@@ -208,6 +208,7 @@ def run_notebook(
     SourceError
         The notebook opened a district with a secret layer whose outputs nobody has cleared: neither file is written.
     """
+    refuse_uncleared({}, "存下笔记本")  # of what is typed; districts are asked for at the end
     nbformat, nbclient = _jupyter()
     path = _found(name, folder)
     book = nbformat.reads(path.read_text("utf-8"), as_version=4)

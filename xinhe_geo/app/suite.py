@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from ..core import EnvironmentProblem, as_typed, shipped_folder, write_bytes
+from ..core import EnvironmentProblem, as_typed, cannot_write, shipped_folder, write_bytes
 
 
 def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
@@ -39,7 +39,7 @@ def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentProblem(f"建不了文件夹 {folder}：{error.strerror}。换一个能写的地方") from error
+        raise cannot_write(folder.name, error, folder) from error
     return [path if path.exists() else write_bytes(path, text) for path, text in own.items()]
 
 

@@ -36,7 +36,9 @@ from .extras import needing, not_installed, packaged_font
 from .files import (
     beside_prefix,
     cannot_write,
+    full_disk,
     growing,
+    is_full,
     keep_file,
     own_room,
     place_file,
@@ -144,9 +146,11 @@ from .schema import (
 from .secrecy import (
     SMALL,
     guarded_problems,
+    having_typed,
     keeping,
     refuse_above,
     refuse_leaving,
+    refuse_titles,
     refuse_uncleared,
     rows_above,
     secrecy_problems,
@@ -167,7 +171,7 @@ from .secrecy_marks import (
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .spreadsheet import csv_text
 from .strangers import apart, reading
-from .validate import check_rows
+from .validate import as_read, check_rows
 from .worker import Worker
 
 __all__ = [
@@ -251,6 +255,7 @@ __all__ = [
     "amount",
     "apart",
     "are_h3",
+    "as_read",
     "as_typed",
     "at_year",
     "back",
@@ -277,14 +282,17 @@ __all__ = [
     "english",
     "escape",
     "from_wgs84",
+    "full_disk",
     "growing",
     "guarded_problems",
     "h3_outlines",
     "has_launcher",
+    "having_typed",
     "hold",
     "how_to_install",
     "is_above_zero",
     "is_cleared",
+    "is_full",
     "is_whole",
     "keep_file",
     "keeping",
@@ -321,6 +329,7 @@ __all__ = [
     "reading",
     "refuse_above",
     "refuse_leaving",
+    "refuse_titles",
     "refuse_uncleared",
     "renamed",
     "renewal_is_confirmed",

@@ -23,9 +23,9 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from .errors import EnvironmentProblem, XinheError, os_words
 from .locks import hold, let_go
 
+#: What the system says of a disk that is full, or of a share of it that is used up.
+_NO_MORE = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
-    errno.ENOSPC: "腾出空间后重试，或换一个盘",
-    errno.EDQUOT: "腾出空间后重试，或换一个盘",
     errno.EROFS: "换一个能写的文件夹",
     errno.EEXIST: "",  # these say it by themselves
     errno.EISDIR: "",
@@ -42,11 +42,48 @@ _LONGEST = 400
 _REMEDY = "检查权限和磁盘空间；若它正被 Excel、WPS 或浏览器打开，请关闭后重试"
 
 
-def cannot_write(name: str, error: Exception) -> EnvironmentProblem:
-    """Return the error of a file that cannot be written, with what to do."""
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that there is no more room on a disk; Python says so too when it finds none for what passes."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in _NO_MORE or (number == errno.ENOENT and "temporary directory" in str(error))
+
+
+def full_disk(name: str, place: Path | None = None, need: int = 0) -> EnvironmentProblem:
+    """
+    Return the error of a disk that is full, in both languages: what was not written, what it needs and what is left.
+
+    Parameters
+    ----------
+    name
+        What was to be written.
+    place
+        Where; what is left there is said where it is less than what is needed.
+    need
+        Bytes, where they are known.
+    """
+    left = -1
+    with suppress(OSError):
+        above = None if place is None else next((p for p in (place, *place.parents) if p.is_dir()), None)
+        left = -1 if above is None else shutil.disk_usage(above).free
+    zh, en = [], []
+    if need:
+        zh.append(f"要 {need / 1e6:,.2f} MB")
+        en.append(f"{need / 1e6:,.2f} MB are needed")
+    if 0 <= left < max(need, _NO_ROOM):
+        zh.append(f"还剩 {left / 1e6:,.2f} MB")
+        en.append(f"{left / 1e6:,.2f} MB are left")
+    told = (f"（{'，'.join(zh)}）", f" ({', '.join(en)})") if zh else ("", "")
+    return EnvironmentProblem(
+        f"写 {name} 时出错：磁盘满了。腾出空间后重试，或换一个盘{told[0]}"
+        f" / The disk is full and {name} was not written: make room and try again, or use another disk{told[1]}"
+    )
+
+
+def cannot_write(name: str, error: Exception, place: Path | None = None, need: int = 0) -> EnvironmentProblem:
+    """Return the error of a file that cannot be written, with what to do; of a full disk as `full_disk`."""
     why, remedy = str(error).splitlines()[-1:], _REMEDY
-    if _FULL.search(str(error)) and not isinstance(error, OSError):
-        error = OSError(errno.ENOSPC, "")
+    if is_full(error) or (_FULL.search(str(error)) and not isinstance(error, OSError)):
+        return full_disk(name, place, need)
     if isinstance(error, OSError):
         why, remedy = [os_words(error)], _REMEDIES.get(error.errno or 0, _REMEDY)
     return EnvironmentProblem("。".join(text for text in (f"写 {name} 时出错：{''.join(why)[-160:]}", remedy) if text))
@@ -66,7 +103,7 @@ def write_bytes(path: Path, content: bytes, *, room: Path | None = None) -> Path
     EnvironmentProblem
         It cannot be written, or is held open.
     """
-    with growing(path, room=room) as fresh:
+    with growing(path, room=room, size=len(content)) as fresh:
         fresh.write_bytes(content)
     return path
 
@@ -84,9 +121,16 @@ def write_text(path: Path, text: str, *, mark: bool = False) -> Path:
 
 
 @contextmanager
-def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
+def growing(path: Path, *, room: Path | None = None, size: int = 0) -> Iterator[Path]:
     """
     Give a name, as the file's own but beside it, to write to; when all went well the file is put in its place.
+
+    Parameters
+    ----------
+    room
+        Folder on the same disk in which it grows; by default its own.
+    size
+        How many bytes it will have, where that is known.
 
     Raises
     ------
@@ -101,13 +145,13 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
     except XinheError:
         raise
     except OSError as error:
-        raise cannot_write(path.name, error) from error
+        raise cannot_write(path.name, error, path, size) from error
     except _OF_LIBRARIES as error:
-        raise cannot_write(path.name, _reason(path) or error) from error
+        raise cannot_write(path.name, _reason(path) or error, path) from error
     except Exception as error:
         said = error.args[0] if error.args else None
         if isinstance(said, OSError):  # XlsxWriter wraps what the system said
-            raise cannot_write(path.name, said) from error
+            raise cannot_write(path.name, said, path) from error
         raise
 
 

@@ -14,6 +14,8 @@ from .strangers import apart
 #: A longer one was not written by hand.
 _MOST_BYTES = 2_000_000
 _MOST_KEYS = 2_000
+#: Tables and lists within each other: whatever goes through them may do so by calling itself.
+_DEEPEST = 60
 #: A longer one was not written by this library.
 _MOST_JSON = 20_000_000
 #: A shorter one cannot take long whatever it says (a key of 8,000 parts: 0.6 s), and its parser is Python: nothing takes it over.
@@ -53,13 +55,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ValueError("括号套得太深") from error
     except ValueError as error:
         raise ValueError(text_words(error)) from error
-    tables: list[object] = [said]
-    for table in tables:
-        if isinstance(table, dict):
-            if len(table) > _MOST_KEYS:  # each of which somebody would have to be told of
-                raise ValueError("项太多，不像手写的文件")
-            tables += table.values()
-    return said
+    level: list[object] = [said]
+    for _ in range(_DEEPEST):
+        if not level:
+            return said
+        if any(isinstance(table, dict) and len(table) > _MOST_KEYS for table in level):
+            raise ValueError("项太多，不像手写的文件")  # each of which somebody would have to be told of
+        parts = [t.values() if isinstance(t, dict) else t for t in level if isinstance(t, dict | list)]
+        level = [value for part in parts for value in part]
+    raise ValueError("括号套得太深")
 
 
 def read_json(path: Path, folder: Path | None = None, content: bytes | None = None) -> Any:

@@ -197,14 +197,17 @@ METRICS = (
 DIRECTIONS = {"have": "有", "more": "增加", "less": "减少", "cover": "覆盖"}
 #: Whether a claim is measured; nobody has said how; data like these can never say.
 CLAIM_LABELS = {"measured": "已量", "silent": "没有量", "unknowable": "这类数据量不出"}
-#: What may be in doubt of a row, and of which layers: where it is, whether it is there, whether one can pass, how many live there.
+#: What may be in doubt of a row, and of which layers: where it is, whether it is there, whether one can pass, whether by stairs, who lives there.
 DOUBTS = {
     "position": ("facilities",),
     "existence": ("facilities",),
     "gate": ("gates",),
     "street": ("streets",),
+    "stairs": ("streets",),
     "people": ("homes",),
 }
+#: Of the streets, which are in doubt: those that cross a barrier or water.
+PASSAGES = "passages"
 #: Whose households a figure of a parcel is about; without one, all together.
 HOLDERS = {"owner": "被征收户", "public_tenant": "承租公房户", "tenant": "租客"}
 #: How far a project has come. Only the first three can be planned; what is finished counts as done, what is given up never comes.
@@ -633,7 +636,13 @@ _LAYERS = (
         (
             _id("doubt"),
             Column("layer", "图层", required=True, values=("facilities", "gates", "streets", "homes")),
-            Column("what", "疑什么", required=True, values=tuple(DOUBTS), help="位置、有没有、开不开、能不能走、人数"),
+            Column(
+                "what",
+                "疑什么",
+                required=True,
+                values=tuple(DOUBTS),
+                help="位置、有没有、开不开、能不能走、有没有台阶、人数",
+            ),
             Column(
                 "basis",
                 "依据类型",
@@ -641,6 +650,10 @@ _LAYERS = (
                 help="疑哪一类依据的行；已填核对人的不疑；填了编号可留空",
             ),
             Column("ids", "编号", several=True, help="只疑这几行，多个用 ; 隔开"),
+            Column(
+                "which", "哪些街道", values=(PASSAGES,), help="passages：只疑过围墙、铁路、水面等阻隔的；留空为全部"
+            ),
+            Column("classes", "街道等级", several=True, help="只疑这几级街道（footway;steps …）；留空为全部"),
             Column("metres", "位置误差", "float", "m", minimum=0, help="均方根；疑位置时必填"),
             Column(
                 "spread",
@@ -660,6 +673,8 @@ _LAYERS = (
             ),
             Column("shared_by", "同源", help="出自同一来源、一起偏的写同一个名称"),
             Column("share", "同源份额", "float", minimum=0, maximum=1, help="误差里同源部分占方差的几成"),
+            Column("duty", "谁来核", help="照填照印，写在“待核”旁边"),
+            Column("due", "何时核完", help="照填照印"),
             Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
             Column("source", "出处", required=True),
         ),

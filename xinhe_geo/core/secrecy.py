@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import pandas as pd
 
 from .errors import Problem, SourceError
 from .i18n import say
 from .schema import LAYERS
-from .secrecy_marks import UNMARKED, WHOLE, Mark, is_cleared, level_of, marks_of, read_mark, secret_cells, strays_of
+from .secrecy_marks import (
+    UNMARKED,
+    WHOLE,
+    Mark,
+    is_cleared,
+    level_of,
+    marks_of,
+    read_mark,
+    secret_cells,
+    strays_of,
+    title_mark,
+)
 
 # --- what may leave the house ---------------------------------------------------------------------------------------
 
@@ -44,15 +57,17 @@ def strictest(manifest: Mapping[str, object]) -> str:
 def secrecy_problems(manifest: Mapping[str, object]) -> list[tuple[str, str, str]]:
     """Return what nobody can read of a manifest's marks: field, problem, remedy."""
     found = []
+    own = read_mark(manifest["secrecy"]) if "secrecy" in manifest else UNMARKED
     tables: list[tuple[str, object]] = [("", manifest)]
     layers = manifest.get("layers")
     tables += [(f"layers.{name}.", entry) for name, entry in layers.items()] if isinstance(layers, Mapping) else []
     for at, table in tables:
         if not isinstance(table, Mapping):
             continue
-        if "secrecy" in table and not (mark := read_mark(table["secrecy"])).understood:
+        mark = read_mark(table["secrecy"]) if "secrecy" in table else own
+        if "secrecy" in table and not mark.understood:
             found.append((f"{at}secrecy", f"密级读不懂：{mark.text or '空白'}；按绝密对待", _REMEDY))
-        for key, text in strays_of(table):
+        for key, text in strays_of(table, mark.level):
             found.append((f"{at}{key}", f"像是密级，但写错了名称：{text}；按绝密对待", _REMEDY))
     cleared = manifest.get("secret_outputs", "")
     if not isinstance(cleared, str):
@@ -74,7 +89,7 @@ def rows_above(frame: pd.DataFrame, known: Iterable[str], level: int) -> list[tu
     frame
         Rows as they were read.
     known
-        Columns that mean something else.
+        Columns that mean something else: in them only a level with star or term counts (机密★10年).
     level
         Of the layer, as the manifest says.
 
@@ -83,11 +98,13 @@ def rows_above(frame: pd.DataFrame, known: Iterable[str], level: int) -> list[tu
     found
         Column, the first row of it, how many there are, and the strictest of their marks as it stands there.
     """
-    found = []
+    found, known = [], set(known)
     for j, name in enumerate(frame.columns):
-        if name in known:
+        column = frame.iloc[:, j]
+        if name == "geometry" or pd.api.types.is_numeric_dtype(column.dtype):
             continue
-        above = [(at, m) for at, m in secret_cells(str(name), frame.iloc[:, j].tolist()) if m.level > level]
+        cells = secret_cells(str(name), column.tolist(), known=name in known)
+        above = [(at, m) for at, m in cells if m.level > level]
         if above:
             found.append(
                 (str(name), above[0][0], len(above), _shown(max((m for _, m in above), key=lambda m: m.level)))
@@ -116,6 +133,46 @@ def refuse_above(manifest: Mapping[str, object], layer: str, said: Iterable[obje
         raise SourceError(
             f"{file}：里面标着 {shown}，图层 {label} 没有标到这一级。先在 district.toml 的 [layers.{layer}] 写 secrecy"
             "（各行里最高的密级），或只交没有密级的行"
+        )
+
+
+#: Texts that somebody has typed and that may come into what is made: options of a command.
+_TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
+
+
+@contextmanager
+def having_typed(texts: Iterable[str]) -> Iterator[None]:
+    """Note what somebody has typed: where it is marked more strictly than a district, nothing is made of that within."""
+    before = _TYPED.set((*_TYPED.get(), *texts))
+    try:
+        yield
+    finally:
+        _TYPED.reset(before)
+
+
+def refuse_titles(manifest: Mapping[str, object], texts: Iterable[str], where: str) -> None:
+    """
+    Stop where a title, a label or a name is marked more strictly than the district is: nobody would know it of what is made.
+
+    Parameters
+    ----------
+    texts
+        What would be printed.
+    where
+        What they stand in, for the message: it does not repeat them.
+
+    Raises
+    ------
+    SourceError
+        Naming the strictest mark, and what to do.
+    """
+    level = strictness(manifest)
+    marks = [mark for text in texts if (mark := title_mark(text)) is not None and mark.level > level]
+    if marks:
+        shown = max(marks, key=lambda mark: mark.level).text
+        raise SourceError(
+            f"{where}里写着密级 {shown}，district.toml 没有标到这一级，什么也没有写出。先在 district.toml 写 secrecy"
+            f"（最高的密级），或去掉这几个字"
         )
 
 
@@ -157,9 +214,10 @@ def refuse_leaving(manifest: Mapping[str, object], doing: str) -> None:
     Raises
     ------
     SourceError
-        Naming every such layer.
+        Naming every such layer; or what has been typed is marked, and the district is not (`having_typed`).
     """
     refuse_secret(manifest, secret_layers(manifest), doing)
+    refuse_titles(manifest, _TYPED.get(), "输入的文字")
 
 
 def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
@@ -179,6 +237,7 @@ def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
         refuse_leaving(
             manifest, f'{doing}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）'
         )
+    refuse_titles(manifest, _TYPED.get(), "输入的文字")
 
 
 def suppressed(counts: pd.Series, *, fewer_than: int = SMALL) -> pd.Series:

@@ -46,6 +46,19 @@ _TERM = re.compile(
     rf"|(?:保密)?(?:期限?)?(?:{_DIGITS}(?:周?年|个?月|天|日|years?|y|months?|days?)){{1,3}}"
     r"|(?:至|到|until)?[0-9]{4}年(?:[0-9]{1,2}月(?:[0-9]{1,2}日)?)?(?:前|止)?|(?:至|到|until)[0-9]{8})"
 )
+#: A level with star or term is a mark wherever it stands in a text, and so is the highest in English; a star may come first.
+_WORD = "绝密|机密|秘密|topsecret|secret|confidential|classified"
+_WITHIN = re.compile(
+    rf"({_WORD})(?:级|件)?(?:\*|{_TERM.pattern})|\*({_WORD})(?:级|件)?(?![^\W\d])|(topsecret)", re.UNICODE
+)
+#: In what stands above or over something, a title or a name, these count within another word too, unless it says that there are none.
+_NAMED = re.compile("(?<![不非无含除去脱解保])(绝密|机密|国家秘密)")
+#: English words that are a mark where they stand alone in capitals, or whole.
+_ENGLISH = {"secret", "confidential", "classified", "topsecret", "strictlyconfidential", "highlyconfidential"}
+#: What parts the words of a title or of the name of a file.
+_GAPS = re.compile(r"[\s_\-—－,，;；:：.。、/\\|·()（）\[\]【】《》]+")
+#: Tables within tables: nobody writes more of them.
+_DEEPEST = 30
 #: Before and after the level: 密级：机密, 机密级, 机密件.
 _AROUND = re.compile(r"(?:密级为?|保密级别|秘密等级|级别|level|classification)?(.*?)(?:级|级别|件|文件)?")
 
@@ -144,12 +157,12 @@ def marks_of(manifest: Mapping[str, object]) -> dict[str, Mark]:
             found[str(name)] = own or UNMARKED
             taken = True
         if isinstance(entry, Mapping):
-            strays = [text for _, text in strays_of(entry)]
+            strays = [text for _, text in strays_of(entry, found[str(name)].level)]
             if strays:
                 found[str(name)] = Mark(TOP_SECRET, "", False, strays[0])
     if own is not None and own.secret and not taken:
         found[WHOLE] = own
-    for _, text in strays_of(manifest):
+    for _, text in strays_of(manifest, (own or UNMARKED).level):
         found[WHOLE] = Mark(TOP_SECRET, "", False, text)
     return found
 
@@ -161,52 +174,103 @@ def level_of(manifest: Mapping[str, object], layer: str) -> int:
 
 
 def secret_words(text: str) -> Mark | None:
-    """Return the strictest mark of secrecy in a title or a name of a file: a word of it that is nothing else, 机密★10年."""
-    marks = [read_mark(part) for part in (text, *re.split(r"[\s_\-—－,，;；()（）\[\]【】《》]+", text))]
-    found = [mark for mark in marks if _is_unmistakable(mark)]
-    return max(found, key=lambda mark: mark.level, default=None)
+    """Return the strictest mark of secrecy in a text: a word of it that is nothing else, or a level with star or term."""
+    if not _worth_reading(text):
+        return None
+    marks = [mark for mark in map(read_mark, (text, *_GAPS.split(text))) if _is_unmistakable(mark)]
+    marks += _within(text)
+    return max(marks, key=lambda mark: mark.level, default=None)
 
 
-def secret_cells(column: str, cells: Iterable[object]) -> Iterator[tuple[int, Mark]]:
+def title_mark(text: str) -> Mark | None:
     """
-    Yield which cells of a column that no layer knows say that their row is secret, and how.
+    Return the strictest mark of secrecy in what stands above something: a title, the label of a plan, the name of a place.
 
-    In a column called like a mark (密级, secrecy) whatever is neither open nor internal; in another what can be nothing else.
+    As `secret_words`; and 机密 counts within another word too (机密工程), and Confidential as a word.
     """
-    named = re.search("密级|保密|涉密|secre", _plain(column)) is not None
+    found = secret_words(text)
+    if found is not None or not _worth_reading(text):
+        return found
+    if named := _NAMED.search(_plain(text)):
+        return Mark(WORDS[named[1]], "", True, named[1])
+    words = [read_mark(part) for part in _GAPS.split(text) if _plain(part) in ("confidential", "classified")]
+    return words[0] if words else None
+
+
+def _worth_reading(text: str) -> bool:
+    """Whether a text can hold a mark at all: nearly none does, and this is quick."""
+    low = text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return "密" in low or "sec" in low or "confid" in low or "classif" in low
+
+
+def starred(text: str) -> Mark | None:
+    """Return the strictest mark in a text that is one wherever it stands: a level with star or term (机密★10年), top secret."""
+    return max(_within(text), key=lambda mark: mark.level, default=None) if _worth_reading(text) else None
+
+
+def _within(text: str) -> list[Mark]:
+    found = _WITHIN.finditer(_plain(text))
+    return [Mark(WORDS[m[1] or m[2] or m[3]], "", True, m[0].replace("*", "★")[:40]) for m in found]
+
+
+def secret_cells(column: str, cells: Iterable[object], *, known: bool = False) -> Iterator[tuple[int, Mark]]:
+    """
+    Yield which cells of a column say that their row is secret, and how.
+
+    In a column called like a mark (密级, secrecy) whatever is neither open nor internal; in another that no layer knows what can be
+    nothing else; in one that is `known` to mean something else (a name) only a level with star or term.
+    """
+    named = not known and re.search("密级|保密|涉密|secre", _plain(column)) is not None
     for at, cell in enumerate(cells):
-        blank = cell is None or str(cell).strip() in ("", "nan", "NaN", "NaT", "<NA>")
-        mark = UNMARKED if blank else read_mark(cell)
-        if mark.secret if named else _is_unmistakable(mark):
+        text = "" if cell is None else str(cell).strip()
+        if text in ("", "nan", "NaN", "NaT", "<NA>"):
+            continue
+        mark = read_mark(cell) if named else starred(text) if known else secret_words(text)
+        if mark is not None and mark.secret:
             yield at, mark
 
 
 def _is_unmistakable(mark: Mark) -> bool:
-    """Whether it is a mark of secrecy wherever it stands: in Chinese, and more than the one sign 密."""
-    plain = _plain(mark.text)
-    return mark.understood and mark.secret and "密" in plain and len(plain) > 1
+    """Whether it is a mark of secrecy wherever it stands: Chinese and more than the one sign 密, with a term, or in capitals."""
+    plain = _plain(mark.text).strip("*")
+    shouted = mark.text.isupper() and plain in _ENGLISH
+    return mark.understood and mark.secret and (("密" in plain and len(plain) > 1) or bool(mark.term) or shouted)
 
 
-def strays_of(table: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return what looks like a mark of secrecy under another name than `secrecy` in one table: its key, and how to print it."""
-    return [(str(k), f"{k} = {str(v)[:40]}") for k, v in table.items() if k not in _KNOWN and _like_a_mark(str(k), v)]
+def strays_of(table: Mapping[str, object], level: int = INTERNAL) -> list[tuple[str, str]]:
+    """
+    Return what looks like a mark of secrecy under another name than `secrecy` in one table: its key, and how to print it.
+
+    Names and free text say nothing new where the table itself is marked with a `level` as strict as theirs.
+    """
+    return [(str(k), _shown(k, v)) for k, v in table.items() if k not in _KNOWN and _like_a_mark(str(k), v, level)]
+
+
+def _shown(key: object, value: object) -> str:
+    try:
+        return f"{key} = {str(value)[:40]}"
+    except RecursionError:  # tables within tables
+        return f"{key} = …"
 
 
 #: Names that may stand in a manifest, and say nothing of secrecy themselves though they sound like it.
 _KNOWN = {"secrecy", "secret_outputs", "renewal_outputs", "layers"}
 
 
-def _like_a_mark(key: str, value: object) -> bool:
-    if _called_like_a_mark(key):
+def _like_a_mark(key: str, value: object, level: int, depth: int = 0) -> bool:
+    if depth > _DEEPEST or _called_like_a_mark(key):
         return True
     if isinstance(value, Mapping):
-        return any(_like_a_mark(str(name), inner) for name, inner in value.items())
+        return any(_like_a_mark(str(name), inner, level, depth + 1) for name, inner in value.items())
     if isinstance(value, list):
-        return any(_like_a_mark(key, inner) for inner in value)
-    if not isinstance(value, str) or key in _NAMES:
+        return any(_like_a_mark(key, inner, level, depth + 1) for inner in value)
+    if not isinstance(value, str):
         return False
+    if key in _NAMES or key in _FREE:
+        mark = title_mark(value) if key in _NAMES else secret_words(value)
+        return mark is not None and mark.level > level
     mark = read_mark(value)
-    return _is_unmistakable(mark) if key in _FREE else (mark.understood and mark.secret) or _names_a_level(value)
+    return (mark.understood and mark.secret) or _names_a_level(value)
 
 
 def _names_a_level(text: str) -> bool:
@@ -222,7 +286,7 @@ def _called_like_a_mark(key: str) -> bool:
     return difflib.SequenceMatcher(None, plain, "secrecy").ratio() > 0.7
 
 
-#: Names, in which such a word may stand for something else; and free text, which is one only where it is nothing else.
+#: Names, in which such a word may stand for something else; and free text, in which one may be spoken of.
 _NAMES = {"name", "file"}
 _FREE = {"source", "licence", "note", "credit", "publisher", "survey_note", "made_by", "scenario"}
 

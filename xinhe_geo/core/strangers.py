@@ -30,6 +30,7 @@ import pyogrio.errors
 
 from . import errors, progress
 from .confinement import die_with_parent, give_up, limit
+from .files import cannot_write
 from .plain import read_plain, write_plain
 from .schema import bundled_folder
 from .worker import alone, forking
@@ -269,10 +270,17 @@ def _child(place: str, into: str | None) -> _Child:
         _end(child)
     made = [] if into is None else [into]
     places = {own: _held(own) for own in sorted({place, *known, *made})}
-    rooms = [tempfile.mkdtemp(prefix="xinhe-"), *made]
+    rooms = [_own_room(), *made]
     start = _forked if sys.platform == "linux" and alone() else _started
     _STATE.child = start(places, rooms)
     return _STATE.child
+
+
+def _own_room() -> str:
+    try:
+        return tempfile.mkdtemp(prefix="xinhe-")
+    except OSError as error:
+        raise cannot_write("临时文件", error) from error
 
 
 def _held(place: str) -> int:

@@ -16,6 +16,9 @@ from .schema import DOUBTS, ON_THE_WAY, Column, Layer
 
 # --- the check at the door ------------------------------------------------------------------------------------------
 
+#: A number that is longer counts nothing: beyond it a float no longer tells one whole number from the next.
+_MOST_WHOLE = 2.0**53
+
 
 def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
     """
@@ -179,7 +182,7 @@ def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, 
         wrong(((number < 1900) | (number > 2200)).to_numpy(), "{} 不像年份", "写四位年份，如 2025")
     if column.type == "float":
         return number.where(~bad).to_numpy()
-    whole = number.isna() | (number == number.round())
+    whole = number.isna() | ((number == number.round()) & (number.abs() <= _MOST_WHOLE))
     wrong((~whole & ~bad).to_numpy(), "{} 不是整数", "改成整数")
     return number.where(whole & ~bad).astype("Int64").array
 
@@ -225,6 +228,11 @@ def _doubts_half_said(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
         ):
             if needed and pd.isna(getattr(row, column)):
                 yield Problem("error", layer.name, file, key, column, f"没有填：{what}", "填上这一格")
+        for column in ("which", "classes"):
+            if row.layer != "streets" and pd.notna(getattr(row, column)):
+                yield Problem(
+                    "error", layer.name, file, key, column, "只有街道分这个", "清空这一格，或 layer 写 streets"
+                )
 
 
 def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
@@ -239,7 +247,7 @@ def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
                 yield Problem("warning", layer.name, file, keys[i], name, f"含有看不见的字符 {said}", "删去重新输入")
     first: dict[str, str] = {}
     for key in dict.fromkeys(keys):
-        other = first.setdefault(_as_read(key), key)
+        other = first.setdefault(as_read(key), key)
         if other != key:
             said = f"编号 {key} 和 {other} 只差大小写、全半角、写法或看不见的字符"
             yield Problem("warning", layer.name, file, key, layer.key, said, "是同一个就合并成一行；不是就换一个编号")
@@ -250,7 +258,8 @@ def _is_hidden(sign: str) -> bool:
     return unicodedata.category(sign) in ("Cf", "Cc", "Cs") and sign not in "\t\n\r"
 
 
-def _as_read(text: str) -> str:
+def as_read(text: str) -> str:
+    """Return a name without what no eye tells apart: case, width, normal form, blanks, signs that nobody sees."""
     if text.isascii() and text.isprintable():
         return text.casefold()
     plain = unicodedata.normalize("NFKC", text).casefold()

@@ -45,6 +45,7 @@ from ..core import (
     no_such_name,
     problems_table,
     read_toml,
+    refuse_titles,
     secret_layers,
     well_called,
     work,
@@ -54,7 +55,7 @@ from .journal import MANIFEST, MEANWHILE
 from .looks import page, short
 from .reader import judged, mapped_kinds, read_folder
 from .resolve import Named, meant
-from .scenario import Scenario, label_of
+from .scenario import Scenario, label_of, plan_files
 from .street_edits import merged_streets
 
 #: Of every folder with a secret layer that this process has opened: what its manifest says of secrecy.
@@ -567,15 +568,23 @@ class District:
             No such scenario.
         ScenarioError
             The file cannot be read as a scenario.
+        SourceError
+            It leads out of the folder, or is marked as more secret than the district is.
         """
-        if isinstance(name, Scenario):
-            return replace(name, district=self)
+        plan = name if isinstance(name, Scenario) else Scenario.read(self._plan_file(name))
+        plan.refuse_marked(self.manifest)
+        return replace(plan, district=self)
+
+    def _plan_file(self, name: Named | Path) -> Path:
         if isinstance(name, Path) or (isinstance(name, str) and name.endswith(".toml")):
-            return replace(Scenario.read(name), district=self)
-        files = {path.stem: path for path in sorted((self.folder / "scenarios").glob("*.toml"))}
-        labels = [] if name in files else [label_of(path) for path in files.values()]
-        known = pd.DataFrame({"label": pd.Series(labels or list(files), index=list(files), dtype="str")})
-        return replace(Scenario.read(files[meant("方案", name, known)[1]]), district=self)
+            found = Path(name)
+        else:
+            files = plan_files(self.folder)
+            labels = [] if name in files else [label_of(path) for path in files.values()]
+            known = pd.DataFrame({"label": pd.Series(labels or list(files), index=list(files), dtype="str")})
+            found = files[meant("方案", name, known)[1]]
+        refuse_titles(self.manifest, [found.stem], "方案")
+        return found
 
     # --- what is in it
 

@@ -27,12 +27,15 @@ from ..core import (
     EnvironmentProblem,
     SourceError,
     XinheError,
+    full_disk,
     hold,
+    is_full,
     let_go,
     os_words,
     read_json,
     read_toml,
     reading,
+    refuse_titles,
     write_bytes,
 )
 from . import own_journals
@@ -66,6 +69,8 @@ def locked(folder: Path) -> Iterator[None]:
         history.mkdir(exist_ok=True)
         handle = hold(within(folder, f"{HISTORY}/lock"))
     except OSError as error:
+        if is_full(error):
+            raise full_disk(folder.name, folder) from error
         raise EnvironmentProblem(f"不能写入 {folder.name}：{os_words(error)}。检查权限和磁盘空间") from error
     if handle is None:
         raise EnvironmentProblem(f"另一个程序正在改 {folder.name}，请等它结束后重试")
@@ -74,6 +79,8 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, XinheError):
             raise
+        if is_full(error):
+            raise full_disk(folder.name, folder) from error
         raise EnvironmentProblem(
             f"写 {folder.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试"
         ) from error
@@ -264,6 +271,10 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     """
     _refuse_sealed(folder)
     history = _history(folder)
+    said: dict[str, Any] = {}
+    with suppress(OSError, ValueError):  # one that cannot be read is mended by what comes
+        said = read_toml(folder / MANIFEST, folder)
+    refuse_titles(said, [source], "文件名")
     for name in files:
         within(folder, name)
     number = int(_versions(history)[-1].name) + 1 if _versions(history) else 1

@@ -11,8 +11,18 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import IDEA, RESERVED, UNDER_WAY, Edit, Problem, ScenarioError, did_you_mean, listed
-from .scenario import Scenario
+from ..core import (
+    IDEA,
+    RESERVED,
+    UNDER_WAY,
+    Edit,
+    Problem,
+    ScenarioError,
+    SourceError,
+    did_you_mean,
+    listed,
+)
+from .scenario import Scenario, plan_files
 
 #: Sums of money agree when they differ by no more than this (万元).
 CENT = 0.005
@@ -119,7 +129,7 @@ def steps_named(cell: object) -> dict[str, set[int]]:
 
 
 def _plan(folder: Path, name: str) -> Scenario:
-    files = {path.stem: path for path in sorted((folder / "scenarios").glob("*.toml"))}
+    files = plan_files(folder)
     if name not in files:
         raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
     return Scenario.read(files[name])
@@ -253,8 +263,8 @@ def _others(key: str, row: pd.Series) -> Iterator[_Told]:
 def _edits(row: pd.Series, folder: Path) -> Iterator[_Told]:
     try:
         project_edits(folder, row["edits"])
-    except ScenarioError as error:
-        what, _, remedy = str(error).partition("；")
+    except (ScenarioError, SourceError) as error:
+        what, _, remedy = str(error).partition("；" if isinstance(error, ScenarioError) else "。")
         yield "edits", what, remedy or "改正方案文件；scenario check 列出全部问题"
 
 

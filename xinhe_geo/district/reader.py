@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -21,10 +22,12 @@ from ..core import (
     ON_THE_WAY,
     SCHEMA_VERSION,
     SCHEMAS,
+    EnvironmentProblem,
     Layer,
     Problem,
     SourceError,
     apart,
+    as_read,
     bundled_folder,
     check_rows,
     crs_of,
@@ -124,6 +127,7 @@ def _read_folder(
     manifest = {} if {MANIFEST, SEAL} & set(unsealed) else _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)
+    problems += _twins(folder, declared)
     rows: dict[str, pd.DataFrame] = {}
     files = []
     for name, layer in LAYERS.items():
@@ -228,11 +232,50 @@ def _check_head(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
         wrong("schema", f"版本是 {manifest.get('schema')}，本程序认得 {known}", f"写 schema = {SCHEMA_VERSION}")
     if not str(manifest.get("name", "")).strip():
         wrong("name", "没有写街道名称", '写 name = "…街道"')
-    if not isinstance(manifest.get("data_year"), int):
+    if not _is_year(manifest.get("data_year")):
         wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
         manifest["data_year"] = 0
+    if not _is_year(manifest.get("community_list_year", 2000)):
+        said = f"不像年份：{str(manifest.pop('community_list_year'))[:40]}"
+        wrong("community_list_year", said, "写名录的年份，如 2022；删去这一行就用数据年份")
     for unclear in secrecy_problems(manifest):
         wrong(*unclear)
+
+
+#: Nobody puts more into a folder of a district.
+_MOST_NAMES = 10_000
+
+
+def _twins(folder: Path, declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield files whose names differ from declared ones in nothing that every system tells apart: elsewhere another one is read."""
+    listed: dict[Path, list[str]] = {}
+    for layer, entry in declared.items():
+        file = PurePosixPath(str(entry["file"])) if isinstance(entry, dict) and "file" in entry else PurePosixPath()
+        if file.is_absolute() or ".." in file.parts:
+            continue
+        place = folder
+        for part in file.parts:
+            if place not in listed:
+                listed[place] = _names_in(place)
+            twins = [n for n in listed[place] if n != part and as_read(n) == as_read(part)]
+            if twins:
+                said = f"旁边还有 {'、'.join(twins[:3])}，只差大小写、全半角、写法或看不见的字符，换个系统会读成另一个"
+                yield Problem("warning", str(layer), str(file), "", "file", said, "只留一个，删去或改名另一个")
+            place /= part
+
+
+def _names_in(place: Path) -> list[str]:
+    """Return the names in a folder, no more than anybody puts there; none where it is no folder, or a link."""
+    try:
+        with os.scandir(place) as entries:
+            return [] if place.is_symlink() else sorted(entry.name for entry in itertools.islice(entries, _MOST_NAMES))
+    except (OSError, ValueError):
+        return []
+
+
+def _is_year(said: object) -> bool:
+    """Whether a value of a manifest is a year (a truth value is a whole number for Python)."""
+    return isinstance(said, int) and not isinstance(said, bool) and 1900 <= said <= 2200
 
 
 def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> None:
@@ -389,6 +432,8 @@ def _read_layer(
         what, _, remedy = str(error).partition("。")
         wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)
         return None
+    except EnvironmentProblem:  # no room for what reads it: nothing is wrong with the file
+        raise
     except Exception as error:  # drivers raise many types; the message is what matters
         wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
         return None

@@ -31,6 +31,7 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     """
     for home in (*e["homes"], *([e["to"]] if "to" in e else [])):
         work.need("homes", home)
+    _refuse_too_many_old(e)
     if e.get("to") in e["homes"]:
         raise ScenarioError(f"to 是住到哪个小区，不能是搬离的 {e['to']}；换一个，或从 homes 里去掉它")
     work.note_if_absent("homes", *e["homes"])
@@ -53,6 +54,7 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
             _put(work, home, count, lived[home][count] - number)
             if count in left:
                 left[count] -= number
+        _note_too_many_old(work, home)
         flow = work.flow("out", work.parcel_of(home), taken)
         flow = flow._replace(registered=registered, holder=holder, fate=fate)
         if i:  # said of all the homes together: it stands with the first
@@ -89,6 +91,22 @@ def _put(work: EditedRows, home: str, count: str, number: float) -> None:
     value = 0.0 if abs(number) <= ROUNDING else number
     frame.loc[own, count] = (pd.NA if math.isnan(value) else round(value)) if count == "households" else value
     work.rows["homes"] = frame
+
+
+def _refuse_too_many_old(e: Mapping[str, Any]) -> None:
+    """Raise where a step moves more people of 60 and more than people."""
+    if float(e.get("people_60plus", 0)) > float(e.get("people", math.inf)):
+        raise ScenarioError(f"people_60plus（{e['people_60plus']}）多于 people（{e['people']}）；改其中一个")
+
+
+def _note_too_many_old(work: EditedRows, home: str) -> None:
+    """Note a clash where more people of 60 and more live in a home than people; how many they are is then unknown."""
+    lived = _counts(work.standing("homes").loc[home])
+    if lived["people_60plus"] > lived["people"] + ROUNDING:
+        work.clashes.append(
+            f"这一步以后 {home} 住着 {amount(lived['people'])} 人，60 岁及以上却有 {amount(lived['people_60plus'])} 位；改这一步的 people_60plus"
+        )
+        _put(work, home, "people_60plus", math.nan)
 
 
 def stands(frame: pd.DataFrame, year: int) -> np.ndarray:
@@ -135,6 +153,7 @@ def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
     lived = _counts(there.loc[home])
     for count in _COUNTS:
         _put(work, home, count, lived[count] + getattr(flow, count))
+    _note_too_many_old(work, home)
     work.flows.append(flow._replace(parcel=work.parcel_of(home), home=home))
 
 
@@ -152,6 +171,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     """Let people who left a parcel return to a home on it; at most as many as left and may return."""
     work.need("parcels", e["parcel"])
     work.need("homes", e["home"])
+    _refuse_too_many_old(e)
     parcel, holder = str(e["parcel"]), str(e.get("holder", ""))
     if work.parcel_of(e["home"]) != parcel:
         raise ScenarioError(
@@ -185,6 +205,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     lived = _counts(there.loc[e["home"]])
     for count, number in numbers.items():
         _put(work, e["home"], count, lived[count] + number)
+    _note_too_many_old(work, str(e["home"]))
     numbers["registered"] = math.nan
     if "registered" in e:
         numbers["registered"] = _at_most(work, e, "registered", away("registered"), "户籍人口")

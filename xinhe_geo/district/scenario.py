@@ -23,8 +23,10 @@ from ..core import (
     WrongValueError,
     card,
     language,
+    ordinary,
     os_words,
     read_toml,
+    refuse_titles,
     say,
     well_called,
     well_made,
@@ -36,6 +38,11 @@ from .parcel_split import parts_of_layer
 
 class Plannable(Protocol):
     """What a plan asks of a district: its rows, its year and CRS, and itself in another year or with other rows."""
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What its folder says of it."""
+        ...
 
     @property
     def year(self) -> int:
@@ -287,6 +294,23 @@ class Scenario:
             head["note"] = self.note
         return tomli_w.dumps({**head, "edit": [{"do": e.do, **e.what} for e in self.edits]})
 
+    def refuse_marked(self, manifest: Mapping[str, Any]) -> None:
+        """
+        Stop where the plan says of itself that it is more secret than a district: in its name, label, note or steps.
+
+        Parameters
+        ----------
+        manifest
+            Of the district.
+
+        Raises
+        ------
+        SourceError
+            Naming the strictest mark, and what to do.
+        """
+        said = (self.name, self.label, self.note, *(text for edit in self.edits for text in _texts(edit.what)))
+        refuse_titles(manifest, said, "方案")
+
     def then(self, other: Scenario) -> Scenario:
         """
         Put both into one: this one's edits, then the other's.
@@ -346,6 +370,8 @@ class Scenario:
         ------
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
+        SourceError
+            It is marked as more secret than the district is.
         WrongValueError
             Something else than a district.
         """
@@ -353,6 +379,7 @@ class Scenario:
             raise WrongValueError(
                 f"on 里写打开的街道（District.load），不是 {type(district).__name__} {district!r:.60}"
             )
+        self.refuse_marked(district.manifest)
         base, work, problems = carried_out(self, district, all_problems=False)
         name = self.label or self.name or "方案"
         impossible = [problem for problem in problems if problem.kind == "impossible"]
@@ -364,6 +391,30 @@ class Scenario:
         moved, arrived = work.moved_in_all(), work.arrived()
         made = base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
         return made.with_parted(work.parted())
+
+
+def plan_files(folder: Path) -> dict[str, Path]:
+    """
+    Return the files of the plans of a folder by their names.
+
+    Raises
+    ------
+    SourceError
+        One leads out of the folder, or is no file: no plan of it is read.
+    """
+    found = {path.stem: path for path in sorted((folder / "scenarios").glob("*.toml"))}
+    for path in found.values():
+        ordinary(path, folder)
+    return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts of a step, those in lists too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
 
 
 def label_of(path: Path) -> str:

@@ -9,13 +9,13 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Edit, ScenarioError, say
+from ..core import Edit, ScenarioError, refuse_titles, say
 from .district import District
 from .edited_rows import LAYER_OF, EditedRows
 from .edits import ACTIONS, YEAR
 from .labels import kind_name
 from .parcel_split import SPLIT, halves
-from .scenario import Scenario, carried_out
+from .scenario import Scenario, carried_out, plan_files
 
 
 def conflicts(plan: Scenario, district: District) -> pd.DataFrame:
@@ -216,7 +216,9 @@ def _sample(district: District, do: str, key: str) -> object:
 def scenarios(district: District) -> pd.DataFrame:
     """List the scenarios of a district's folder: index name; columns label, year, edits (how many), note."""
     found = []
-    for path in sorted((district.folder / "scenarios").glob("*.toml")):
+    for name, path in plan_files(district.folder).items():
         plan = Scenario.read(path)
-        found.append((path.stem, plan.label, plan.year, len(plan.edits), plan.note))
+        refuse_titles(district.manifest, [name], "方案")
+        plan.refuse_marked(district.manifest)
+        found.append((name, plan.label, plan.year, len(plan.edits), plan.note))
     return pd.DataFrame(found, columns=["name", "label", "year", "edits", "note"]).set_index("name")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -28,6 +30,8 @@ from ..core import (
     apart,
     between,
     crs_of,
+    full_disk,
+    is_full,
     layers_in,
     problems_table,
     read_layer,
@@ -37,6 +41,8 @@ from .journal import HISTORY, MANIFEST, SEAL, within
 from .reader import read_folder
 
 LONLAT = "EPSG:4326"
+#: Halves of a sign, which JSON may name and UTF-8 cannot hold: they stay as they were named.
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
@@ -158,7 +164,8 @@ def _geojson_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[in
     kept = [f for i, f in enumerate(features) if i not in gone]
     head = json.dumps({k: v for k, v in whole.items() if k != "features"}, ensure_ascii=False)[:-1]
     lines = ",\n".join(json.dumps(f, ensure_ascii=False, separators=(",", ":")) for f in kept)
-    return f'{head}, "features": [\n{lines}\n]}}\n'.encode()
+    text = f'{head}, "features": [\n{lines}\n]}}\n'
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
 
 
 def _with_edits(frame: pd.DataFrame, edits: Sequence[Edit], gone: set[int], names: Sequence[str]) -> pd.DataFrame:
@@ -243,6 +250,9 @@ def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
         try:
             shutil.copytree(folder, copy, symlinks=True, ignore=_left_behind)
         except OSError as error:  # of several files at once, too
+            if is_full(error) or os.strerror(errno.ENOSPC) in str(error):
+                need = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and HISTORY not in p.parts)
+                raise full_disk("检查用的副本", Path(place), need) from error
             raise EnvironmentProblem(f"{folder.name} 复制不出来检查。检查临时文件夹的磁盘空间和权限") from error
         for name, content in files.items():
             write_bytes(within(copy, name), content)

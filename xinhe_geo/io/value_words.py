@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from ..core import Column, SourceError, bundled_folder, nearest
+from ..core import Column, SourceError, apart, bundled_folder, nearest, ordinary
 from ..district import ANSWERS, bare_name
 from .cells import Cell, is_blank, printable
 from .file_rows import FileRows, Refusal, Unclear, codes_of
@@ -115,32 +115,46 @@ class Answers:
         return self.said.get((column, plain_value(value)), "")
 
 
-def read_answers(path: Path) -> Answers:
+def read_answers(path: Path, folder: Path | None = None) -> Answers:
     """
     Read a sheet of answers; lines without one are questions that are still open.
+
+    Parameters
+    ----------
+    folder
+        What the sheet came with, if with anything: links must not lead out of it.
 
     Raises
     ------
     SourceError
         It is no such sheet.
     """
+    ordinary(path, folder)
+    return Answers(apart(_said, path))
+
+
+def _said(path: Path) -> dict[tuple[str, str], str]:
     text, separator = decoded_csv(path)
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    no_sheet = cannot_take(path.name, "不是对照表", f"第一行是 {'、'.join(ANSWER_HEADS)}；由 --values 写出")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:  # a cell of more than a hundred thousand signs
+        raise no_sheet from error
     if not rows or not {"列", "写法", "是什么"} <= set(rows[0]):
-        raise cannot_take(path.name, "不是对照表", f"第一行是 {'、'.join(ANSWER_HEADS)}；由 --values 写出")
+        raise no_sheet
     at = {head: j for j, head in enumerate(rows[0])}
-    found = Answers()
+    found: dict[tuple[str, str], str] = {}
     for row in rows[1:]:
         column, value, answer = (row[at[h]].strip() if at[h] < len(row) else "" for h in ("列", "写法", "是什么"))
         if column and value and answer:
-            found.said[column, plain_value(value)] = answer
+            found[column, plain_value(value)] = answer
     return found
 
 
 def kept_answers(folder: Path) -> Answers:
     """Return what a folder remembers."""
     path = folder / ANSWERS
-    return read_answers(path) if path.is_file() else Answers()
+    return read_answers(path, folder) if path.is_file() else Answers()
 
 
 def _sheet(lines: Sequence[Sequence[str]]) -> bytes:

@@ -10,7 +10,7 @@ from .communities import (
     standing,
     walked_minutes,
 )
-from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
+from .diff import RECORDS, Record, changes, changes_shown, ledger_record, named_in_record, read_record, since_sheet
 from .ledger import (
     COLOURS,
     ROLES,
@@ -22,6 +22,7 @@ from .ledger import (
     foot,
     has_own_plan,
     keep_evaluated,
+    last_year,
     ledger,
     left_out,
     quoted,
@@ -98,12 +99,14 @@ __all__ = [
     "keep_evaluated",
     "kinds_of",
     "lacking_people",
+    "last_year",
     "layers_for",
     "ledger",
     "ledger_record",
     "left_out",
     "measure_rows",
     "missed_by_home",
+    "named_in_record",
     "number_text",
     "offered",
     "panel_sheet",

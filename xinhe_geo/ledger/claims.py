@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core import CLAIM_LABELS, DIRECTIONS, language, listed, say
+from ..core import CLAIM_LABELS, DIRECTIONS, language, listed, say, word
 from ..district import District, cell
 from .metrics.base import in_words, once, rows_of
 
@@ -80,16 +80,11 @@ def facts_of(district: District, measure: str) -> str:
 def _facts_of(rows: pd.DataFrame, measure: str) -> str:
     about = np.array([measure in listed(text) for text in rows["measures"]], dtype=bool)
     facts = rows[(rows["kind"] == "fact").to_numpy() & about]
-    told = [
-        say(
-            "{0} {1}（{2} 年，“{3}”）",
-            cell(row, "object"),
-            f"{row['quantity']} {row['unit']}".strip(),
-            row["year"],
-            row["words"],
-        )
-        for _, row in facts.iterrows()
-    ]
+    told = []
+    for _, row in facts.iterrows():
+        joint = " " if row["quantity"][-1:].isascii() or language() != "zh" else ""
+        what = f"{cell(row, 'object')} {row['quantity']}{joint}{word(row['unit'])}".strip()
+        told.append(say("{0}（{1} 年，“{2}”）", what, row["year"], row["words"]))
     return say("规划自述：{0}", in_words(told)) if told else ""
 
 
@@ -115,6 +110,7 @@ def claims_sheet(district: District) -> pd.DataFrame:
     shown = {
         "kind": [say("要求") if kind == "claim" else say("自述的现状") for kind in rows["kind"]],
         "object": [cell(row, "object") for _, row in rows.iterrows()],
+        "unit": rows["unit"].map(word),
         "direction": [say(DIRECTIONS[d]) for d in rows["direction"]],
         "status": [say(CLAIM_LABELS[s]) for s in rows["status"]],
         "measures": rows["measures"].str.replace(";", "、"),

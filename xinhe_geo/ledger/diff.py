@@ -11,7 +11,19 @@ import numpy as np
 import pandas as pd
 
 from ..access import facility_changes
-from ..core import LAYERS, SourceError, amount, language, per_cent, read_json, say, speaking, word
+from ..core import (
+    LAYERS,
+    SourceError,
+    amount,
+    language,
+    per_cent,
+    read_json,
+    refuse_titles,
+    say,
+    speaking,
+    strictest,
+    word,
+)
 from ..district import District, layer_name
 from .ledger import UNMEASURED, beyond, canonical
 from .metrics.base import measure_rows, number_text
@@ -23,6 +35,13 @@ COLUMNS = ("part", "id", "label", "before", "after")
 DIGITS = 9
 
 Record = Mapping[str, Any]
+
+
+def named_in_record(district: District) -> dict[str, str]:
+    """Return what a record calls a district: name, code, CRS, and its mark of secrecy where it has one."""
+    mark = strictest(district.manifest)
+    own = {"name": district.name, "code": district.code, "crs": district.crs}
+    return {**own, "secrecy": mark} if mark else own
 
 
 def ledger_record(district: District, table: pd.DataFrame | None) -> dict[str, Any]:
@@ -47,7 +66,7 @@ def ledger_record(district: District, table: pd.DataFrame | None) -> dict[str, A
                 own = known.get(str(key), {"label": UNMEASURED, "unit": ""})
                 rows[str(key)] = {"label": own["label"], "value": value, "unit": own["unit"], "verdict": row["verdict"]}
     return {
-        "district": {"name": district.name, "code": district.code, "crs": district.crs},
+        "district": named_in_record(district),
         "parameters": {
             "year": district.year,
             "community_list_year": district.list_year,
@@ -119,11 +138,14 @@ def changes(now: Record, before: Record, district: District | None = None) -> pd
     Raises
     ------
     SourceError
-        The records are of two different districts.
+        The records are of two different districts, or the earlier one is of what is more secret than this one.
     """
     here, there = now["district"], before["district"]
     if (here.get("code") or here.get("name")) != (there.get("code") or there.get("name")):
         raise SourceError(f"上次的记录是{there.get('name', '')}的，这次是{here.get('name', '')}，不能相比")
+    refuse_titles(
+        {"secrecy": here["secrecy"]} if "secrecy" in here else {}, [str(there.get("secrecy", ""))], "上次的记录"
+    )
     found = (
         *(_parameters(now, before), _inputs(now, before), _facilities(district, before)),
         *(_headlines(now, before), _rows(now, before)),

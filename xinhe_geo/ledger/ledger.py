@@ -15,6 +15,7 @@ type in (`series.csv`). The metrics stand in
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -405,6 +406,13 @@ def promises(district: District) -> pd.DataFrame:
     return once(district, "promises", make).copy(deep=False)
 
 
+def last_year(district: District) -> int | None:
+    """Return the year in which most promises of a plan are due, which is the plan's last; None where they name no years."""
+    found = [re.findall(r"(?<!\d)(?:19|20|21)\d\d(?!\d)", str(cell)) for cell in promises(district)["year"]]
+    ends = pd.Series([max(map(int, years)) for years in found if years], dtype="int64").value_counts()
+    return None if ends.empty else int(max(ends.index[(ends == ends.max()).to_numpy()]))
+
+
 def _unmeasured(code: str) -> dict[str, Any]:
     """Return the measure of a commitment that nobody has said how to measure."""
     row: dict[str, Any] = {c.name: math.nan if c.type != "text" else "" for c in LAYERS["measures"].names.values()}
@@ -676,6 +684,7 @@ def _sentence(m: Measure, found: Found, verdict: str, target_text: str, needs: s
     if verdict == NO_DATA:
         return say("{0}：数据不足：{1}", cell(m, "label"), needs)
     number = number_text(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
+    number = f"+{number}" if m["metric"] == "change" and found.value > 0 else number  # which way it went
     parts = [part for part in (number, found.said) if part]
     against = {"reference": say("参考线 {0}", target_text), "standard": say("标准 {0}", target_text)}
     parts += [against.get(m["target_from"], say("目标 {0}", target_text))] if target_text else []

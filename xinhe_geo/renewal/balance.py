@@ -226,7 +226,7 @@ def _table(district: District, books: Mapping[int, _Book], years: Sequence[int])
     lines = {}
     for parcel, count, holder in _accounts(district, books[max(books)]):
         account = Account(parcel, count, holder)
-        closing = {y: _closing(books, account, y) for y in books}
+        closing = {y: _or_unknown(_closing(books, account, y)) for y in books}
         for year in years:
             lines[(parcel, count, holder, year)] = _line(books, account, year, closing)
     index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "count", "holder", "year"])
@@ -384,7 +384,7 @@ def _line(books: Mapping[int, _Book], account: Account, year: int, closing: Mapp
     other = during("in") - during("in", ended=True) - during("new", ended=True)
     if not account.holder:
         other += now.by_date.get((account.parcel, account.counted), 0.0)
-    return {
+    told = {
         "opening": closing[year - 1],
         "moved_out": during("out"),
         "returned": during("back") + during("out", ended=True),
@@ -393,6 +393,16 @@ def _line(books: Mapping[int, _Book], account: Account, year: int, closing: Mapp
         "closing": closing[year],
         **_whereabouts(account, now),
     }
+    return {key: number if key in _CHANGES else _or_unknown(number) for key, number in told.items()}
+
+
+#: What can be less than nothing: all else is a number of people.
+_CHANGES = ("moved_out", "returned", "newcomers", "other")
+
+
+def _or_unknown(number: float) -> float:
+    """Return a number of people; unknown where steps that contradict each other would leave less than nobody."""
+    return math.nan if number < -ROUNDING else number
 
 
 def _whereabouts(account: Account, book: _Book) -> dict[str, float]:

@@ -5,8 +5,9 @@ from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .gis import write_geopackage, write_layers
 from .ledger_workbook import ledger_workbook
-from .pages.checkup import CHECKUP_HOW, Checked, checked, write_checkup
+from .pages.checkup import Checked, checked, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
+from .pages.final import final_checked
 from .pages.firmness import check_list, firmness, ranges_sheet, shrunk_sheet, write_robustness, write_stress
 from .pages.parcels import NO_STAGES, PARCELS_PAGE, write_parcels
 from .pages.plans import (
@@ -40,7 +41,6 @@ from .story.story import Story
 from .tables import cell_text, is_year, marked_rows
 
 __all__ = [
-    "CHECKUP_HOW",
     "COMPARISON",
     "LEDGER_BOOK",
     "NO_STAGES",
@@ -75,6 +75,7 @@ __all__ = [
     "concluded",
     "documents",
     "facts",
+    "final_checked",
     "firmness",
     "is_year",
     "ledger_workbook",

@@ -18,6 +18,7 @@ from ..core import (
     XinheError,
     cannot_write,
     hold,
+    is_full,
     keep_file,
     let_go,
     os_words,
@@ -34,7 +35,7 @@ from .record import NOTED, RECORD, hashes, read_json, read_noted, read_run, run_
 LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
 CARRIED = {LEDGER_BOOK}
 #: Places of what a report writes.
-_REPORTED = re.compile(r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.xlsx|gis/[^/]+\.gpkg|suggested\.json")
+_REPORTED = re.compile(r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.xlsx|gis/[^/]+\.(?:gpkg|qgz)|suggested\.json")
 #: What a report begins with: looked at before anything is computed.
 FIRST = (
     "index.html",
@@ -46,7 +47,7 @@ FIRST = (
 
 def cannot_write_into(folder: Path, error: OSError) -> EnvironmentProblem:
     """Return the error of a folder that cannot be written, or of the file in it that the system names."""
-    return cannot_write(Path(str(error.filename or folder)).name, error)
+    return cannot_write(Path(str(error.filename or folder)).name, error, folder)
 
 
 def _refuse_district(target: Path) -> None:
@@ -64,6 +65,8 @@ def swapped_in(target: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, XinheError):
             raise
+        if is_full(error):
+            raise cannot_write_into(target, error) from error
         raise EnvironmentProblem(
             f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
         ) from error

@@ -17,7 +17,7 @@ from ..core import LAYERS, growing, refuse_uncleared, say, word
 from ..district import District, column_name, kind_name, place_title
 from ..maps import mapped_rules
 from .analysis import Analysis, analyse
-from .qgis import CHANGED, Shown, change_categories, style_text, write_project
+from .qgis import CHANGED, Shown, change_categories, refuse_project, style_text, write_project
 from .story.change import Change
 from .story.story import Story
 
@@ -170,9 +170,10 @@ def write_geopackage(
     Raises
     ------
     EnvironmentProblem
-        The file cannot be written.
+        The file cannot be written, or the project beside it is somebody else's.
     """
     refuse_uncleared(district.manifest, "写出 GeoPackage")
+    refuse_project(Path(to))
     geopackage(Story(analyse(district, preset=preset), against=against), Path(to))
     return Path(to)
 

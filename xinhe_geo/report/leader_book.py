@@ -22,6 +22,8 @@ LEADER_BOOK = "overview.xlsx"
 #: The row of the first table's heads, and the columns before its figures.
 _HEAD = 3
 BEFORE, AFTER = "#E3CDB0", "#1F6F78"
+#: How high a row of goals is, so that a printed page is filled, and the chart beside them as high.
+ROW_PT, PX_IN_PT = 36.0, 4 / 3
 
 
 def leader_book(story: Story, path: Path) -> None:
@@ -56,8 +58,8 @@ class _Forms:
         self.strong: Format = book.add_format({"bold": True, "font_size": 12})
         self.head: Format = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True})
         self.text: Format = book.add_format({"border": 1, "text_wrap": True, "valign": "vcenter"})
-        self.share: Format = book.add_format({"border": 1, "num_format": "0%"})
-        self.people: Format = book.add_format({"border": 1, "num_format": "#,##0"})
+        self.share: Format = book.add_format({"border": 1, "num_format": "0%", "valign": "vcenter"})
+        self.people: Format = book.add_format({"border": 1, "num_format": "#,##0", "valign": "vcenter"})
         self.total: Format = book.add_format({"border": 1, "num_format": "#,##0", "bold": True, "top": 2})
 
 
@@ -79,6 +81,7 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
         sheet.write_string(_HEAD, j, words, form.head)
     shares = 2 if shifts else 1
     for i, goal in enumerate(story.goals, _HEAD + 1):
+        sheet.set_row(i, ROW_PT)
         sheet.write_string(i, 0, goal.label, form.text)
         shift = shifts.get(goal.rule)
         for j, figure in enumerate([shift and shift.before, goal.share] if shifts else [goal.share], 1):
@@ -88,7 +91,7 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
         _figure(sheet, (i, len(heads) - 3), goal.unserved, form.people, form.text)
         who = say("60岁及以上人口") if goal.unserved.of == "people_60plus" else say("常住人口")
         sheet.write_string(i, len(heads) - 2, who, form.text)
-        sheet.write_string(i, len(heads) - 1, goal.mark, form.text)
+        sheet.write_string(i, len(heads) - 1, goal.marks, form.text)
     last = _HEAD + len(story.goals)
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, shares, 9)
@@ -114,7 +117,7 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
         chart.set_y_axis({"reverse": True})
         chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}, "min": 0, "max": 1.1})
         chart.set_legend({"position": "bottom"} if len(names) > 1 else {"none": True})
-        chart.set_size({"width": 560, "height": 420})
+        chart.set_size({"width": 620, "height": max(420, round((len(story.goals) + 2) * ROW_PT * PX_IN_PT))})
         sheet.insert_chart(_HEAD, len(heads) + 1, chart)
     _for_print(sheet, (_HEAD + 1, 1), (max(last + 1, 25), len(heads) + 10))
 
@@ -166,7 +169,8 @@ def _for_print(sheet: Worksheet, frozen: tuple[int, int], corner: tuple[int, int
     sheet.freeze_panes(*frozen)
     sheet.hide_gridlines(2)
     sheet.set_landscape()
-    sheet.set_paper(8)
+    sheet.set_paper(9)
+    sheet.set_margins(0.4, 0.4, 0.4, 0.4)
     sheet.print_area(0, 0, *corner)
     sheet.fit_to_pages(1, 1)
 

@@ -54,7 +54,7 @@ _WHOLE = f"IF({{0}}>={LEAST_PLACE - 1e-6},ROUNDUP({{0}}-0.000001,0),{{0}})"
 
 
 def parcel_book(
-    path: Path, district: District, shown: Sequence[Parcel], options: Mapping[str, Sequence[Option]]
+    path: Path, district: District, shown: Sequence[Parcel], options: Mapping[str, Sequence[Option]], troubles: str = ""
 ) -> None:
     """
     Write the workbook beside the page of parcels.
@@ -67,6 +67,8 @@ def parcel_book(
         The parcels.
     options
         By the id of a parcel, its plans beside each other.
+    troubles
+        Which steps of the plan contradict each other; "" where none does.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def parcel_book(
         _promised(book, shown)
         _money(book, shown)
         _capacities(book, shown)
-        _balances(book, shown)
+        _balances(book, shown, troubles)
         _options(book, shown, options)
 
 
@@ -263,7 +265,7 @@ def _capacities(book: _Book, shown: Sequence[Parcel]) -> None:
             sheet.line(own.name, line.label, line.unit, say("还缺（本页所印：够一处的取整）"), *whole)
 
 
-def _balances(book: _Book, shown: Sequence[Parcel]) -> None:
+def _balances(book: _Book, shown: Sequence[Parcel], troubles: str) -> None:
     """Write who lives where year by year: stocks follow from flows, and whoever ever left is somewhere."""
     years = sorted({year for own in shown for year in own.years})
     if not years:
@@ -274,6 +276,8 @@ def _balances(book: _Book, shown: Sequence[Parcel]) -> None:
     )
     sheet = book.sheet(BALANCE, about, heads, (20, 20, 16, 10, *(10 for _ in years)))
     people: dict[str, dict[str, int]] = {}
+    if troubles:
+        sheet.line(troubles)
     for own in shown:
         for account in own.accounts:
             rows = _account(sheet, own, account)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 import geopandas as gpd
 import pyproj
 
-from ..core import say, write_bytes
+from ..core import EnvironmentProblem, say, write_bytes
 from ..maps import house_style
 
 #: Classes of a share, the least first, a fifth each: red, green, blue, how opaque.
@@ -27,6 +30,8 @@ CHANGED = (
     'CASE WHEN "state" <> \'both\' THEN "state" WHEN "served_change" > 0.00005 THEN \'gain\' '
     "WHEN \"served_change\" < -0.00005 THEN 'lose' ELSE 'same' END"
 )
+#: What is longer is no project of ours.
+_MOST_BYTES = 20_000_000
 #: The earliest moment a zip archive can name.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: Shapes as QGIS tells them apart: what is drawn, what a symbol is made of, the number it is kept by.
@@ -144,7 +149,45 @@ def write_project(
         packed = zipfile.ZipInfo(f"{geopackage.stem}.qgs", _EPOCH)
         packed.compress_type, packed.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
         archive.writestr(packed, text.encode())
+        archive.comment = _signature(text.encode())
     return write_bytes(geopackage.with_suffix(".qgz"), stream.getvalue())
+
+
+def refuse_project(geopackage: Path) -> None:
+    """
+    Stop before a project is replaced that is not as it was written here: somebody has made it, or saved it in QGIS.
+
+    Parameters
+    ----------
+    geopackage
+        The file it lies beside.
+
+    Raises
+    ------
+    EnvironmentProblem
+        With what to do.
+    """
+    place = geopackage.with_suffix(".qgz")
+    if os.path.lexists(place) and not _is_as_written(place):
+        raise EnvironmentProblem(
+            f"{place.name} 不是本程序写的，或在 QGIS 里改过，没有覆盖。把它改名或移走，或用 --out 换一个文件名"
+        )
+
+
+def _is_as_written(place: Path) -> bool:
+    """Whether a project is ours to the byte: it says so itself, by the hash of what it holds."""
+    if place.is_symlink() or not place.is_file() or place.stat().st_size > _MOST_BYTES:
+        return False
+    try:
+        with zipfile.ZipFile(place) as archive:
+            (only,) = archive.infolist()
+            return only.file_size <= _MOST_BYTES and archive.comment == _signature(archive.read(only))
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError, EOFError, zlib.error):
+        return False
+
+
+def _signature(project: bytes) -> bytes:
+    return b"xinhe-geo " + hashlib.sha256(project).hexdigest().encode()
 
 
 def _shapes(frame: gpd.GeoDataFrame) -> list[str]:

@@ -20,6 +20,7 @@ import pandas as pd
 from ..access import headlines, rules_of
 from ..core import speaking
 from ..district import District
+from ..ledger import named_in_record
 from .analysis import Analysis
 
 RECORD = "run.json"
@@ -57,7 +58,7 @@ def record_of(district: District, results: Analysis | None, preset: str) -> dict
         with speaking("zh"):
             lead = headlines(district, results.cover)
     return {
-        "district": {"name": district.name, "code": district.code, "crs": district.crs},
+        "district": named_in_record(district),
         "parameters": {
             "preset": preset,
             "year": district.year,

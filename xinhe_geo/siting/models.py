@@ -212,7 +212,7 @@ def _best_one(task: Task, cuts: Sequence[Flags]) -> Found | None:
     walks = np.where(there, np.minimum(task.cost - np.where(there, nearest[task.row], 0.0), 0.0), task.cost)
 
     def with_each(today: float, more: Floats) -> Floats:
-        return today + np.bincount(task.col, more, len(task.sites))[allowed]
+        return np.asarray(today + np.bincount(task.col, more, len(task.sites))[allowed], dtype=np.float64)
 
     objective = with_each(float(weight[served].sum()), weight[task.row] * ~there)
     people = with_each(float(task.people[served].sum()), task.people[task.row] * ~there)

@@ -19,7 +19,7 @@ from .supposed import NOTHING, Share, Supposing
 
 CHECK_COLUMNS = (
     *("doubt", "layer", "id", "what", "name", "community", "how", "minutes"),
-    *("gain", "left", "rule", "pair", "stop", "walk_min"),
+    *("gain", "left", "rule", "pair", "stop", "walk_min", "who"),
 )
 #: What somebody who lives there knows without going to look.
 BY_TELEPHONE = ("existence", "gate", "people")
@@ -85,7 +85,8 @@ def worth_checking(
         the thing; `how` ("phone": the community knows, "field": somebody has to look); `minutes` (of the call or the look);
         `gain` (share of the variance that it takes, given those above), `left` (share that is left after it, worked out by drawing
         what is not known anew: the two agree but for chance); `rule` (whose share it moves most); `pair` (the fact it was chosen
-        with, else ""); `stop` (1, 2 … in walking order; 0: by telephone), `walk_min` (from the stop before). Empty where nothing
+        with, else ""); `stop` (1, 2 … in walking order; 0: by telephone), `walk_min` (from the stop before), `who` (as in `facts_in_doubt`).
+        Empty where nothing
         in doubt moves anything.
 
     Raises
@@ -260,7 +261,7 @@ def _chosen(worth: _Worth, costs: _Costs, most: int) -> list[_Choice]:
 
 def _table(case: Supposing, worth: _Worth, costs: _Costs, chosen: Sequence[_Choice]) -> pd.DataFrame:
     facts = pd.Index([choice.fact for choice in chosen], name="fact", dtype="str")
-    table = case.facts.loc[facts, ["doubt", "layer", "id", "what"]]
+    table = case.facts.loc[facts, ["doubt", "layer", "id", "what", "who"]]
     if table.empty:
         return table.reindex(columns=list(CHECK_COLUMNS))
     every = worth.left([])

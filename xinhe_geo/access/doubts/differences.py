@@ -19,7 +19,7 @@ from ..entrances import home_points
 from ..home_shares import points_of_homes
 from .elements import elements_of
 from .facts import facts_in_doubt
-from .robustness import OUTER, Case
+from .robustness import OUTER, UNCHANGED, Case
 
 DIFFERENCE_COLUMNS = ("value", "low", "high", "apart", "unit", "facts")
 #: Of so many gates of a compound all that may be open are tried; of more, each point is told by itself.
@@ -50,7 +50,7 @@ def differences(
     rules
         As in `coverage`.
     base
-        The state that the plans change; None is `first`.
+        The state that the plans change; None is what stood before the plan of `first`, or `first` where that is none.
     seed, draws
         As in `robustness`.
 
@@ -71,7 +71,7 @@ def differences(
     """
     if draws < 39:
         raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
-    asked, origin = rules_of(first, rules), first if base is None else base
+    asked, origin = rules_of(first, rules), base or first.ground or first
     cases = tuple(AsPlanned(district, asked, seed, draws, origin) for district in (first, second))
     rows = [_row(cases, rule) for rule in asked]
     return pd.DataFrame(
@@ -147,8 +147,9 @@ def _side(case: AsPlanned, rule: Rule, *, drawn: bool | None) -> _Side:
     state = case.state(facts, drawn=drawn is not None).take(chosen)
     count = case.draws if drawn is not None else 1
     state = type(state)(*(np.broadcast_to(part, (count, part.shape[1])) for part in state))
-    closed = frozenset(facts["id"][(facts["what"] == "street").to_numpy()]) if rule.method != "buffer" else frozenset()
-    elements = elements_of(case, rule)
+    told = frozenset(case.changes(facts)) if rule.method != "buffer" else UNCHANGED
+    shut = frozenset(change for change in told if not change.level)
+    elements = elements_of(case, rule, told - shut)
     places, gates = case.facilities.index[chosen], case.gates
     homes = points_of_homes(home_points(case.wide))
     presence_rule = rule.metric == "presence"
@@ -169,8 +170,8 @@ def _side(case: AsPlanned, rule: Rule, *, drawn: bool | None) -> _Side:
     ways = keyed((elements.element, elements.gate, elements.facility))
     reach = elements.reach[np.arange(len(whole))[:, None], state.position[:, elements.facility].T]
     worst = reach
-    if closed:
-        fewer = elements_of(case, rule, closed)
+    if told:
+        fewer = elements_of(case, rule, shut)
         left = keyed((fewer.element, fewer.gate, fewer.facility))
         leads = fewer.reach[np.arange(len(left))[:, None], state.position[:, fewer.facility].T]
         by_key = pd.DataFrame(leads).groupby([left[c] for c in left.columns]).any()

@@ -15,7 +15,7 @@ from ..entrances import home_points
 from ..home_shares import points_of_homes
 from .draws import LEVELS
 from .reached import Ways
-from .robustness import Case
+from .robustness import UNCHANGED, Case, Change
 
 
 class Elements(NamedTuple):
@@ -40,7 +40,7 @@ class Elements(NamedTuple):
         return np.asarray(weight / weight.sum())
 
 
-def elements_of(case: Case, rule: Rule, closed: frozenset[str] = frozenset()) -> Elements:
+def elements_of(case: Case, rule: Rule, changes: frozenset[Change] = UNCHANGED) -> Elements:
     """
     Return who is led where by a rule.
 
@@ -48,19 +48,19 @@ def elements_of(case: Case, rule: Rule, closed: frozenset[str] = frozenset()) ->
     ----------
     case, rule
         What was searched, and for which rule.
-    closed
-        Streets that are taken away.
+    changes
+        Streets that are otherwise than recorded.
     """
     chosen = case.chosen(rule)
     own = case.facilities.iloc[chosen]
-    count = case.places(closed).positions[chosen] if len(chosen) else np.empty(0, np.int64)
+    count = case.places(changes).positions[chosen] if len(chosen) else np.empty(0, np.int64)
     if rule.metric == "presence":
         every = np.ones(len(presence(case.district)))
         return Elements(np.arange(len(every)), every, every, *_columns(list(_by_community(case, own, count))))
     homes = points_of_homes(home_points(case.wide))
     amount = case.amounts(rule).reindex(homes.names).fillna(0.0).to_numpy(dtype=float)
     counts = amount[homes.code] * homes.weight > 0
-    ways = case.ways(rule, closed) if len(chosen) else None
+    ways = case.ways(rule, changes) if len(chosen) else None
     parts = [] if ways is None else list(_by_point(ways, counts, count))
     return Elements(homes.code, homes.weight, amount, *_columns(parts))
 

@@ -18,7 +18,7 @@ from ...district import District
 from ..coverage import is_surveyed
 from ..home_shares import SHARE_TOLERANCE
 from .elements import displacements, elements_of
-from .robustness import Case
+from .robustness import UNCHANGED, Case
 
 FLIP_COLUMNS = ("fact", "becomes", "east_m", "north_m", "size", "least", "share", "proven")
 #: Sets of so many facts are all tried, where there are not more than so many of them; larger ones are looked for by a model.
@@ -104,7 +104,7 @@ class Covering:
     @staticmethod
     def of(case: Case, rule: Rule, target: float) -> Covering:
         """Read it off what was searched of a rule."""
-        chosen, places = case.chosen(rule), case.places(frozenset())
+        chosen, places = case.chosen(rule), case.places(UNCHANGED)
         count, own = places.positions[chosen], case.facilities.iloc[chosen]
         found = elements_of(case, rule)
         state = case.state(case.facts[:0], drawn=False)

@@ -225,54 +225,61 @@ def _near(points: gpd.GeoDataFrame, doors: pd.DataFrame, count: int, metres: flo
     return np.packbits(near, axis=1)
 
 
-def served(district: District, ways: Ways, state: State) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Return the share of each home that is served in each state: at worst and at best, shape (states, homes).
+def served_at_best(district: District, ways: Ways, state: State) -> np.ndarray:
+    """Return the share of each home that is served in each state at best, shape (states, homes)."""
+    homes, unit = points_of_homes(home_points(district)), ways.first + state.position
+    found = _any(ways.inside, unit, state.there_at_best, len(homes.code))
+    if len(ways.point):
+        leads = _any(ways.maybe, unit, state.there_at_best, len(ways.point))
+        found |= _by_point(ways, leads & _opened(ways, state.open_at_best), len(homes.code))
+    return share_within(homes, found)
 
-    At worst a compound all of whose gates are in doubt keeps one of them open, the one that serves least.
+
+def served_at_worst(district: District, ways: Ways, state: State) -> np.ndarray:
+    """
+    Return the share of each home that is served in each state at worst, shape (states, homes).
+
+    A compound all of whose gates are in doubt keeps one of them open, the one that serves least.
     """
     homes, unit = points_of_homes(home_points(district)), ways.first + state.position
-    count = len(homes.code)
-    inside_sure, inside_maybe = (_any(ways.inside, unit, there, count) for there in state[1:3])
-    slots = len(ways.point)
-    if not slots:
-        return share_within(homes, inside_sure), share_within(homes, inside_maybe)
-    sure, maybe = (
-        _any(bits, unit, there, slots) for bits, there in ((ways.sure, state.there), (ways.maybe, state.there_at_best))
-    )
-    always = np.ones((len(unit), 1), np.bool_)
-    open_now, open_at_best = (np.hstack([gates, always])[:, ways.gate] for gates in (state.open, state.open_at_best))
+    inside = _any(ways.inside, unit, state.there, len(homes.code))
+    if not len(ways.point):
+        return share_within(homes, inside)
+    sure, opened = _any(ways.sure, unit, state.there, len(ways.point)), _opened(ways, state.open)
+    low = share_within(homes, _by_point(ways, sure & opened, len(homes.code)) | inside)
+    own = np.flatnonzero(ways.gate >= 0)
+    if not len(own):
+        return low
+    # of a home none of whose ways is surely open
+    home = homes.code[ways.point]
+    led = np.zeros((len(low), len(homes.names)), np.bool_)
+    np.logical_or.at(led.T, home, opened.T)
+    gates, column = np.unique(ways.gate[own], return_inverse=True)
+    of_home = np.zeros(len(gates), np.int64)
+    of_home[column] = home[own]
+    weight = homes.weight[ways.point[own]]
+    adds = csr_matrix((weight, (column, np.arange(len(own)))), shape=(len(gates), len(own)))
+    extra = (sure & ~inside[:, ways.point])[:, own]
+    by_gate = np.asarray(adds @ extra.T.astype(float)).T
+    by_gate[~state.open_at_best[:, gates]] = np.inf
+    least = np.full(low.shape, np.inf)
+    np.minimum.at(least.T, of_home, by_gate.T)
+    worst = share_within(homes, inside) + np.where(np.isfinite(least), least, 0.0)
+    return np.where(led, low, np.minimum(worst, 1.0))
+
+
+def _opened(ways: Ways, gates: np.ndarray) -> np.ndarray:
+    """Return which slots have their gate open in each state; who leaves by none always does."""
+    return np.hstack([gates, np.ones((len(gates), 1), np.bool_)])[:, ways.gate]
+
+
+def _by_point(ways: Ways, leads: np.ndarray, count: int) -> np.ndarray:
+    """Return, per state, which points any of their slots leads from."""
     order = np.argsort(ways.point, kind="stable")
     start = np.flatnonzero(np.diff(ways.point[order], prepend=-1))
-    spots = ways.point[order][start]
-
-    def by_point(leads: np.ndarray) -> np.ndarray:
-        found = np.zeros((len(leads), count), np.bool_)
-        found[:, spots] = np.logical_or.reduceat(leads[:, order], start, axis=1)
-        return found
-
-    high = share_within(homes, by_point(maybe & open_at_best) | inside_maybe)
-    low = share_within(homes, by_point(sure & open_now) | inside_sure)
-    alone = ways.gate >= 0
-    if alone.any():
-        # of a home none of whose ways is surely open
-        home = homes.code[ways.point]
-        led = np.zeros((len(low), len(homes.names)), np.bool_)
-        np.logical_or.at(led.T, home, open_now.T)
-        own = np.flatnonzero(alone)
-        gates, column = np.unique(ways.gate[own], return_inverse=True)
-        of_home = np.zeros(len(gates), np.int64)
-        of_home[column] = home[own]
-        weight = homes.weight[ways.point[own]]
-        adds = csr_matrix((weight, (column, np.arange(len(own)))), shape=(len(gates), len(own)))
-        extra = (sure & ~inside_sure[:, ways.point])[:, own]
-        by_gate = np.asarray(adds @ extra.T.astype(float)).T
-        by_gate[~state.open_at_best[:, gates]] = np.inf
-        least = np.full(low.shape, np.inf)
-        np.minimum.at(least.T, of_home, by_gate.T)
-        worst = share_within(homes, inside_sure) + np.where(np.isfinite(least), least, 0.0)
-        low = np.where(led, low, np.minimum(worst, 1.0))
-    return low, high
+    found = np.zeros((len(leads), count), np.bool_)
+    found[:, ways.point[order][start]] = np.logical_or.reduceat(leads[:, order], start, axis=1)
+    return found
 
 
 def _any(bits: np.ndarray, unit: np.ndarray, there: np.ndarray, count: int) -> np.ndarray:

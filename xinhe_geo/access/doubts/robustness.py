@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -13,8 +14,8 @@ import pandas as pd
 import shapely
 from scipy.special import ndtr
 
-from ...core import Edit, Rule, UnknownNameError, well_called
-from ...district import District, Scenario
+from ...core import Rule, UnknownNameError, well_called
+from ...district import District
 from ..bounds import AT_LEAST, bound_of
 from ..coverage import coverage, is_surveyed, presence, rules_of, summary
 from ..entrances import attached_anew
@@ -22,17 +23,21 @@ from ..headlines import usable_denominator
 from ..home_shares import SHARE_TOLERANCE
 from .draws import LEVELS, nearest_level, normals
 from .facts import facts_in_doubt
-from .reached import Places, State, Ways, places_of, served, ways_of
+from .reached import Places, State, Ways, places_of, served_at_best, served_at_worst, ways_of
 
 #: Of the draws in their order: how many are left out at either end, of each so many.
 OUTER, INNER = 0.025, 0.1
 #: What can only take from a share, or only add to it.
-MONOTONE = ("gate", "street", "existence")
+MONOTONE = ("gate", "street", "stairs", "existence")
+#: What is in doubt of a street.
+OF_STREETS = ("street", "stairs")
+#: What the street beside one with stairs is called after it.
+BESIDE = "\0level"
 #: A mean of draws this far off, in their standard deviations, is a bias.
 BIASED = 0.25
 RANGE_COLUMNS = (
     *("value", "low", "high", "low_80", "high_80", "least", "most", "exact", "bias"),
-    *("facts", "cause", "cause_facts", "denominator"),
+    *("facts", "cause", "cause_facts", "who", "denominator"),
 )
 
 
@@ -70,7 +75,8 @@ def robustness(
         MultiIndex (rule, group; group "" is the whole). Columns `value` (0-1, as `headlines`, by the rule's denominator), `low`, `high` (95 % of the draws),
         `low_80`, `high_80`, `least`, `most` (all that gates, streets and existence can do, positions and people as recorded), `exact` (these two are
         reached, not only never left), `bias` (mean of the draws minus the value), `facts` (how many in doubt touch it), `cause` (layer and
-        what of it, "gates:gate", that alone moves it most; "" where nothing does), `cause_facts` (how many these are), `denominator`. Missing: 数据不足; of
+        what of it, "gates:gate", that alone moves it most; "" where nothing does), `cause_facts` (how many these are), `who` (who finds out and by
+        when, as typed, those of most facts first, with ";" between), `denominator`. Missing: 数据不足; of
         a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
 
     Raises
@@ -91,11 +97,31 @@ def robustness(
     return pd.DataFrame(list(rows.values()), index=index, columns=list(RANGE_COLUMNS))
 
 
+class Change(NamedTuple):
+    """A street that is otherwise than recorded: nobody passes (who takes no stairs, where these are in doubt), or it has no stairs."""
+
+    street: str
+    level: bool = False
+
+
+#: Streets as they are recorded.
+UNCHANGED: frozenset[Change] = frozenset()
+
+
 class Ends(NamedTuple):
     """The low and the high end of a share in each state, shape (states, groups)."""
 
     low: np.ndarray
     high: np.ndarray
+
+
+class _Placed(NamedTuple):
+    """Of each fact: what is in doubt, of which gate or facility (-1: of neither), whether it is drawn, and by which random number."""
+
+    what: np.ndarray
+    column: np.ndarray
+    drawn: np.ndarray
+    number: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +171,17 @@ class Case:
 
     def numbers(self, facts: pd.DataFrame, axis: str) -> np.ndarray:
         """Return the standard normal numbers of some facts, shape (draws, facts)."""
-        every = self.facts.index[self.facts["drawn"].to_numpy(dtype=bool)]
-        return self._numbers[axis][:, every.get_indexer(facts.index)]
+        return self._numbers[axis][:, self._placed.number[self.facts.index.get_indexer(facts.index)]]
+
+    @cached_property
+    def _placed(self) -> _Placed:
+        """Where everything in doubt stands among gates, facilities and random numbers."""
+        what, drawn = self.facts["what"].to_numpy(object), self.facts["drawn"].to_numpy(dtype=bool)
+        own = {"gate": self.gates, "existence": self.facilities.index, "position": self.facilities.index}
+        column = np.full(len(what), -1)
+        for name, names in own.items():
+            column[what == name] = names.get_indexer(self.facts["id"].to_numpy(object)[what == name])
+        return _Placed(what, column, drawn, np.cumsum(drawn) - 1)
 
     def happens(self, facts: pd.DataFrame) -> np.ndarray:
         """Return whether each of some facts is as recorded, shape (draws, facts); `probability` says how often."""
@@ -166,22 +201,37 @@ class Case:
     def _memo(self) -> dict[object, object]:
         return {}
 
-    def without(self, streets: frozenset[str]) -> District:
-        """Return the district without some streets."""
-        key = "without", streets
+    def changed(self, changes: frozenset[Change]) -> District:
+        """
+        Return the district with some streets otherwise than recorded; every place keeps its doors, as under a plan.
+
+        A street without its stairs is another one beside it, so that it only adds doors and ways.
+        """
+        key = "changed", changes
         if key not in self._memo:
-            edits = tuple(Edit("close_street", {"street": street}) for street in sorted(streets))
-            plan = Scenario("without", edits=edits)
-            self._memo[key] = plan.on(self.wide, with_conflicts=True) if streets else self.wide
+            self._memo[key] = self._changed(changes) if changes else self.wide
         found = self._memo[key]
         assert isinstance(found, District)
         return found
 
-    def places(self, streets: frozenset[str]) -> Places:
-        """Return the facilities and where they may be, without some streets."""
-        key = "places", streets
+    def _changed(self, changes: frozenset[Change]) -> District:
+        shut = {change.street for change in changes if not change.level}
+        level = {change.street for change in changes if change.level} - shut
+        rows = {}
+        for layer in ("streets", "extra_links"):
+            frame = self.wide.rows.get(layer)
+            if frame is not None:
+                beside = frame[frame.index.isin(level)].assign(steps=False)
+                beside.index = beside.index.astype(object) + BESIDE
+                kept = frame[~frame.index.isin(shut)]
+                rows[layer] = pd.concat([kept, beside.rename_axis(frame.index.name)]) if len(beside) else kept
+        return self.wide.with_rows(rows, scenario="changed")
+
+    def places(self, changes: frozenset[Change]) -> Places:
+        """Return the facilities and where they may be, with some streets otherwise."""
+        key = "places", changes
         if key not in self._memo:
-            self._memo[key] = places_of(self.without(streets), self.facilities, self.sigma())
+            self._memo[key] = places_of(self.changed(changes), self.facilities, self.sigma())
         found = self._memo[key]
         assert isinstance(found, Places)
         return found
@@ -190,12 +240,12 @@ class Case:
         """Return which of the facilities a rule asks for."""
         return np.flatnonzero(self.facilities["kind"].isin(rule.kinds).to_numpy())
 
-    def ways(self, rule: Rule, streets: frozenset[str]) -> Ways:
-        """Return which ways lead to what a rule asks for, without some streets."""
+    def ways(self, rule: Rule, changes: frozenset[Change]) -> Ways:
+        """Return which ways lead to what a rule asks for, with some streets otherwise."""
         limit = rule.minutes if rule.method == "walk_min" else rule.metres
-        key = "ways", rule.kinds, rule.method, limit, rule.profile if rule.method == "walk_min" else "", streets
+        key = "ways", rule.kinds, rule.method, limit, rule.profile if rule.method == "walk_min" else "", changes
         if key not in self._memo:
-            district, places = self.without(streets), self.places(streets)
+            district, places = self.changed(changes), self.places(changes)
             self._memo[key] = ways_of(district, rule, places, self.chosen(rule), self.gates)
         found = self._memo[key]
         assert isinstance(found, Ways)
@@ -208,9 +258,19 @@ class Case:
         counted = self.denominator(rule) in ("people", "people_60plus") and rule.metric == "reach"
         touched = (facts["layer"] == "facilities") & facts["id"].isin(own)
         touched |= facts["layer"].isin([*(["gates", "streets"] if walked else []), *(["homes"] if counted else [])])
+        if rule.method != "walk_min" or self.district.profile(rule.profile).steps:
+            touched &= facts["what"] != "stairs"  # nobody minds them
         if rule.metric == "presence":
             touched &= (facts["what"] != "position") | facts["id"].isin(self.by_position)
         return facts[touched.to_numpy()]
+
+    def changes(self, facts: pd.DataFrame) -> list[Change]:
+        """Return what becomes of the streets of some facts where it is not as recorded, in their order."""
+        own, streets = facts[facts["what"].isin(OF_STREETS).to_numpy()], self.district.streets
+        if streets is None or own.empty:
+            return []
+        stairs = streets["steps"].reindex(own["id"]).to_numpy(dtype=bool) & (own["what"] == "stairs").to_numpy()
+        return [Change(street, bool(level)) for street, level in zip(own["id"], stairs, strict=True)]
 
     @cached_property
     def by_position(self) -> set[str]:
@@ -219,14 +279,28 @@ class Case:
         return set(self.facilities.index) - set(said.loc[said["by"] != "position", "facility"])
 
     @cached_property
+    def cover(self) -> pd.DataFrame:
+        """The coverage of all rules, as recorded."""
+        return coverage(self.district, rules=list(self.rules))
+
+    @cached_property
     def _whole(self) -> pd.DataFrame:
-        return summary(coverage(self.district, rules=list(self.rules)))
+        return summary(self.cover)
 
     def denominator(self, rule: Rule) -> str:
         """Return what a rule's share counts."""
-        if self.district.homes is None or self.district.homes.empty:
-            return ""
-        return usable_denominator(rule.denominator, self._whole.loc[rule.name]) or ""
+        key = "denominator", rule.name
+        if key not in self._memo:
+            known = self.district.homes is not None and not self.homes.empty
+            self._memo[key] = (known and usable_denominator(rule.denominator, self._whole.loc[rule.name])) or ""
+        return str(self._memo[key])
+
+    @cached_property
+    def homes(self) -> gpd.GeoDataFrame:
+        """The homes of the district, which has some."""
+        homes = self.district.homes
+        assert homes is not None
+        return homes
 
     # --- states of the facts
 
@@ -242,33 +316,29 @@ class Case:
             Draw those that can be; else they are intervals as well, and positions as recorded: one state.
         """
         facilities, gates = self.facilities.index, self.gates
-        places = self.places(frozenset())
+        places = self.places(UNCHANGED)
         count = self.draws if drawn and facts["drawn"].any() else 1
         position = np.tile(places.positions // 2, (count, 1))
         there, at_best = np.ones((2, count, len(facilities)), np.bool_)
         opened, opened_at_best = np.zeros((2, count, len(gates)), np.bool_) | self.recorded_open
         waiting = facilities.get_indexer(self._unchecked)
         there[:, waiting[waiting >= 0]] = at_best[:, waiting[waiting >= 0]] = False  # as recorded they serve nobody
-        for what, names, low, high in (
-            ("existence", facilities, there, at_best),
-            ("gate", gates, opened, opened_at_best),
-        ):
-            own = facts[(facts["what"] == what).to_numpy()]
-            own = own[own["id"].isin(names).to_numpy()]
-            sure = own["drawn"].to_numpy(dtype=bool) & drawn
-            column = names.get_indexer(own["id"])
-            low[:, column[~sure]], high[:, column[~sure]] = False, True
-            if sure.any():
-                as_said = self.happens(own[sure])
-                if what == "gate":
-                    as_said = as_said == self.recorded_open[column[sure]]
-                low[:, column[sure]] = high[:, column[sure]] = as_said
-        moved = facts[((facts["what"] == "position") & facts["id"].isin(facilities)).to_numpy()]
-        if drawn and len(moved):
-            column = facilities.get_indexer(moved["id"])
-            some = places.positions[column] > 1
-            east, north = (nearest_level(self.numbers(moved[some], axis)) for axis in ("east", "north"))
-            position[:, column[some]] = north * len(LEVELS) + east
+        placed, row = self._placed, self.facts.index.get_indexer(facts.index)
+        what, column, sure = placed.what[row], placed.column[row], placed.drawn[row] & drawn
+        for name, low, high in (("existence", there, at_best), ("gate", opened, opened_at_best)):
+            own = (what == name) & (column >= 0)
+            either, fixed = column[own & ~sure], own & sure
+            low[:, either], high[:, either] = False, True
+            if fixed.any():
+                as_said = self.happens(facts[fixed])
+                if name == "gate":
+                    as_said = as_said == self.recorded_open[column[fixed]]
+                low[:, column[fixed]] = high[:, column[fixed]] = as_said
+        moved = (what == "position") & (column >= 0) & drawn
+        moved[moved] = places.positions[column[moved]] > 1
+        if moved.any():
+            east, north = (nearest_level(self.numbers(facts[moved], axis)) for axis in ("east", "north"))
+            position[:, column[moved]] = north * len(LEVELS) + east
         if opened_at_best.all(axis=0).all():
             return State(position, there, at_best, opened, opened_at_best)
         return State(position, there, at_best, *self._one_open(opened, opened_at_best))
@@ -306,22 +376,22 @@ class Case:
         home = gates["home"].reindex(self.gates).to_numpy(object)
         return tuple(np.flatnonzero(home == name) for name in dict.fromkeys(home) if name not in free)
 
-    def closed(
-        self, facts: pd.DataFrame, rule: Rule, *, drawn: bool
-    ) -> Iterator[tuple[np.ndarray, frozenset[str], frozenset[str]]]:
-        """Yield states by the streets that are closed in them: which states, the streets closed at worst, and at best."""
-        own = facts[(facts["what"] == "street").to_numpy()] if rule.method != "buffer" else facts[:0]
-        sure = own["drawn"].to_numpy(dtype=bool) & drawn
-        never = frozenset(own["id"][~sure])
-        count = self.draws if drawn and facts["drawn"].any() else 1
+    def streets(
+        self, facts: pd.DataFrame, count: int, *, drawn: bool
+    ) -> Iterator[tuple[np.ndarray, frozenset[Change], frozenset[Change]]]:
+        """Yield states, so many in all, by their streets: which states, and what is otherwise in them at worst, and at best."""
+        own = facts[facts["what"].isin(OF_STREETS).to_numpy()]
+        sure, changes = own["drawn"].to_numpy(dtype=bool) & drawn, self.changes(facts)
+        either = frozenset(change for change, fixed in zip(changes, sure, strict=True) if not fixed)
+        shut = frozenset(change for change in either if not change.level)
         if not sure.any():
-            yield np.arange(count), never, frozenset()
+            yield np.arange(count), shut, either - shut
             return
-        gone = ~self.happens(own[sure])
-        sets, which = np.unique(gone, axis=0, return_inverse=True)
+        fixed = list(compress(changes, sure))
+        sets, which = np.unique(~self.happens(own[sure]), axis=0, return_inverse=True)
         for number, row in enumerate(sets):
-            streets = frozenset(own["id"][sure][row])
-            yield np.flatnonzero(which == number), streets | never, streets
+            told = frozenset(compress(fixed, row))
+            yield np.flatnonzero(which == number), told | shut, told | (either - shut)
 
     # --- shares
 
@@ -341,21 +411,18 @@ class Case:
         state = self.state(facts, drawn=drawn).take(self.chosen(rule))
         parts: list[np.ndarray] = []
         order = []
-        for rows, worst, best in self.closed(facts, rule, drawn=drawn):
+        walked = facts if rule.method != "buffer" else facts[:0]
+        for rows, worst, best in self.streets(walked, len(state.position), drawn=drawn):
             own = State(*(part[rows] for part in state))
-            low, high = served(self.without(worst), self.ways(rule, worst), own)
-            if worst != best:
-                high = served(self.without(best), self.ways(rule, best), own)[1]
-            parts.append(np.stack([low, high]))
+            low = served_at_worst(self.wide, self.ways(rule, worst), own)
+            parts.append(np.stack([low, served_at_best(self.wide, self.ways(rule, best), own)]))
             order.append(rows)
         shares = np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(order))]
         return self._weighted(rule, facts, groups, shares, drawn=drawn)
 
     def amounts(self, rule: Rule) -> pd.Series:
         """Return how much of what a rule counts each home has."""
-        homes = self.district.homes
-        assert homes is not None
-        counted = self.denominator(rule)
+        homes, counted = self.homes, self.denominator(rule)
         if counted == "homes":
             return pd.Series(1.0, index=homes.index)
         area = homes.geometry.area
@@ -364,8 +431,7 @@ class Case:
     def _weighted(
         self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, shares: np.ndarray, *, drawn: bool
     ) -> Ends:
-        homes = self.district.homes
-        assert homes is not None
+        homes = self.homes
         weight, count = self.amounts(rule).fillna(0.0).to_numpy(dtype=float), shares.shape[1]
         some = np.tile(weight, (count, 1))
         own = facts[(facts["what"] == "people").to_numpy()]
@@ -449,7 +515,14 @@ def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[st
     """Yield the whole, and each group, of a rule."""
     names, groups = _groups(case, rule, by)
     blank: dict[str, object] = dict.fromkeys(RANGE_COLUMNS, np.nan)
-    blank |= {"exact": False, "facts": 0, "cause": "", "cause_facts": 0, "denominator": case.denominator(rule)}
+    blank |= {
+        "exact": False,
+        "facts": 0,
+        "cause": "",
+        "cause_facts": 0,
+        "who": "",
+        "denominator": case.denominator(rule),
+    }
     known = (
         len(groups.T) and is_surveyed(case.district, rule.kinds) and (rule.metric == "presence" or blank["denominator"])
     )
@@ -458,7 +531,7 @@ def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[st
         return
     facts = case.touching(rule) if len(case.chosen(rule)) else case.facts[:0]
     value = _recorded(case, rule, groups)
-    blank["facts"] = len(facts)
+    blank |= {"facts": len(facts), "who": ";".join(facts["who"][(facts["who"] != "").to_numpy()].value_counts().index)}
     found = _Found(case, rule, facts, groups, Ends(value[None], value[None]))
     monotone = facts["what"].isin(MONOTONE)
     extremes = case.ends(rule, facts[monotone.to_numpy()], groups, drawn=False) if monotone.any() else found.recorded
@@ -552,10 +625,7 @@ def _recorded(case: Case, rule: Rule, groups: np.ndarray) -> np.ndarray:
         has = (matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).to_numpy()
         return np.array([float(has[g].mean()) if g.any() else np.nan for g in groups])
     counted = case.denominator(rule)
-    cover = coverage(case.district, rules=[rule]).droplevel("rule")
-    homes = case.district.homes
-    assert homes is not None
-    own = cover.reindex(homes.index)
+    own = case.cover.xs(rule.name, level="rule").reindex(case.homes.index)
     amount = pd.Series(1.0, index=own.index) if counted == "homes" else own[counted]
     whole = np.asarray(
         [(amount * own["served"])[g].sum(min_count=1) / amount[g][own["served"][g].notna()].sum() for g in groups],
@@ -569,6 +639,6 @@ def _is_exact(case: Case, rule: Rule, facts: pd.DataFrame) -> bool:
     """Return whether the extremes are states that can be: nobody was attached anew, no facility is entered by gates that differ."""
     if rule.metric == "presence":
         return True
-    closed = frozenset(facts["id"][(facts["what"] == "street").to_numpy()]) if rule.method != "buffer" else frozenset()
-    lost = any(len(names) for names in attached_anew(case.without(closed)))
-    return case.ways(rule, closed).exact and not lost
+    ((_, shut, _),) = case.streets(facts if rule.method != "buffer" else facts[:0], 1, drawn=False)
+    lost = any(len(names) for names in attached_anew(case.changed(shut)))
+    return case.ways(rule, shut).exact and not lost

@@ -17,6 +17,7 @@ from ...network import WalkNetwork
 from ..coverage import is_surveyed, presence, rules_of
 from ..entrances import entrances_of_open, home_entrances, home_points, same_compound
 from ..home_shares import points_of_homes, within_limit
+from .facts import passages
 
 #: What can be lost: a street across a barrier or water, another one where people wait, a gate, a facility.
 LOSSES = {"passage": "close_street", "crossing": "close_street", "gate": "close_gate", "facility": "close_facility"}
@@ -290,12 +291,7 @@ def _streets(district: District) -> Iterator[tuple[str, str]]:
     if streets is None:
         return
     public = streets[streets["home"].isna().to_numpy()]
-    across = np.zeros(len(public), np.bool_)
-    for name in ("barriers", "water"):
-        layer = district.layers.get(name)
-        if layer is not None and len(layer):
-            tree = shapely.STRtree(public.geometry.array)
-            across[tree.query(layer.geometry.array, predicate="crosses")[1]] = True
+    across = public.index.isin(passages(district))
     waits = (public["wait_s"] > 0).to_numpy(dtype=bool)
     for name, passage, crossing in sorted(zip(map(str, public.index), across, waits, strict=True)):
         if passage or crossing:

@@ -18,7 +18,7 @@ from ..home_shares import points_of_homes
 from .draws import CUTS, LEVELS
 from .elements import Elements, elements_of
 from .facts import facts_in_doubt
-from .robustness import Case
+from .robustness import OF_STREETS, UNCHANGED, Case, Change
 
 #: How likely it is that something is as recorded where nobody has said: only for the order of a list, in no range.
 EVEN = 0.5
@@ -108,12 +108,12 @@ class Share:
     Arrays of gates, facilities, ways and elements have a row of each and a column of each draw.
     """
 
-    def __init__(self, case: Supposing, rule: Rule, closed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, case: Supposing, rule: Rule, changes: frozenset[Change] = UNCHANGED) -> None:
         self.case, self.rule, self.facts = case, rule, case.touching(rule)
         self.names, self.homes = case.facilities.index[case.chosen(rule)], _homes(case, rule)
         state = case.state(self.facts, drawn=True).take(case.chosen(rule))
         self.position, self.there = (np.broadcast_to(part, (case.draws, part.shape[1])).T for part in state[:2])
-        elements = elements_of(case, rule, closed)
+        elements = elements_of(case, rule, changes)
         self.amount = np.repeat(elements.amount[:, None], case.draws, axis=1)
         self._draw_people()
         self._sort(elements)
@@ -129,7 +129,7 @@ class Share:
         drawn = self.facts["id"][(self.facts["what"] == "existence").to_numpy()]
         sure = (elements.gate < 0) & ~np.isin(elements.facility, self.names.get_indexer(drawn))
         moved = (self.position != self.position[:, :1]).any(axis=1)[elements.facility]
-        width = self.case.places(frozenset()).positions[self.case.chosen(self.rule)][elements.facility]
+        width = self.case.places(UNCHANGED).positions[self.case.chosen(self.rule)][elements.facility]
         here = elements.reach[np.arange(len(width)), self.position[elements.facility, 0]]
         sure &= (elements.reach.sum(axis=1) >= width) | (~moved & here)
         always = np.zeros(len(elements.part), np.bool_)
@@ -186,7 +186,7 @@ class Share:
     def _columns(self) -> dict[str, _Column]:
         found = {}
         for fact, key, what in zip(self.facts.index, self.facts["id"], self.facts["what"], strict=True):
-            if what != "street":
+            if what not in OF_STREETS:
                 index = {"gate": self.case.gates, "people": self.homes}.get(what, self.names)
                 found[str(fact)] = _Column(str(what), int(index.get_indexer([key])[0]))
         return found
@@ -273,9 +273,9 @@ class Share:
     def _if(self, fact: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the share in each draw for each level of a fact, shape (levels, draws), and how often each is."""
         if fact not in self._columns:
-            shut = Share(self.case, self.rule, frozenset([str(self.facts.at[fact, "id"])])).value
+            other = Share(self.case, self.rule, frozenset(self.case.changes(self.facts.loc[[fact]]))).value
             so = float(self.facts.at[fact, "probability"])
-            return np.stack([self.value, shut]), np.array([so, 1.0 - so])
+            return np.stack([self.value, other]), np.array([so, 1.0 - so])
         levels, often = self.levels(fact)
         return np.stack([self.known({fact: level}) for level in levels]), often
 

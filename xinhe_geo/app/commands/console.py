@@ -20,6 +20,7 @@ from rich.text import Text
 from ...core import (
     UnknownNameError,
     bundled_folder,
+    having_typed,
     is_cleared,
     listening,
     per_cent,
@@ -195,6 +196,26 @@ def finite(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, **given)
 
     return checked
+
+
+def heeded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that makes nothing of a district that is marked less strictly than what is typed: a number, a name, a file."""
+
+    @wraps(command)
+    def careful(*args: object, **given: object) -> None:
+        with having_typed(text for value in given.values() for text in _texts(value)):
+            command(*args, **given)
+
+    return careful
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts of an option; of a path its last part, for where a folder lies says nothing of what is in it."""
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str | Path):
+        yield Path(value).name if isinstance(value, Path) or Path(value).is_absolute() else value
 
 
 def is_guarded(folder: Path | None) -> bool:

@@ -306,6 +306,7 @@ def ways(
     csv: Annotated[Path | None, typer.Option("--csv", help="逐条写到 CSV")] = None,
 ) -> None:
     """列出不能步行的道路和原因（步行规则在 network/walk_filter.toml，可以改）。"""
+    refuse_uncleared({}, "列出道路")  # of what is typed
     with watched(file.name):
         table = left_out(file, walk_filter=walk_filter)
     shown = grid("原因", "条数", "例")

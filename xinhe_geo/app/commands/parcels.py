@@ -52,6 +52,8 @@ def parcels(
             plans = PlanFigures.of(district, told.looked_at, with_conflicts=with_conflicts)
     with speaking(lang):
         title = str(told.shown.manifest.get("scenario", ""))
+        if told.troubles:
+            OUT.print(escape(told.troubles))
         for own in shown:
             OUT.rule(escape(f"{own.name}（{own.id}）"))
             OUT.print(escape(own.ground))

@@ -15,6 +15,7 @@ from ...maps import DEMONSTRATION_TEXT
 from ...renewal import Programming, programmed
 from ...report import (
     checked,
+    final_checked,
     programme_notes,
     programme_sheets,
     write_checkup,
@@ -86,6 +87,10 @@ def checkup(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
     word: Annotated[Path | None, typer.Option("--word", help="写成 Word 报告（公文格式）：哪个 .docx 文件")] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="终期评估：规划末年的核对表，写成同样的一页、表格、Word")
+    ] = False,
+    year: Annotated[int | None, typer.Option("--year", help="终期评估看哪一年末；省略为规划目标的末年")] = None,
     lang: Lang = "zh",
 ) -> None:
     """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
@@ -93,7 +98,7 @@ def checkup(
         ending(word, ".docx")
     with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "列出自查表")
-        found = checked(district, sets)
+        found = final_checked(district, year) if final else checked(district, sets)
         if out is not None:
             write_checkup(district, found, out)
         if word is not None:
@@ -102,12 +107,9 @@ def checkup(
             with replacing(lang, word):
                 write_checkup_word(district, found, word)
     with speaking("en" if lang == "en" else "zh"):
-        shown = found.sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
-        _print_sheet(say("指标汇总"), shown)
-        if "上年度整治成效" in found.sheets:
-            _print_sheet(say("上年度整治成效"), found.sheets["上年度整治成效"])
-        if len(found.first):
-            _print_sheet(say("先办哪些"), found.first[["次序", "问题", "在哪里", "问题数", "涉及人数", "为什么先办"]])
+        for name, columns in _PRINTED.items():
+            if len(table := found.sheets.get(name, found.first if name == found.form.begins else pd.DataFrame())):
+                _print_sheet(say(name), table[list(columns or table.columns)])
         for line in found.said:
             OUT.print(escape(line))
         OUT.print(escape(keeping(district.manifest)))
@@ -117,9 +119,19 @@ def checkup(
             from ...report.paper import left_to_type
 
             OUT.print(escape(left_to_type()))
-    for path in (out and out / "checkup.html", word):
+    for path in (out and out / found.form.page, word):
         if path is not None:
             OUT.print(escape(message(lang, "done", shown_path(path))))
+
+
+#: What is printed of a checkup, and which columns have room.
+_PRINTED: dict[str, tuple[str, ...]] = {
+    "指标汇总": ("指标", "名称", "数值", "单位", "怎么得出", "问题数"),
+    "上年度整治成效": (),
+    "先办哪些": ("次序", "问题", "在哪里", "问题数", "涉及人数", "为什么先办"),
+    "目标完成情况": (),
+    "先补哪些": ("编号", "判定", "现状", "目标值", "差距"),
+}
 
 
 def _weights(said: list[str]) -> dict[str, float] | None:

@@ -106,6 +106,7 @@ def batch(
     lang: Lang = "zh",
 ) -> None:
     """分析许多街道（本机几个进程或 Dask 集群），并相互比较；做完的不重做，一个失败不影响别的。"""
+    refuse_uncleared({}, "写出报告")  # of what is typed; each district is asked where it is opened
     with watched(message(lang, "starting")) as tell:
 
         def show(tick: Tick) -> None:

@@ -12,7 +12,19 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, word
+from ...core import (
+    SourceError,
+    crs_label,
+    language,
+    marked,
+    ordinary,
+    per_cent,
+    say,
+    speaking,
+    title,
+    web_file,
+    word,
+)
 from ...district import place_title, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
@@ -40,7 +52,7 @@ from ..workbook import foot
 from .change import concluded
 from .receipts import OF_BRIEF
 from .registry import Page
-from .shell import figure, followed, heads, html_page, receipt_line, scrolled, warning
+from .shell import HALF_HEIGHT, figure, followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -209,7 +221,7 @@ def _map(story: Story) -> str:
     sites = [(place.tag, place.x, place.y) for place in places]
     scene = front_scene(story.district, goal.rule, story.analysis, sites, story.analysis.lang)
     about = say("{0}：谁在服务范围外，缺口在哪里，补在哪里", goal.label)
-    return f"<h2>{html.escape(about)}</h2>{figure(figure_of(scene))}"
+    return f"<h2>{html.escape(about)}</h2>{figure(figure_of(scene, HALF_HEIGHT))}"
 
 
 def _five_gaps(story: Story) -> str:
@@ -482,19 +494,30 @@ def _findings(story: Story) -> str:
 
 #: Pages that commands of their own write beside the brief.
 BESIDE = ("plans.html", "sites-*.html", "links-*.html", "robustness.html", "stress.html")
+#: The title of a page of ours stands within so many bytes.
+_HEAD_BYTES = 65_536
 _LINKS = re.compile(r"<span id=\"beside\">.*?</span>", re.DOTALL)
 
 
 def with_links(page: str, folder: Path) -> str:
     """Link the pages that lie beside the brief, by their titles."""
     found = [path for pattern in BESIDE for path in sorted(folder.glob(pattern))]
-    titles = [re.search(r"<title>(.*?)</title>", path.read_text("utf-8"), re.DOTALL) for path in found]
-    links = [
-        f'<a href="{html.escape(path.name)}">{title.group(1) if title else html.escape(path.stem)}</a>'
-        for path, title in zip(found, titles, strict=True)
-    ]
+    links = [f'<a href="{html.escape(path.name)}">{html.escape(_title_of(path))}</a>' for path in found]
     told = "".join(say("　") + link for link in links)
     return _LINKS.sub(lambda _: f'<span id="beside">{told}</span>', page, count=1)
+
+
+def _title_of(page: Path) -> str:
+    """Return the title of a page, whoever wrote it: a text, whatever stands in it."""
+    try:
+        ordinary(page, page.parent)
+        with page.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES).decode("utf-8", "replace")
+    except (OSError, SourceError):
+        return page.stem
+    _, begins, rest = head.partition("<title>")
+    title, ends, _ = rest.partition("</title>")
+    return html.unescape(title).strip() if begins and ends else page.stem
 
 
 def link_pages(folder: Path) -> None:

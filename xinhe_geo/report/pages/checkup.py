@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from ...district import District, column_name, kind_name, layer_name, place_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
 from ..closing import closed_and_missed
 from ..files import added_to
+from ..tables import cell_text
 from ..workbook import foot, write_workbook
 from .brief import link_pages
 from .shell import page_text, table_html
@@ -50,12 +51,75 @@ CHECKUP_HOW = {
 LISTED = 100
 
 
+class Form(NamedTuple):
+    """
+    What a checkup is called and how it is laid out, wherever it is shown.
+
+    Attributes
+    ----------
+    heading, page, book
+        Its heading, and the files of its page and workbook.
+    begins
+        The heading of what to begin with.
+    how
+        What each sheet says under its heading.
+    parts
+        The parts of the Word report in their order, and which columns of its sheet the annex of each shows.
+    none
+        What is said of a part whose sheet is not there or has no row.
+    title, lead
+        Of the Word report: its title (of what place) and first sentence (of what place and year).
+    """
+
+    heading: str
+    page: str
+    book: str
+    begins: str
+    how: Mapping[str, str]
+    parts: Mapping[str, tuple[str, ...]]
+    none: Mapping[str, str]
+    title: str
+    lead: str
+
+
+#: A page is not as wide as a workbook: an annex shows these columns.
+SELF_CHECK = Form(
+    "自查表",
+    "checkup.html",
+    "tables/自查表.xlsx",
+    "先办哪些",
+    CHECKUP_HOW,
+    {
+        "指标汇总": ("指标", "名称", "数值", "单位", "怎么得出", "问题数", "涉及人数"),
+        "问题清单": (
+            *("次序", "问题编号", "问题指标", "在哪里", "涉及人数", "整治类型", "责任单位", "完成时限", "状态"),
+        ),
+        "整治建议清单": ("问题指标", "问题数", "涉及人数", "整治建议", "整治区域", "责任单位"),
+        "项目库": ("项目", "名称", "对应问题", "总投资（万元）", "累计完成（万元）", "最早开工年", "状态", "责任单位"),
+        "上年度整治成效": (
+            *("问题编号", "问题指标", "上年涉及人数", "当年涉及人数", "状态", "算已解决", "对应项目", "项目状态"),
+        ),
+    },
+    {
+        "指标汇总": "没有可以核对的指标。",
+        "问题清单": "没有算出问题。",
+        "整治建议清单": "没有要整治的问题。",
+        "项目库": "街道目录里没有项目库，投资数据不足。",
+        "上年度整治成效": "没有上一年的问题清单，整治成效数据不足。",
+    },
+    "关于{0}自查情况的报告",
+    "现将{0}自查情况报告如下（数据年份 {1}）。只报数，不评分、不评等级。",
+)
+
+
 class Checked(NamedTuple):
     """
     A checkup in words.
 
     Attributes
     ----------
+    form
+        What it is called, and how it is laid out.
     told
         By the name of its sheet: how much is known, how many problems there are and whom they concern, what the projects cost, what
         became of last year's, a sentence each.
@@ -63,14 +127,18 @@ class Checked(NamedTuple):
         The groups of problems to begin with, and why these, as a table with Chinese columns.
     sheets
         The sheets of the published form, by their names.
+    points
+        By the name of its sheet: what a report tells of it one by one, what to begin with first.
     kept
-        All problems as rows of `renewal/problems.csv`: what next year's checkup is held against.
+        All problems as rows of `renewal/problems.csv`: what next year's checkup is held against; None where it finds none.
     """
 
+    form: Form
     told: dict[str, tuple[str, ...]]
     first: pd.DataFrame
     sheets: dict[str, pd.DataFrame]
-    kept: pd.DataFrame
+    points: dict[str, list[str]]
+    kept: pd.DataFrame | None
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -103,7 +171,7 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
         "整治建议清单": _suggested(district, still, groups),
     }
     if "projects" in district.rows:
-        sheets["项目库"] = _projects(district.rows["projects"])
+        sheets["项目库"] = project_sheet(district.rows["projects"])
     last = last_years(listed)
     if len(last):
         sheets["上年度整治成效"] = _effects(district, last)
@@ -113,10 +181,21 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
     told = {
         "指标汇总": (say("{0} 项指标：已计算 {1} 项，缺资料 {2} 项，已填报 {3} 项，待填 {4} 项。", *counts),),
         "问题清单": tuple(_problems_told(district, still, groups)),
-        "项目库": tuple(_projects_told(sheets.get("项目库"))),
+        "项目库": tuple(projects_told(sheets.get("项目库"))),
         "上年度整治成效": tuple(_effects_told(district, last)),
     }
-    return Checked(told, _first(district, groups), sheets, kept)
+    first = _first(district, groups)
+    points = {
+        "问题清单": _points("{0}：{1}；{2}。", first, ("问题", "在哪里", "为什么先办")),
+        "整治建议清单": _points("{0}（{1} 处）：{2}。", sheets["整治建议清单"], ("问题指标", "问题数", "整治建议")),
+    }
+    return Checked(SELF_CHECK, told, first, sheets, points, kept)
+
+
+def _points(sentence: str, table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return the first rows of a table as sentences."""
+    rows = table.head(BEGIN)[list(columns)].itertuples(index=False, name=None)
+    return [say(sentence, *(cell_text(c, v).rstrip("。") for c, v in zip(columns, row, strict=True))) for row in rows]
 
 
 def _problems_told(district: District, still: pd.DataFrame, groups: pd.DataFrame) -> Iterator[str]:
@@ -136,7 +215,7 @@ def _problems_told(district: District, still: pd.DataFrame, groups: pd.DataFrame
         yield say("没有算出问题。")
 
 
-def _projects_told(table: pd.DataFrame | None) -> Iterator[str]:
+def projects_told(table: pd.DataFrame | None) -> Iterator[str]:
     """Yield how many projects there are, what they cost, and what of that is done."""
     if table is None or not len(table):
         return
@@ -273,7 +352,8 @@ def _suggested(district: District, still: pd.DataFrame, groups: pd.DataFrame) ->
     return pd.DataFrame(rows, columns=columns)
 
 
-def _projects(rows: pd.DataFrame) -> pd.DataFrame:
+def project_sheet(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of projects as documents show it."""
     return pd.DataFrame(
         {
             "项目": rows.index,
@@ -316,7 +396,7 @@ def _effects(district: District, old: pd.DataFrame) -> pd.DataFrame:
 
 def write_checkup(district: District, found: Checked, to: str | Path) -> None:
     """
-    Write a checkup: `checkup.html`, `tables/自查表.xlsx`, and `tables/problems.csv`, next year's list of last year's problems.
+    Write a checkup as its form has it: a page, a workbook, and `tables/problems.csv`, next year's list of last year's problems.
 
     Parameters
     ----------
@@ -332,25 +412,26 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
     EnvironmentProblem
         A file cannot be written.
     """
-    heading = say("自查表")
+    form, heading = found.form, say(found.form.heading)
     refuse_uncleared(district.manifest, say("写出{0}", heading))
     target = Path(to)
     with added_to(target) as folder:
-        book = "tables/自查表.xlsx"
-        pages = [(name, table, say(CHECKUP_HOW[name])) for name, table in found.sheets.items()]
-        write_workbook(folder / book, heading, district.year, pages, foot(district))
-        write_text(folder / KEPT, csv_text(found.kept), mark=True)
-        nav = f'<a href="{html.escape(book)}">{say("表格")}</a>　<a href="{KEPT}">{say("问题清单（记进下一年的目录）")}</a>'
+        pages = [(name, table, say(form.how[name])) for name, table in found.sheets.items()]
+        write_workbook(folder / form.book, heading, district.year, pages, foot(district))
+        nav = f'<a href="{html.escape(form.book)}">{say("表格")}</a>'
+        if found.kept is not None:
+            write_text(folder / KEPT, csv_text(found.kept), mark=True)
+            nav += f'　<a href="{KEPT}">{say("问题清单（记进下一年的目录）")}</a>'
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
         body = "".join(f'<p class="line">{html.escape(line)}</p>' for line in found.said)
         body = f"<section>{body}</section>"
-        for name, table, told in [("先办哪些", found.first, say(CHECKUP_HOW["先办哪些"])), *pages]:
+        for name, table, told in [(form.begins, found.first, say(form.how[form.begins])), *pages]:
             shown = (
                 table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
             )
             body += (
                 f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
             )
-        write_text(folder / "checkup.html", page_text(district, heading, nav, body))
+        write_text(folder / form.page, page_text(district, heading, nav, body))
     link_pages(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -29,6 +30,7 @@ CHECK_LABELS = {
     "existence": "还在不在、开不开",
     "gate": "出入口开不开",
     "street": "能不能走通",
+    "stairs": "有没有台阶",
     "people": "住多少人",
 }
 HOW_LABELS = {"phone": "打电话问社区", "field": "到现场看"}
@@ -62,7 +64,13 @@ def firmness(district: District, *, preset: str = "plan", seed: int = 0, draws: 
 def ranges_sheet(goals: tuple[Firmness, ...]) -> pd.DataFrame:
     """Return how firm goals are as a table with Chinese columns."""
     rows = [(goal.label, goal.recorded, goal.ends, goal.text, goal.verdict) for goal in goals]
-    return pd.DataFrame(rows, columns=["目标", "现状", "核实后", "怎么说", "判定"])
+    table = pd.DataFrame(rows, columns=["目标", "现状", "核实后", "怎么说", "判定"])
+    return _with_who(table, [goal.who for goal in goals])
+
+
+def _with_who(table: pd.DataFrame, who: Sequence[str]) -> pd.DataFrame:
+    """Return a table with who checks each row and by when, where anybody has typed it."""
+    return table.assign(**{"谁核、何时核完": list(who)}) if any(who) else table
 
 
 @named_by_homes
@@ -97,7 +105,7 @@ def check_list(
     table = table.assign(rank=range(1, len(table) + 1)).sort_values("stop", kind="stable")
     communities = pd.Series(dtype="str") if district.communities is None else district.communities["name"]
     labels = {rule: rule_name(district, district.rule(rule)) for rule in set(table["rule"])}
-    return pd.DataFrame(
+    told = pd.DataFrame(
         {
             "重要次序": table["rank"].to_numpy(),
             "怎么核": [say(HOW_LABELS[how]) for how in table["how"]],
@@ -113,6 +121,7 @@ def check_list(
         },
         index=table.index,
     )
+    return _with_who(told, list(table["who"]))
 
 
 def shrunk_sheet(before: tuple[Firmness, ...], after: tuple[Firmness, ...]) -> pd.DataFrame:

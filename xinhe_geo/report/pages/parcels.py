@@ -48,23 +48,22 @@ _STYLE = """
 .side h2 { margin: 12px 0 4px; } .side h3 { margin: 12px 0 2px; font-size: 15px; }
 .pair { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 20px; align-items: start; }
 .side figure { margin: 6px 0; } .side svg { width: 100%; height: auto; display: block; }
-.maps { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
+.maps { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px; } .maps figure { margin: 0; }
 .side figcaption { font-size: 13px; padding: 2px 8px; overflow-wrap: anywhere; }
 .books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
 .beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
-@media (max-width: 600px) { .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media print {
-  @page { size: A4; margin: 10mm 11mm; }
+  @page { size: A4; margin: 10mm 11mm; } body { page: auto !important; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
-  .side { border: 0; padding: 0; margin: 0 0 10px; } .side:not([id]) { break-inside: avoid; } .side:not([id]) + .side[id] { break-before: page; }
+  .side { border: 0; padding: 0; margin: 0 0 10px; } .side figure { break-inside: avoid; } .side h2 { break-after: avoid; }
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.22; margin: 2px 0; } .side :is(th, td) { padding: 1px 4px; }
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
   [lang=en] .side figure svg { max-height: 78mm; }
-  .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
-  .maps { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
+  .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.08fr); gap: 0 10px; } .scroll { overflow: visible; }
+  .maps { gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
 }
 """
@@ -105,7 +104,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
             options[own.id] = story.options(own.id)
             parts.append(_sides(story, own, options[own.id]))
         tell(say("写表格和 GIS 数据"))
-        parcel_book(folder / PARCEL_BOOK, district, shown, options)
+        parcel_book(folder / PARCEL_BOOK, district, shown, options, story.troubles)
         _layers(folder / PARCEL_LAYERS, district, shown)
         heading = say("{0} 地块台账", place_title(district))
         nav = (
@@ -128,18 +127,21 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     return (
         f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
         f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
-        f"<div>{_people(district, own)}{_stages(own)}</div></div>"
+        f"<div>{_people(district, own, story.troubles)}{_stages(own)}</div></div>"
         f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div>'
         f"{_promised(own.promised)}</section>"
-        f'<section class="side"><h2>{head}</h2>{_balance(own)}'
+        f'<section class="side"><h2>{head}</h2>{_balance(own, story.troubles)}'
         f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
     )
 
 
-def _people(district: District, own: Parcel) -> str:
+def _people(district: District, own: Parcel, troubles: str) -> str:
     """Who lives here at the end of each year, stacked; who waits and who has left stands above, without fill."""
     if not own.bars:
-        return f"<h3>{say('户与人')}</h3><p>{html.escape(say('没有逐年的人口：写了方案（--plan）、台账填了户与人，才有'))}</p>"
+        why = say("没有逐年的人口：写了方案（--plan）、台账填了户与人，才有")
+        if own.accounts:
+            why = troubles or say("没有图：地块上各年都没有住过人，或有的年份数据不足；见背面的居民收支")
+        return f"<h3>{say('户与人')}</h3><p>{html.escape(why)}</p>"
     rows = [
         maps.Stack(str(year.year), [(year.groups[key], text) for key, text in year.texts.items()]) for year in own.bars
     ]
@@ -181,12 +183,13 @@ def _promised(lines: Sequence[PromiseLine]) -> str:
     return f"<h3>{say('承诺：做到、有安排、还缺')}</h3>{_grid(names, rows, kind='wide')}"
 
 
-def _balance(own: Parcel) -> str:
+def _balance(own: Parcel, troubles: str) -> str:
     if not own.accounts:
         return ""
     tables = "".join(_account(account, own.years) for account in own.accounts)
     zero = say("没有列出的行，各年都是 0。年末在住 = 上年末在住 − 搬出 + 还迁 + 导入 + 其他变动；各口径分列，不相加")
-    return f'<h3>{say("居民收支")}</h3><div class="books">{tables}</div><p>{html.escape(zero)}</p>'
+    told = f'<p class="beaten"><b>{html.escape(troubles)}</b></p>' if troubles else ""
+    return f'<h3>{say("居民收支")}</h3>{told}<div class="books">{tables}</div><p>{html.escape(zero)}</p>'
 
 
 def _account(account: Account, years: Sequence[int]) -> str:
@@ -246,13 +249,15 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     known = story.line_of(own.id)[-1]  # what a plan divides, the others know whole
     bounds = parcel_scene(story.district, known, language()).bounds
     figures = (
-        f"<figure>{figure_of(replace(parcel_scene(state, known, language()), bounds=bounds))}"
+        f"<figure>{figure_of(replace(parcel_scene(state, known, language()), bounds=bounds, labels=[]), _SMALL)}"
         f"<figcaption>{html.escape(label)}</figcaption></figure>"
         for label, state in states
     )
     return f'<div class="maps">{"".join(figures)}</div><p>{say("小图同一图幅、同一比例尺")}</p>'
 
 
+#: Width and height of a small map: what is written into it, a scale and where north is, has its points on a quarter of a page's width.
+_SMALL = (220.0, 165.0)
 #: So many plans are drawn: with the present two rows of small maps.
 _MOST_MAPS = 5
 

@@ -18,7 +18,7 @@ from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages
-from .shell import page_text, table_html
+from .shell import HALF_HEIGHT, figure, page_text, table_html
 
 #: The aims, in the order in which they come.
 AIMS = {FLOOR: "社区底线（服务得最少的社区）", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
@@ -28,6 +28,8 @@ UNITS = {URGENT_FIRST: "问题·年"}
 NAMED = 3
 #: What `cost` is planned with is said once, in the note.
 _UNKNOWN = "数据不足"
+#: Its tables are narrow, and two maps go onto a page.
+_STYLE = "@media print { body { page: auto !important; } }"
 
 
 def programme_sheets(district: District, found: Programmed) -> dict[str, pd.DataFrame]:
@@ -353,7 +355,7 @@ def _charts(district: District, spent: pd.DataFrame) -> str:
     rows = [maps.Stack(str(year), [(float(v), amount(v)) for v in spent[year]]) for year in spent.columns]
     seal = wording(language())["demo"] if district.is_demonstration else ""
     chart = maps.stacks(say("逐年安排的资金（万元）"), list(map(str, spent.index)), rows, seal)
-    return f"<section><h2>{say('逐年安排的资金（万元）')}</h2><figure>{chart}</figure></section>"
+    return f"<section><h2>{say('逐年安排的资金（万元）')}</h2>{figure(chart)}</section>"
 
 
 def programme_pair(district: District, found: Programmed, year: int) -> maps.Comparison:
@@ -389,10 +391,11 @@ def _maps(district: District, found: Programmed, finished: Sequence[Finished]) -
     figures = []
     for own in finished:
         if own.rule:
-            drawn = maps.difference(programme_pair(district, found, own.year), own.rule, lang=language()).picture()
+            pair = programme_pair(district, found, own.year)
+            drawn = maps.figure_of(maps.difference_scene(pair, own.rule, language()), HALF_HEIGHT)
             shown = say("。图为到这一年全部完工项目对“{0}”的影响", rule_name(district, district.rule(own.rule)))
             told = f"{html.escape(own.told + shown)}<br>{html.escape(own.concluded)}"
-            figures.append(f"<figure>{drawn}<figcaption>{told}</figcaption></figure>")
+            figures.append(figure(drawn, told))
         else:
             figures.append(f"<p>{html.escape(own.told + say('。没有改变步行可达的项目，不画图'))}</p>")
     return f"<section><h2>{say('逐年一图')}</h2>{''.join(figures)}</section>" if figures else ""
@@ -449,5 +452,5 @@ def write_programme(district: District, found: Programmed, to: str | Path) -> No
                 f"{shown}</section>"
             )
         body += _maps(district, found, story.finished)
-        write_text(folder / "programme.html", page_text(district, heading, nav, body))
+        write_text(folder / "programme.html", page_text(district, heading, nav, body, style=_STYLE))
     link_pages(target)

@@ -94,6 +94,9 @@ def table_html(table: pd.DataFrame, page: str = "", about: Sequence[str] = ()) -
 #: Width and height of a map on half the width of a page, in its own units: its words are large enough there, on paper too.
 HALF_PAGE = (500.0, 380.0)
 
+#: Those of a map of which two go onto a page, one above the other.
+HALF_HEIGHT = (600.0, 370.0)
+
 
 #: Words are at least so high on a screen.
 LEAST_PX = 9.1
@@ -110,14 +113,17 @@ def figure(picture: str, caption: str = "") -> str:
     return f'<figure><div class="scroll" tabindex="0">{picture}</div>{told}</figure>'
 
 
-#: Many columns: headers wrap, texts keep a width that can be read; on paper a column may be narrow, but none is cut off.
-_WIDE = (
-    "main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}"
-    " @media print{main :is(th,th.n,td,td:not(.n)){min-width:0;overflow-wrap:anywhere} main td.n{white-space:nowrap;overflow-wrap:normal}"
-    " main table:has(th:nth-child(8)){font-size:7pt} main table:has(th:nth-child(8)) :is(th,td){padding:2px 3px}"
-    " main table:has(th:nth-child(11)){font-size:6.5pt} main figure svg{max-height:100mm}"
-    " h2+:is(.small,.line){break-after:avoid}}"
-)
+#: Many columns: headers wrap, texts keep a width that can be read. On paper a column may be narrow, but none is cut off; a page with
+#: a table of many lies across, or a browser would shrink all of it.
+_WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}
+@page across { size: A4 landscape; margin: 11mm; }
+@media print {
+  body:has(main table th:nth-child(9)) { page: across; }
+  main :is(th, th.n, td, td:not(.n)) { min-width: 0; overflow-wrap: anywhere; } main td.n { white-space: nowrap; overflow-wrap: normal; }
+  main table:has(th:nth-child(8)) { font-size: 7pt; } main table:has(th:nth-child(8)) :is(th, td) { padding: 2px 3px; }
+  main figure svg { max-height: 100mm; } h2 + :is(.small, .line) { break-after: avoid; } footer { break-before: avoid; }
+}
+"""
 
 
 def page_text(district: District, title: str, nav: str, body: str, *, style: str = "") -> str:

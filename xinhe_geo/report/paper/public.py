@@ -22,6 +22,8 @@ from ...core import (
     marks_of,
     named_by_homes,
     problems_table,
+    refuse_leaving,
+    refuse_titles,
     secret_layers,
     web_file,
     whole_page,
@@ -94,6 +96,7 @@ def public(
     say = progress or (lambda _: None)
     check_size(size)
     _refuse(district)
+    refuse_titles(district.manifest, (approval, number, contact), "输入的文字")
     refuse_foreign(Path(to), ("index.html",))
     known = themes(district).drop(PARCELS)
     unknown = [r for r in rules or () if r not in known.index]
@@ -152,6 +155,7 @@ def _refuse(district: District) -> None:
             found += [Problem(**row) for row in error.problems.to_dict("records")]
     if found:
         raise DataError(problems_table(found), district.name)
+    refuse_leaving(district.manifest, "出公开版")
 
 
 def _internal(district: District) -> list[str]:

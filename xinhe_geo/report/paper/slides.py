@@ -74,6 +74,9 @@ CHART_TYPE = 12
 CHARTED, LISTED, TABLED = 14, 6, 12
 #: How many goals that a plan moves are charted.
 CHANGED = 10
+#: How many differences are said under the chart, in how many inches: firm or not, where that was asked.
+FIRMLY, _FIRM = 4, 1.28
+_ABOVE, _BELOW = Frame(_LEFT, _TOP, _WIDE, _HIGH - _FIRM), Frame(_LEFT, _TOP + _HIGH - _FIRM, _WIDE, _FIRM)
 #: Before and after; and the parts of one bar, dark and light in turn: neighbours are told apart in grey too.
 SIDES = ("E3CDB0", "1F6F78")
 PARTS = ("1F6F78", "F0B48C", "8A3B52", "D4E7E4", "4F4780", "F6E0A8", "3A424A", "C9C3B8")
@@ -247,7 +250,8 @@ class Deck:
         least = 0.32 if len(rows) < 12 else 0.27
         tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
         fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
-        if fits < len(tall):
+        is_cut = fits < len(tall)
+        if is_cut:
             left_out = len(tall) - fits + 1
             rows = [*rows[: fits - 2], [say("另有 {0} 行", left_out), *([""] * (len(head) - 1))]]
             tall = [*tall[: fits - 1], least]
@@ -267,8 +271,10 @@ class Deck:
                 fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
                 _write(paragraph, words, size, INK, bold=i == 0)
-                if j in columns.numbers:
+                if j in columns.numbers and not (is_cut and i == len(rows)):
                     paragraph.alignment = PP_ALIGN.RIGHT
+        if is_cut:  # how many are left out has the whole row
+            grid.cell(len(rows), 0).merge(grid.cell(len(rows), len(head) - 1))
 
     def bars(self, slide: Slide, place: Frame, bars: Bars) -> None:
         """Put a bar chart that can be edited on a page, the first name on top."""
@@ -400,7 +406,9 @@ def _change(deck: Deck, story: Story) -> None:
         before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]
         sides = dict(zip(change.names, (before, after), strict=True))
         bars = Bars(say("变了的目标"), [s.label for s in known], sides, colours=SIDES)
-        deck.bars(slide, WHOLE, bars)
+        deck.bars(slide, _ABOVE if firm else WHOLE, bars)
+        if firm:
+            deck.text(slide, _BELOW, [Line(line, 13) for line in firm[:FIRMLY]])
     else:
         deck.text(slide, WHOLE, [Line(change.unmoved, 20, INK)])
 

@@ -48,6 +48,8 @@ _SONG, _HEI, _KAI, _FANG, _TITLE = "宋体", "黑体", "楷体_GB2312", "仿宋_
 _TOP, _BOTTOM, _LEFT, _RIGHT = 3.7, 3.5, 2.8, 2.6
 _BODY, _LINE, _INDENT = 16.0, 28.9, 32.0
 _SMALL, _SMALL_LINE = 10.5, 16.0
+#: How much smaller the body is in English, whose words are longer: no office asks for the Chinese size there.
+_IN_ENGLISH = 0.75
 #: Styles by name: the face, the size, the distance of lines, the indent of the first; "" a style that Word has of its own.
 _STYLES = {
     "Normal": (_FANG, _BODY, _LINE, _INDENT),
@@ -161,10 +163,12 @@ class Document:
         section.left_margin, section.right_margin = Cm(_LEFT), Cm(_RIGHT)
         section.top_margin, section.bottom_margin = Cm(_TOP), Cm(_BOTTOM)
         section.footer_distance = Cm(2.6)
-        for name, measures in _STYLES.items():
+        smaller = 1.0 if language() == "zh" else _IN_ENGLISH
+        for name, (face, size, line, indent) in _STYLES.items():
             if name not in self.file.styles:
                 self.file.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH).base_style = self.file.styles["Normal"]
-            _set_style(self.file.styles[name], *measures)
+            scale = smaller if size == _BODY else 1.0
+            _set_style(self.file.styles[name], face, size * scale, line * scale, indent * scale)
         line = self.file.styles["Title"].element.pPr.find(qn("w:pBdr"))
         if line is not None:  # the rule under a title in Word's own style
             line.getparent().remove(line)
@@ -211,7 +215,8 @@ class Document:
 
     def say(self, *sentences: str, style: str = "Normal") -> None:
         """Write a paragraph of the body."""
-        self.file.add_paragraph(plain(("" if language() == "zh" else " ").join(sentences)), style=style)
+        joined = "".join(sentences) if language() == "zh" else " ".join(map(str.strip, sentences))
+        self.file.add_paragraph(plain(joined), style=style)
 
     def points(self, sentences: Iterable[str]) -> None:
         """Write numbered paragraphs of the body: 1."""
@@ -467,6 +472,8 @@ def _next_steps(paper: Document, story: Story) -> None:
         say("{0}：新增服务 {1}，由 {2} 到 {3}。", r.label, r.gained.told, r.before.text, r.after.text)
         for r in story.remedies[:BRIEFLY]
     )
+    if story.remedies[BRIEFLY:]:
+        paper.say(say("其余见附件 4。"))
 
 
 def _firm(paper: Document, story: Story) -> None:
@@ -637,7 +644,9 @@ def _how(paper: Document, story: Story) -> None:
     rows = [
         [
             goal.label,
-            say("按社区计：界内有开放设施即算有") if goal.metric == "presence" else goal.method,
+            say("按社区计：先按台账写的服务社区，没有填的按落点；有开放设施即算有")
+            if goal.metric == "presence"
+            else goal.method,
             goal.denominator,
             f"{goal.walker} {goal.speed} m/s" if goal.timed else "—",
             goal.basis,

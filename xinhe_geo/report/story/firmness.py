@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import SHARE_TOLERANCE
-from ...core import amount, per_cent, say
+from ...core import amount, listed, per_cent, say
 from .records import Firmness, Goal
 
 #: What is in doubt, by layer and what of it, with how many.
@@ -16,7 +16,10 @@ _DOUBTED = {
     "gates:gate": "{0} 处出入口",
     "homes:people": "{0} 个小区的人数",
     "streets:street": "{0} 段街道能不能走",
+    "streets:stairs": "{0} 段街道有没有台阶",
 }
+#: As many of those who check are named in a sentence.
+NAMED = 3
 #: What is counted, in which unit, and how many of what the library counts are one of it.
 UNITS = {
     "people": ("人", 1.0),
@@ -49,7 +52,8 @@ def firm_of(goal: Goal, row: pd.Series, communities: int) -> Firmness:
     judged = goal.mark or (say("待核") if turns else say("{0}，不改判", verdict) if verdict else "")
     checked = "" if not np.isfinite(value) else say("待核") if row["facts"] else say("已核")
     shares = value, low, high
-    return Firmness(goal.rule, goal.label, _ends(value, value, count), ends, shares, text, judged, turns, checked)
+    recorded, who = _ends(value, value, count), say("、").join(listed(str(row["who"])))
+    return Firmness(goal.rule, goal.label, recorded, ends, shares, text, judged, turns, checked, who)
 
 
 def difference_told(names: tuple[str, str], row: pd.Series) -> str:
@@ -105,5 +109,7 @@ def _told(row: pd.Series, ends: tuple[str, str], verdict: str, *, turns: bool) -
     if not verdict:
         return say("{0}未核，核实后为 {1}", what, left)
     if turns:
+        who = say("、").join(listed(str(row["who"]))[:NAMED])
+        what = say("{0}（{1}）", what, who) if who else what
         return say("按统一口径{0}；待核{1}，核实后为 {2}", verdict, what, left)
     return say("{0}未核，核实后为 {1}，不影响“{2}”", what, left, verdict)

@@ -12,8 +12,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, ScenarioError, amount, per_cent, say, word
-from ...district import District, Scenario, cell, conflicts, divided_by, home_parcels, kind_name, scenarios, state_name
+from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, ScenarioError, amount, language, per_cent, say, word
+from ...district import (
+    ACTIONS,
+    District,
+    Scenario,
+    cell,
+    conflicts,
+    divided_by,
+    home_parcels,
+    kind_name,
+    scenarios,
+    state_name,
+)
 from ...renewal import (
     COUNT_LABELS,
     FLOW_LABELS,
@@ -211,6 +222,8 @@ CRITERIA = {
 }
 #: And what is spent on them: a range, and more of it is worse only where the ranges do not meet.
 SPENT, SPENT_LABEL = "spent", "投入（万元，各项支出，不减收入）"
+#: So many contradictions of a plan are told; how many there are is told, too.
+MOST_TROUBLES = 6
 #: So many plans of a parcel stand on its page; the others are in the workbook.
 MOST_OPTIONS = 8
 
@@ -351,6 +364,25 @@ class Parcels:
         if self.plan is None:
             return None
         return accounts(self.district, self.looked_at, with_conflicts=self.with_conflicts)
+
+    @cached_property
+    def troubles(self) -> str:
+        """Which steps of a plan that is carried out all the same contradict each other or the district, in one sentence; "" where none."""
+        if self.looked_at is None or not self.with_conflicts:
+            return ""
+        found = conflicts(self.looked_at, self.district)
+        texts = [
+            say("第 {0} 步 {1}：{2}", step, say(ACTIONS[row["do"]].label), row["problem"])
+            if language() == "zh"  # what is wrong is told in the language of the plan's file
+            else say("第 {0} 步 {1}", step, say(ACTIONS[row["do"]].label))
+            for step, row in found.iterrows()
+        ]
+        more = say("；共 {0} 处", len(texts)) if len(texts) > MOST_TROUBLES else ""
+        return (
+            say("方案自相矛盾，对不上的数印数据不足：{0}{1}", say("；").join(texts[:MOST_TROUBLES]), more)
+            if texts
+            else ""
+        )
 
     @cached_property
     def _made(self) -> dict[str, tuple[str, int | None]]:

@@ -326,7 +326,8 @@ class Firmness(NamedTuple):
     """
     How firm a goal is: its share as recorded and between its ends, what is said of it, whether a check could turn the verdict.
 
-    `shares`: the recorded one and both ends as numbers (0-1). `verdict` says what becomes of the verdict, or why there is none.
+    `shares`: the recorded one and both ends as numbers (0-1). `verdict` says what becomes of the verdict, or why there is none. `who` checks
+    what is in doubt, and by when, as typed.
     """
 
     rule: str
@@ -338,6 +339,7 @@ class Firmness(NamedTuple):
     verdict: str
     turns: bool
     checked: str
+    who: str
 
 
 class Finding(NamedTuple):

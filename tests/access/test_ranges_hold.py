@@ -1,0 +1,111 @@
+"""Ranges on districts made at random, gated and not, with stairs, links and walls: no state that can be lies outside ends that are called exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from oracle.districts import KINDS, write
+from test_robustness import doubting, shares
+
+import xinhe_geo as xh
+from xinhe_geo.access.doubts.facts import facts_in_doubt
+from xinhe_geo.access.doubts.robustness import Case
+from xinhe_geo.core import Edit
+
+#: Of how many gates, streets and places something is in doubt.
+SOME = {"gates": 9, "streets": 2, "facilities": 4}
+
+
+def at_random(folder: Path, seed: int) -> tuple[xh.District, dict[str, dict[str, object]]]:
+    """Return a district made at random, and doubts of some of its rows: of streets both whether one can pass and whether by stairs."""
+    district, rng = xh.District.load(write(folder, seed)), np.random.default_rng(seed)
+    ids = {
+        layer: list(map(str, rng.permutation(district.layers[layer].index)[:count])) for layer, count in SOME.items()
+    }
+    stairs = district.streets.index[district.streets["steps"].to_numpy(dtype=bool)]
+    told = {
+        "g": ("gates", "gate", ids["gates"]),
+        "s": ("streets", "street", ids["streets"][:1]),
+        "t": ("streets", "stairs", [*ids["streets"][1:], *stairs[:1]]),
+        "f": ("facilities", "existence", ids["facilities"]),
+    }
+    return district, {
+        name: {"layer": layer, "what": what, "ids": ";".join(dict.fromkeys(own))}
+        for name, (layer, what, own) in told.items()
+    }
+
+
+def carried_out(district: xh.District, facts: pd.DataFrame, otherwise: np.ndarray) -> xh.District:
+    """Return the district in which some facts are otherwise than recorded, by its rows and by plans: stairs as who takes none meets them."""
+    own = facts[otherwise]
+    ids = {what: set(own["id"][(own["what"] == what).to_numpy()]) for what in facts["what"].unique()}
+    gates, streets = district.rows["gates"], district.streets
+    opened = gates["state"].fillna("open") == "open"
+    state = np.where(opened ^ gates.index.isin(ids.get("gate", set())), "open", "closed")
+    state = gates["state"].where(gates["state"] == "planned", pd.Series(state, gates.index))
+    for _, rows in gates.groupby("home"):  # people come out
+        if opened[rows.index].any() and not (state[rows.index] == "open").any():
+            state[rows.index[opened[rows.index]][0]] = "open"
+    flat = {street for street in ids.get("stairs", set()) if streets.at[street, "steps"]}
+    shut = (ids.get("street", set()) | ids.get("stairs", set())) - flat
+    now = district.with_rows({**district.rows, "gates": gates.assign(state=state)})
+    level = {
+        layer: rows.assign(steps=rows["steps"] & ~rows.index.isin(flat))
+        for layer, rows in now.rows.items()
+        if layer in ("streets", "extra_links")
+    }
+    if flat:
+        now = now.with_rows(level, scenario="level")
+    left = {layer: rows[~rows.index.isin(shut)] for layer, rows in now.rows.items() if layer in level}
+    now = now.with_rows(left, scenario="shut") if shut else now
+    gone = ids.get("existence", set()) & set(map(str, now.open_facilities.index))
+    edits = tuple(Edit("close_facility", {"facility": name}) for name in sorted(gone))
+    return xh.Scenario("gone", edits=edits).on(now, with_conflicts=True) if edits else now
+
+
+def holds(folder: Path, seed: int) -> int:
+    """Try states of a district made at random; return how many ends of rules were exact and apart."""
+    district, doubts = at_random(folder, seed)
+    walk = district.rule("plan_clinic_15")
+    rules = [
+        replace(walk, name=f"{profile} {kind}", kinds=(kind,), profile=profile, minutes=minutes, denominator="people")
+        for profile, minutes in (("wheelchair", 5.0), ("adult", 3.0))
+        for kind in KINDS[:2]
+    ]
+    rules.append(
+        replace(walk, name="metres", kinds=(KINDS[1],), method="network_m", metres=250.0, denominator="people")
+    )
+    doubted = doubting(district, doubts)
+    facts = facts_in_doubt(doubted)
+    found = xh.robustness(doubted, rules).droplevel("group")
+    sourced = {name: {**row, "confidence": "read", "probability": 0.6} for name, row in doubts.items()}
+    case = Case(doubting(district, sourced), rules, seed, 39)
+    everyone, rng, count = np.ones((1, len(district.homes)), bool), np.random.default_rng(seed), 0
+    minding = 2  # who minds stairs comes first
+    for state in (carried_out(district, facts, rng.random(len(facts)) < part) for part in (0.2, 0.5, 0.8)):
+        for share, row in zip(shares(state, rules[:minding]), found.iloc[:minding].itertuples(), strict=True):
+            if row.exact:
+                assert row.least - 1e-9 <= share <= row.most + 1e-9, (seed, row.Index)
+    for rule in rules:
+        row, ends = found.loc[rule.name], case.ends(rule, case.touching(rule), everyone, drawn=True)
+        assert (ends.low >= row["least"] - 1e-9).all() and (ends.high <= row["most"] + 1e-9).all(), (seed, rule.name)
+        if row["exact"]:
+            np.testing.assert_array_equal(ends.low, ends.high, f"{seed} {rule.name}: a draw leaves nothing open")
+        assert row["least"] - 1e-9 <= row["value"] <= row["most"] + 1e-9, (seed, rule.name)
+        count += bool(row["exact"] and row["most"] > row["least"])
+    return count
+
+
+@pytest.mark.slow
+def test_no_state_of_a_random_district_leaves_its_exact_ends(tmp_path: Path) -> None:
+    assert holds(tmp_path, 4) > 0
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(20, 40))
+def test_nor_of_many(tmp_path: Path, seed: int) -> None:
+    holds(tmp_path, seed)
