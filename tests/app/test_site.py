@@ -37,6 +37,13 @@ def test_every_picture_is_in_the_gallery_or_explains_something() -> None:
         assert picture.is_dir() or f"images/{picture.name}" in shown, picture.name
 
 
+def test_the_pages_of_packages_are_of_those_there_are() -> None:
+    """A package that has moved would stop the whole site."""
+    (fronts,) = re.findall(r"^FRONTS = \((.+?)\)", (DOCS / "conf.py").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    packages = {path.parent.name for path in (ROOT / "xinhe_geo").glob("*/__init__.py")}
+    assert sorted(re.findall(r'"(\w+)"', fronts)) == sorted(packages)
+
+
 class Page(HTMLParser):
     """What a page links to and loads, and the places in it that can be linked to."""
 
