@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
+from fastparquet import ParquetFile
 
 import xinhe_geo as xh
 from xinhe_geo.report import report
@@ -98,6 +100,34 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
     report.workbook(district, results, tmp_path / "book.xlsx")
     cell = openpyxl.load_workbook(tmp_path / "book.xlsx")["社区×设施矩阵"]["A4"]
     assert cell.value == "=1+1" and cell.data_type == "s"
+
+
+@pytest.mark.slow
+def test_no_sheet_loses_rows_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where homes are too many to list, every row stands in a file beside, and the sheet says how many there are."""
+    for name, most in (("LISTED", 20), ("FITTING", 30)):
+        monkeypatch.setattr(f"xinhe_geo.report.workbook.{name}", most)
+    district = xh.District.load(TOY)
+    results = Analysis(district)
+    for name in ("a", "b"):
+        report.workbook(district, results, tmp_path / name / "coverage.xlsx")
+    both = [(tmp_path / name / "coverage.parquet").read_bytes() for name in ("a", "b")]
+    assert both[0] == both[1]
+    whole = ParquetFile(io.BytesIO(both[0])).to_pandas().set_index(["rule", "home"])
+    expected = results.cover.reset_index().set_index(["rule", "home"])
+    assert whole["minutes"].equals(expected["minutes"].astype(float)) and len(whole) > 20
+    book = openpyxl.load_workbook(tmp_path / "a" / "coverage.xlsx")
+    for sheet in book.worksheets:
+        if sheet.max_row - 3 >= 30:
+            assert re.search(r"共 [\d,]+ 行", str(sheet["A1"].value)), sheet.title
+    spread = [[cell.value for cell in row] for row in book["小区明细"].iter_rows(min_row=3)]
+    found = [dict(zip(spread[0], row, strict=True)) for row in spread[1:]]
+    assert sum(row["小区数"] for row in found) <= len(whole) and any(row["一半不超过（分钟）"] for row in found)
+    for row in found:
+        own = results.cover.xs(str(row["规则"]), level="rule")["minutes"]
+        half = row["一半不超过（分钟）"]
+        assert row["小区数"] == len(own) and (half is None) == bool(own.isna().all())
+        assert half is None or half == pytest.approx(own.median())
 
 
 def test_the_leader_s_workbook_shows_the_story_and_adds_up_by_itself(output: Path) -> None:

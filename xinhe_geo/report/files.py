@@ -35,11 +35,14 @@ from .record import NOTED, RECORD, hashes, read_json, read_noted, read_run, run_
 LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
 CARRIED = {LEDGER_BOOK}
 #: Places of what a report writes.
-_REPORTED = re.compile(r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.xlsx|gis/[^/]+\.(?:gpkg|qgz)|suggested\.json")
+_REPORTED = re.compile(
+    r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.(?:xlsx|parquet)|gis/[^/]+\.(?:gpkg|qgz)|suggested\.json"
+)
 #: What a report begins with: looked at before anything is computed.
 FIRST = (
     "index.html",
     "tables/coverage.xlsx",
+    "tables/coverage.parquet",
     "gis/coverage.gpkg",
     RECORD,
 )

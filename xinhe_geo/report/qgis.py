@@ -9,6 +9,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -209,13 +210,19 @@ def _extent(layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[float, ...]:
 def _system(crs: pyproj.CRS) -> Element:
     """Return a coordinate system: as text, so that one nobody has registered is understood, too, and by its number if it has one."""
     system = Element("spatialrefsys", nativeFormat="Wkt")
-    number = crs.to_authority()
-    SubElement(system, "wkt").text = crs.to_wkt()
+    wkt = crs.to_wkt()
+    number = _number(wkt)
+    SubElement(system, "wkt").text = wkt
     SubElement(system, "srid").text = number[1] if number and number[1].isdigit() else "0"
     SubElement(system, "authid").text = ":".join(number) if number else ""
     SubElement(system, "description").text = crs.name
     SubElement(system, "geographicflag").text = "false"
     return system
+
+
+@lru_cache(maxsize=8)  # one that nobody has registered is looked for among all there are, and every layer has the same
+def _number(wkt: str) -> tuple[str, str] | None:
+    return pyproj.CRS.from_wkt(wkt).to_authority()
 
 
 class _Entry(NamedTuple):

@@ -23,6 +23,12 @@ from .tables import is_year
 if TYPE_CHECKING:
     import xlsxwriter
 
+#: Rows of homes that people look through in a sheet; where there are more, all of them stand beside, for programs.
+LISTED = 20_000
+DETAILS = "coverage.parquet"
+#: Rows that fit into a sheet, its heads left out.
+FITTING = 1_048_000
+
 
 def workbook(
     district: District,
@@ -38,6 +44,18 @@ def workbook(
     with speaking(results.lang):
         sheets = [*_sheets(district, results), *((name, *told) for name, told in changed.items())]
         write_workbook(path, say("{0} 公共服务设施覆盖", place_title(district)), district.year, sheets, foot(district))
+    if len(results.cover) > LISTED:
+        _write_details(results.cover, path.with_name(DETAILS))
+
+
+def _write_details(cover: pd.DataFrame, path: Path) -> None:
+    from fastparquet import write
+
+    rows = only_known(cover).reset_index()
+    texts = [name for name, kind in rows.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+    rows = rows.astype(dict.fromkeys(texts, object))
+    with growing(path) as fresh:
+        write(str(fresh), rows.where(rows.notna(), None).astype(rows.dtypes), object_encoding="utf8", compression="ZSTD")
 
 
 def write_workbook(
@@ -67,7 +85,10 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
     else:
         table, unit = pd.DataFrame({"说明": [say("数据不足：没有社区界或没有设施")]}), ""
     yield "社区×设施矩阵", table.reset_index(), unit
-    yield "缺口清单", _gap_sheet(results.gaps, names), say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
+    told = say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
+    if len(results.gaps) > LISTED:
+        told += say("；共 {0} 行，这里是前 {1} 行", f"{len(results.gaps):,}", f"{LISTED:,}")
+    yield "缺口清单", _gap_sheet(results.gaps.head(LISTED), names), told
     labels = lead["label"]
     for heading, own in by_heading(lead.loc[results.order]):
         rows = own.reset_index()
@@ -104,11 +125,12 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
                 _group_sheet(district, results.by[group], group, label, labels),
                 say("人、平方米；份额为 0–1"),
             )
-    yield (
-        "小区明细",
-        _cover_sheet(district, results.cover, labels),
-        say("一行为一个小区在一条规则下的结果；份额为 0–1"),
-    )
+    if len(results.cover) > LISTED:
+        told = say("共 {0} 行，全部在 {1}；这里一行为一条规则；份额为 0–1", f"{len(results.cover):,}", DETAILS)
+        yield "小区明细", _spread_sheet(results.cover, labels), told
+    else:
+        told = say("一行为一个小区在一条规则下的结果；份额为 0–1")
+        yield "小区明细", _cover_sheet(district, results.cover, labels), told
     table = results.completeness
     if len(table):
         yield (
@@ -273,6 +295,29 @@ def _cover_sheet(district: District, cover: pd.DataFrame, labels: Mapping[str, s
     )
 
 
+#: What of the homes has at most this walk, per cent, and the heads of these columns.
+_SHARES = (25, 50, 75, 95)
+_SHARE_HEADS = ("四分之一不超过（分钟）", "一半不超过（分钟）", "四分之三不超过（分钟）", "95% 不超过（分钟）")
+
+
+def _spread_sheet(cover: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return how homes stand under each rule, where there are too many to list: how many, and how long their walks are."""
+    known = only_known(cover)
+    minutes = known.groupby(level="rule", sort=False)["minutes"]
+    rows = pd.DataFrame(
+        {
+            "label": {rule: labels[rule] for rule in minutes.groups},
+            "homes": minutes.size(),
+            "reached": minutes.count(),
+            **{f"q{share}": minutes.quantile(share / 100) for share in _SHARES},
+            "served": known.groupby(level="rule", sort=False)["served"].mean(),
+        }
+    )
+    named = {"label": "指标", "homes": "小区数", "reached": "知道步行时间的", "served": "可达份额（小区平均）"}
+    named |= {f"q{share}": head for share, head in zip(_SHARES, _SHARE_HEADS, strict=True)}
+    return _named(rows.rename_axis("rule").reset_index(), {**named, "rule": "规则"})
+
+
 def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     rows = total.reset_index()
     rows["label"] = rows["rule"].map(labels)
@@ -286,6 +331,9 @@ def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -
 
 def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
     """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
+    if len(table) > FITTING:
+        unit += say("；共 {0} 行，这里是前 {1} 行", f"{len(table):,}", f"{FITTING:,}")
+        table = table.head(FITTING)
     sheet = book.add_worksheet(title(name))
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
     quiet = book.add_format({"italic": True, "font_color": "#666666"})
