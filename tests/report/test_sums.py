@@ -231,6 +231,14 @@ def test_every_figure_of_the_page_of_plans(tmp_path: Path) -> None:
     assert links_lead_somewhere(page, own, (tmp_path / "out" / own).read_text("utf-8")) >= 2
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "data" / "scenarios").glob("*.toml")))
+def test_every_figure_of_the_comparison_of_a_bundled_plan(tmp_path: Path, name: str) -> None:
+    district = xh.District.load()
+    after = state_of(district, name).district
+    assert compared(state_of(district, None, year=after.year).district, after, tmp_path)
+
+
 @pytest.mark.slow
 def test_every_figure_of_a_comparison_in_which_the_plan_says_who_moves(tmp_path: Path) -> None:
     toy = xh.District.load(TOY)

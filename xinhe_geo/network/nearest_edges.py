@@ -45,6 +45,11 @@ def nearest_edges(
         The edges open to everybody ("") or to one home alone.
     """
     edge = np.full(len(xy), -1, np.int32)
+    # a home without lanes of its own goes with everybody: a city has a hundred thousand of them
+    names, number = np.unique(np.asarray(own, dtype=object).astype(str), return_inverse=True)
+    with_lanes = set(streets.home_names) - {""}
+    alone = np.array([name in with_lanes and len(tree_of(str(name))[1]) > 0 for name in names], dtype=bool)
+    own = np.where(alone, names, "")[number]
     for name in sorted({"", *own}):
         rows = np.flatnonzero(own == name)
         if not len(rows):
@@ -171,15 +176,41 @@ def _around_barriers(
         everything = float(np.hypot(*corner)) + 1.0
         radius = 2.0 * float(np.hypot(*(here - feet_on(streets, here[None], edge[[row]]).xy[0]))) + 1.0
         edge[row] = -1
-        tried: set[int] = set()
+        tried = np.empty(0, np.int64)
         while edge[row] < 0:
-            near = _edges_within(trees, here, radius)
-            near = near[~np.isin(near, list(tried))]
+            near = np.setdiff1d(_edges_within(trees, here, radius), tried)
             edge[row] = _first_clear(streets, here, near, barriers, radius)
-            if radius >= everything:
+            if radius >= everything or (edge[row] < 0 and len(near) > MANY and _shut_in(here, barriers, radius)):
                 break
-            tried.update(near.tolist())
+            tried = np.concatenate([tried, near])
             radius *= 2.0
+
+
+def _shut_in(here: Floats, barriers: shapely.STRtree, radius: float) -> bool:
+    """Return whether barriers within a radius stand all around, so that no leg leads further out (from between two banks of a river)."""
+    walls = barriers.geometries[barriers.query(shapely.points(here), predicate="dwithin", distance=radius)]
+    walls = walls[shapely.get_type_id(walls) == shapely.GeometryType.LINESTRING]
+    xy, of = shapely.get_coordinates(walls, return_index=True)
+    if not len(xy):
+        return False
+    angle, away = np.arctan2(*(xy - here).T[::-1]), np.hypot(*(xy - here).T)
+    begins = np.flatnonzero(np.diff(of, prepend=-1))
+    # walking along a wall one looks from its least angle to its greatest: whatever lies between is behind it
+    step = np.diff(angle, prepend=angle[0])
+    step = (step + np.pi) % (2.0 * np.pi) - np.pi
+    step[begins] = 0.0
+    turned = np.cumsum(step)
+    seen = (angle - turned)[begins][of] + turned
+    low, high = np.minimum.reduceat(seen, begins), np.maximum.reduceat(seen, begins)
+    clear = (away < radius) & (away > TOUCHING_M) & (np.abs(step) < np.pi - TOUCHING_M)
+    whole = np.minimum.reduceat(clear, begins)
+    low, high = low[whole], high[whole]
+    order = np.argsort(low % (2.0 * np.pi))
+    start, stop = (low % (2.0 * np.pi))[order], (low % (2.0 * np.pi) + high - low)[order]
+    if not len(start):
+        return False
+    reached = np.maximum.accumulate(stop) - TOUCHING_M
+    return bool((start[1:] < reached[:-1]).all() and reached[-1] > start[0] + 2.0 * np.pi)
 
 
 def _edges_within(trees: Sequence[EdgeTree], here: Floats, radius: float) -> Ints:

@@ -55,7 +55,9 @@ def _write_details(cover: pd.DataFrame, path: Path) -> None:
     texts = [name for name, kind in rows.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     rows = rows.astype(dict.fromkeys(texts, object))
     with growing(path) as fresh:
-        write(str(fresh), rows.where(rows.notna(), None).astype(rows.dtypes), object_encoding="utf8", compression="ZSTD")
+        write(
+            str(fresh), rows.where(rows.notna(), None).astype(rows.dtypes), object_encoding="utf8", compression="ZSTD"
+        )
 
 
 def write_workbook(
