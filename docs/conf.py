@@ -42,7 +42,6 @@ FRONTS = (
     "access",
     "siting",
     "ledger",
-    "doubts",
     "renewal",
     "maps",
     "report",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,13 @@ def test_every_picture_is_in_the_gallery_or_explains_something() -> None:
         assert picture.is_dir() or f"images/{picture.name}" in shown, picture.name
 
 
+def test_the_pages_of_packages_are_of_those_there_are() -> None:
+    """A package that has moved would stop the whole site."""
+    (fronts,) = re.findall(r"^FRONTS = \((.+?)\)", (DOCS / "conf.py").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    packages = {path.parent.name for path in (ROOT / "xinhe_geo").glob("*/__init__.py")}
+    assert sorted(re.findall(r'"(\w+)"', fronts)) == sorted(packages)
+
+
 class Page(HTMLParser):
     """What a page links to and loads, and the places in it that can be linked to."""
 
@@ -59,8 +69,11 @@ class Page(HTMLParser):
 @pytest.mark.matrix
 @pytest.mark.browser
 def test_the_site_opens_from_disk_its_links_lead_somewhere_and_it_is_searched(tmp_path: Path, chromium: Any) -> None:
-    assert cli.main(["docs", "--out", str(tmp_path / "站")]) == cli.DONE
     site = tmp_path / "站"
+    # by itself, as it is typed: here every warning is an error, and Sphinx warns of what Sphinx does
+    typed = [sys.executable, "-P", "-m", "xinhe_geo", "docs", "--out", str(site)]
+    done = subprocess.run(typed, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
+    assert done.returncode == cli.DONE, done.stderr.decode()
     pages = {path: Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
     assert len(pages) >= 20
     for path, page in pages.items():

@@ -224,6 +224,33 @@ def tied_cases(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table(rows), pd.DataFrame.from_dict(weights, orient="index", columns=["communities", "people"])
 
 
+@pytest.mark.parametrize("locked", [(), ("s07",)])
+@pytest.mark.parametrize("seed", range(3))
+def test_one_more_place_is_the_best_of_all(seed: int, locked: tuple[str, ...]) -> None:
+    """One place is counted and not solved: the list of the best is that of counting each by hand, what stands there already included."""
+    random = np.random.default_rng(seed)
+    metres = random.integers(0, 900, (60, 40)).astype(float)
+    costs = table({(f"d{d:02}", f"s{s:02}"): float(metres[d, s]) for d in range(60) for s in range(40)})
+    own = pd.DataFrame({"w": random.integers(0, 9, 60) * 1.0, "people": random.integers(0, 50, 60) * 1.0})
+    own.index = pd.Index([f"d{d:02}" for d in range(60)], name="demand")
+    asked = {"limit": 120.0, "weight": "w", "ties": "people", "existing": ["s00", "s01"], "banned": ["s02"]}
+    found = solve(costs, own, 1, siting=Siting(**asked, locked=locked, within=0.3, plans=5))
+    told = []
+    for s in range(3, 40):
+        least = metres[:, [0, 1, s]].min(axis=1)
+        near = least <= 120.0
+        weight = own["w"].to_numpy()[near]
+        told.append(
+            (-weight.sum(), -own["people"].to_numpy()[near].sum(), weight @ least[near] / weight.sum(), f"s{s:02}")
+        )
+    told = sorted(one for one in told if not locked or one[3] in locked)
+    likely = [one for one in told if one[0] <= 0.7 * told[0][0]][:5]
+    assert [list(chosen) for chosen in found["sites"]] == [[one[3]] for one in likely]
+    assert (
+        found["objective"].tolist() == found["bound"].tolist() == [-one[0] for one in likely] and found["proven"].all()
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("model", FOUR)
