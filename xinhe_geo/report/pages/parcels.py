@@ -119,10 +119,6 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     return Path(to) / PARCELS_PAGE
 
 
-#: More promises than this leave less room for maps on paper.
-_MANY = 10
-
-
 def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     """Return both sides of a parcel's sheet."""
     e, district = html.escape, story.shown
@@ -131,7 +127,7 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
     picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
     return (
-        f'<section class="side{" long" if len(own.promised) > _MANY else ""}" id="{e(own.id)}"><h2>{head}</h2>'
+        f'<section class="side{" long" if own.promised_much else ""}" id="{e(own.id)}"><h2>{head}</h2>'
         f"<p>{e(own.ground)}</p>"
         f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
         f"<div>{_people(district, own, story.troubles)}{_stages(own)}</div></div>"

@@ -278,6 +278,11 @@ class Parcel:
         return [(say(STATUSES[status]), number) for status, number in self.tally.items() if number]
 
     @property
+    def promised_much(self) -> bool:
+        """Whether so much was promised that maps have less room on paper."""
+        return len(self.promised) > 10
+
+    @property
     def tally(self) -> dict[str, int]:
         """How many of what was promised have come to what, by `STATUSES`."""
         return {status: sum(line.status == status for line in self.promised) for status in STATUSES}
