@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 #: Seconds that a unit test may take; more is for `--all`: mark it slow.
-BUDGET_S = 0.5
+BUDGET_S = 0.25
 #: What may take longer.
 PATIENT = {"slow", "browser", "matrix", "journey"}
 

@@ -73,6 +73,7 @@ def test_the_script_writes_exactly_these_bytes(tmp_path: Path) -> None:
     assert different == []
 
 
+@pytest.mark.slow
 def test_the_check_at_the_door_finds_nothing() -> None:
     problems = check(DATA)
     assert problems.empty, problems.to_string()
@@ -355,6 +356,7 @@ def test_compounds_stand_apart_from_each_other_and_from_public_streets(year: int
     assert len(homes) >= 100
 
 
+@pytest.mark.slow
 def test_gates_are_on_the_wall_and_on_a_public_street_that_reaches_the_network() -> None:
     homes = read("homes").set_index("home").geometry
     gates, streets = read("gates"), read("streets")

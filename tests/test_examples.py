@@ -20,6 +20,7 @@ def test_there_are_some() -> None:
     assert "xinhe_geo.access.curves" in WITH_EXAMPLES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_run(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)

@@ -84,6 +84,7 @@ def test_an_edit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "colour 的写法不对" in conflicts(wrong, district).iloc[0]["problem"]
 
 
+@pytest.mark.slow
 def test_a_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its record in one file: read by `add`, and named where a file is of no kind that is known."""
 

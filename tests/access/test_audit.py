@@ -38,6 +38,7 @@ def test_unknown_gates_and_people(findings: dict[str, dict[str, object]]) -> Non
     assert one(findings, "不在任何社区")["where"] == "E"
 
 
+@pytest.mark.slow
 def test_metres_along_ones_own_lane_are_no_gap_in_the_drawing() -> None:
     """C stands on a lane of its own, 159.3 m from either mouth: it is not far from a street."""
     toy = xh.District.load(TOY)
@@ -93,6 +94,7 @@ def test_near_miss_is_found(tmp_path: Path) -> None:
         assert len(near) == expected
 
 
+@pytest.mark.slow
 def test_a_wall_across_the_gap_makes_it_none() -> None:
     """A street that ends 1 m short of another may end at a wall between the two; a wall elsewhere excuses nothing."""
     toy = xh.District.load(TOY)
@@ -111,6 +113,7 @@ def test_a_wall_across_the_gap_makes_it_none() -> None:
         assert table["finding"].str.contains("却没有相接").any() == found
 
 
+@pytest.mark.slow
 def test_a_street_drawn_as_two_lines_wants_crossings(tmp_path: Path) -> None:
     """Two lines of one name, 20 m apart and 1 km long, joined at one end only: far from the other side at the open end."""
     import json

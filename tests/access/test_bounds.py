@@ -39,6 +39,7 @@ def known(district: District) -> set[str]:
     return set(district.facilities["kind"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "surveyed", "mapped", "basis", "state"),
     [
@@ -71,6 +72,7 @@ def test_who_says_what_of_a_kind(
         district.completeness_of("no_such_kind")
 
 
+@pytest.mark.slow
 def test_a_kind_with_some_facilities_of_another_basis_was_surveyed_in_schema_1(tmp_path: Path, toy: District) -> None:
     assert toy.facilities is not None
     folder = toy_folder(tmp_path / "d", schema=1, surveyed=KINDS, mapped=None, basis="osm")
@@ -84,6 +86,7 @@ def test_a_kind_with_some_facilities_of_another_basis_was_surveyed_in_schema_1(t
     assert {district.completeness_of(other) for other in others} == {"mapped"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lists", "field"),
     [
@@ -99,6 +102,7 @@ def test_lists_that_contradict_themselves_are_told(
     assert problems.loc[problems["severity"] == "error", "field"].tolist() == [field]
 
 
+@pytest.mark.slow
 def test_a_list_that_is_none_is_told(tmp_path: Path) -> None:
     folder = toy_folder(tmp_path / "d", surveyed=None, mapped=None)
     path = folder / "district.toml"
@@ -106,6 +110,7 @@ def test_a_list_that_is_none_is_told(tmp_path: Path) -> None:
     assert xh.check(folder)["field"].tolist() == ["mapped_kinds"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", [1, 2])
 def test_a_plan_makes_no_kind_complete(tmp_path: Path, schema: int) -> None:
     district = xh.District.load(toy_folder(tmp_path / "d", schema=schema, surveyed=(), mapped=None, basis="osm"))
@@ -135,6 +140,7 @@ def test_what_is_reached_is_the_same_and_what_is_not_is_unknown(toy: District, a
     pd.testing.assert_frame_equal(told[~unsure], cover[~unsure])
 
 
+@pytest.mark.slow
 def test_the_sentence_of_a_kind_seen_on_a_map(all_mapped: District) -> None:
     """Of 360 known people all but the 10 of E, beyond the river, walk to a clinic within 15 minutes: 97.2 %, said as 97."""
     lead = xh.headlines(all_mapped, xh.coverage(all_mapped))
@@ -175,6 +181,7 @@ def test_nothing_is_said_of_who_lacks_a_kind_seen_on_a_map(tmp_path: Path, toy: 
         assert counted == len([k for k in essential if k in rest])
 
 
+@pytest.mark.slow
 def test_a_kind_beside_one_that_nobody_looked_for_is_a_lower_bound(tmp_path: Path) -> None:
     district = xh.District.load(toy_folder(tmp_path / "d", surveyed=["clinic_station"], mapped=[]))
     assert district.facilities is not None

@@ -28,6 +28,7 @@ def toy() -> xh.District:
     return xh.Scenario("more", "多两处", more).on(xh.District.load(TOY))
 
 
+@pytest.mark.slow
 def test_one_stop_is_there_and_back() -> None:
     district = xh.District.load(TOY)
     one_way = od_table(district, ["canteen"], profile="elderly")["minutes"].droplevel(["point", "kind"])
@@ -68,6 +69,7 @@ def test_the_least_of_all_choices(toy: xh.District, pace: Pace) -> None:
             assert row["longest"] <= pace.longest
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_told() -> None:
     district = xh.District.load(TOY)
     for stops in ([], "canteen"):

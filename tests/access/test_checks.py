@@ -124,6 +124,7 @@ def test_the_list_fits_its_time_and_walks_once_round(toy: xh.District) -> None:
     assert len(worth_checking(doubted, RULES, most=2)) == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_what_is_certain(toy: xh.District) -> None:
     assert worth_checking(doubting(toy, {}), RULES).empty
     assert worth_checking(doubting(toy, DOUBTS), ["plan_market"]).empty  # nobody surveyed it

@@ -132,6 +132,7 @@ def test_communities_count_once(toy: xh.District) -> None:
     assert by_zone.to_dict() == {"south": 0.0, "north": 1.0}
 
 
+@pytest.mark.slow
 def test_headlines_say_what_leads(toy: xh.District) -> None:
     lead = xh.headlines(toy, xh.coverage(toy))
     assert lead.loc["plan_canteen_community", "headline"] == "2 个社区（2022 年名录）中 1 个有；缺：甲社区"
@@ -166,6 +167,7 @@ def test_a_home_without_a_name_goes_by_its_id(toy: xh.District) -> None:
     assert names["B"] == "B" and names["D"] == homes["name"]["D"]
 
 
+@pytest.mark.slow
 def test_communities_and_zones_without_names_go_by_their_codes(toy: xh.District) -> None:
     """Nowhere `nan`: in what lacks one, in what each has, in groups; what was read stays as it was read."""
     rows = {**toy.rows, **{name: toy.rows[name].assign(name=None) for name in ("communities", "zones")}}
@@ -199,6 +201,7 @@ def test_unknown_names(toy: xh.District) -> None:
         xh.summary(xh.coverage(toy, rules=["plan_clinic_15"]), by="zoo")
 
 
+@pytest.mark.slow
 def test_compare_is_antisymmetric(toy: xh.District) -> None:
     now = xh.coverage(toy)
     then = xh.coverage(toy.at(2025, planned=True))

@@ -23,6 +23,7 @@ def toy() -> xh.District:
     return xh.District.load(TOY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [None, "community", "zone"])
 def test_a_curve_at_the_limit_of_a_rule_is_its_coverage(toy: xh.District, by: str | None) -> None:
     walked = [

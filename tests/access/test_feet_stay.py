@@ -212,6 +212,7 @@ def test_streets_of_the_bundled_district_added(walker: str) -> None:
     added_one_by_one(district, public(district)[::8][WALKERS.index(walker) :: len(WALKERS)], walker)
 
 
+@pytest.mark.slow
 def test_stairs_that_close_move_the_metres_of_everybody_and_the_minutes_of_nobody_who_took_none() -> None:
     """
     Stairs pass 10 m north of C's point, at (440, 160), and end at (500, 100); x = 400 is 40 m west of the point.
@@ -432,6 +433,7 @@ def test_what_stands_on_a_street_is_entered_from_it_whether_gates_are_known_or_n
         assert off["inside"].tolist() == ["B"]
 
 
+@pytest.mark.slow
 def test_a_layer_of_gates_without_features_is_no_gates_known(tmp_path: Path) -> None:
     folder = tmp_path / "toy"
     shutil.copytree(TOY, folder)

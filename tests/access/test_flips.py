@@ -66,6 +66,7 @@ def test_no_smaller_set_turns_a_verdict(toy: xh.District) -> None:
     assert {0, 1, 2} < set(sizes), sizes
 
 
+@pytest.mark.slow
 def test_the_covering_is_the_coverage(toy: xh.District) -> None:
     """What it comes to as recorded is what the headline says; with a fact otherwise, what a plan of it comes to."""
     for rule, target in cases(toy)[:1]:

@@ -160,6 +160,7 @@ def test_facility_in_a_home_without_known_gates(toy: xh.District) -> None:
     assert row(with_canteen(toy, 480, 150), "C", "canteen")["metres"] == pytest.approx(40 + 50 + 100 + 50 + 20)
 
 
+@pytest.mark.slow
 def test_a_barrier_or_a_street_parts_a_home_without_known_gates(toy: xh.District) -> None:
     """What stands between them sends people to the street: 40 to x = 400, 50 up to y = 200, 50 along it, 40 down to the canteen."""
     wall = gpd.GeoDataFrame(toy.rows["barriers"].iloc[:1].copy())

@@ -85,6 +85,7 @@ def every(toy: xh.District, rules: list[xh.Rule]) -> np.ndarray:
     return np.array([shares(state, rules) for state in states(toy)])
 
 
+@pytest.mark.slow
 def test_the_range_is_the_value_where_all_is_certain(toy: xh.District) -> None:
     some = [*RULES, "plan_elderly_clinic_15", "plan_elderly_daycare_community", "plan_park_square"]
     found = xh.robustness(doubting(toy, {}), some).droplevel("group")
@@ -169,6 +170,7 @@ def test_people_between_two_ends(toy: xh.District) -> None:
     np.testing.assert_allclose(found[["low", "high"]].iloc[0], [min(tried), max(tried)], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_stairs_are_in_doubt_for_who_takes_none(toy: xh.District) -> None:
     """The bridge, recorded without stairs, and the way on from it, recorded with some: all four states, carried out by rows and plans."""
     walk = toy.rule("plan_clinic_15")
@@ -224,6 +226,7 @@ def test_passages_that_nobody_speaks_of_are_in_doubt_by_themselves(toy: xh.Distr
     assert list(zip(own["id"], own["what"], strict=True)) == [("unstated footway", w) for w in ("stairs", "street")]
 
 
+@pytest.mark.slow
 def test_what_is_signed_is_certain_and_what_is_unchecked_is_not(toy: xh.District) -> None:
     facilities = toy.rows["facilities"]
     state = facilities["state"].mask(facilities.index == "F1", "unchecked")

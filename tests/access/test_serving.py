@@ -57,6 +57,7 @@ def folder_of(tmp_path: Path, **cells: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_community_that_does_not_exist_is_named_at_the_door(tmp_path: Path) -> None:
     problems = xh.check(folder_of(tmp_path, serves_community="T01；T07;T8"))
     said = problems[(problems["field"] == "serves_community").to_numpy()]
@@ -64,6 +65,7 @@ def test_a_community_that_does_not_exist_is_named_at_the_door(tmp_path: Path) ->
     assert (said["remedy"] != "").all() and (said["severity"] == "error").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "state"),
     [
@@ -81,6 +83,7 @@ def test_states_as_offices_write_them(tmp_path: Path, written: str, state: str) 
     assert (CANTEEN in district.open_facilities.index) == (state == "open")  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_what_was_judged_by_a_drawing_is_said_and_how_near_the_line_it_is() -> None:
     """The canteen, put 12 m from the line between the two communities, then 31 m, then with books."""
     district = toy()

@@ -124,6 +124,7 @@ def test_a_route_of_whom_a_plan_attached_anew() -> None:
     assert anew
 
 
+@pytest.mark.slow
 def test_routes_of_the_toy_district() -> None:
     district = xh.District.load(TOY)
     assert same_trips(district, sorted(set(district.facilities["kind"])), "adult", legs_of=1) > 10
@@ -156,6 +157,7 @@ def test_from_the_point_of_median_minutes(tmp_path: Path) -> None:
     assert len(points)
 
 
+@pytest.mark.slow
 def test_a_route_by_hand() -> None:
     # tests/toy/README.md has the district: what is walked is read off its drawing
     district = xh.District.load(TOY)
@@ -164,6 +166,7 @@ def test_a_route_by_hand() -> None:
     assert legs["leg"].isin(["inside", "access", "street", "wait", "entrance"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ask", "said"),
     [

@@ -454,6 +454,7 @@ def test_few_districts_have_no_outliers() -> None:
     assert (side_by_side(few)[1]["outlier"] == "").all()
 
 
+@pytest.mark.slow
 def test_page_workbook_and_layers_say_the_same_and_load_nothing(tmp_path: Path) -> None:
     districts, values = side_by_side(sample())
     status = districts[["name", "code"]].assign(status="done", problem="")
@@ -527,6 +528,7 @@ def test_what_the_system_refuses_a_district_is_told_in_words(tmp_path: Path) -> 
     assert not (tmp_path / "districts").exists()
 
 
+@pytest.mark.slow
 def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """On this computer only, without a dashboard, by a certificate of the run; what Dask is told of encryption is left to Dask."""
     distributed = pytest.importorskip("distributed")

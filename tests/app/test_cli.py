@@ -24,6 +24,7 @@ def test_report_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "index.html" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_broken_folder_names_file_row_and_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
     homes = folder / "homes/homes.geojson"
@@ -43,6 +44,7 @@ def test_check_lists_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "0 errors" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["reprot"], ["report", str(TOY), "--preset", "plam"], ["report", str(TOY), "--yaer", "2025"]]
 )

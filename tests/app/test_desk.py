@@ -46,6 +46,7 @@ def test_what_cannot_be_is_refused_first(given: dict[str, object], named: str) -
     assert not Path("../output").exists()
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_kept() -> None:
     desk = open_desk("07", TOY, kind="canteen", by="zone", top=3)
     frame = pd.DataFrame({"share": [0.25, None], "people": [12.6, 3.0], "name": ["甲", "乙"]})
@@ -69,6 +70,7 @@ def test_people_are_counted_where_they_are_known() -> None:
     assert list(counted["people"]) == [100.0, 50.0] and pd.isna(counted.loc["", "people_60plus"])
 
 
+@pytest.mark.slow
 def test_a_question_of_ones_own() -> None:
     district = xh.District.load(TOY)
     rule = reach_rule(district, ("canteen", "fitness"), 10, "elderly", "去吃去练")

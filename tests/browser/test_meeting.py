@@ -179,6 +179,7 @@ def test_numbers_travel_unrounded(show: Opener, bundled: District, bundled_page:
         assert found == np.ascontiguousarray(expected).tobytes(), name
 
 
+@pytest.mark.slow
 def test_coordinates_off_the_lattice_and_of_the_south_travel_unrounded() -> None:
     rng = np.random.default_rng(7)
     for crs, middle in (
@@ -197,6 +198,7 @@ def test_coordinates_off_the_lattice_and_of_the_south_travel_unrounded() -> None
             assert np.array_equal((guess.view("int64") + columns[2 + k]).view("float64"), xy[:, k])
 
 
+@pytest.mark.slow
 def test_payloads_stay_text(toy: District) -> None:
     page = meeting(poisoned(toy))
     assert page.count("<script") == 3 and page.count("</script") == 3

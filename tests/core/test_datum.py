@@ -177,6 +177,7 @@ def test_polygons_and_several_layers_are_references() -> None:
     assert "537" in found["text"].iloc[0] or found["moved_m"]["GCJ-02"] == pytest.approx(537, abs=10)
 
 
+@pytest.mark.slow
 def test_no_verdict_where_nothing_can_be_told() -> None:
     streets = grid(400, wobble=120)
     rng = np.random.default_rng(2)
@@ -223,6 +224,7 @@ def test_honest_points_of_the_bundled_streets_are_never_accused(part: int) -> No
         assert not found["winner"].drop("WGS84").any(), found.to_string()
 
 
+@pytest.mark.slow
 def test_bundled_streets_tell_gcj02_from_wgs84() -> None:
     path = bundled_folder() / "network" / "streets.geojson"
     if not path.is_file():

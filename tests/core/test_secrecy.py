@@ -100,6 +100,7 @@ def test_functions(tmp_path: Path, secret: xh.District, name: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_cleared_outputs_carry_the_mark_and_stay_in_the_house(tmp_path: Path) -> None:
     """Whoever may say so writes it into the manifest; drawings, public editions and downloads are refused all the same."""
     district = xh.District.load(marked(tmp_path, CLEARED))
@@ -112,6 +113,7 @@ def test_cleared_outputs_carry_the_mark_and_stay_in_the_house(tmp_path: Path) ->
         xh.sheet(district, to=tmp_path / "b.pdf", public=True)
 
 
+@pytest.mark.slow
 def test_whatever_is_kept_says_how_it_is_to_be_kept(tmp_path: Path) -> None:
     cleared = xh.District.load(marked(tmp_path, CLEARED))
     table = pd.DataFrame({"人": [1]}, index=pd.Index(["甲"], name="做法"))
@@ -135,6 +137,7 @@ def test_the_strictest_mark_counts() -> None:
         _mark_of([of("秘密"), of("绝密") | {"secret_outputs": ""}], Path("a.ipynb"))
 
 
+@pytest.mark.slow
 def test_a_process_knows_which_secrets_it_has_opened(secret: xh.District) -> None:
     xh.District.load(TOY)
     mine = [m for m in secrets_opened() if m == {"layers": {"homes": {"secrecy": "秘密"}}, "secret_outputs": ""}]

@@ -87,6 +87,7 @@ def fields(template: str) -> set[str]:
     return {str(name) for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
+@pytest.mark.slow
 def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     texts = list(constants())
     said, all_texts = {text for text, is_said in texts if is_said}, {text for text, _ in texts}

@@ -34,6 +34,7 @@ def two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+@pytest.mark.slow
 def test_answers_come_in_any_order_and_failures_are_met_here(two: str) -> None:
     with Worker(processes=2) as aside:
         there = _taken(aside, os.getpid)
@@ -203,6 +204,7 @@ def test_one_process_does_it_itself() -> None:
         assert aside(os.getpid)() == os.getpid()
 
 
+@pytest.mark.slow
 def test_a_district_and_its_network_travel() -> None:
     district = xh.District.load(TOY)
     district.network  # noqa: B018  (goes along where it is there)

@@ -60,6 +60,7 @@ def only(folder: Path) -> pd.Series:
     return table.loc[0]
 
 
+@pytest.mark.slow
 def test_toy_is_clean() -> None:
     assert xh.check(TOY).empty
     district = xh.District.load(TOY)
@@ -68,12 +69,14 @@ def test_toy_is_clean() -> None:
     assert pd.isna(district.homes.loc["C", "people"])
 
 
+@pytest.mark.slow
 def test_missing_declared_file(toy: Path) -> None:
     (toy / "homes/gates.geojson").unlink()
     row = only(toy)
     assert row["layer"] == "gates" and row["file"] == "homes/gates.geojson" and "不存在" in row["problem"]
 
 
+@pytest.mark.slow
 def test_undeclared_layer_is_absent(toy: Path) -> None:
     manifest(toy, r"\[layers\.communities\].*?(?=\n\[)", "")
     district = xh.District.load(toy)
@@ -81,12 +84,14 @@ def test_undeclared_layer_is_absent(toy: Path) -> None:
     assert district.groups["community"].isna().all()
 
 
+@pytest.mark.slow
 def test_missing_crs(toy: Path) -> None:
     manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"\n', r"\1")
     row = only(toy)
     assert row["field"] == "layers.homes.crs" and "坐标系" in row["problem"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4547", "EPSG:999999"])
 def test_wrong_layer_crs(toy: Path, crs: str) -> None:
     manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"', rf'\1crs = "{crs}"')
@@ -106,6 +111,7 @@ def test_wrong_district_crs(toy: Path, crs: str) -> None:
         assert (table["field"] == "crs").any()
 
 
+@pytest.mark.slow
 def test_duplicate_ids(toy: Path) -> None:
     edit(toy, "homes/homes.geojson", lambda rows: rows[1]["properties"].update(home="A"))
     table = errors_of(toy)
@@ -113,6 +119,7 @@ def test_duplicate_ids(toy: Path) -> None:
     assert (row["file"], row["row"], row["field"]) == ("homes/homes.geojson", "A", "home")
 
 
+@pytest.mark.slow
 def test_unknown_kind_suggests(toy: Path) -> None:
     edit(toy, "pois/facilities.geojson", lambda rows: rows[0]["properties"].update(kind="clinic_staton"))
     row = only(toy)
@@ -120,18 +127,21 @@ def test_unknown_kind_suggests(toy: Path) -> None:
     assert "clinic_staton" in row["problem"]
 
 
+@pytest.mark.slow
 def test_unknown_parent_code(toy: Path) -> None:
     edit(toy, "boundaries/communities.geojson", lambda rows: rows[0]["properties"].update(zone="west"))
     row = only(toy)
     assert (row["layer"], row["row"], row["field"]) == ("communities", "T01", "zone")
 
 
+@pytest.mark.slow
 def test_gate_of_no_home(toy: Path) -> None:
     edit(toy, "homes/gates.geojson", lambda rows: rows[0]["properties"].update(home="Z"))
     row = only(toy)
     assert (row["row"], row["field"]) == ("gA", "home")
 
 
+@pytest.mark.slow
 def test_self_crossing_polygon(toy: Path) -> None:
     def cross(rows: list[dict[str, Any]]) -> None:
         ring = rows[0]["geometry"]["coordinates"][0]
@@ -142,18 +152,21 @@ def test_self_crossing_polygon(toy: Path) -> None:
     assert (row["row"], row["field"]) == ("A", "geometry") and "自相交" in row["problem"]
 
 
+@pytest.mark.slow
 def test_text_where_a_number_belongs(toy: Path) -> None:
     edit(toy, "homes/homes.geojson", lambda rows: rows[0]["properties"].update(people="一百"))
     row = only(toy)
     assert (row["row"], row["field"]) == ("A", "people") and "一百" in row["problem"]
 
 
+@pytest.mark.slow
 def test_negative_people(toy: Path) -> None:
     edit(toy, "homes/homes.geojson", lambda rows: rows[3]["properties"].update(people_60plus=-5))
     row = only(toy)
     assert (row["row"], row["field"]) == ("D", "people_60plus") and "-5" in row["problem"]
 
 
+@pytest.mark.slow
 def test_more_elderly_than_people(toy: Path) -> None:
     edit(toy, "homes/homes.geojson", lambda rows: rows[0]["properties"].update(people_60plus=101))
     assert only(toy)["row"] == "A"
@@ -172,6 +185,7 @@ def test_swapped_axes(toy: Path) -> None:
     assert (row["row"], row["field"]) == ("D", "geometry") and "写反" in row["problem"]
 
 
+@pytest.mark.slow
 def test_geometry_missing_or_of_the_wrong_type(toy: Path) -> None:
     def spoil(rows: list[dict[str, Any]]) -> None:
         rows[0]["geometry"] = None
@@ -191,6 +205,7 @@ def test_broken_json_and_toml(toy: Path) -> None:
     assert errors_of(toy).loc[0, "file"] == "district.toml"
 
 
+@pytest.mark.slow
 def test_everything_is_reported_at_once(toy: Path) -> None:
     edit(toy, "homes/homes.geojson", lambda rows: rows[0]["properties"].update(people=-1, households="x"))
     edit(toy, "pois/facilities.geojson", lambda rows: rows[2]["properties"].update(kind="nope"))
@@ -204,11 +219,13 @@ def test_everything_is_reported_at_once(toy: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_path_outside_the_folder_is_refused(toy: Path) -> None:
     manifest(toy, r'file = "homes/homes.geojson"', 'file = "../homes.geojson"')
     assert "homes" in set(errors_of(toy)["layer"])
 
 
+@pytest.mark.slow
 def test_unknown_layer_suggests(toy: Path) -> None:
     manifest(toy, r"\[layers\.gates\]", "[layers.gate]")
     row = errors_of(toy).iloc[0]
@@ -219,6 +236,7 @@ def test_not_a_folder(tmp_path: Path) -> None:
     assert errors_of(tmp_path / "nowhere").loc[0, "file"] == "district.toml"
 
 
+@pytest.mark.slow
 def test_district_is_not_changed_by_its_callers() -> None:
     district = xh.District.load(TOY)
     homes = district.homes
@@ -228,6 +246,7 @@ def test_district_is_not_changed_by_its_callers() -> None:
     assert "extra" not in district.homes.columns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["profiles", "rules"])
 def test_who_walks_and_what_is_asked_are_named_by_code_or_label(table: str) -> None:
     """Every label that one row has stands for its code; one that several have is refused, and so is one that nobody has."""
@@ -251,6 +270,7 @@ def test_who_walks_and_what_is_asked_are_named_by_code_or_label(table: str) -> N
         find("nobody")
 
 
+@pytest.mark.slow
 def test_years() -> None:
     district = xh.District.load(TOY)
     assert "F4" not in district.open_facilities.index
@@ -260,6 +280,7 @@ def test_years() -> None:
     assert district.at(2025).year == 2025 and district.year == 2022
 
 
+@pytest.mark.slow
 def test_groups_by_position_and_by_code(toy: Path) -> None:
     groups = xh.District.load(toy).groups
     assert list(groups["community"].fillna("-")) == ["T01", "T02", "T01", "T02", "-"]
@@ -268,6 +289,7 @@ def test_groups_by_position_and_by_code(toy: Path) -> None:
     assert xh.District.load(toy).groups.loc["E", "community"] == "T02"
 
 
+@pytest.mark.slow
 def test_unknown_names_suggest() -> None:
     district = xh.District.load(TOY)
     with pytest.raises(xh.UnknownNameError, match="elderly"):
@@ -323,6 +345,7 @@ def metres(folder: Path, home: str, kind: str) -> float:
     return float(od_table(xh.District.load(folder), [kind]).xs((home, kind), level=("home", "kind"))["metres"].iloc[0])
 
 
+@pytest.mark.slow
 def test_extra_links_join_the_streets_they_meet(toy: Path) -> None:
     """A path across the river at x = 150, its ends drawn 2 m short of both banks' streets."""
     write(
@@ -379,11 +402,13 @@ def test_a_gates_layer_without_features_knows_no_gates(toy: Path) -> None:
     pd.testing.assert_frame_equal(cover, xh.coverage(xh.District.load(toy)))
 
 
+@pytest.mark.slow
 def test_other_layers_without_features_say_what_is_missing(toy: Path) -> None:
     edit(toy, "homes/homes.geojson", list.clear)
     assert "缺少必填列" in errors_of(toy).loc[0, "problem"]
 
 
+@pytest.mark.slow
 def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
     def lane(features: list[dict[str, Any]]) -> None:
         bridge = next(f for f in features if f["properties"]["street"] == "bridge")
@@ -395,6 +420,7 @@ def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
     assert "小区 A" in row["problem"] and "公共街道" in row["remedy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("english", "said"), [("Adults", "Adults"), ("", "成人"), (None, "成人")])
 def test_a_walker_without_an_english_name_has_the_other(english: str | None, said: str) -> None:
     district = xh.District.load(TOY)

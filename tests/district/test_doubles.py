@@ -102,6 +102,7 @@ def doubled_toy(tmp_path: Path, people: int | None) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_people_counted_twice_stop_the_district(tmp_path: Path) -> None:
     folder = doubled_toy(tmp_path, 90)
     found = check(folder)
@@ -114,6 +115,7 @@ def test_people_counted_twice_stop_the_district(tmp_path: Path) -> None:
         District.load(folder)
 
 
+@pytest.mark.slow
 def test_a_twin_without_people_counts_nobody_twice(tmp_path: Path) -> None:
     found = check(doubled_toy(tmp_path, None))
     assert found["severity"].tolist() == ["warning"] and "数据不足" in found["problem"].iloc[0]
@@ -160,6 +162,7 @@ def test_in_a_crowd_only_the_same_name_is_held_against_another() -> None:
         assert len(near_facilities(facilities(same))) == count // 2
 
 
+@pytest.mark.slow
 def test_many_pairs_of_a_kind_are_one_line(tmp_path: Path) -> None:
     """The platforms of five stops are told one by one, of six in one line."""
     for stops, lines in ((5, 5), (6, 1)):
@@ -178,6 +181,7 @@ def test_many_pairs_of_a_kind_are_one_line(tmp_path: Path) -> None:
         assert ("6 对" in found["problem"].iloc[0]) is (stops == 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "cells", "said"),
     [

@@ -228,6 +228,7 @@ def test_files_of_names_that_some_systems_do_not_tell_apart(tmp_path: Path, othe
     assert (found["severity"] == "warning").all() and xh.check(TOY).query("field == 'file'").empty
 
 
+@pytest.mark.slow
 def test_plans_of_a_folder_are_still_plans(tmp_path: Path) -> None:
     folder = shutil.copytree(TOY, tmp_path / "toy")
     laid("scenarios/a.toml", 'name = "a"\nlabel = "甲"\n'.encode())(folder, tmp_path)

@@ -36,6 +36,7 @@ def hold(district: xh.District, seed: int, *, judged: bool) -> None:
         as_if_anew(state, judged=judged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_random_plans_on_the_toy_district(seed: int) -> None:
     hold(toy(), seed, judged=False)
@@ -71,6 +72,7 @@ def test_a_change_that_is_overlooked_is_noticed(overlooked: str, monkeypatch: py
         as_if_anew(carried_out(toy(), [edit]), judged=False)
 
 
+@pytest.mark.slow
 def test_each_kind_is_taken_from_where_it_is_the_same() -> None:
     """Of two districts before, one may have the streets and another the facilities: a walk is taken from one that has both."""
     streets = carried_out(toy(), [Edit("close_street", {"street": str(toy().rows["streets"].index[0])})])

@@ -65,6 +65,7 @@ def test_a_small_map_keeps_what_is_where() -> None:
     assert small_map([Look(places.iloc[2:], "")]) == ""
 
 
+@pytest.mark.slow
 def test_a_row_of_any_result_is_told(toy: xh.District) -> None:
     cover = xh.coverage(toy)
     one = xh.explain(cover, ("A", "plan_clinic_15"))

@@ -169,6 +169,7 @@ def adds_up(table: pd.DataFrame, district: xh.District, plan: Scenario) -> None:
         assert own["closing"].sum() == pytest.approx(homes["people"].sum())
 
 
+@pytest.mark.slow
 def test_everything_of_a_parcel_is_divided(ground: xh.District) -> None:
     """Ground, homes and what they have, ledger and money between the same ends; limits, texts and stages stand for each part."""
     after = dated(split(2027, in_two(ground, 0.6))).on(ground)

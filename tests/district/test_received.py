@@ -62,6 +62,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_sound_layers_are_read_whatever_they_are_called(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / "新 河#1?.x"
@@ -345,6 +346,7 @@ def test_no_coordinate_system_asks_the_network(tmp_path: Path) -> None:
     assert done.returncode == 0 and float(done.stdout) == pytest.approx(326_800, abs=100), done.stderr[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
 def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> None:
     """Of another planet, of a building site, with heights, or none: said of the district or of a layer."""
@@ -355,6 +357,7 @@ def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> No
         assert text != manifest and (check(toy)["severity"] == "error").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["x" * 5000, "homes/" + "y/" * 3000 + "a.csv", "a\\u0000b", "/etc/hostname", "C:a.csv"]
 )
@@ -491,6 +494,7 @@ def changed(folder: Path, name: str = "homes/homes.geojson") -> bytes:
     return old
 
 
+@pytest.mark.slow
 def test_a_copied_folder_is_undone_only_when_told_to_trust_it(tmp_path: Path, toy: Path) -> None:
     old = changed(toy)
     other = shutil.copytree(toy, tmp_path / "copy")
@@ -668,6 +672,7 @@ def test_links_in_a_history_lead_nowhere(tmp_path: Path, toy: Path, part: str) -
     assert set(outside.rglob("*")) == rows
 
 
+@pytest.mark.slow
 def test_check_shows_a_journal_that_is_not_ours(toy: Path) -> None:
     files = [{"file": "homes/homes.geojson", "old": None, "new": sha(KEPT)}]
     forge(toy, "apply", files, KEPT)
@@ -681,6 +686,7 @@ def test_check_shows_a_journal_that_is_not_ours(toy: Path) -> None:
     assert contents(toy) == before
 
 
+@pytest.mark.slow
 def test_only_what_this_user_wrote_is_parsed_here(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Journals, records and seals of a folder that was received are parsed where its layers are; our own are not."""
     changed(toy)

@@ -133,6 +133,7 @@ def laned(district: xh.District) -> xh.District:
     )
 
 
+@pytest.mark.slow
 def test_lanes_opened_are_streets_for_everybody(toy: xh.District) -> None:
     """D: 350 down to y = 100, the lane, 10 to the station; before, 450 and 90. C: 40, 50, 100, the lane, 10."""
     closed = laned(toy)
@@ -201,6 +202,7 @@ def test_build_on_a_parcel(tmp_path: Path) -> None:
     assert table.loc["plan_clinic_15", "people_new_served"] == pytest.approx(200)
 
 
+@pytest.mark.slow
 def test_effects_of_a_second_station(toy: xh.District) -> None:
     after = plan(("open_facility", {"facility": "N1", "kind": "canteen", "at": lonlat(toy, 50, 0)})).on(toy)
     row = effects(toy, after).loc["plan_elderly_canteen_15"]
@@ -209,6 +211,7 @@ def test_effects_of_a_second_station(toy: xh.District) -> None:
     assert row["after"] >= row["before"]
 
 
+@pytest.mark.slow
 def test_applying_leaves_the_district_as_it_was(toy: xh.District) -> None:
     before = {name: frame.copy() for name, frame in toy.rows.items()}
     plan(
@@ -298,6 +301,7 @@ def test_scenarios_of_the_bundled_district_can_be_carried_out() -> None:
 # --- what changes, for whom -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_changes_turn_round_and_vanish(toy: xh.District) -> None:
     """Nothing changes between a state and itself; from b to a everything is the other way round."""
     after = plan(
@@ -758,6 +762,7 @@ def test_another_name_on_the_spot_of_one_of_its_kind_is_a_conflict(toy: xh.Distr
         assert len(found) == wrong, (what, apart)
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(40))
 @given(data=st.data())
 def test_a_plan_without_conflicts_counts_nobody_twice(ground: xh.District, data: st.DataObject) -> None:

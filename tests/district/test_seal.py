@@ -31,6 +31,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_seal_is_the_same_for_the_same_files(tmp_path: Path, toy: Path) -> None:
     told = seal(toy)
     assert told == number(toy) == seal(shutil.copytree(TOY, tmp_path / "other")) and len(told) == 19

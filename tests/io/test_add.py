@@ -139,6 +139,7 @@ def test_the_template_is_the_same_every_time_and_follows_the_declarations(tmp_pa
         template(tmp_path / "a.xls")
 
 
+@pytest.mark.slow
 def test_an_empty_template_says_that_it_is_empty(tmp_path: Path, toy: Path) -> None:
     with pytest.raises(SourceError, match="没有数据行"):
         add(template(tmp_path / "a.xlsx"), toy, "facilities", crs="WGS84")
@@ -825,6 +826,7 @@ def test_a_drawing_in_a_grid_of_its_own_is_tied_in(tmp_path: Path, toy: Path, sw
         add(path, toy, "facilities", control=text(tmp_path / "f.csv", [["点名"], ["K"]]), **how)
 
 
+@pytest.mark.slow
 def test_a_drawing_of_the_district_comes_back(tmp_path: Path, toy: Path) -> None:
     district = District.load(toy)
     counts = drawing_of(district, tmp_path / "a.dxf")
@@ -1059,6 +1061,7 @@ def test_people_are_dropped_wherever_they_stand(tmp_path: Path, toy: Path) -> No
     assert District.load(toy).rows["facilities"].loc["P2", "note"] == "好"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["file", "title", "header"])
 def test_lists_of_persons_in_trouble_are_refused(tmp_path: Path, toy: Path, where: str) -> None:
     rows = [

@@ -149,6 +149,7 @@ def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path:
     assert line(report, "homes", "有人、没有画楼")["taken"] == 1  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("people", "name", "said"),
     [

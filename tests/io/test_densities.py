@@ -54,6 +54,7 @@ def test_a_place_as_dense_as_these_is_not_told_of(name: str, size: int) -> None:
     assert told(place(name, size)) == []
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(PLACES.index.unique("place"))), st.integers(5, 50))
 def test_a_map_of_streets_is_known_as_one_whatever_few_things_it_holds(name: str, size: int) -> None:
     drawn = place(name, size, kept=0.02)
@@ -66,6 +67,7 @@ def test_a_map_of_streets_is_known_as_one_whatever_few_things_it_holds(name: str
     assert what == "像是筛过的提取"
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_kind_is_named_exactly_where_it_is_a_third_of_the_least(data: st.DataObject) -> None:
     drawn = place(data.draw(st.sampled_from(sorted(PLACES.index.unique("place")))), 10)
@@ -104,6 +106,7 @@ def test_the_ends_hold_as_often_as_they_say(n: int, share: float) -> None:
     assert hits / asked >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / asked)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
 def test_what_both_lists_have_says_how_many_there_are(first: int, second: int, data: st.DataObject) -> None:
     both = data.draw(st.integers(1, min(first, second)))

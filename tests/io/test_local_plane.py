@@ -67,6 +67,7 @@ def on_the_ground(network: xh.WalkNetwork) -> np.ndarray:
     return np.array([ON_EARTH.geometry_length(line) for line in lines])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("city", CITIES)
 def test_metres_of_an_extract_are_metres_on_the_ground(tmp_path: Path, city: str) -> None:
     # 20 km to each side: a transverse Mercator of scale 1 is at most (20 / 6371)² / 2 = 5 millionths too long there.

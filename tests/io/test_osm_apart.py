@@ -171,6 +171,7 @@ def test_no_extract_takes_minutes_or_gigabytes(tmp_path: Path, name: str) -> Non
     assert "large" in said and said.strip().endswith("False") and len(said) < 1000
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packed=st.booleans(), data=st.data())
 def test_damaged_extracts_never_crash(tmp_path: Path, packed: bool, data: st.DataObject) -> None:

@@ -266,6 +266,7 @@ def test_every_layer_credits_osm(taken: tuple[pd.DataFrame, District]) -> None:
         assert "town.osm" in entry["source"]
 
 
+@pytest.mark.slow
 def test_steps_are_told_as_they_begin(extract: Path, tmp_path: Path) -> None:
     steps: list[str] = []
     import_osm(extract, tmp_path / "out", progress=steps.append)
@@ -293,6 +294,7 @@ def test_names_and_crs_as_asked(extract: Path, tmp_path: Path) -> None:
     assert (d.name, d.code, d.crs) == ("某“街道”\\", "120116", "EPSG:4548")
 
 
+@pytest.mark.slow
 def test_an_extract_without_homes_still_gives_streets_and_facilities(tmp_path: Path) -> None:
     t = Town()
     t.way(1, [node_at(0, 0), node_at(3, 0)], highway="residential")
@@ -397,6 +399,7 @@ def test_rows_that_cannot_be_right_are_listed_with_their_people(extract: Path, t
     assert left["examples"].iloc[0] == "第 3 行 b、第 4 行 c、第 5 行 d"
 
 
+@pytest.mark.slow
 def test_blank_lines_are_no_rows_and_lines_keep_their_numbers(extract: Path, tmp_path: Path) -> None:
     table = "id,lon,lat,people\na,117.6041,39.0551,5\n\n,,,\nb,x,39.0551,6\n,,,\n"
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, table))
@@ -470,6 +473,7 @@ def test_a_table_that_cannot_serve_is_refused_by_name(extract: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_workbook_or_a_missing_table_is_refused(extract: Path, tmp_path: Path) -> None:
     (tmp_path / "people.xlsx").write_bytes(b"PK")
     with pytest.raises(SourceError, match="另存为"):
@@ -555,6 +559,7 @@ def test_a_crs_that_cannot_measure_is_refused(extract: Path, tmp_path: Path, crs
         import_osm(extract, tmp_path / "out", crs=crs)
 
 
+@pytest.mark.slow
 def test_a_crs_of_another_part_of_the_world_is_refused(extract: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="没有通过检查"):
         import_osm(extract, tmp_path / "out", crs="EPSG:32633")

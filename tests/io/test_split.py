@@ -228,6 +228,7 @@ def test_codes_become_safe_folder_names(text: str, name: str) -> None:
     assert safe_name(text) == name
 
 
+@pytest.mark.slow
 def test_unsorted_extracts_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "mixed.osm.pbf"
     with osmium.SimpleWriter(str(file)) as writer:

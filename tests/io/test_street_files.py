@@ -39,6 +39,7 @@ def lines(columns: dict[str, list[Any]] | None = None, crs: Any = "EPSG:4548") -
     return gpd.GeoDataFrame(LINES if columns is None else columns, geometry=shapes, crs=crs)
 
 
+@pytest.mark.slow
 def test_a_layer_of_lines_is_judged_by_its_tags(tmp_path: Path) -> None:
     path = tmp_path / "路.gpkg"
     lines().to_file(path, layer="任意")
@@ -68,6 +69,7 @@ def test_a_saved_graph_gives_the_lengths_it_was_made_of(tmp_path: Path) -> None:
     assert math.isclose(again.edges["length_m"].sum(), net.edges["length_m"].sum(), abs_tol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_edge_of_several_classes_is_walkable_if_one_is(tmp_path: Path) -> None:
     path = tmp_path / "a.gpkg"
     mixed = ["['motorway', 'residential']", "['motorway', 'motorway_link']", "residential", "['path', 'steps']"]
@@ -87,6 +89,7 @@ def test_lines_without_a_class_are_all_taken_and_said_so(tmp_path: Path) -> None
     assert not read.from_osm
 
 
+@pytest.mark.slow
 def test_the_layer_named_like_streets_is_chosen_and_doubt_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.gpkg"
     lines().to_file(path, layer="rails")
@@ -115,6 +118,7 @@ def test_what_holds_no_streets_is_refused_by_name(tmp_path: Path, name: str) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_streets_alone_loads_and_says_what_is_missing(tmp_path: Path) -> None:
     path, out = tmp_path / "路.gpkg", tmp_path / "街道"
     lines().to_file(path, layer="streets")
@@ -125,6 +129,7 @@ def test_a_folder_of_streets_alone_loads_and_says_what_is_missing(tmp_path: Path
     assert district.manifest["layers"]["streets"]["basis"] == "osm"
 
 
+@pytest.mark.slow
 def test_lines_of_unknown_origin_are_neither_osm_nor_public(tmp_path: Path) -> None:
     path, out = tmp_path / "路.gpkg", tmp_path / "街道"
     lines({"name": list("abcd")}).to_file(path)

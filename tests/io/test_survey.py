@@ -115,6 +115,7 @@ def street_named(folder: Path) -> str:
     return next(str(name) for name in streets if name != "bridge")
 
 
+@pytest.mark.slow
 def test_forty_answers_are_each_taken_asked_or_explained(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     other = street_named(folder)
@@ -203,6 +204,7 @@ def test_a_later_check_is_not_overwritten_by_an_older_form(tmp_path: Path) -> No
     assert found["outcome"].tolist() == ["asked"] and "2026-11-28" in found["what"].iloc[0]
 
 
+@pytest.mark.slow
 def test_whatever_is_typed_the_counts_add_up(tmp_path: Path) -> None:
     """Forty lines of cells drawn at random from what people type: one outcome each, nothing else changes, undo brings it back."""
     folder, chance = folder_in(tmp_path), random.Random(7)

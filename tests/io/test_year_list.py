@@ -125,6 +125,7 @@ def test_what_the_list_calls_closed_ends_and_stays_in_the_folder(folder: Path, t
     assert District.load(folder).rows["facilities"].loc["C1", "until"] == 2025
 
 
+@pytest.mark.slow
 def test_rows_of_another_kind_are_not_taken(folder: Path, tmp_path: Path) -> None:
     rows = [row("F2", "北食堂", (150, 290), 类别="canteen"), row("F3", "健身点", (340, 450), 类别="fitness")]
     report = update(table(tmp_path / "混.csv", rows), folder, kind="canteen", year=2026, request=SAID)

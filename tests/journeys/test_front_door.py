@@ -558,6 +558,7 @@ def test_an_old_python_is_told_which_one_is_needed() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_old_python_can_read_the_launcher() -> None:
     ast.parse((ROOT / "run.py").read_text("utf-8"), feature_version=(3, 7))
 

@@ -322,6 +322,7 @@ def test_parameters_stand_on_top_and_name_their_legal_values(path: Path) -> None
             assert re.search(rf"\b{re.escape(value)}\b", comment), f"{name}: {value} is not among the values named"
 
 
+@pytest.mark.slow
 def test_what_the_comments_name_exists() -> None:
     """A word in a comment that the library would refuse would send a planner into an error."""
     district = xh.District.load()

@@ -468,6 +468,7 @@ def test_a_batch(tmp_path: Path, said: str) -> None:
     assert not betrayed(repr(row).encode(), folder) and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("anywidget") is None, reason="Jupyter is not installed (extra: lab)")
 def test_the_live_map_and_what_a_notebook_shows(tmp_path: Path) -> None:
     folder = marked(tmp_path, 'secrecy = "机密★10年"')
@@ -548,6 +549,7 @@ def test_what_is_wrong_with_a_secret_row_is_told_without_the_row(
     assert str(PEOPLE) in xh.check(folder).to_csv()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

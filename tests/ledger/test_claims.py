@@ -131,6 +131,7 @@ def test_every_row_that_judges_answers_a_claim_of_its_own_promise(plain: dict[st
             assert np.isnan(number) or number in {*map(float, said), 1.0, 100.0} or several, (key, number, said)
 
 
+@pytest.mark.slow
 def test_how_many_claims_are_measured_is_printed_everywhere(tmp_path: Path) -> None:
     rows = [measure("c", "communities_with", kinds="canteen", **ALL)]
     folder = folder_with(tmp_path / "toy", rows)
@@ -173,6 +174,7 @@ def test_how_many_claims_are_measured_is_printed_everywhere(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "field", "said"),
     [
@@ -196,6 +198,7 @@ def test_claims_that_contradict_themselves_are_refused(
     assert problems["problem"].str.contains(said).any() and problems["file"].eq("standards/claims.csv").all()
 
 
+@pytest.mark.slow
 def test_a_folder_with_its_own_plan_has_no_claims_of_another(tmp_path: Path) -> None:
     district = xh.District.load(
         folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **ALL)])

@@ -35,6 +35,7 @@ def test_rows_that_moved_are_named() -> None:
     assert found.loc["T1.e", "before"] == "" and found.loc["T1.d", "after"] == ""
 
 
+@pytest.mark.slow
 def test_a_verdict_alone_is_a_change() -> None:
     before, after = record(toy_with(ROWS)), record(toy_with(ROWS, F2={"basis": "schematic"}))
     assert list(changes(after, before)["after"]) == ["50 %　演示值（不作结论）"]
@@ -105,6 +106,7 @@ def test_another_district_is_not_compared(tmp_path: Path) -> None:
         changes(now, {**now, "district": {"name": "别处", "code": "1"}})
 
 
+@pytest.mark.slow
 def test_a_record_is_found_in_its_folder(tmp_path: Path) -> None:
     now = record(toy_with(ROWS))
     (tmp_path / "ledger.json").write_text(json.dumps(now), "utf-8")

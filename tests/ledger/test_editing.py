@@ -155,6 +155,7 @@ def test_bad_cells_are_named_all_at_once(folder: Path) -> None:
     assert set(whole["file"]) == {f"tables/{table}.csv" for table in {table for table, *_ in BAD}}
 
 
+@pytest.mark.slow
 def test_a_contradiction_of_a_promise_that_is_not_there_is_named(folder: Path) -> None:
     edit(folder, "contradictions", "X1", "touches", "T1;T7")
     with pytest.raises(xh.DataError) as caught:

@@ -132,6 +132,7 @@ def test_what_opened_since_is_not_all_that_is_open() -> None:
     assert "全街道里开放 1 处" in told["all"]
 
 
+@pytest.mark.slow
 def test_each_measure_says_its_own_gap(tmp_path: Path) -> None:
     """Three things are missing, each short of one: the promise names all three and does not say 还差 1 处 once."""
     names = {"学校": "primary_school", "公园": "park", "消防站": "fire_station"}
@@ -254,6 +255,7 @@ def test_who_lives_where_a_community_lacks_it_by_hand(kind: str, weight: str, si
     assert said in row["gap"]
 
 
+@pytest.mark.slow
 def test_what_nobody_knows_of_the_people_is_said_and_judges_nothing() -> None:
     """People of A are synthetic, then unknown, then there are no homes: the verdict on communities stays."""
     district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
@@ -598,6 +600,7 @@ def test_figures_of_the_bundled_ledger_by_hand(bundled: xh.District, table: pd.D
     assert value["S38.narrowed"] == pytest.approx(value["S38.gap"] - before)
 
 
+@pytest.mark.slow
 def test_editing_a_row_changes_the_output() -> None:
     row = measure("c", "communities_with", kinds="canteen", **ALL)
     assert evaluated(row).loc["c", "verdict"] == "部分达标"
@@ -622,6 +625,7 @@ def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
     assert row["target"] == 40 and "measures.csv｜sha256" in row["inputs"] and row["inputs"].count("本目录") == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "field", "said"),
     [
@@ -881,6 +885,7 @@ def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
     assert math.isnan(panel.loc[0, "2025"]) and panel.loc[0, "判定"] == "待填"
 
 
+@pytest.mark.slow
 def test_the_panel_is_open_only_where_it_is_read(tmp_path: Path) -> None:
     district = toy_with([measure("s", "series", **SUM)], series=figures(y2021=4, y2022=5))
     book_of.ledger_workbook(district, lg.ledger(district), tmp_path / "book.xlsx")

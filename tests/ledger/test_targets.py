@@ -136,6 +136,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
+@pytest.mark.slow
 def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     rows = write_targets(text, folder, book).set_index("quote")
@@ -152,6 +153,7 @@ def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Pa
     assert book.read_bytes() == again
 
 
+@pytest.mark.slow
 def test_what_is_confirmed_comes_in_once_and_can_be_undone(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     write_targets(text, folder, book)
@@ -178,6 +180,7 @@ def test_what_is_confirmed_comes_in_once_and_can_be_undone(given: tuple[Path, Pa
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_everything_wrong_on_the_sheet_is_told_at_once(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     write_targets(text, folder, book)
@@ -194,6 +197,7 @@ def test_everything_wrong_on_the_sheet_is_told_at_once(given: tuple[Path, Path, 
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_the_command(given: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     folder, text, book = given
     line = ["targets", str(text), "--to", str(folder), "--decide", str(book)]

@@ -275,6 +275,7 @@ def test_importing_the_library_loads_no_widgets() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_plan_that_contradicts_is_counted_with_a_warning(district: xh.District) -> None:
     """One more of a kind on the very spot of one that is open: state, and the picture that is kept, say so until it is undone."""
     model = LiveModel(district)
@@ -289,6 +290,7 @@ def test_a_plan_that_contradicts_is_counted_with_a_warning(district: xh.District
     assert state_of(model)[0]["warnings"] == []
 
 
+@pytest.mark.slow
 def test_the_live_map_speaks_english() -> None:
     """Nothing it shows is Chinese but names; its figures are those of the Chinese map."""
     district = xh.District.load(TOY)
@@ -332,6 +334,7 @@ def test_the_walk_of_a_home_is_its_route_and_never_an_old_one(district: xh.Distr
         assert "walk" not in sent[-1]["state"]
 
 
+@pytest.mark.slow
 def test_the_elderly_are_counted_at_their_own_pace_or_not_at_all() -> None:
     """An adult walks in 15 minutes where somebody of 60 does not: a count of the elderly at an adult's pace would be too high."""
     model = LiveModel(xh.District.load(TOY))

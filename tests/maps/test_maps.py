@@ -228,6 +228,7 @@ def test_near_in_a_straight_line_only() -> None:
         maps.draw(fakes.district(), cover, show="sideways")
 
 
+@pytest.mark.slow
 def test_communities_with_and_without() -> None:
     content = scene(page(maps.draw(fakes.district(), fakes.cover(), rule="canteen1")))
     theme = content["themes"][0]
@@ -266,6 +267,7 @@ def test_a_typed_community_wins_over_the_position() -> None:
     assert theme["missing"] == [["甲社区", 0]]
 
 
+@pytest.mark.slow
 def test_all_rules_can_be_chosen_and_rings_choose_the_first() -> None:
     content = scene(page(maps.draw(fakes.district(), fakes.cover(("canteen1", "shop300", "clinic15")), fakes.rings())))
     assert [t["id"] for t in content["themes"]] == ["canteen1", "shop300", "clinic15"]
@@ -279,6 +281,7 @@ def test_all_rules_can_be_chosen_and_rings_choose_the_first() -> None:
         maps.draw(fakes.district(), fakes.cover(("shop300",)), rule="clinic15")
 
 
+@pytest.mark.slow
 def test_the_title_can_be_given() -> None:
     cover = fakes.cover(("clinic15", "shop300"))
     one = scene(page(maps.draw(fakes.district(), cover, rule="clinic15", title="汇报用图")))
@@ -394,6 +397,7 @@ def test_coordinates_come_back() -> None:
     assert shapely.hausdorff_distance(drawn, truth) < 2e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_data_never_become_markup(payload: str) -> None:
     d = poisoned(payload)
@@ -446,6 +450,7 @@ def test_saving_swaps_in_and_a_notebook_shows_the_same(tmp_path: Path) -> None:
     assert not list(target.parent.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_other_folium_elements_may_be_added_if_they_load_nothing() -> None:
     def with_marker() -> maps.HouseMap:
         m = maps.draw(fakes.district())
@@ -475,6 +480,7 @@ def test_everything_a_folium_map_asks_for_is_inlined_or_dropped() -> None:
     assert text.count("Leaflet 1.9") == 1 and "bootstrap" not in text.lower().split("<body>")[0]
 
 
+@pytest.mark.slow
 def test_a_large_file_is_packed_and_a_huge_one_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = page(maps.draw(fakes.district()))
     monkeypatch.setattr(scene_json, "PACK_BYTES", 1000)
@@ -586,6 +592,7 @@ def test_the_walkers_map_counts_people_60plus_whom_only_the_first_walker_serves(
         maps.walkers(d, "canteen1", covers=two_covers())
 
 
+@pytest.mark.slow
 def test_the_difference_map_adds_up_and_lists_what_changes() -> None:
     before, after = fakes.district(), fakes.district()
     facilities = after.layers["facilities"]
@@ -621,6 +628,7 @@ def test_the_difference_of_communities_counts_those_that_get_one() -> None:
     assert theme["facts"][0]["big"] == "+1" and theme["modes"][0]["counts"] == [1, 0, 1, 0]
 
 
+@pytest.mark.slow
 def test_the_swipe_map_carries_what_is_the_same_once() -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].drop(index="f1")
@@ -727,6 +735,7 @@ def test_a_symbol_that_must_be_seen_stands_beside_another() -> None:
     assert beside(100.0, 100.0, 9.0, lambda _: False) == (100.0, 100.0)
 
 
+@pytest.mark.slow
 def test_what_a_notebook_keeps_of_a_map_needs_no_trust() -> None:
     """Without frames, styles and scripts, as JupyterLab shows what is not trusted: a picture, and how to trust the file."""
     cell = maps.draw(fakes.district())._repr_html_()
@@ -735,6 +744,7 @@ def test_what_a_notebook_keeps_of_a_map_needs_no_trust() -> None:
     assert "<style>.xh-still{display:none}</style>" in cell, "where it is trusted the page alone is seen"
 
 
+@pytest.mark.slow
 def test_a_plugin_brings_its_files(tmp_path: Path) -> None:
     class Plugin(folium.Marker):
         def render(self, **kwargs: object) -> None:

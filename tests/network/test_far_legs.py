@@ -14,6 +14,7 @@ from xinhe_geo import WalkNetwork
 from xinhe_geo.network import nearest_edges
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.booleans(), st.integers(0, 2))
 def test_the_nearest_clear_street_is_the_same(seed: int, whole: bool, rings: int) -> None:

@@ -675,6 +675,7 @@ PROFILES = [None, Profile("a", "a", 1.25), Profile("w", "w", 0.5, steps=False), 
 cases = given(seed=st.integers(0, 10**6), exact=st.booleans(), kind=st.sampled_from(range(4)))
 
 
+@pytest.mark.slow
 @cases
 @settings(max_examples=trials(35))
 def test_search_and_pairs_against_networkx(seed: int, exact: bool, kind: int) -> None:
@@ -752,6 +753,7 @@ def test_walked_metres_belong_to_a_least_time_way(seed: int, exact: bool, kind: 
         assert min(ways) == pytest.approx(row.cost, abs=1e-9)
 
 
+@pytest.mark.slow
 @cases
 @settings(max_examples=trials(25))
 def test_reach_against_cost_at_every_point(seed: int, exact: bool, kind: int) -> None:
@@ -1190,6 +1192,7 @@ def test_streets_of_a_graph_meet_at_its_nodes_only() -> None:
     assert len(WalkNetwork.from_graph(graph).metres(points(a=(0, 0)), points(d=(100, 100)))) == 0
 
 
+@pytest.mark.slow
 def test_a_graph_in_degrees_is_projected_to_its_zone() -> None:
     graph = graph_of([("a", "b", {"osmid": 5, "length": 1000.0})], "EPSG:4326", a=(117.6, 39.0), b=(117.6, 39.009))
     net = WalkNetwork.from_graph(graph)
@@ -1374,6 +1377,7 @@ def test_what_the_bundled_filter_walks_on(tags: dict[str, str], walk: bool, tmp_
     assert reasons["reason"].str.len().gt(0).all()
 
 
+@pytest.mark.slow
 def test_a_filter_of_ones_own(tmp_path: Path) -> None:
     road = {"highway": "residential"}
     path = write(tmp_path, {1: ([1, 2], road | {"lit": "yes"}), 2: ([2, 3], road)})
@@ -1402,6 +1406,7 @@ def test_a_filter_of_ones_own(tmp_path: Path) -> None:
         read_osm_streets(path, walk_filter=tmp_path / "none.toml")
 
 
+@pytest.mark.slow
 def test_a_clipped_file_is_split_where_nodes_are_missing(tmp_path: Path) -> None:
     road = {"highway": "residential"}
     path = write(tmp_path, {5: ([1, 2, 901, 3, 4, 902, 5], road), 6: ([903, 904], road), 7: ([905, 11, 12], road)})
@@ -1411,6 +1416,7 @@ def test_a_clipped_file_is_split_where_nodes_are_missing(tmp_path: Path) -> None
     assert len(WalkNetwork.from_osm(path).edges) == 3
 
 
+@pytest.mark.slow
 def test_packed_files_are_the_same(tmp_path: Path) -> None:
     path = write(tmp_path, {5: ([1, 2, 3], {"highway": "residential"})})
     plain = read_osm_streets(path)
@@ -1420,6 +1426,7 @@ def test_packed_files_are_the_same(tmp_path: Path) -> None:
         assert_frame_equal(pd.DataFrame(read_osm_streets(packed)), pd.DataFrame(plain))
 
 
+@pytest.mark.slow
 def test_ways_join_at_nodes_of_the_map_only(tmp_path: Path) -> None:
     # Two nodes in one spot are a bridge over a street, not a junction.
     nodes = {1: (0, 0), 2: (1, 0), 3: (2, 0), 4: (1, -1), 5: (1, 0), 6: (1, 1)}
@@ -1432,6 +1439,7 @@ def test_ways_join_at_nodes_of_the_map_only(tmp_path: Path) -> None:
     assert WalkNetwork.from_osm(path, crs="EPSG:32650").crs == "EPSG:32650"
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"不存在.*nowhere\.osm"):
         WalkNetwork.from_osm(tmp_path / "nowhere.osm")
@@ -1461,6 +1469,7 @@ def test_saved_and_loaded_is_the_same(toy: WalkNetwork, crossing: WalkNetwork, t
     assert {path.name for path in tmp_path.iterdir()} == {"first.npz", "second.npz"}
 
 
+@pytest.mark.slow
 def test_broken_and_foreign_files_are_refused(toy: WalkNetwork, tmp_path: Path) -> None:
     path = tmp_path / "net.npz"
     toy.save(path)
@@ -1597,6 +1606,7 @@ def test_helsinki_against_networkx_on_the_same_ways(helsinki: WalkNetwork, share
     assert checked > 3000
 
 
+@pytest.mark.slow
 def test_helsinki_from_streets_is_helsinki_from_osm(helsinki: WalkNetwork, shared: Path) -> None:
     streets = read_osm_streets(shared / "places" / "helsinki.osm.pbf")
     net = WalkNetwork.from_streets(streets, crs=helsinki.crs)

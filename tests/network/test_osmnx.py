@@ -128,6 +128,7 @@ def test_ids_that_are_one_number_stay_apart() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["network", "graph", "degrees"])
 def test_a_district_walks_on_a_graph_as_on_its_own_streets(toy: xh.District, form: str) -> None:
     graph = toy.network.to_graph()
@@ -143,6 +144,7 @@ def test_a_district_walks_on_a_graph_as_on_its_own_streets(toy: xh.District, for
     assert own["basis"].equals(xh.coverage(toy)["basis"]), "the district stays as it was"
 
 
+@pytest.mark.slow
 def test_fewer_streets_serve_fewer(toy: xh.District) -> None:
     graph = toy.network.to_graph()
     across = [(u, v, k) for u, v, k, street in graph.edges(keys=True, data="street") if street.startswith("v")]

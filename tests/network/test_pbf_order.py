@@ -24,6 +24,7 @@ def written(path: Path, ids: list[int], *, way_first: bool = False) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_it_is_the_order_that_looking_at_each_finds(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(seed)

@@ -115,6 +115,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.slow
 def test_the_plan_worked_out_by_hand(ground: xh.District) -> None:
     table = accounts(ground, WORKED)
     assert sorted(set(table.index.get_level_values("year"))) == [2026, 2027, 2028, 2029]
@@ -128,6 +129,7 @@ def test_the_plan_worked_out_by_hand(ground: xh.District) -> None:
     assert moved == 1120
 
 
+@pytest.mark.slow
 def test_a_plan_plays_from_year_to_year(ground: xh.District) -> None:
     people = {year: WORKED.at(year).on(ground).homes["people"] for year in (2025, 2026, 2027, 2029)}
     assert people[2025].loc["A"] == 920 and people[2026].loc["A"] == 0 and people[2026].loc["B"] == 300
@@ -141,6 +143,7 @@ def test_a_plan_plays_from_year_to_year(ground: xh.District) -> None:
     assert text[1].startswith("2026 年：700 人搬离") and "被征收户，过渡中" in text[1]
 
 
+@pytest.mark.slow
 def test_what_ends_is_undone(ground: xh.District) -> None:
     """Housed elsewhere for two years: they are back in the third, and a street that was closed is open again."""
     plan = dated(
@@ -160,6 +163,7 @@ def test_what_ends_is_undone(ground: xh.District) -> None:
         pd.testing.assert_frame_equal(pd.DataFrame(after.rows[name]), pd.DataFrame(frame))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edits", "step", "words"),
     [
@@ -243,6 +247,7 @@ GROUPS_BY_HAND = {
 }
 
 
+@pytest.mark.slow
 def test_everybody_is_in_one_line_of_a_year(ground: xh.District) -> None:
     """Index parcel, year, group: the column sums to the district, newcomers stand apart, a plan knows whose it is."""
     table = balance(ground, WORKED)
@@ -261,6 +266,7 @@ def test_everybody_is_in_one_line_of_a_year(ground: xh.District) -> None:
         balance(ground, WORKED, count="heads")
 
 
+@pytest.mark.slow
 def test_newcomers_who_leave_are_no_residents(ground: xh.District) -> None:
     """400 come to the free parcel in 2027, 150 of them leave in 2029: who lived there before is nobody."""
     plan = dated(
@@ -478,6 +484,7 @@ def test_guests_of_a_home_that_is_torn_down_are_told_and_counted_once(ground: xh
         assert table.loc[("jia", "people", "", 2029), ["returned", "closing"]].tolist() == [100, 920]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edits", "words"),
     [

@@ -90,6 +90,7 @@ def test_typed_figures_come_from_the_series(toy: xh.District) -> None:
     assert (found["status"], found["value"]) == ("typed", 7.0), "what is typed for a later year is not of this one"
 
 
+@pytest.mark.slow
 def test_the_bundled_sets_name_rules_that_there_are() -> None:
     toy = xh.District.load(TOY)
     rows = toy.rows["checkup_indicators"]
@@ -101,6 +102,7 @@ def test_the_bundled_sets_name_rules_that_there_are() -> None:
         checkup(toy, "城市体验")
 
 
+@pytest.mark.slow
 def test_numbers_survive_any_order_and_other_names(toy: xh.District) -> None:
     rng = np.random.default_rng(0)
     first = xh.problems(toy)
@@ -376,6 +378,7 @@ def test_the_word_report_has_the_parts_in_order_with_the_digits_of_the_page(
         assert cells and {c for c in cells if c and c != "—"} <= on_page | {plain(c) for c in on_page}
 
 
+@pytest.mark.slow
 def test_what_is_said_of_the_indicators_adds_up() -> None:
     """Every indicator is in one state, and the sentence leaves none out."""
     (said,) = checked(xh.District.load(TOY)).said[:1]

@@ -101,6 +101,7 @@ def test_the_worst_year_is_the_one_that_takes_most(ground: xh.District) -> None:
         assert rows["worst"].sum() == 1 and drop[rows["worst"].to_numpy()] == drop.max()
 
 
+@pytest.mark.slow
 def test_neighbours_places_get_fuller(ground: xh.District) -> None:
     """600 come to the free parcel: the place that they have as the nearest serves so many more, and so says its line."""
     plan = dated((2027, "build_homes", {"parcel": "free", "home": "n", "people": 600}))
@@ -155,6 +156,7 @@ def test_capacity_worked_out_by_hand(ground: xh.District) -> None:
     )
 
 
+@pytest.mark.slow
 def test_parking_is_a_need_like_the_others(ground: xh.District) -> None:
     """
     A's 368 households have 300 places of their own, and everybody else as many as households: 50 at F1 leave 18 short. With 360 in 2028
@@ -193,6 +195,7 @@ def test_parking_is_a_need_like_the_others(ground: xh.District) -> None:
     assert line["silent"] == 1 and line["short"] == 318 and line["there"] == 50
 
 
+@pytest.mark.slow
 def test_one_need_has_one_number(ground: xh.District) -> None:
     """Where only newcomers live on a parcel, the list of what a plan must provide and its capacity say the same."""
     plan = dated((2027, "build_homes", {"parcel": "free", "home": "n", "people": 1300, "people_60plus": 100}))

@@ -119,6 +119,7 @@ def test_a_fund_belongs_to_money_and_pays_an_item_once_a_year(toy: xh.District) 
     assert not list(ledger_problems(filled(toy, ("p", None, "ownership", "国有", None), twice, other).rows, {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", ["p", "p#1,2", "p#1;p#2"])
 def test_what_a_plan_costs_is_said_by_its_projects_or_by_the_ledger(toy: xh.District, cells: str) -> None:
     """Projects that name every step of a plan and no other say what it costs; else the ledger does, unless something in it is blank."""

@@ -115,6 +115,7 @@ def test_what_is_wrong_is_named_with_row_and_remedy(
     assert words in f"{problems[0].problem} {problems[0].remedy}" and problems[0].remedy and problems[0].row
 
 
+@pytest.mark.slow
 def test_codes_that_no_list_has_are_named_at_the_door(tmp_path: Path) -> None:
     facts = "p,,ownership,,国有,,\nq,,ownership,,国有,,\np,2022,peple,,5,,"
     problems = xh.check(folder_of(tmp_path, facts, "p,state_scpoe,2022,", "p,,建设学校,scool,,,"))
@@ -136,6 +137,7 @@ p,2022,floor_demolished_m2,,6,,
 p,2022,registered,,,,"""
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_year_and_what_is_blank_names_who_could_fill_it(tmp_path: Path) -> None:
     district = xh.District.load(folder_of(tmp_path, GOOD))
     table = parcel_figures(district)
@@ -153,6 +155,7 @@ def test_figures_are_those_of_the_year_and_what_is_blank_names_who_could_fill_it
         parcel_named(district, "二号地")
 
 
+@pytest.mark.slow
 def test_stages_stand_in_the_order_of_their_chain(tmp_path: Path) -> None:
     """The other chain has rows of its own; what is not reached is blank, and the last step says what is done."""
     stages = "p,collective_signing,2021-04,60\np,collective_signing,2021-09,95\np,collective_notice,2020,\np,collective_return,2022-12,80"
@@ -165,6 +168,7 @@ def test_stages_stand_in_the_order_of_their_chain(tmp_path: Path) -> None:
     assert np.isnan(completion({}, "p", 2022))
 
 
+@pytest.mark.slow
 def test_a_promise_is_delivered_arranged_for_or_still_lacks(tmp_path: Path) -> None:
     """On A's ground stands nothing; a plan opens a canteen there, by its second step."""
     promised = (
@@ -299,6 +303,7 @@ def with_what_is_packed(page: str) -> str:
     return page + "".join(gzip.decompress(b).decode("utf-8", "ignore") for b in packed)
 
 
+@pytest.mark.slow
 def test_a_meeting_page_holds_no_word_of_renewal(tmp_path: Path) -> None:
     """Not of the ledger, the stages, the promises, the plans or the money: whatever is written there, no trace of it is in the page."""
     facts = "p,,ownership,,,,\np,,use_now,,龘用途,,\np,2022,cost_services,,987654,,"

@@ -114,6 +114,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lines", "key", "field", "said"), WRONG, ids=[w[3] for w in WRONG])
 def test_what_is_wrong_is_told_with_its_row_and_field(
     tmp_path: Path, lines: str, key: str, field: str, said: str
@@ -126,6 +127,7 @@ def test_what_is_wrong_is_told_with_its_row_and_field(
     assert said in own["problem"].iloc[0] and own["remedy"].iloc[0]
 
 
+@pytest.mark.slow
 def test_everything_wrong_is_told_in_one_message(tmp_path: Path) -> None:
     lines = row(edits="canten") + row(project="y", cost_low=9, cost_high=5) + row(project="z", earliest=1999)
     with pytest.raises(xh.DataError) as error:
@@ -155,6 +157,7 @@ def test_frames_are_judged_as_files_are(folder: Path) -> None:
     assert plan["bound"].eq(7).all() and plan["declared"].to_dict() == {"b": True, "a": False}
 
 
+@pytest.mark.slow
 def test_edits_that_cannot_be_carried_out_name_the_project(folder: Path) -> None:
     toy = xh.District.load(folder)
     made = toy.rows["facilities"].drop("F1")

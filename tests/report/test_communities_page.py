@@ -20,6 +20,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.slow
 def test_without_communities_or_homes_nothing_is_made_up() -> None:
     district = toy_with(ROWS)
     for layer in ("communities", "homes", "facilities", "streets"):
@@ -28,6 +29,7 @@ def test_without_communities_or_homes_nothing_is_made_up() -> None:
         assert ("layers.communities" in page) == (layer == "communities"), layer
 
 
+@pytest.mark.slow
 def test_page_is_one_file_and_escapes() -> None:
     rows = dict(toy_with(ROWS).rows)
     rows["communities"] = rows["communities"].assign(name="<img src=x>")
@@ -51,6 +53,7 @@ def test_one_community_is_chosen_and_printed(tmp_path: Path, chromium: Any) -> N
     page.close()
 
 
+@pytest.mark.slow
 def test_what_to_do_first_who_and_by_when_is_as_typed() -> None:
     """What is missing altogether comes first; whoever was typed for that target is named, else 待填."""
     district = toy_with(ROWS)

@@ -20,6 +20,7 @@ from xinhe_geo.report import final_checked
 TOY = Path(__file__).parent.parent / "toy"
 
 
+@pytest.mark.slow
 def test_the_last_year_of_a_plan_is_that_of_most_of_its_targets() -> None:
     toy = xh.District.load(TOY)
     rows = toy.rows["commitments"].iloc[:5].copy()
@@ -45,6 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_it_is_the_ledger_of_that_year(folder: Path) -> None:
     district = xh.District.load(folder)
     found = final_checked(district, 2024)
@@ -101,6 +103,7 @@ def test_page_workbook_and_word_say_the_same(folder: Path, tmp_path: Path, lang:
         assert not re.search("[\u4e00-\u9fff]", " ".join(heads)), heads
 
 
+@pytest.mark.slow
 def test_a_plan_without_years_asks_for_one(folder: Path) -> None:
     district = xh.District.load(folder)
     rows = district.rows["commitments"].assign(year=None)

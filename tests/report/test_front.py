@@ -56,6 +56,7 @@ def test_goals_stand_worst_first_and_those_that_are_met_last(story: Story) -> No
     }
 
 
+@pytest.mark.slow
 def test_plans_bring_what_coverage_finds_once_they_are_built(story: Story) -> None:
     """Carried out on the district and counted afresh."""
     leading = story.leading
@@ -105,6 +106,7 @@ def test_what_cannot_be_judged_is_never_called_met(tally: Tally, said: str) -> N
     assert front.next_sentence(None, None, ["药店"]) == "下一步：调查药店，查全了才能判断谁在服务范围外、补在哪里"
 
 
+@pytest.mark.slow
 def test_sites_are_kept_for_the_same_inputs_and_made_anew_for_others(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

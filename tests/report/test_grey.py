@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pptx
+import pytest
 from pptx.chart.chart import Chart
 
 from xinhe_geo.district.district import District
@@ -44,6 +45,7 @@ def test_neighbours_differ_in_lightness() -> None:
         assert [pair for pair in pairwise(row) if contrast(*pair) < APART] == []
 
 
+@pytest.mark.slow
 def test_each_chart_of_a_presentation_is_read_in_grey(tmp_path: Path) -> None:
     """As it is written: neighbours apart, and a number on a part in a colour that stands out from it."""
     slides(District.load(TOY), tmp_path / "a.pptx")

@@ -27,6 +27,7 @@ def words_of(page: str) -> str:
     return re.sub(r"<(style|script|svg).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [cost(parts) for parts in LACKING])
 def test_each_of_the_31_ends_in_a_report_of_what_there_is(parts: tuple[str, ...], tmp_path: Path) -> None:
     folder = toy_without(parts, tmp_path / "toy")
@@ -48,6 +49,7 @@ def test_each_of_the_31_ends_in_a_report_of_what_there_is(parts: tuple[str, ...]
         assert amount(float("nan")) in page
 
 
+@pytest.mark.slow
 def test_what_a_page_of_streets_says_is_what_the_toy_has(tmp_path: Path) -> None:
     """Counted again from the lines themselves: pieces between junctions, what hangs together, what lies within 1,000 m."""
     district = District.load(toy_without(("homes",), tmp_path / "toy"))
@@ -68,6 +70,7 @@ def test_what_a_page_of_streets_says_is_what_the_toy_has(tmp_path: Path) -> None
     assert (table["km"] <= everywhere + 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [("homes", "kinds")], ids=["streets"])
 def test_a_page_of_streets_in_english_has_no_chinese_but_names(parts: tuple[str, ...], tmp_path: Path) -> None:
     district = District.load(toy_without(parts, tmp_path / "toy"))

@@ -130,6 +130,7 @@ def test_some_rules_of_a_coverage_are_those_rows_of_it() -> None:
     pd.testing.assert_frame_equal(xh.coverage(district), whole)
 
 
+@pytest.mark.slow
 def test_the_same_year_is_the_same_district() -> None:
     district = xh.District.load(TOY)
     later = district.at(district.year + 1)
@@ -294,6 +295,7 @@ def test_newcomers_make_no_goal_better(lang: str) -> None:
             assert re.findall(r"\d+", change.verdict[0].text)[1:3] == ["0", "0"]
 
 
+@pytest.mark.slow
 def test_who_stays_lived_there_before() -> None:
     """Of a home that loses people those who are left, of one that gains people those who were there; nobody of a new one."""
     district = xh.District.load(TOY)

@@ -119,6 +119,7 @@ def test_a_project_opens_every_table_beside_it(project: Path) -> None:
         assert layer.findtext("abstract") and layer.find("labeling") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plane", PLANES, ids=["registered", "its own"])
 def test_same_bytes_twice(tmp_path: Path, plane: str) -> None:
     once, again = (
@@ -128,6 +129,7 @@ def test_same_bytes_twice(tmp_path: Path, plane: str) -> None:
     assert once == again
 
 
+@pytest.mark.slow
 def test_qgis_itself_reads_it(project: Path) -> None:
     """All layers valid, with their coordinate system, rows, aliases and labels; where QGIS is installed."""
     program = shutil.which("python3", path="/usr/bin")

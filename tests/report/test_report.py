@@ -81,6 +81,7 @@ def test_no_clock_no_path_no_address_in_outputs(output: Path) -> None:
         assert {i.date_time[0] for i in book.infolist()} == {1980}
 
 
+@pytest.mark.slow
 def test_workbook_begins_with_the_matrix_and_the_gaps(output: Path) -> None:
     book = openpyxl.load_workbook(output / "tables/coverage.xlsx")
     assert book.sheetnames[:2] == ["社区×设施矩阵", "缺口清单"]
@@ -130,6 +131,7 @@ def test_no_sheet_loses_rows_in_silence(tmp_path: Path, monkeypatch: pytest.Monk
         assert half is None or half == pytest.approx(own.median())
 
 
+@pytest.mark.slow
 def test_the_leader_s_workbook_shows_the_story_and_adds_up_by_itself(output: Path) -> None:
     """One screen with a chart first; sums are formulas over cells that come to what they showed when written."""
     path, story = output / "tables" / LEADER_BOOK, Story(analyse(xh.District.load(TOY)))
@@ -240,6 +242,7 @@ def test_a_failure_leaves_earlier_outputs(output: Path, tmp_path: Path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["output"]
 
 
+@pytest.mark.slow
 def test_unknown_preset() -> None:
     with pytest.raises(xh.UnknownNameError, match="elderly"):
         xh.brief(xh.District.load(TOY), preset="elder")

@@ -143,6 +143,7 @@ def test_fixed_themes(toy: xh.District, tmp_path: Path, what: str) -> None:
     assert themes(toy)[what] in text_of(path)
 
 
+@pytest.mark.slow
 def test_wrong_words_are_named(toy: xh.District, tmp_path: Path) -> None:
     with pytest.raises(xh.UnknownNameError, match="overview"):
         xh.sheet(toy, "overvieuw", tmp_path / "a.pdf")
@@ -261,6 +262,7 @@ def test_a_sheet_speaks_english_but_for_names(toy: xh.District, tmp_path: Path) 
         xh.sheet(toy, "overview", tmp_path / "x.pdf", lang="fr")
 
 
+@pytest.mark.slow
 def test_public_sheets_of_schematic_boundaries_are_refused(tmp_path: Path) -> None:
     with pytest.raises(xh.DataError, match="公开"):
         xh.sheet(xh.District.load(), "overview", tmp_path / "p.pdf", public=True)

@@ -35,6 +35,7 @@ def at(*points: tuple[float, float]) -> list[tuple[float, float]]:
     return [(500_000 + x, 4_320_000 + y) for x, y in points]
 
 
+@pytest.mark.slow
 def test_a_second_bridge_by_hand(toy: xh.District) -> None:
     """B to F1 straight over at x = 150: 50 + 100 + 50 + 200 + 10 = 410; slantwise 50 + 111.8 + 200 + 10 = 371.8: inside."""
     lines = [shapely.LineString(at((150, 300), (150, 200))), shapely.LineString(at((150, 300), (200, 200)))]
@@ -128,6 +129,7 @@ def test_every_pair_is_what_both_edits_give(toy: xh.District) -> None:
         pairs_plan(pairs, "P99")
 
 
+@pytest.mark.slow
 def test_two_halves_that_only_help_together(toy: xh.District) -> None:
     """A bridge at x = 150: 410 m for B. From (170, 200) to (205, 0) in 203 m: nobody's way, but with it 50 + 100 + 20 + 203 + 5 + 10."""
     halves = [shapely.LineString(at((150, 300), (150, 200))), shapely.LineString(at((170, 200), (205, 0)))]

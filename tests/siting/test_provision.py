@@ -106,6 +106,7 @@ def test_what_is_needed_and_what_is_left_over(toy: xh.District) -> None:
     assert half["missing"] == pytest.approx(0.5) and half["to_build"] == 1
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_said(toy: xh.District) -> None:
     """F1 says no beds; the plan says no older people and no households."""
     silent = provision(toy, plan(400.0)).loc[["beds", "rooms"]]
@@ -120,6 +121,7 @@ def test_what_is_not_known_is_said(toy: xh.District) -> None:
     assert told["missing"].notna().tolist() == [True, False, False]
 
 
+@pytest.mark.slow
 def test_of_a_kind_only_seen_on_a_map_what_is_missing_is_at_most_so_much(toy: xh.District, tmp_path: Path) -> None:
     """There may be more than the map shows: the same number, said as 至多."""
     mapped = with_norms(xh.District.load(toy_folder(tmp_path / "toy")))

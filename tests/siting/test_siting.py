@@ -190,6 +190,7 @@ def value_of(model: str, chosen: tuple[str, ...], costs: pd.DataFrame, weights: 
     return float((weights * least).sum()) if model == "p_median" else float(least[needs].max() if needs.any() else 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=trials(40), deadline=None, derandomize=True)
 @given(case=small_cases(), limit=st.integers(2, 12))
@@ -639,6 +640,7 @@ def test_what_a_planner_reads(toy: xh.District) -> None:
     assert [edit.what["name"] for edit in sites_plan(every, 2).edits] == [f"拟设 B（{every.loc[2]['name'].iloc[0]}）"]
 
 
+@pytest.mark.slow
 def test_sites_have_names_and_letters(toy: xh.District) -> None:
     """A place on the grid is told by its community and the streets about it; its code stays in the index."""
     chosen = sites(toy, "clinic_station", 2, siting=Siting(limit=2.0, plans=1))
@@ -680,6 +682,7 @@ def test_rooms_come_first_and_only_those_that_can_be_used(toy: xh.District) -> N
         sites(toy, "clinic_station", 1, candidates="rooms")
 
 
+@pytest.mark.slow
 def test_default_candidates(toy: xh.District) -> None:
     """One per 150 m cell that a public street runs through, on the streets, inside the outline, the same every time."""
     spots = candidate_sites(toy)
@@ -700,6 +703,7 @@ def test_default_candidates(toy: xh.District) -> None:
     assert sites(toy, "clinic_station", 1, siting=Siting(limit=3.0))["proven"].all()
 
 
+@pytest.mark.slow
 def test_locked_banned_and_profile_on_a_district(toy: xh.District) -> None:
     spots = shift(SPOTS)
     tied = sites(toy, "clinic_station", 2, candidates=spots, siting=Siting(limit=3.0, locked=["island"]))
@@ -714,6 +718,7 @@ def test_locked_banned_and_profile_on_a_district(toy: xh.District) -> None:
     assert taken["share_before"].iloc[0] == pytest.approx(free["share_after"].iloc[-1])
 
 
+@pytest.mark.slow
 def test_distance_models_on_a_district(toy: xh.District) -> None:
     """The island is left out of reach: the refusal names its home; with a site there everybody has one."""
     with pytest.raises(SitingError, match="E（走不到任何候选点）"):
@@ -725,6 +730,7 @@ def test_distance_models_on_a_district(toy: xh.District) -> None:
         assert "平均" in chosen["reason"].iloc[0]
 
 
+@pytest.mark.slow
 def test_lscp_on_a_district_names_homes(toy: xh.District) -> None:
     with pytest.raises(SitingError, match="B（最近的候选点 south") as caught:
         sites(
@@ -971,6 +977,7 @@ def test_an_interrupted_solve_gives_a_plan_and_an_honest_gap(model: str, monkeyp
     assert len(plan["sites"]) == 4 if model != "lscp" else (nearest <= 35).all()
 
 
+@pytest.mark.slow
 def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(14)
     rows = {(d, s): 1.0 for d in range(60) for s in rng.choice(40, 5, replace=False)}
@@ -1079,6 +1086,7 @@ def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.Distr
 # --- plans of sites, and the page that compares them ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_plan_of_sites_gives_what_was_promised(toy: xh.District, tmp_path: Path) -> None:
     """Written, read and carried out, coverage finds the share that `sites` said; of several plans each its own."""
     siting = Siting(limit=3.0, within=1.0)
