@@ -1145,7 +1145,7 @@ def endless(*_, **__):
     time.sleep(600)
 scipy.optimize.milp = endless
 from xinhe_geo.app.cli import main
-raise SystemExit(main(["sites", "clinic_station", "--for", sys.argv[2], "--limit", "3"]))
+raise SystemExit(main(["sites", "clinic_station", "--n", "2", "--for", sys.argv[2], "--limit", "3"]))
 """
 
 
