@@ -137,6 +137,9 @@ BY_HAND = {
     # 651 are registered, 151 have left: 300 and 200
     ("jia", "registered", "", 2027): "500 0 0 0 -500 0 | 151 151 0 0 0 0",
     ("jia-1", "registered", "", 2027): "0 0 0 0 300 300 | 0 0 0 0 0 0",
+    # 180 return: 72 by the people, but no more than the 60 who left the part; the other 120 left the whole
+    ("jia-1", "registered", "", 2029): "240 0 180 0 0 420 | 60 0 60 0 0 0",
+    ("jia", "registered", "", 2029): "0 0 0 0 0 0 | 151 31 120 0 0 0",
 }
 
 

@@ -228,6 +228,13 @@ def _by_origin(
         own = {count: number * share for count, number in left.items()}
         if not last and not math.isnan(own["households"]):
             own["households"] = float(round(own["households"]))
+        if not last:  # of nothing do more return to an account than have left it
+            later = line[line.index(origin) + 1 :]
+            for count, number in left.items():
+                most = _away(work, origin, holder, count)
+                least = number - sum(_away(work, o, holder, count) for o in later)
+                if math.isfinite(most) and math.isfinite(least):
+                    own[count] = min(max(own[count], least), most)
         left = {count: number - own[count] for count, number in left.items()}
         yield origin, own
         if last:
