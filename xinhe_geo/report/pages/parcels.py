@@ -36,7 +36,7 @@ from ..story.parcels import (
 )
 from .brief import link_pages
 from .change import demonstration_mark
-from .shell import HALF_PAGE, figure, heads, page_text, scrolled
+from .shell import figure, heads, page_text, scrolled
 
 #: What is written, each by its place in the folder.
 PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS = "parcels.html", "tables/地块台账.xlsx", "gis/地块.gpkg"
@@ -58,13 +58,12 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
   @page { size: A4; margin: 10mm 11mm; } body { page: auto !important; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
   .side { border: 0; padding: 0; margin: 0 0 10px; } .side figure { break-inside: avoid; } .side h2 { break-after: avoid; }
-  .side:not([id]) + .side[id] { break-before: page; }
+  .side:not([id]) + .side[id] { break-before: page; } main .side :is(th, td) { overflow-wrap: break-word; }
+  main .side .kept td:is(:first-child, :nth-child(3)):not(.n) { white-space: normal; }
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.2; margin: 2px 0; } .side :is(th, td) { padding: 0 4px; }
-  .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
-  [lang=en] .side figure svg { max-height: 78mm; }
-  .side.long figure svg { max-height: 56mm; } .side.long .maps figure svg { max-height: 26mm; }
-  .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.08fr); gap: 0 10px; } .scroll { overflow: visible; }
+  .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 6.5pt; line-height: 1.12; }
+  .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.12fr); gap: 0 10px; } .scroll { overflow: visible; }
   .maps { gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }
 }
@@ -125,9 +124,9 @@ def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
     plan = district.manifest.get("scenario")
     basis = say("方案“{0}”，{1} 年，含假定", plan, district.year) if plan else say("按台账，{0} 年", district.year)
     head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
-    picture = figure_of(parcel_scene(district, own.id, language()), HALF_PAGE)
+    picture = figure_of(parcel_scene(district, own.id, language()), _MAP)
     return (
-        f'<section class="side{" long" if own.promised_much else ""}" id="{e(own.id)}"><h2>{head}</h2>'
+        f'<section class="side" id="{e(own.id)}"><h2>{head}</h2>'
         f"<p>{e(own.ground)}</p>"
         f'<div class="pair"><div>{figure(picture)}{option_maps(story, own, first_options(options))}</div>'
         f"<div>{_people(district, own, story.troubles)}{_stages(own)}</div></div>"
@@ -262,7 +261,9 @@ def option_maps(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
 
 
 #: Width and height of a small map: what is written into it, a scale and where north is, has its points on a quarter of a page's width.
-_SMALL = (220.0, 165.0)
+_SMALL = (196.0, 147.0)
+#: And of the large one beside the people: its words have six points on half a page of paper.
+_MAP = (420.0, 320.0)
 #: So many plans are drawn: with the present two rows of small maps.
 _MOST_MAPS = 5
 

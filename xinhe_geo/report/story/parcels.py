@@ -268,19 +268,15 @@ class Parcel:
 
     @property
     def halves(self) -> tuple[tuple[FigureLine, ...], tuple[FigureLine, ...]]:
-        """These in two: what is about land and buildings, and what about people."""
-        people = tuple(line for line in self.plain if line.topic == "people")
-        return tuple(line for line in self.plain if line.topic != "people"), people
+        """These in two of about one length: first what is about land and buildings, then what about people."""
+        lines = sorted(self.plain, key=lambda line: line.topic == "people")
+        middle = (len(lines) + 1) // 2
+        return tuple(lines[:middle]), tuple(lines[middle:])
 
     @property
     def tallied(self) -> list[tuple[str, int]]:
         """The same, in words, without those that nothing has come to."""
         return [(say(STATUSES[status]), number) for status, number in self.tally.items() if number]
-
-    @property
-    def promised_much(self) -> bool:
-        """Whether so much was promised that maps have less room on paper."""
-        return len(self.promised) > 10
 
     @property
     def tally(self) -> dict[str, int]:
