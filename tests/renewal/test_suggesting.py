@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import openpyxl
@@ -75,6 +76,27 @@ def test_each_solves_the_problems_that_it_names(folder: Path, table: pd.DataFram
     old = table[(table["source"] == "checkup").to_numpy()]
     assert {n for cell in old["problems"] for n in cell.split(";")} == {"old@A", "old@B"}
     assert (table.index[: len(old)] == old.index).all()  # what has a date comes first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_keeps_what_was_found(folder: Path, table: pd.DataFrame, presses: int) -> None:
+    """Pressed at the second promise: what was found for the first stands there as in the whole table; pressed twice too."""
+    steps: list[str] = []
+
+    def pressing(said: str) -> None:
+        steps.append(said)
+        if steps.count(said) == 1 and len(steps) == 2:
+            for _ in range(presses):
+                signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    early = suggestions(xh.District.load(folder), progress=pressing)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(steps) > 1 and table["complete"].all() and not early["complete"].any()
+    assert 0 < len(early) < len(table) and {"checkup", "sites", "links"} & set(early["source"]) > {"checkup"}
+    columns = ["source", "name", "scope", "urgency", "problems", "people", "edit"]
+    assert early[columns].equals(table.loc[table.index.isin(early.index), columns])
 
 
 @pytest.mark.slow
