@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import html
 import itertools
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from functools import cache
 from pathlib import Path
 
@@ -279,49 +274,6 @@ def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Pat
             assert (put == walks._walk(epoch, opened, closed)).all()
             if opened & walks._alone and not closed:
                 assert (epoch, opened - walks._alone, closed) in walks._places
-
-
-#: The command with a solver that ends once and then never: it says so by a file, and waits.
-ENDLESS = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # programs in the background are started deaf to it
-import scipy.optimize
-solve, calls = scipy.optimize.milp, []
-def endless(*args, **more):
-    calls.append(1)
-    if len(calls) > int(sys.argv[3]):
-        open(sys.argv[1], "w").close()
-        time.sleep(600)
-    return solve(*args, **more)
-scipy.optimize.milp = endless
-from xinhe_geo.app.cli import main
-raise SystemExit(main(["programme", sys.argv[2]]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
-def test_ctrl_c_in_the_command_keeps_the_best_programme_and_its_bound(folder: Path, tmp_path: Path) -> None:
-    """A real interrupt while the solver works: it ends well, with what is under way in the plan, and is not called proven."""
-    working = tmp_path / "working"
-    with subprocess.Popen(
-        [sys.executable, "-c", ENDLESS, str(working), str(folder), "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(REPO), "PYTHONUTF8": "1", "COLUMNS": "160"},
-    ) as command:
-        try:
-            until = time.monotonic() + 240
-            while not working.exists() and command.poll() is None and time.monotonic() < until:
-                time.sleep(0.1)
-            command.send_signal(signal.SIGINT)
-            said, wrong = (text.decode() for text in command.communicate(timeout=120))
-        finally:
-            command.kill()
-    assert command.returncode == 0, wrong
-    assert (
-        working.exists() and "没有证明最优" in said and "列入" in said and "迁走" in said and "Traceback" not in wrong
-    )
 
 
 def test_what_cannot_be_exceeded_is_said_once() -> None:

@@ -122,6 +122,8 @@ def test_accepted_once_by_a_person_and_undone(folder: Path, table: pd.DataFrame,
     opened = openpyxl.load_workbook(book)
     sheet = opened[SHEET]
     site = next(k for k in table.index if table.loc[k, "source"] == "sites")
+    told = [sheet.cell(n, HEADS.index("涉及人数") + 1).value for n in range(2, sheet.max_row + 1)]
+    assert any(told) and all(people is None or people == round(people) for people in told)  # people are whole
     lines = {sheet.cell(n, 1).value: n for n in range(2, sheet.max_row + 1)}
     for head, value in (("采纳吗", "采纳"), ("造价下限（万元）", 90), ("造价上限（万元）", 120)):
         sheet.cell(lines[site], HEADS.index(head) + 1).value = value
@@ -137,6 +139,7 @@ def test_accepted_once_by_a_person_and_undone(folder: Path, table: pd.DataFrame,
     projects = xh.District.load(own).rows["projects"]
     assert sorted(projects.index) == sorted(table.index)
     assert projects.loc[site, "cost_high"] == 120 and projects["cost_low"].notna().sum() == 1
+    assert projects["note"].eq("造价待填").equals(projects["cost_low"].isna())  # what has a cost waits for none
     for key, row in table.iterrows():  # the steps that a project names are those that were suggested
         edits = project_edits(own, projects.loc[key, "edits"])
         assert edits == ([] if row["edit"] is None else [row["edit"]])
