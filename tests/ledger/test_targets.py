@@ -12,9 +12,10 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import main
+from xinhe_geo.core import speaking
 from xinhe_geo.district import undo
-from xinhe_geo.ledger import offered, take_targets, write_targets
-from xinhe_geo.ledger.plan_text import numeral, quantities, said_in, years
+from xinhe_geo.ledger import not_offered, offered, take_targets, write_targets
+from xinhe_geo.ledger.plan_text import cells_alone, numeral, quantities, said_in, years
 from xinhe_geo.ledger.targets import HEADS, SHEET
 
 TOY = Path(__file__).parent.parent / "toy"
@@ -208,6 +209,36 @@ def test_the_command(given: tuple[Path, Path, Path], capsys: pytest.CaptureFixtu
     assert main([*line, "--yes"]) == 0 and "已写入" in capsys.readouterr().out
     assert main([*line, "--yes"]) == 0 and "没有改动" in capsys.readouterr().out
     assert len(offered(PLAN, xh.District.load(folder))) == 5
+    text.write_bytes((PLAN + "养老床位\n张\n120\n300\n").encode("gb18030"))
+    assert main([*line[:-1], str(book.with_name("2.xlsx"))]) == 0
+    assert "像是表格，一格一行" in capsys.readouterr().out.replace("\n", "")
+
+
+#: A table as Word saves it: an indicator a line, its cells parted by tabs; and with each cell in a line of its own.
+TABLE = [["指标", "单位", "2025年", "2030年"], ["养老床位数", "张", "120", "300"], ["新增口袋公园", "个", "—", "６"]]
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n", "\r\n", " \n\t"])
+def test_numbers_of_a_table_with_one_cell_a_line_are_not_dropped_in_silence(gap: str) -> None:
+    """Which number is whose nobody can say there, so it is said which lines those are; a table of whole lines is offered."""
+    loose = PLAN + gap.join(cell for row in TABLE for cell in row) + "\n"
+    (first, last), *more = cells_alone(loose)
+    lines = loose.replace("\r\n", "\n").split("\n")
+    assert not more and lines[first - 1].strip() == "指标" and lines[last - 1].strip() == "６"
+    whole = PLAN + "\n".join("\t".join(row) for row in TABLE)
+    assert not cells_alone(PLAN) and not cells_alone(whole)
+    assert {q.low for said in said_in(whole, []) for q in said.quantities} >= {120, 300, 6}
+    page = "".join(f"这是第几页上的一段话，句子写完整，不像表格里的一格。\n{n}\n" for n in range(9))
+    assert not cells_alone(page)  # numbers of pages
+
+
+def test_what_is_not_offered_is_told(tmp_path: Path) -> None:
+    text = tmp_path / "十五五.txt"
+    text.write_text(PLAN + "\n".join(cell for row in TABLE for cell in row), "utf-8")
+    first = PLAN.count("\n") + 1
+    assert f"第 {first}—{first + 11} 行" in not_offered(text)
+    with speaking("en"):
+        assert f"Lines {first}—{first + 11} look like a table" in not_offered(text)
 
 
 @pytest.mark.parametrize(

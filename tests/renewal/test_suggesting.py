@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import openpyxl
@@ -78,6 +79,27 @@ def test_each_solves_the_problems_that_it_names(folder: Path, table: pd.DataFram
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_keeps_what_was_found(folder: Path, table: pd.DataFrame, presses: int) -> None:
+    """Pressed at the second promise: what was found for the first stands there as in the whole table; pressed twice too."""
+    steps: list[str] = []
+
+    def pressing(said: str) -> None:
+        steps.append(said)
+        if steps.count(said) == 1 and len(steps) == 2:
+            for _ in range(presses):
+                signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    early = suggestions(xh.District.load(folder), progress=pressing)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(steps) > 1 and table["complete"].all() and not early["complete"].any()
+    assert 0 < len(early) < len(table) and {"checkup", "sites", "links"} & set(early["source"]) > {"checkup"}
+    columns = ["source", "name", "scope", "urgency", "problems", "people", "edit"]
+    assert early[columns].equals(table.loc[table.index.isin(early.index), columns])
+
+
+@pytest.mark.slow
 def test_the_same_again_in_any_order_of_rows(folder: Path, table: pd.DataFrame) -> None:
     district = xh.District.load(folder)
     turned = {n: district.rows[n].iloc[::-1] for n in ("homes", "facilities", "gates") if n in district.rows}
@@ -100,6 +122,8 @@ def test_accepted_once_by_a_person_and_undone(folder: Path, table: pd.DataFrame,
     opened = openpyxl.load_workbook(book)
     sheet = opened[SHEET]
     site = next(k for k in table.index if table.loc[k, "source"] == "sites")
+    told = [sheet.cell(n, HEADS.index("涉及人数") + 1).value for n in range(2, sheet.max_row + 1)]
+    assert any(told) and all(people is None or people == round(people) for people in told)  # people are whole
     lines = {sheet.cell(n, 1).value: n for n in range(2, sheet.max_row + 1)}
     for head, value in (("采纳吗", "采纳"), ("造价下限（万元）", 90), ("造价上限（万元）", 120)):
         sheet.cell(lines[site], HEADS.index(head) + 1).value = value
@@ -115,6 +139,7 @@ def test_accepted_once_by_a_person_and_undone(folder: Path, table: pd.DataFrame,
     projects = xh.District.load(own).rows["projects"]
     assert sorted(projects.index) == sorted(table.index)
     assert projects.loc[site, "cost_high"] == 120 and projects["cost_low"].notna().sum() == 1
+    assert projects["note"].eq("造价待填").equals(projects["cost_low"].isna())  # what has a cost waits for none
     for key, row in table.iterrows():  # the steps that a project names are those that were suggested
         edits = project_edits(own, projects.loc[key, "edits"])
         assert edits == ([] if row["edit"] is None else [row["edit"]])

@@ -61,7 +61,7 @@ from .panel import (
 )
 from .rulebook import export_rules, import_rules
 from .take import take_figures
-from .targets import offered, take_targets, write_targets
+from .targets import not_offered, offered, take_targets, write_targets
 
 __all__ = [
     "CIRCLE_MIN",
@@ -107,6 +107,7 @@ __all__ = [
     "measure_rows",
     "missed_by_home",
     "named_in_record",
+    "not_offered",
     "number_text",
     "offered",
     "panel_sheet",

@@ -152,6 +152,8 @@ _HEADING = re.compile(
 
 #: Signs of a number, and of what makes it large (十百千万亿): nobody writes more. Twice as much, twice, and so on: so many times.
 _LONGEST, _MOST_SIZES, _MOST_TIMES = 24, 4, 60
+#: Lines of a table with one cell in each: so short, so many on end, and so many of them a number alone.
+_CELL, _CELLS, _NUMBERS = 24, 4, 2
 #: What stands before a number reaches so far back.
 _BACK = 16
 
@@ -440,6 +442,30 @@ def said_in(text: str, places: Sequence[str]) -> Iterator[Said]:
                     yield Said(words, sentence, section, number, found, before or whole or period, wished)
             if not some and any(p in sentence for p in named):
                 yield Said(sentence.strip(_ENDS), sentence, section, number, (), before or period, wished)
+
+
+def cells_alone(text: str) -> list[tuple[int, int]]:
+    """
+    Return where the cells of a table stand one in a line, as first and last line (from 1): there nobody can say which number is whose.
+
+    Parameters
+    ----------
+    text
+        As in `said_in`, which leaves the numbers of such lines out.
+    """
+    found: list[tuple[int, int]] = []
+    run: list[tuple[int, bool]] = []  # number of a short line; whether it is a number alone
+    for number, line in enumerate([*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), "。"], 1):
+        cell = line.strip().translate(_HALF)
+        if not cell:
+            continue
+        if len(cell) <= _CELL and not re.search("[。！？!?；;]", cell):
+            run.append((number, bool(re.search(r"\d", cell)) and not re.search("[^\\W\\d_]{2}", cell)))
+            continue
+        if len(run) >= _CELLS and sum(alone for _, alone in run) >= _NUMBERS:
+            found.append((run[0][0], run[-1][0]))
+        run = []
+    return found
 
 
 def _pieces(sentence: str) -> Iterator[str]:

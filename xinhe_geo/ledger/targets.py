@@ -23,6 +23,8 @@ from ..core import (
     listed,
     problems_table,
     refuse_uncleared,
+    say,
+    speaking,
     write_bytes,
 )
 from ..district import (
@@ -41,7 +43,7 @@ from ..district import (
 )
 from ..io import Questions, answer_book, printable, read_text, workbook_rows, written
 from .ledger import has_own_plan
-from .plan_text import Said, said_in
+from .plan_text import Said, cells_alone, said_in
 
 #: The sheet of the workbook, and how a row is confirmed on it.
 SHEET = "逐句确认"
@@ -165,6 +167,25 @@ def offered(text: str, district: District) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def not_offered(text: str | Path) -> str:
+    """
+    Say which lines of a plan's text hold numbers that nobody can offer, why, and what to do; "" where there are none.
+
+    Parameters
+    ----------
+    text
+        The file, as in `write_targets`.
+
+    Raises
+    ------
+    SourceError
+        No such text.
+    """
+    where = "、".join(str(a) if a == b else f"{a}—{b}" for a, b in cells_alone(read_text(_named(text))))
+    told = "第 {0} 行像是表格，一格一行，看不出哪个数是哪个指标的，没有列出：把表格转成一行一个指标的文字（Word：布局—转换为文本，制表符），再运行一次"
+    return say(told, where) if where else ""
+
+
 def _row(said: Said, places: list[_Place], kinds: Mapping[str, str]) -> dict[str, str]:
     found = said.quantities
     units = dict.fromkeys(q.unit for q in found)
@@ -256,7 +277,8 @@ def write_targets(text: str | Path, folder: str | Path, book: str | Path) -> pd.
     refuse_uncleared(district.manifest, "写出目标确认表")
     rows = offered(read_text(source), district)
     if rows.empty:
-        raise SourceError(f"{printable(source.name)} 里没有带数或带地名的句子。检查文件：要的是纯文本，一段一行")
+        reason = not_offered(source) or "检查文件：要的是纯文本，一段一行"
+        raise SourceError(f"{printable(source.name)} 里没有带数或带地名的句子。{reason}")
     lines = [[*_line(row)] for row in rows.itertuples(index=False)]
     asked = Questions(
         SHEET,
@@ -265,7 +287,9 @@ def write_targets(text: str | Path, folder: str | Path, book: str | Path) -> pd.
         asked=_ASKED,
         choices={_TAKE: [TAKE, LEAVE], _BINDING: list(LAYERS["commitments"].names["binding"].values)},
     )
-    write_bytes(target, answer_book(f"{printable(source.name)}：目标逐句确认", _REMARKS, [asked]))
+    with speaking("zh"):
+        remarks = (*_REMARKS, *filter(None, [not_offered(source)]))
+    write_bytes(target, answer_book(f"{printable(source.name)}：目标逐句确认", remarks, [asked]))
     return rows
 
 

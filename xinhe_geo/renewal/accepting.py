@@ -92,7 +92,7 @@ def write_suggestions(table: pd.DataFrame, district: District, book: str | Path)
     lines = [
         [
             *(key, "", row["name"], SOURCES[row["source"]], row["scope"], row["problems"].replace(";", "、")),
-            *(None if pd.isna(row["people"]) else float(row["people"]), row["project"] or row["cited_by"]),
+            *(None if pd.isna(row["people"]) else round(float(row["people"])), row["project"] or row["cited_by"]),
             *("" for _ in (_LOW, _HIGH, _YEARS, _EARLIEST, _DUTY)),
         ]
         for key, row in table.iterrows()
@@ -225,7 +225,10 @@ def _planned(
         if row["edit"] is not None:
             steps.append(row["edit"])
             step = f"{plan.name}#{len(steps)}"
-        edits.append(Edit(None, {**dict(_cells(str(key), row, step)), **accepted[str(key)]}))
+        given = accepted[str(key)]
+        costed = any(given.get(column) for column in ("cost_low", "cost_high"))
+        said = {} if costed else {"note": "造价待填"}
+        edits.append(Edit(None, {**dict(_cells(str(key), row, step)), **said, **given}))
     layer, entry = LAYERS["projects"], district.manifest["layers"].get("projects")
     made = new_files(LayerFile(folder, layer, entry, district.manifest), Changes(edits, set(), "derived", "采纳的建议"))
     if len(steps) > len(plan.edits):
@@ -260,7 +263,6 @@ def _cells(key: str, row: pd.Series, step: str) -> Iterator[tuple[str, object]]:
         "urgency": urgency,
         "basis": "derived",
         "source": f"suggest：{SOURCES[row['source']]}",
-        "note": "造价待填",
     }
     yield from ((column, cell) for column, cell in cells.items() if cell not in ("", None))
 

@@ -12,16 +12,15 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import NamedTuple
 
 import pandas as pd
 import shapely
 
 from ..access import PLAN
-from ..core import URGENT, Edit, Rule, SitingError, UnknownNameError, amount, listed, say, speaking
+from ..core import URGENT, Edit, Rule, SitingError, UnknownNameError, amount, listed, say, speaking, work
 from ..district import District, Scenario, must_be_district, place_name, rule_name
-from ..siting import links, provision, shortage_in_words, sites
+from ..siting import Watch, links, provision, shortage_in_words, sites
 from .checkup import TYPED_METRIC, WALKED, problems, problems_of
 from .programme import promised
 from .ranking import concerned, ranked, standing
@@ -33,7 +32,7 @@ SOURCES = {SITES: "选址", LINKS: "增开通道", PROVISION: "配建", CHECKUP:
 _SORTS = {SITES: "新建补短板", LINKS: "微改造", PROVISION: "新建补短板", CHECKUP: "综合整治"}
 COLUMNS = (
     *("source", "name", "scope", "level", "sort", "urgency", "problems", "people", "homes", "edit", "reason"),
-    *("project", "cited_by"),
+    *("project", "cited_by", "complete"),
 )
 
 
@@ -73,7 +72,8 @@ def suggestions(
     sets
         Sets of the checkup whose problems count, as in `checkup`.
     progress
-        Called with a short Chinese line now and then.
+        Called with a short Chinese line now and then. Ctrl-C then ends the search after the promise it is at and gives what was found
+        until then; a second one ends it at once.
 
     Returns
     -------
@@ -83,7 +83,8 @@ def suggestions(
         solves alone, parted by `;`), `people` (who live in these places and are concerned, each once; missing where none is solved or
         nobody is known), `homes` (ids, parted by `;`, where it is done in homes), `edit` (None where it changes no walk),
         `reason` (why, where it solves no problem wholly), `project` (its id where it is in the project table already), `cited_by`
-        (other projects that cite all its problems, parted by `;`). Texts are Chinese: they go into a table of the district.
+        (other projects that cite all its problems, parted by `;`). The same in every row: `complete` (false where Ctrl-C ended the
+        search before its end). Texts are Chinese: they go into a table of the district.
 
     Raises
     ------
@@ -93,21 +94,32 @@ def suggestions(
         A plan that builds no homes.
     """
     must_be_district(district)
-    tell = progress or (lambda _: None)
-    with speaking("zh"):
+    watch = Watch(progress)
+    with speaking("zh"), watch.until_stopped():
         found = problems(district, sets=sets)
         still = standing(found)
-        ideas: dict[str, _Idea] = {}
-        for rule in _promises(district, still, every=every):
-            tell(rule_name(district, rule))
-            for idea in (*_places(district, rule, each), *_ways(district, rule, each)):
-                ideas.setdefault(_id_of(idea), idea)
-        for idea in (*chain.from_iterable(_provided(district, plan) for plan in plans), *_asked_for(district, still)):
-            ideas.setdefault(_id_of(idea), idea)
-        tell(say("看每条建议解决哪些问题"))
-        rows = [_told(district, key, idea, still) for key, idea in ideas.items()]
-    index = pd.Index(list(ideas), name="suggestion", dtype="str")
-    table = pd.DataFrame(rows, columns=list(COLUMNS), index=index)
+        rows: dict[str, dict[str, object]] = {}
+        for idea in _asked_for(district, still):
+            rows.setdefault(_id_of(idea), _told(district, _id_of(idea), idea, still))
+        promises = list(_promises(district, still, every=every))
+        complete = False
+        try:
+            with work(say("找建议项目"), len(promises) + len(plans), also=progress) as step:
+                for idea in _found(district, promises, plans, each, step):
+                    if watch.stopped:
+                        break
+                    key = _id_of(idea)
+                    if key not in rows:  # the same place or way for another promise is looked at once
+                        rows[key] = _told(district, key, idea, still)
+                else:
+                    complete = not watch.stopped
+        except KeyboardInterrupt:
+            if not watch.stopped:
+                raise
+    if watch.stopped and not rows:
+        raise KeyboardInterrupt
+    index = pd.Index(list(rows), name="suggestion", dtype="str")
+    table = pd.DataFrame(list(rows.values()), columns=list(COLUMNS), index=index).assign(complete=complete)
     order = {source: n for n, source in enumerate(SOURCES)}
     ahead = pd.DataFrame(
         {
@@ -119,6 +131,19 @@ def suggestions(
         index=table.index,
     )
     return table.loc[ahead.sort_values(["urgent", "people", "source", "id"], kind="stable").index]
+
+
+def _found(
+    district: District, promises: Sequence[Rule], plans: Sequence[Scenario], each: int, step: Callable[[str], None]
+) -> Iterator[_Idea]:
+    """Yield the ideas of one promise after the other, then what plans have to provide, each as it is found."""
+    for rule in promises:
+        step(rule_name(district, rule))
+        yield from _places(district, rule, each)
+        yield from _ways(district, rule, each)
+    for plan in plans:
+        step(plan.label or plan.name)
+        yield from _provided(district, plan)
 
 
 def _promises(district: District, still: pd.DataFrame, *, every: bool) -> Iterator[Rule]:
@@ -259,14 +284,25 @@ def _solved(district: District, edit: Edit, still: pd.DataFrame) -> list[str]:
     rows = district.rows["checkup_indicators"]
     about = rows[(rows.index.isin(set(still["indicator"])) & rows["metric"].isin(WALKED)).to_numpy()]
     kind = edit.what.get("kind")
-    if kind is not None:
-        about = about[[kind in _kinds(district, row) for _, row in about.iterrows()]]
+    touched = [
+        _is_walked(district, row) if kind is None else kind in _kinds(district, row) for _, row in about.iterrows()
+    ]
+    about = about[touched]
     if about.empty:
         return []
     after = Scenario("suggested", edits=(edit,)).on(district)
     left = problems_of(after, about, pd.DataFrame(columns=["indicator"])).index
     asked = still[(still["indicator"].isin(about.index) & still["is_found"].astype(bool)).to_numpy()]
     return sorted(str(number) for number in asked.index.difference(left))
+
+
+def _is_walked(district: District, row: pd.Series) -> bool:
+    """Return whether a new way can change an indicator: not where it is judged by what a community has, or as the crow flies."""
+    try:
+        rule = district.rule(_text(row["rule"]))
+    except UnknownNameError:
+        return False
+    return row["metric"] != "communities_without" and rule.metric == "reach" and rule.method != "buffer"
 
 
 def _kinds(district: District, row: pd.Series) -> Iterable[str]:

@@ -8,6 +8,7 @@ judged so; the best are then carried out one by one on the district and coverage
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -107,6 +108,8 @@ class Ask(NamedTuple):
     today: Floats  # per point: cost to the nearest
     targets: pd.DataFrame  # entrances of what serves
     people: Floats  # per point, of the weight asked for; 0 where not known
+    home: NDArray[np.object_]  # per point: whose it is, and which part of it
+    part: Floats
     weight: str
     assumed: str = ""  # what the answer has to say of facilities only seen on a map
     idle: bool = False  # whether candidates that help nobody by themselves are kept
@@ -229,6 +232,8 @@ def asked_for(district: District, name: Named, weight: str | None, openings: Ope
         today.fillna(np.inf).to_numpy(dtype=float),
         targets[(targets["edge"] >= 0).to_numpy()],
         people,
+        points["home"].to_numpy(object),
+        points["weight"].to_numpy(float),
         weight,
         assumed,
     )
@@ -430,8 +435,10 @@ def _judged(ask: Ask, one: Try, new: Floats) -> Iterator[Try]:
     saved = float((ask.people[known] * (ask.today[known] - new[known])).sum())
     if ask.walker is None:
         saved = saved / (ask.district.profile(ask.rule.profile).speed_m_s * 60.0)
-    shares = ask.points["weight"][inside].groupby(ask.points["home"][inside]).sum()
-    homes = {str(h): float(v) for h, v in shares.items()}
+    parts: dict[str, list[float]] = {}  # of thousands of candidates each: a frame would take longer than the search
+    for home, part in zip(ask.home[inside], ask.part[inside], strict=True):
+        parts.setdefault(str(home), []).append(part)
+    homes = {home: math.fsum(parts[home]) for home in sorted(parts)}
     yield one._replace(gained=float(ask.people[inside].sum()), saved=saved, homes=homes)
 
 

@@ -162,7 +162,8 @@ class Watch:
         """
         Note Ctrl-C instead of breaking off, so that what is at work ends where it has something to show; a second one breaks off.
 
-        Outside the main thread nothing can be noted, and nothing is changed.
+        Within work that is watched itself (a solve in a search over many promises) that work is stopped, too. Outside the main
+        thread nothing can be noted, and nothing is changed.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -171,13 +172,16 @@ class Watch:
         def note(number: int, frame: FrameType | None) -> None:
             if self.stopped:
                 raise KeyboardInterrupt
-            self.stopped = True
+            for watch in _WATCHING:
+                watch.stopped = True
             self.say("停下来，取目前最好的方案")
 
         before = signal.signal(signal.SIGINT, note)
+        _WATCHING.append(self)
         try:
             yield
         finally:
+            _WATCHING.remove(self)
             signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
     def run(self, solver: Solver, nodes: int | None) -> OptimizeResult | None:
@@ -218,6 +222,10 @@ class Watch:
             self.stopped = True
             return None
         return found[0]
+
+
+#: Who notes Ctrl-C now, outermost first.
+_WATCHING: list[Watch] = []
 
 
 class Task(NamedTuple):

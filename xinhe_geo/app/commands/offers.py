@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from ...core import SourceError, amount, say, speaking, title
-from ...ledger import take_targets, write_targets
+from ...ledger import not_offered, take_targets, write_targets
 from ...maps import DEMONSTRATION_TEXT
 from ...renewal import SOURCES, accept, accepted_in, ids_in, suggestions, write_suggestions
 from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
@@ -28,6 +28,9 @@ def targets(
         with watched(message(lang, "loading")), replacing(lang, decide):
             rows = write_targets(text, to, decide)
         OUT.print(message(lang, "offered", len(rows), escape(shown_path(decide))))
+        with speaking("en" if lang == "en" else "zh"):
+            if left := not_offered(text):
+                OUT.print(left)
         return
     with watched(message(lang, "loading")):
         changes = take_targets(text, to, decide, apply=yes)
@@ -53,8 +56,10 @@ def suggest(
         plans = [district.scenario(name) for name in plan or ()]
         table = suggestions(district, plans=plans, each=each, every=every, sets=sets, progress=tell)
     _show_suggestions(table, lang)
-    if district.is_demonstration:
-        with speaking("en" if lang == "en" else "zh"):
+    with speaking("en" if lang == "en" else "zh"):
+        if not table["complete"].all():
+            OUT.print(say("提前停下：只列到停下时找到的，还有规划目标没有看"))
+        if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
     if decide is not None and not decide.is_file():
         with replacing(lang, decide):
