@@ -19,11 +19,16 @@ from xinhe_geo.maps.live_model import LiveModel
 
 
 def crossed(district: xh.District) -> xh.District:
-    """Return the district with lanes across every home with gates, from its middle to the five nearest vertices of public streets."""
+    """
+    Return the district with lanes across every home with gates, from its middle to the five nearest nodes of public streets.
+
+    To nodes: a lane that begins half way along a street divides it, and who cannot see the nearest point of the whole may see that
+    of a part.
+    """
     rows = dict(district.rows)
     homes, streets = rows["homes"], rows["streets"]
     public = streets[streets["home"].isna().to_numpy()]
-    vertices = np.unique(shapely.get_coordinates(public.geometry.array), axis=0)
+    vertices = shapely.get_coordinates(district.network.nodes.geometry.array)
     lines, owners = [], []
     for home in [h for h in homes.index if h in set(rows["gates"]["home"])]:
         middle = np.array(homes.geometry[home].centroid.coords[0])

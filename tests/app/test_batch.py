@@ -8,8 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
-import ssl
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +23,6 @@ import xinhe_geo as xh
 from xinhe_geo.app import batch as module
 from xinhe_geo.app.batch import Task, districts_of, versions, work
 from xinhe_geo.app.cli import main
-from xinhe_geo.app.own_certificate import OwnCertificate, own_certificate
 from xinhe_geo.core.errors import EnvironmentProblem, SourceError, UnknownNameError
 from xinhe_geo.report.analysis import analyse
 from xinhe_geo.report.districts import DENOMINATORS, FEW_DISTRICTS, facts, over_years, ranking, side_by_side, spread
@@ -555,46 +552,6 @@ def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch
         assert given["host"] == "127.0.0.1" and given["scheduler_kwargs"] == {"dashboard": False}
         assert given["routes"] == [[], []], "its ports for browsers answer nothing"
         assert "protocol" not in given
-
-
-def test_a_certificate_of_ones_own() -> None:
-    """Who has it talks to who has it, in both directions; who has another, or none, is refused before a word is said."""
-    import tempfile
-    import threading
-
-    def context(server: bool, own: OwnCertificate | None, trusted: OwnCertificate) -> ssl.SSLContext:
-        found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-        found.check_hostname, found.verify_mode = False, ssl.CERT_REQUIRED
-        found.verify_flags |= ssl.VERIFY_X509_STRICT
-        found.load_verify_locations(cadata=trusted.certificate)
-        if own is not None:
-            with tempfile.TemporaryDirectory() as place:
-                (Path(place) / "a").write_text(own.certificate + own.key, "ascii")
-                found.load_cert_chain(Path(place) / "a")
-        return found
-
-    def talk(client: ssl.SSLContext, server: ssl.SSLContext) -> bytes:
-        here, there = socket.socketpair()
-        heard: list[bytes] = []
-
-        def answer() -> None:
-            with contextlib.suppress(OSError), server.wrap_socket(there, server_side=True) as line:
-                heard.append(line.recv(5))
-            there.close()
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with contextlib.suppress(OSError), client.wrap_socket(here) as line:
-            line.sendall(b"hello")
-        here.close()
-        thread.join()
-        return b"".join(heard)
-
-    mine, other = own_certificate("a"), own_certificate("b")
-    assert mine.key != other.key and mine.certificate != other.certificate
-    assert talk(context(False, mine, mine), context(True, mine, mine)) == b"hello"
-    for client in (context(False, other, mine), context(False, None, mine), context(False, mine, other)):
-        assert talk(client, context(True, mine, mine)) == b""
 
 
 @pytest.mark.slow

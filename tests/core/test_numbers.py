@@ -91,6 +91,7 @@ TOY = Path(__file__).parents[1] / "toy"
 CONVERTING = {("Profile", "metres", "minutes"), ("Profile", "minutes", "metres")}
 #: What a plan worked out, handed on by the library itself.
 HANDED_ON = {("District", method, given) for method in ("", "with_rows") for given in ("moved", "arrived")}
+HANDED_ON |= {("District", method, "parted") for method in ("", "with_parted")}
 #: Where no limit is one: only what is no number is refused.
 ENDLESS = {("WalkNetwork", "limit"), ("WalkNetwork", "limits"), ("Rule", "metres"), ("Rule", "minutes")}
 

@@ -68,7 +68,6 @@ from ..report import (
     write_side_by_side,
 )
 from ..report import RECORD as RUN
-from .own_certificate import own_certificate
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
@@ -556,14 +555,11 @@ def _secured(dd: Any) -> dict[str, Any]:
     told = dd.Security()
     if told.require_encryption or any(getattr(told, name) for name in _TOLD):
         return {}
-    own = own_certificate("xinhe-geo batch")
-    pairs = {f"tls_{who}_{what}": pem for who in _WHO for what, pem in (("cert", own.certificate), ("key", own.key))}
-    return {"security": dd.Security(require_encryption=True, tls_ca_file=own.certificate, **pairs)}
+    return {"security": dd.Security.temporary()}
 
 
-#: Whose certificates Dask knows; and what somebody says who has their own.
-_WHO = ("scheduler", "worker", "client")
-_TOLD = ("tls_ca_file", *(f"tls_{who}_cert" for who in _WHO))
+#: What somebody says who has certificates of their own.
+_TOLD = ("tls_ca_file", "tls_scheduler_cert", "tls_worker_cert", "tls_client_cert")
 
 
 @contextmanager
