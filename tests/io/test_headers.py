@@ -70,3 +70,26 @@ def test_a_layer_is_named_by_code_or_as_planners_call_it(layer: str, tmp_path: P
 def test_an_unknown_layer_is_still_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="没有图层"):
         add(tmp_path / "没有.xlsx", tmp_path, "小区们", crs="WGS84")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "a.csv",
+            "id,name,location.lng,location.lat,detail_info.tag,parent.name\nu1,甲,117.6,39.1,医疗;药店,某商场\n",
+        ),
+        (
+            "a.json",
+            '{"status": 0, "results": [{"id": "u1", "name": "甲", "location": {"lng": 117.6, "lat": 39.1}, '
+            '"detail_info": {"tag": "医疗;药店"}, "parent": {"name": "某商场"}}]}',
+        ),
+    ],
+)
+def test_answers_of_map_services_are_read_one_level_deep(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    report = RowReport()
+    incoming = read_table(tmp_path / name, LAYERS["facilities"], None, report)
+    found = meanings(incoming, LAYERS["facilities"], None, report)
+    said = {meaning: str(incoming.rows[0][j]) for meaning, j in found.items()}
+    assert said == {"facility": "u1", "name": "甲", "@lon": "117.6", "@lat": "39.1", "@type": "医疗;药店"}

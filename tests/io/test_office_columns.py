@@ -50,6 +50,18 @@ def test_a_size_says_what_it_counts(head: str, unit: str | None) -> None:
     assert rows.column("capacity_unit") == [unit, None]
 
 
+@pytest.mark.parametrize("word", ["-", "——", "－", "/", "无", "暂无", "不详", "N/A", "…"])
+def test_a_mark_that_no_number_is_known_is_blank_is_told_and_holds_no_row_back(word: str) -> None:
+    report = RowReport()
+    incoming = Incoming("账.xlsx", ["编号", "名称", "建筑面积（㎡）"], [["A", "无", word], ["B", "乙", 0]], [2, 3])
+    rows = rows_of(incoming, LAYERS["facilities"], {}, None, report)
+    assert rows.cells["floor_area_m2"] == [None, "0"], "unknown is not nought, and nought is not unknown"
+    assert rows.cells["name"] == ["无", "乙"], "a word in a column of words stays"
+    assert not rows.refused
+    frame = report.frame()
+    assert frame["reason"].str.contains("当作没有填（不是 0）", regex=False).sum() == 1
+
+
 def test_communities_are_called_by_name() -> None:
     rows = read("facilities", ["编号", "服务社区"], ["F1", "东里、西里社区"], ["F2", "c1；没有"], ["F3", None])
     name_codes(rows, {"communities": pd.DataFrame({"name": ["东里社区", "西里社区"]}, index=["c1", "c2"])})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import shapely
 from xinhe_geo.access import coverage, facility_changes
 from xinhe_geo.core import SourceError, UnknownNameError
 from xinhe_geo.district import District, undo
-from xinhe_geo.io import Coordinates, Request, add, tally, update
+from xinhe_geo.io import Coordinates, Request, Wishes, add, tally, update
 from xinhe_geo.io.densities import in_all
 from xinhe_geo.ledger import changes, ledger_record
 
@@ -89,6 +90,27 @@ def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, follow
     assert District.load(folder).year == 2026
     undo(folder)
     assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_without_ids_another_name_on_the_spot_of_one_that_is_not_listed_is_renamed(
+    folder: Path, tmp_path: Path
+) -> None:
+    """By hand: 旧名 is 康宁饭堂 now; 隔壁 opens at the point of 北食堂, which is listed; 老店 and 南食堂 are as they were."""
+    kept = {name: THERE[name] for name in ("老店", "南食堂", "东食堂", "西食堂")}
+    rows = [
+        row("", n, at) for n, at in {**kept, "北食堂": (150, 290), "康宁饭堂": (700, 30), "隔壁": (150, 290)}.items()
+    ]
+    named = table(tmp_path / "无编号.csv", [{k: v for k, v in r.items() if k != "编号"} for r in rows])
+    report = update(named, folder, kind="canteen", year=2026, request=SAID)
+    counts = tally(report)
+    told = {name: counts[name] for name in ("new", "closed", "renamed", "unchanged", "unclear")}
+    assert told == {"new": 1, "closed": 0, "renamed": 1, "unchanged": 5, "unclear": 0}, report.to_string()
+    assert report.loc[report["result"] == "renamed", "value"].tolist() == ["康宁饭堂"]
+    line = str(report.loc[report["result"] == "renamed", "row"].iloc[0])
+    told_new = replace(SAID, wishes=Wishes(new=[line]))
+    counts = tally(update(named, folder, kind="canteen", year=2026, request=told_new))
+    assert (counts["new"], counts["closed"], counts["renamed"]) == (2, 1, 0), "who knows better says --new"
 
 
 @pytest.mark.slow

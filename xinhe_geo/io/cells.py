@@ -56,6 +56,17 @@ _YEAR_DIGITS = str.maketrans("〇零○一二三四五六七八九", "0001234567
 _YEAR = re.compile(r"^(\d{4})(年度?|[年./-]\d{1,2}([月./-](\d{1,2}日?)?)?)$")
 
 
+#: What stands in a cell of numbers where nobody knows the number, or there is none to tell.
+_NO_NUMBER = re.compile(
+    r"[-‐-―─－_/\\*.…×]{1,6}|无|没有|暂无|不详|未知|未统计|不清楚|待定|待填|待核|空|n/?a|null|none|nan", re.IGNORECASE
+)
+
+
+def is_no_number(cell: object) -> bool:
+    """Whether a cell of numbers says that there is no number to tell ("-", "无", "不详"): it is blank, never nought."""
+    return isinstance(cell, str) and _NO_NUMBER.fullmatch(unicodedata.normalize("NFKC", cell).strip()) is not None
+
+
 def is_rough(cell: object) -> bool:
     """Whether a number is written as a rough one (约500)."""
     return isinstance(cell, str) and _ROUGH.search(unicodedata.normalize("NFKC", cell).strip()) is not None
@@ -122,7 +133,7 @@ def cell_text(column: Column, value: object, codes: Mapping[str, str], factor: f
         value = int(value)
     text = str(value).strip()
     if column.type in ("int", "float", "year"):
-        return _number(column, text, factor)
+        return None if is_no_number(text) else _number(column, text, factor)
     return codes.get(text, text)
 
 

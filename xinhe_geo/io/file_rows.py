@@ -17,6 +17,7 @@ from .cells import (
     WIDE,
     Cell,
     cell_text,
+    is_no_number,
     is_rough,
     printable,
     unit_factor,
@@ -125,8 +126,8 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
             report.say("note", said, at=Where(column=printable(head)))
         codes = codes_of(column, kinds)
         values = [cell_text(column, row[j], codes, factor) for row in incoming.rows]
-        if column.type in ("int", "float"):
-            _say_rough(column, [row[j] for row in incoming.rows], values, rows)
+        if column.type in ("int", "float", "year"):
+            _say_of_numbers(column, [row[j] for row in incoming.rows], values, rows)
         rows.cells[name] = [_accepted(value, i, column, rows) for i, value in enumerate(values)]
     if "capacity" in rows.columns and "capacity_unit" not in rows.columns:
         head = plain_header(incoming.heads[rows.columns["capacity"]])
@@ -157,8 +158,13 @@ def name_codes(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
                 cells[i] = ";".join(codes.get(w, codes.get(w.removesuffix("社区"), w)) for w in words)
 
 
-def _say_rough(column: Column, written: Sequence[object], values: Sequence[Cell], rows: FileRows) -> None:
-    """Say once of a column that some of its numbers are rough: they are taken as they are written."""
+def _say_of_numbers(column: Column, written: Sequence[object], values: Sequence[Cell], rows: FileRows) -> None:
+    """Say once of a column that some of its numbers are rough: they are taken as they are written; and that some are none."""
+    none = [i for i, cell in enumerate(written) if is_no_number(cell)]
+    if none:
+        words = "、".join(dict.fromkeys(f"“{printable(str(written[i]).strip())}”" for i in none[:20]))
+        said = f"{len(none):,} 行写的是{words}，当作没有填（不是 0）"
+        rows.report.say("note", said, "知道就写数", rows.where(none[0], column.label, written[none[0]]))
     rough = [i for i, cell in enumerate(written) if is_rough(cell) and values[i] != str(cell).strip()]
     if rough:
         said = f"{len(rough):,} 行写的是约数，按所写的数取用"

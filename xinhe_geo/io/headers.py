@@ -224,6 +224,9 @@ def _has_residents(heads: Sequence[str], words: Mapping[str, str]) -> bool:
 
 def _meaning(head: str, words: Mapping[str, str], short: str) -> str | None:
     plain = plain_header(head)
+    inner = words.get(plain.rpartition(".")[2], "") if plain not in words and "." in plain else ""
+    if inner.startswith("@"):
+        return inner  # an answer of a map service made a table: location.lng, detail_info.tag
     if plain in words or not short or len(head.encode(short)) < 8:
         return words.get(plain)
     longer = {words[w] for w in words if w.startswith(plain)}

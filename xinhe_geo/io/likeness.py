@@ -45,12 +45,14 @@ class Wishes:
     What somebody says of single rows: by line of the file, by id, `all`; an update may name the row ("5=H03").
 
     `decided`: the same by line alone, as a sheet of decisions has it: "new", "skip", or the id of the row to update.
+    `whole`: the file names everything of its kind, so what it calls otherwise on the very spot of one it lacks is renamed.
     """
 
     new: Sequence[str] = ()
     update: Sequence[str] = ()
     skip: Sequence[str] = ()
     decided: Mapping[int, Decided] = field(default_factory=dict)
+    whole: bool = False
 
 
 class Decided(NamedTuple):
@@ -102,7 +104,10 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
     for i, some in held.candidates(rows.unclear).items():  # nobody has said what these are: what is there stays
         rows.unclear[i] = rows.unclear[i]._replace(could_be=[c.at for c in some])
     open_rows = [i for i in range(len(rows)) if i not in at and i not in asked and i not in rows.unclear]
-    for i, found in _best(held.candidates(open_rows)).items():
+    likely = _best(held.candidates(open_rows))
+    if wishes.whole:
+        likely |= _best(held.on_the_spot([i for i in open_rows if i not in likely], likely))
+    for i, found in likely.items():
         if isinstance(found, _Alike):
             known[i] = found
         else:
@@ -271,6 +276,21 @@ class _Held:
             some = [c for p in spots if (c := self._held(i, p)) is not None]
             if some:
                 found[i] = some
+        return found
+
+    def on_the_spot(self, which: Iterable[int], likely: Mapping[int, _Alike | list[_Alike]]) -> dict[int, list[_Alike]]:
+        """Return, for rows like nothing, what of their kind stands on the very spot and what no other row is likely to be."""
+        told = {c.at for some in likely.values() for c in ([some] if isinstance(some, _Alike) else some)}
+        told |= {p for unclear in self.rows.unclear.values() for p in unclear.could_be}
+        found: dict[int, list[_Alike]] = {}
+        for i in which:
+            shape = self.placed.metric[i]
+            if i in self.rows.refused or i in self.rows.foreign or shape is None or self.names is None:
+                continue
+            near = self.free[self.tree.query(shape, predicate="dwithin", distance=SPOT_M)].tolist()
+            here = sorted(p for p in near if p not in told and self._one_kind(i, p) and self._lives_with(i, p))
+            if here:
+                found[i] = [_Alike(p, True, 1.0, f"同一个点，叫“{printable(self.names[p])}”") for p in here]
         return found
 
     def stranger(self, i: int, p: int) -> _Alike | None:

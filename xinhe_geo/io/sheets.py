@@ -254,9 +254,18 @@ def read_records(path: Path) -> Sheet:
         raise cannot_take(
             path.name, "不是一组记录的 JSON", "写成 [{…}, {…}]，每个 {} 一行；要素集合请用 .geojson"
         ) from error
-    heads = list(dict.fromkeys(str(k) for row in found[: MOST_ROWS + 1] for k in row))
+    found = [_opened(row) for row in found]
+    heads = list(dict.fromkeys(k for row in found[: MOST_ROWS + 1] for k in row))
     cells = ([_flat(row.get(h)) for h in heads] for row in found)
     return Sheet(_filled(path, "", enumerate([heads, *cells], 0)))
+
+
+def _opened(record: dict[object, object]) -> dict[str, object]:
+    """Return a record with what lies one level deeper under heads of its own: {"location": {"lng": …}} as location.lng."""
+    found: dict[str, object] = {}
+    for head, value in record.items():
+        found |= {f"{head}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {str(head): value}
+    return found
 
 
 def _flat(value: object) -> object:
