@@ -80,7 +80,7 @@ def see_a_map(page: Any) -> None:
     drawn.wait_for(state="attached", timeout=240_000)
     drawn.scroll_into_view_if_needed()
     sheet = page.frame_locator(".jp-OutputArea-output iframe[srcdoc]").first
-    sheet.locator(".folium-map canvas, .folium-map svg path").first.wait_for(timeout=60_000)
+    sheet.locator(".folium-map canvas, .folium-map svg path").first.wait_for(timeout=240_000)
     assert not page.locator(".jp-RenderedText[data-mime-type*='stderr']").count()
 
 
@@ -92,7 +92,7 @@ def drag_a_facility(page: Any) -> tuple[str, str]:
         page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop += 900")
         page.wait_for_timeout(200)
     live = page.locator(".xl[data-answers]")
-    live.wait_for(timeout=60_000)
+    live.wait_for(timeout=240_000)
     live.locator(".xl-tall button").first.click()
     page.wait_for_function("document.querySelector('.xl').dataset.chosen")
     live.locator(".xl-stage").scroll_into_view_if_needed()
@@ -108,7 +108,7 @@ def drag_a_facility(page: Any) -> tuple[str, str]:
         page.wait_for_timeout(40)
     assert int(live.get_attribute("data-answers")) >= answers + 2, "nothing was answered while dragging"
     page.mouse.up()
-    live.get_by_text("移动").first.wait_for(timeout=30_000)
+    live.get_by_text("移动").first.wait_for(timeout=120_000)
     return before, live.locator(".xl-big").inner_text()
 
 
@@ -135,7 +135,7 @@ def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromiu
             if number == "05":  # what the hand did has reached Python: the next cell, run again, counts it
                 page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
                 page.keyboard.press("Shift+Enter")
-                page.get_by_text("其中活地图上改了 1 步").wait_for(timeout=60_000)
+                page.get_by_text("其中活地图上改了 1 步").wait_for(timeout=240_000)
             assert not page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count()
         outside = [
             url for url in asked if not url.startswith((lab, "data:", "blob:", "about:", lab.replace("http", "ws")))
