@@ -110,17 +110,13 @@ def course_of(streets: Streets, piece: Piece) -> shapely.LineString:
 def street_legs(streets: Streets, pieces: Iterable[Piece], profile: Profile | None) -> Iterator[Leg]:
     """Return the legs of a walk along edges: what follows on one street is one leg; its wait, if any, comes before it."""
     moving = (piece for piece in pieces if piece.from_m != piece.to_m)
-    for street, run in groupby(moving, key=lambda piece: _street_of(streets, piece)):
+    for street, run in groupby(moving, key=lambda piece: str(streets.table["street"].iloc[streets.row[piece.edge]])):
         own = list(run)
         courses, wait = [course_of(streets, piece) for piece in own], sum(waited(streets, p, profile) for p in own)
         if wait > 0:  # one waits, then crosses
             yield Leg("wait", street, 0.0, wait, shapely.points(shapely.get_coordinates(courses[0])[0]))
         line = shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(courses)))
         yield walked("street", street, sum(abs(p.to_m - p.from_m) for p in own), profile, line)
-
-
-def _street_of(streets: Streets, piece: Piece) -> str:
-    return str(streets.table["street"].iloc[streets.row[piece.edge]])
 
 
 def waited(streets: Streets, piece: Piece, profile: Profile | None) -> float:

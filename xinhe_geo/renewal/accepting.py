@@ -217,7 +217,9 @@ def _planned(
     told = pd.DataFrame(changes, columns=["row", "change", "column", "before", "after"], dtype="object")
     if fresh.empty:
         return told, {}
-    plan = _plan(folder)
+    path = folder / SUGGESTED
+    note = "由 suggest 采纳的建议写成，项目库按步号引用：不要改步骤的次序，新的接在后面"
+    plan = Scenario.read(path) if path.is_file() else Scenario(path.stem, "采纳的建议", note=note)
     steps = [*plan.edits]
     edits = []
     for key, row in fresh.iterrows():
@@ -235,13 +237,6 @@ def _planned(
         grown = Scenario(plan.name, plan.label, tuple(steps), plan.year, plan.planned, plan.note)
         made = {SUGGESTED: grown.text().encode(), **made}
     return told, made
-
-
-def _plan(folder: Path) -> Scenario:
-    """Return the plan in which the steps of accepted suggestions stand."""
-    path = folder / SUGGESTED
-    note = "由 suggest 采纳的建议写成，项目库按步号引用：不要改步骤的次序，新的接在后面"
-    return Scenario.read(path) if path.is_file() else Scenario(path.stem, "采纳的建议", note=note)
 
 
 def _cells(key: str, row: pd.Series, step: str) -> Iterator[tuple[str, object]]:
