@@ -53,6 +53,7 @@ def test_who_checks_stands_beside_what_is_to_be_checked_as_typed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_commands_write_the_same_bytes_twice(tmp_path: Path) -> None:
     for out in ("a", "b"):
         assert main(["robustness", str(TOY), "--out", str(tmp_path / out)]) == 0

@@ -97,6 +97,7 @@ def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["template", "--out", str(tmp_path / "模板.xlsx")]) == 0
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
@@ -130,6 +131,7 @@ def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ledger", str(TOY), "--out", str(tmp_path)]) == 0
     assert "没有自己的规划目标" in capsys.readouterr().err

@@ -76,6 +76,7 @@ def made(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     return once("pages", make)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_page_of_a_command_can_be_read(chromium: Any, made: Path, name: str) -> None:
     pages = list(pages_of(made / name))
@@ -99,11 +100,13 @@ def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Path) 
     page.close()
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Path, name: str) -> None:
     assert on_paper(chromium, made / name) == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_page_of_the_bundled_report_prints_on_whole_sheets(
     chromium: Any, bundled_reports: Path, lang: str
@@ -142,6 +145,7 @@ def test_every_parcel_of_the_bundled_district_is_one_sheet_of_two_sides(
     page.close()
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)])
 def test_every_page_of_the_bundled_report_can_be_read(
@@ -150,6 +154,7 @@ def test_every_page_of_the_bundled_report_can_be_read(
     assert [line for page in pages_of(bundled_reports / lang) for line in seen(chromium, page, *size)] == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_community_of_the_bundled_district_is_one_sheet_of_paper(
     chromium: Any, bundled_reports: Path, lang: str

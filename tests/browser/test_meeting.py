@@ -302,6 +302,7 @@ def test_two_hundred_random_plans_of_the_toy_equal_python(
     assert_equal_plans(toy, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
@@ -813,6 +814,7 @@ def test_it_prints_on_one_sheet(show: Opener, bundled_page: str) -> None:
         assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1, paper
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (3840, 2160), (1024, 700), (390, 844)])
 def test_nothing_is_clipped_at_any_size(show: Opener, bundled_page: str, size: tuple[int, int]) -> None:
@@ -1196,6 +1198,7 @@ def test_the_minutes_of_a_home_are_those_of_its_route(show: Opener, toy: Distric
     assert_walks(toy, walks)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 def test_the_minutes_of_a_home_are_those_of_its_route_in_the_bundled_district(

@@ -192,6 +192,7 @@ def test_no_verdict_where_nothing_can_be_told() -> None:
     assert not diagnose(along(dense, 100, 5, rng), dense)["winner"].drop("WGS84").any()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("off_m", "count"),
     [

@@ -63,6 +63,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_sound_layers_are_read_whatever_they_are_called(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / "新 河#1?.x"
@@ -285,6 +286,7 @@ def crs_of_a_file(place: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 @pytest.mark.parametrize("way", crs_of_a_file(""))
 def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) -> None:
@@ -347,6 +349,7 @@ def test_no_coordinate_system_asks_the_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
 def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> None:
     """Of another planet, of a building site, with heights, or none: said of the district or of a layer."""
@@ -376,6 +379,7 @@ SAID = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time")
 @pytest.mark.parametrize("name", SAID)
 def test_what_a_folder_says_cannot_take_long(toy: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -457,6 +461,7 @@ TRAPS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes, holes and names of bytes")
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_lies_in_a_folder_holds_nobody_up(toy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -576,6 +581,7 @@ ODD = st.recursive(
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", LEADING_OUT)
 @pytest.mark.parametrize(
     ("do", "old", "new"),

@@ -148,6 +148,7 @@ def test_a_number_that_is_a_line_and_an_id_is_asked_about(tmp_path: Path, toy: P
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("answer", [True, False])
 def test_a_jump_is_confirmed_by_whoever_sits_there(
     tmp_path: Path, toy: Path, answer: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

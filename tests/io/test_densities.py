@@ -92,6 +92,7 @@ def test_few_streets_say_nothing_and_buildings_drawn_by_chance_measure_nothing()
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("n", "share"), [(10, 0.8), (10, 0.5), (40, 0.5), (40, 0.3)])
 def test_the_ends_hold_as_often_as_they_say(n: int, share: float) -> None:
     rng = np.random.default_rng(n)

@@ -151,6 +151,7 @@ def test_maps_made_one_after_another_name_homes_each_by_its_own_district() -> No
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     """Names of data apart (a nursing home is one): the toy district, whose homes are said to be cells."""

@@ -32,6 +32,7 @@ def test_the_corpus_is_as_large_as_it_says() -> None:
         assert {name.split("-")[part] for name in OFTEN} == {file.name.split("-")[part] for file in CORPUS}
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "file",
     [pytest.param(f, marks=pytest.mark.slow if f.name in OFTEN else pytest.mark.matrix) for f in CORPUS],

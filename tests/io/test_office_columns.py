@@ -73,6 +73,7 @@ def test_states_of_the_book_serve_nobody(word: str) -> None:
     assert read("facilities", ["编号", "使用状态"], ["F1", word]).column("state")[0] in ("closed", "nominal", "moved")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("heads", "said"),
     [

@@ -630,6 +630,7 @@ def test_a_walk_filter_of_ones_own_travels_with_the_folder(extract: Path, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_imports_are_equal_to_the_byte(extract: Path, tmp_path: Path) -> None:
     import_osm(extract, tmp_path / "one", homes=people(tmp_path, GOOD))
     import_osm(extract, tmp_path / "deep/er/two", homes=people(tmp_path, GOOD))
@@ -724,6 +725,7 @@ def place(name: str) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sao_paulo_with_people(tmp_path: Path) -> None:
     table = place("saopaulo_hexgrid.csv")
     report = import_osm(place("saopaulo.osm.pbf"), tmp_path / "sp", homes=table)
@@ -739,6 +741,7 @@ def test_sao_paulo_with_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_helsinki_without_people_and_clipped(tmp_path: Path) -> None:
     report = import_osm(place("helsinki.osm.pbf"), tmp_path / "hel")
     d = District.load(tmp_path / "hel")
@@ -754,6 +757,7 @@ def test_helsinki_without_people_and_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_porto_twice_is_the_same(tmp_path: Path) -> None:
     for name in ("one", "two"):
         import_osm(place("porto.osm.pbf"), tmp_path / name)

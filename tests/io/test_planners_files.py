@@ -16,6 +16,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+from clock import trials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -222,7 +223,9 @@ ROW = st.fixed_dictionaries(
 
 @pytest.mark.slow
 @settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=trials(5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=st.lists(ROW, min_size=1, max_size=4), data=st.data())
 def test_a_template_filled_by_chance_comes_back(
@@ -283,6 +286,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("apply", [True, False])
 def test_a_full_disk_is_a_message_and_changes_nothing(tmp_path: Path, toy: Path, apply: bool) -> None:
     """No file may grow beyond so many bytes: the copy that is judged fails first, then the history, then the layer itself."""

@@ -37,16 +37,22 @@ def row(key: str, name: str, place: tuple[float, float], **more: Any) -> dict[st
     return {"编号": key, "名称": name, "东坐标": 500000 + place[0], "北坐标": 4320000 + place[1], **more}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy with five canteens more, as of 2022."""
-    target = tmp_path / "玩具"
+    place = tmp_path_factory.mktemp("made")
+    target = place / "玩具"
     shutil.copytree(TOY, target)
     file = table(
-        tmp_path / "现有.csv", [row(f"C{i}", n, at, 类别="canteen") for i, (n, at) in enumerate(THERE.items(), 1)]
+        place / "现有.csv", [row(f"C{i}", n, at, 类别="canteen") for i, (n, at) in enumerate(THERE.items(), 1)]
     )
     add(file, target, "facilities", crs=4548, apply=True, datum_checked="测试里量过三点")
     return target
+
+
+@pytest.fixture
+def folder(tmp_path: Path, made: Path) -> Path:
+    return shutil.copytree(made, tmp_path / "玩具")
 
 
 @pytest.fixture

@@ -216,19 +216,20 @@ def test_help_installs_nothing(run: ModuleType, capsys: pytest.CaptureFixture[st
 
 
 SPREAD = ["-n", "auto", "--dist", "loadfile"]
-QUICK = ["-m", "(not slow) and not browser and not matrix", "--few"]
+QUICK = ["-m", "(not slow) and not browser and not matrix", "--trials=10"]
+ALL = ["-m", "not matrix", "--trials=30"]
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         ([], [*QUICK, *SPREAD, "{root}/tests"]),
-        (["--all"], ["-m", "not matrix", *SPREAD, "{root}/tests"]),
+        (["--all"], [*ALL, *SPREAD, "{root}/tests"]),
         (["--matrix"], [*SPREAD, "{root}/tests"]),
         (["-k", "st", "-x"], [*QUICK, *SPREAD, "-k", "st", "-x", "{root}/tests"]),
         (["-m", "slow", "-n0"], ["-m", "slow", "-n0", "{root}/tests"]),
         (["some.py::test_a"], [*QUICK, "some.py::test_a"]),
-        (["some.py::test_a", "--all"], ["-m", "not matrix", "some.py::test_a"]),
+        (["some.py::test_a", "--all"], [*ALL, "some.py::test_a"]),
     ],
 )
 def test_what_pytest_is_given(
@@ -1107,6 +1108,7 @@ def serving(folder: Path, command: str, **more: Any) -> Iterator[subprocess.Pope
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("how", ["app", "app, terminated", "lab", "lab, twice", "lab, y"])
 def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
@@ -1229,6 +1231,7 @@ def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_wheel_carries_the_data(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],

@@ -113,6 +113,7 @@ def drag_a_facility(page: Any) -> tuple[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromium: Any, tmp_path: Path) -> None:
     context = chromium.new_context(viewport={"width": 1500, "height": 1000})

@@ -93,6 +93,7 @@ def test_what_is_typed_counts_in_the_next_run_and_stays(folder: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_whole_report_counts_it_too(folder: Path, tmp_path: Path) -> None:
     out, said = tmp_path / "out", []
     xh.brief(xh.District.load(folder), out)
@@ -103,6 +104,7 @@ def test_a_whole_report_counts_it_too(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_take_writes_them_into_the_table_and_undo_takes_them_out(folder: Path, tmp_path: Path) -> None:
     out, series = tmp_path / "out", folder / "ledger" / "series.csv"
     run(folder, out)
@@ -141,6 +143,7 @@ def test_figures_are_read_back_digit_by_digit(folder: Path, tmp_path: Path, caps
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> None:
     (folder / "ledger" / "series.csv").unlink()
     manifest = folder / "district.toml"
@@ -154,6 +157,7 @@ def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("cell", "value", "shape", "said", "remedy"),
     [

@@ -100,6 +100,7 @@ def test_ctrl_c_keeps_what_was_found(folder: Path, table: pd.DataFrame, presses:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_again_in_any_order_of_rows(folder: Path, table: pd.DataFrame) -> None:
     district = xh.District.load(folder)
     turned = {n: district.rows[n].iloc[::-1] for n in ("homes", "facilities", "gates") if n in district.rows}

@@ -81,6 +81,7 @@ def test_a_place_without_a_plan_never_says_it_has_targets(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district, out = xh.District.load(planned), tmp_path / "out"
     assert main(["report", str(planned), "--out", str(out)]) == 0
@@ -147,6 +148,7 @@ def gained(district: xh.District, rule: Rule, kind: str, spots: list[shapely.Poi
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("kind", "asked", "n"),
     [

@@ -177,6 +177,7 @@ COMMANDS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_commands_leave_the_user_s_files_alone(
     tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]

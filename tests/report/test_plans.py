@@ -248,6 +248,7 @@ def test_the_report_writes_plans_and_sites_when_asked(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path) -> None:
     """Nothing but names is Chinese; the figures are those of the Chinese pages."""
     district = xh.District.load(folder)
@@ -276,6 +277,7 @@ def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_newcomers_make_no_goal_better(lang: str) -> None:
     """A share that rises because people move in is nobody's gain: the verdict says so, and counts it as no change."""

@@ -120,6 +120,7 @@ def test_names_and_numbers_of_the_user_stay_text(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_edition_twice_has_the_same_bytes(toy: xh.District, written: list[Path], tmp_path: Path) -> None:
     again = edition.public(toy, tmp_path, rules=["plan_clinic_15"], size="A4", contact="022-0000")
     assert [f.read_bytes() for f in again] == [f.read_bytes() for f in written]

@@ -121,6 +121,7 @@ def test_filled_in_and_read_back_by_command(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_number_of_whoever_checked_is_in_no_export(tmp_path: Path) -> None:
     folder, out, marker = folder_in(tmp_path), tmp_path / "out", "QX-70931"
     for file in ("homes/gates.geojson", "pois/facilities.geojson"):

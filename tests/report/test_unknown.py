@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clock import one_in, seeds
+from clock import seeds
 from oracle import districts
 
 import xinhe_geo as xh
@@ -121,7 +121,8 @@ NAN = r"(?<![A-Za-z_])nan(?![A-Za-z_])"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", one_in(3, MISSING), ids="+".join)
+@pytest.mark.one_in(5)
+@pytest.mark.parametrize("columns", MISSING, ids="+".join)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_output_says_nan_or_0_of_whom_nobody_counted(
     columns: tuple[str, ...], lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -232,6 +232,7 @@ def test_a_chart_can_be_edited(deck: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None:
     again = xh.District.load(TOY)
     assert _word.write_brief(again, tmp_path / "b.docx").read_bytes() == brief.read_bytes()
