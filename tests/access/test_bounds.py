@@ -211,7 +211,7 @@ def test_sites_and_links_refuse_a_kind_seen_on_a_map(all_mapped: District, toy: 
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("cells", [{"state": "unchecked"}, {"state": None, "note": "须人工确认：不一定是"}])
 @pytest.mark.parametrize("surveyed", [True, False])
 def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
@@ -241,6 +241,7 @@ def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_command_refuses_too_and_what_it_writes_says_what_it_assumes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

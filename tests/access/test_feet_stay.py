@@ -163,6 +163,7 @@ def test_every_street_of_the_toy_district_closed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_some_streets_of_the_bundled_district_closed() -> None:
     """One on which somebody's last door is, one without any, a lane."""
     district = xh.District.load()

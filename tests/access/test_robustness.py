@@ -126,6 +126,7 @@ def test_draws_never_leave_the_exact_ends_and_each_is_a_state(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_more_doubt_never_makes_a_range_narrower(toy: xh.District, rules: list[xh.Rule]) -> None:
     before = None
     for count in range(len(DOUBTS) + 1):

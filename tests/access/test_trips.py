@@ -115,6 +115,7 @@ def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_route_of_whom_a_plan_attached_anew() -> None:
     """A home whose street is closed leaves by another, a cul-de-sac beside it is a door more: both are walked as they are counted."""
     district = xh.District.load(TOY)

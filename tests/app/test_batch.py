@@ -174,6 +174,7 @@ def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_interrupted_work_is_told_and_kept(tmp_path: Path, here: None) -> None:
     copies(tmp_path / "in", "a", "b", "c")
 

@@ -159,6 +159,7 @@ def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_district(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_output_that_is_a_file_is_answered_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").write_text("x")
     assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 4
@@ -194,6 +195,7 @@ runpy.run_module("xinhe_geo", run_name="__main__")
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("module", ["xinhe_geo", "xinhe_geo.app.cli"])
 def test_a_wrong_command_is_an_error_however_the_commands_are_started(module: str) -> None:
     done = subprocess.run(

@@ -276,6 +276,7 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
         assert plan["has"] == has.sort_index().astype(int).tolist(), where
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
@@ -313,6 +314,7 @@ def test_random_plans_of_the_bundled_district_equal_python(
     assert_equal_plans(bundled, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 def test_another_year_with_planned_facilities_equals_python(show: Opener, bundled: District, tmp_path: Path) -> None:
@@ -322,6 +324,7 @@ def test_another_year_with_planned_facilities_equals_python(show: Opener, bundle
     assert_equal_plans(later, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_typed_community_counts_as_in_python(show: Opener, toy: District, tmp_path: Path) -> None:
     frame = toy.rows["facilities"]
@@ -343,6 +346,7 @@ def test_a_few_random_plans_equal_python(show: Opener, toy: District, toy_page: 
     assert_equal_plans(toy, show(toy_page).evaluate(RANDOM_PLANS, [3, 8, []]), tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_inner_lanes_are_nobody_elses_way_in_the_page_either(show: Opener, toy: District, tmp_path: Path) -> None:
     """A short cut of A that is closed to all, and stairs by which C comes out, unless who walks takes none."""
@@ -381,6 +385,7 @@ def test_feet_stay_in_the_page_of_a_plan_too(show: Opener, toy: District, tmp_pa
     assert_equal_plans(after, page.evaluate(RANDOM_PLANS, [11, 20, rules]), tmp_path)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("profile", ["adult", "wheelchair"])
 def test_the_streets_that_a_facility_reaches_are_those_of_python(show: Opener, toy: District, profile: str) -> None:
@@ -425,6 +430,7 @@ NEVER_LONGER = """([seed, n]) => {
 }"""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("seed", [1, 2])
 def test_opening_never_lengthens_and_closing_never_shortens_in_the_page(
@@ -575,12 +581,14 @@ def test_add_name_compare_and_close(show: Opener, bundled_page: str) -> None:
     assert "还没有改动" in page.inner_text(".xm-side")
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_page_is_as_high_as_the_screen(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
     assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_clicking_the_map_adds_one(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -675,6 +683,7 @@ def test_touch_drags_and_pinches(show: Opener, bundled_page: str) -> None:
     assert page.evaluate(scale) > 1.5 * before
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_controls_that_mean_nothing_are_grey(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -781,6 +790,7 @@ def test_an_address_that_is_not_ours_does_no_harm(chromium: Any, toy_page: str, 
     page.close()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_window_that_changes_keeps_the_plan_and_the_hand(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -797,6 +807,7 @@ def test_a_window_that_changes_keeps_the_plan_and_the_hand(show: Opener, toy_pag
     assert ratio == pytest.approx(page.evaluate("window.devicePixelRatio"), rel=0.01), "drawn for the new size"
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_whole_screen_is_taken_and_given_back(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -833,6 +844,7 @@ def test_nothing_is_clipped_at_any_size(show: Opener, bundled_page: str, size: t
     assert abs(width - height) <= 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.browser
 @pytest.mark.parametrize("kept", [("homes",), ("homes", "facilities"), ("facilities", "communities"), ()])
 def test_a_bare_district_opens_and_says_what_it_lacks(show: Opener, toy: District, kept: tuple[str, ...]) -> None:
@@ -952,6 +964,7 @@ FRAMES = """([id, n]) => new Promise((done) => {
 })"""
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 def test_an_update_while_dragging_fits_two_frames(
@@ -981,6 +994,7 @@ def test_an_update_while_dragging_fits_two_frames(
     assert min(f[2] for f in found.values()) <= 33.4, "two frames at 60 Hz, drawn"
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     """As in a city from an extract: none of the kinds that the plan promises was surveyed, another one was."""
@@ -992,6 +1006,7 @@ def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     assert page.inner_text(".xm-big") != "数据不足"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_page_says_what_the_report_says(show: Opener, toy: District, lang: str) -> None:
@@ -1012,6 +1027,7 @@ def test_the_page_says_what_the_report_says(show: Opener, toy: District, lang: s
     assert told >= 5
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -1035,6 +1051,7 @@ def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) ->
     page.mouse.up()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -1055,6 +1072,7 @@ def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) ->
 # --- two modes, walks, proposals -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None:
     """Nothing to drag, nothing to type; the figure is in what the goal counts; today and the plans stand side by side."""
@@ -1079,6 +1097,7 @@ def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None
     assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("state", ["today", "closed"])
 def test_the_key_shows_what_stands_on_the_map(show: Opener, toy_page: str, state: str) -> None:
@@ -1108,6 +1127,7 @@ def test_the_key_shows_what_stands_on_the_map(show: Opener, toy_page: str, state
     assert wrong == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["report", "work"])
 def test_what_matters_is_seen_without_scrolling(show: Opener, bundled_page: str, mode: str) -> None:
@@ -1139,6 +1159,7 @@ def test_what_matters_is_seen_without_scrolling(show: Opener, bundled_page: str,
     assert below == []
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_elderly_are_counted_at_their_own_speed_or_not_at_all(
     show: Opener, bundled: District, bundled_page: str
@@ -1207,6 +1228,7 @@ def test_the_minutes_of_a_home_are_those_of_its_route_in_the_bundled_district(
     assert_walks(bundled, show(bundled_page).evaluate(WALKS, 61))
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(0, 1, 4))
@@ -1253,6 +1275,7 @@ THOUGHTS = """async ([seed, n]) => {
 }"""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("seed", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_no_sequence_of_steps_leaves_an_old_figure(
@@ -1288,6 +1311,7 @@ def test_no_sequence_of_steps_leaves_an_old_figure(
     assert told > 0
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_nudges_of_one_facility_are_one_step_of_undo(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -1389,6 +1413,7 @@ def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) 
     assert net > 0 and f"每新增服务一人 {2_000_000 / net:,.0f} 元" in page.inner_text(".xm-side")
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_no_name_lies_over_another(show: Opener, bundled_page: str) -> None:
     """At every zoom, with new facilities named: the boxes that the map writes into."""

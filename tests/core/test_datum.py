@@ -212,6 +212,7 @@ def test_honest_points_are_never_accused(off_m: float, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_points_of_the_bundled_streets_are_never_accused(part: int) -> None:
     path = bundled_folder() / "network" / "streets.geojson"

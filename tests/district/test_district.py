@@ -423,6 +423,7 @@ def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("english", "said"), [("Adults", "Adults"), ("", "成人"), (None, "成人")])
 def test_a_walker_without_an_english_name_has_the_other(english: str | None, said: str) -> None:
     district = xh.District.load(TOY)

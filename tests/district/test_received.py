@@ -139,6 +139,7 @@ print(*sorted(set(problems.loc[problems["severity"] == "error", "file"])))
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")
 def test_check_of_a_received_folder_stays_in_it(tmp_path: Path, toy: Path) -> None:
     outside = tmp_path / "outside"
@@ -461,7 +462,7 @@ TRAPS = {
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes, holes and names of bytes")
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_lies_in_a_folder_holds_nobody_up(toy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -581,7 +582,7 @@ ODD = st.recursive(
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("name", LEADING_OUT)
 @pytest.mark.parametrize(
     ("do", "old", "new"),

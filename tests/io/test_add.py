@@ -403,7 +403,7 @@ def points(n: int = 3) -> gpd.GeoDataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # GDAL cuts UTF-8 names in half
 @pytest.mark.parametrize("kind", ["gbk", "gbk without cpg", "utf-8", "geojson", "gpkg"])
 def test_gis_files(tmp_path: Path, toy: Path, kind: str) -> None:
@@ -642,6 +642,7 @@ def test_units_in_headers_and_cells() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_records_as_web_maps_export_them(tmp_path: Path, toy: Path) -> None:
     pois = [
         {
@@ -712,6 +713,7 @@ def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy
     assert said.count("http:") + said.count("https:") == 1, "nothing is loaded"
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_rows_are_placed_by_hand(tmp_path: Path, toy: Path, chromium: Any) -> None:
     rows = [
@@ -892,7 +894,7 @@ def district_copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
 def test_bundled_facilities_in_a_wrong_datum(
     tmp_path: Path, bundled_district: District, district_copy: Path, one_folder: None, datum: str
@@ -917,7 +919,7 @@ def test_bundled_facilities_in_a_wrong_datum(
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(3)
+@pytest.mark.matrix
 @pytest.mark.parametrize("datum", DATUMS)
 def test_declared_right_they_come_back(
     tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
@@ -1014,6 +1016,7 @@ def test_twenty_unknown_places_in_a_wrong_datum_are_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_nothing_confirms_is_written_only_when_somebody_says_how_it_was_checked(
     tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -1075,6 +1078,7 @@ def test_people_are_dropped_wherever_they_stand(tmp_path: Path, toy: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("where", ["file", "title", "header"])
 def test_lists_of_persons_in_trouble_are_refused(tmp_path: Path, toy: Path, where: str) -> None:
     rows = [
@@ -1107,6 +1111,7 @@ def test_duplicate_ids_take_the_first_and_report_the_rest(tmp_path: Path, toy: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_undo_is_byte_for_byte(tmp_path: Path, toy: Path) -> None:
     states = [contents(toy)]
     for i, layer in enumerate(("facilities", "entrances", "facilities")):
@@ -1255,6 +1260,7 @@ for what, start in (("add", old), ("undo", new)):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.matrix)])
 def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str, every: int) -> None:
     """

@@ -135,6 +135,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, objec
     return content(folder / "town.osm", folder / "out")
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "form",
     [pytest.param(f, marks=() if f in ("drawn_into_the_map", "with_history") else pytest.mark.slow) for f in FORMS],
@@ -148,7 +149,7 @@ def test_the_same_town_in_every_order_and_numbering(
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("suffix", [".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf"])
 def test_a_file_is_read_by_what_it_holds_whatever_it_is_called(suffix: str, tmp_path: Path) -> None:
     text = just_drawn().encode()
@@ -348,6 +349,7 @@ def test_bytes_and_words_changed_at_random_raise_nothing_but_our_errors(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_an_import_says_in_english_has_no_chinese_but_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,7 @@ def extract(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("as_number", [False, True])
 def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number: bool) -> None:
     cells = hexagons()

@@ -103,7 +103,7 @@ BY_ROW = {
 ASKED = {*BY_ROW, "unknown kind", "a state nobody knows", "an unknown kind in json", "an object for a kind"}
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in TENTH else [pytest.mark.slow]) for name in HOSTILE]
 )
@@ -177,7 +177,7 @@ print(f"{took:.1f} {peak - before:.0f} {said}")
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", SLOW)
 def test_no_file_takes_minutes_or_gigabytes(tmp_path: Path, toy: Path, name: str) -> None:
     """Each in a process of its own, for memory is measured as the most there ever was."""

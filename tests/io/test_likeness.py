@@ -168,6 +168,7 @@ def test_a_row_of_a_known_id_far_off_is_a_stranger_only_by_another_name(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
     """360 people; 18 are a twentieth."""
     files = contents(toy)
@@ -188,6 +189,7 @@ def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
     at = District.load(toy).rows["facilities"].geometry
     move = shapely.affinity.translate

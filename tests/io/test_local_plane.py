@@ -115,7 +115,7 @@ def test_lines_graphs_and_a_crs_that_is_named_stay_in_their_plane(tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("city", ["Helsinki", "Santiago", "Suva"])
 def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
     import_osm(extract(tmp_path / "town.osm", *CITIES[city]), tmp_path / "town", basis="official")
@@ -152,6 +152,7 @@ def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("city", ["Santiago"])
 def test_pages_and_files_of_a_report_in_a_plane_without_a_code(tmp_path: Path, city: str) -> None:
     import_osm(extract(tmp_path / "town.osm", *CITIES[city]), tmp_path / "town", basis="official")

@@ -146,6 +146,7 @@ def test_a_list_that_cannot_be_taken_leaves_nothing_behind(office: Path, capsys:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_rows_that_cannot_be_told_are_listed_and_the_others_are_in(office: Path) -> None:
     with (office / "小区.csv").open("a", encoding="utf-8") as file:
         file.write("S3,丙苑,117.6035,39.0525,很多\n")

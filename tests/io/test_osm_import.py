@@ -274,6 +274,7 @@ def test_steps_are_told_as_they_begin(extract: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("suffix", "opener"), [(".osm.gz", gzip.open), (".osm.bz2", bz2.open)])
 def test_packed_extracts_give_the_same_layers(tmp_path: Path, extract: Path, suffix: str, opener: object) -> None:
     packed = tmp_path / f"town{suffix}"
@@ -306,6 +307,7 @@ def test_an_extract_without_homes_still_gives_streets_and_facilities(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_many_features_go_to_a_geopackage(tmp_path: Path, extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_osm(extract, tmp_path / "few")
     monkeypatch.setattr(new_folder, "MANY", 1)
@@ -675,6 +677,7 @@ def test_an_earlier_import_is_replaced_only_when_asked_and_only_untouched(extrac
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
     extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_shapefile_of_the_planning_institute(tmp_path: Path, toy: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
     """Places as 高德 answers: GCJ-02 in one text, telephones, lists where a value is missing."""
     spots = gpd.GeoSeries(gpd.points_from_xy([X + 30 * i for i in range(4)], [Y] * 4), crs=4548).to_crs(4326)
@@ -122,6 +123,7 @@ def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
     """Two rows of header, a kind merged over its rows, a subtotal in the middle, an address instead of coordinates, a twin name."""
     lonlat = gpd.GeoSeries([shapely.Point(X, Y)], crs=4548).to_crs(4326).iloc[0]

@@ -114,7 +114,7 @@ def test_one_district_around_everything_is_the_plain_import(city: Path, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize(("fan", "bucket", "chunk"), [(24, 1_000_000, 50_000), (2, 40, 16)])
 def test_each_district_has_its_streets_margin_and_whole_areas(
     city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fan: int, bucket: int, chunk: int

@@ -823,7 +823,7 @@ def test_both_readmes_show_the_same_lines() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [READMES[0], "docs/quickstart.md"])
+@pytest.mark.parametrize("name", ["docs/quickstart.md", pytest.param(READMES[0], marks=pytest.mark.matrix)])
 def test_python_lines_of_the_front_door_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(python_of(name), name, "exec"), {})
@@ -1155,6 +1155,7 @@ def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_install_killed_half_way_is_repaired_and_a_move_is_noticed(tmp_path: Path) -> None:
     launcher = tiny_project(tmp_path / "one")
@@ -1183,6 +1184,7 @@ def test_an_install_killed_half_way_is_repaired_and_a_move_is_noticed(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_starts_at_once(tmp_path: Path) -> None:
     launcher = tiny_project(tmp_path / "two")
     both = [
@@ -1231,7 +1233,6 @@ def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.matrix
 def test_the_wheel_carries_the_data(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],

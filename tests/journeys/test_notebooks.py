@@ -477,6 +477,7 @@ def legal_sets() -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("number", "values"), list(legal_sets()))
 def test_other_legal_values_run(number: str, values: dict[str, object], desk: Path) -> None:
     assert "srcdoc=" in "\n".join(run(notebook(number), **values))
@@ -522,6 +523,7 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(importlib.util.find_spec("nbclient") is None, reason="Jupyter is not installed (extra: lab)")
 def test_jupyter_runs_the_first_notebook(desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import nbclient
@@ -553,7 +555,7 @@ def test_the_tutorial_names_every_notebook() -> None:
 
 
 #: Calls of the tutorial that take longest; each has tests of its own.
-LONG = ("xh.brief(", "xh.robustness(", "xh.programme(", "links(district")
+LONG = ("xh.brief(", "xh.robustness(", "xh.programme(", "links(", "provision(", "chain(", "ledger(")
 
 
 @pytest.mark.slow

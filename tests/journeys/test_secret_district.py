@@ -199,6 +199,7 @@ def test_rows_that_are_marked_come_into_no_layer_that_is_not(tmp_path: Path, way
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("cell", ["内部", "公开", ""])
 def test_rows_that_are_open_are_taken(tmp_path: Path, cell: str) -> None:
     file = tmp_path / "a.csv"

@@ -68,6 +68,7 @@ def test_titles_that_are_not(text: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("command", list(TYPED), ids=" ".join)
 def test_no_command_makes_anything_of_a_title_that_is_marked(

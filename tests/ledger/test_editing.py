@@ -96,7 +96,7 @@ EDITS: list[tuple[str, str, str, str, Callable[[xh.District], Any], Any, Any]] =
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("table", "row", "column", "value", "read", "before", "after"), EDITS)
 def test_one_cell_changes_what_comes_out(
     folder: Path,

@@ -548,7 +548,7 @@ def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataF
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(10)
+@pytest.mark.matrix
 @pytest.mark.parametrize("layer", BUNDLED_LAYERS)
 def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
     bundled: xh.District, table: pd.DataFrame, beyond: pd.DataFrame, layer: str
@@ -931,6 +931,7 @@ def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
     assert page == ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table: pd.DataFrame) -> None:
     path = tmp_path / "ledger.html"

@@ -81,6 +81,7 @@ def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., Path], folder: Path) -> None:
     before = contents(folder)
     file = edited(RECALLED, metres=200)

@@ -401,6 +401,7 @@ def test_coordinates_come_back() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_data_never_become_markup(payload: str) -> None:
     d = poisoned(payload)
@@ -547,6 +548,7 @@ def bundled() -> tuple[xh.District, pd.DataFrame]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_district_fits(bundled: tuple[xh.District, pd.DataFrame]) -> None:
     d, cover = bundled
     assert len(page(maps.draw(d)).encode()) < 1_200_000

@@ -93,7 +93,7 @@ def _same_presence(district: xh.District, world: World) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_districts(tmp_path: Path, seed: int) -> None:
     """Walls of every shape, lanes, waits, barriers, stairs, parks, planned and closed: the same walks, shares and headlines."""
@@ -107,7 +107,7 @@ def test_random_districts(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_plans(tmp_path: Path, seed: int) -> None:
     """Streets, gates, lanes, waits and facilities opened and closed: feet stay in both engines, for whoever walks."""
@@ -219,7 +219,7 @@ def test_the_bundled_district() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(8)
+@pytest.mark.matrix
 @pytest.mark.parametrize("plan", sorted(path.stem for path in (DATA / "scenarios").glob("*.toml")))
 def test_every_bundled_plan(plan: str) -> None:
     """Every headline after the plan is carried out."""

@@ -281,6 +281,7 @@ def test_titles_say_what_is_assumed_and_what_is_made_up() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_meeting_page_has_no_parcel_that_nobody_has_confirmed(tmp_path: Path) -> None:
     """Neither outline nor name, and it is said which; who confirms it writes so in the manifest, and a refusal is none."""
     folder = folder_of(tmp_path)

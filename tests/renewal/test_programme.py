@@ -180,6 +180,7 @@ def counted(district: xh.District, done: frozenset[str], year: int) -> pd.Series
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_years_counts_are_those_of_coverage(folder: Path) -> None:
     toy = xh.District.load(folder)
     found = programmed(toy, programming=asked())
@@ -204,7 +205,7 @@ def test_each_years_counts_are_those_of_coverage(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize("costs", ["high", "low"])
 def test_no_programme_is_better(folder: Path, costs: str) -> None:
     """All programmes, counted by `coverage`: paths that only help together, a closure, a project without edits."""
@@ -288,6 +289,7 @@ def test_what_cannot_be_exceeded_is_said_once() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> None:
     """In both languages: every title and cell stands on the page, charts hold what the tables hold, the same bytes twice."""
     district = xh.District.load(folder)

@@ -199,6 +199,7 @@ def cells(book: Path) -> dict[str, list[list[object]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_workbook_is_english_with_the_same_numbers(district: xh.District, outputs: dict[str, Path]) -> None:
     ours, theirs = (list(cells(outputs[lang] / "tables/coverage.xlsx").items()) for lang in ("zh", "en"))
     stays = may_stay(district)

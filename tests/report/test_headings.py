@@ -107,6 +107,7 @@ def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: p
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
     """Each community without one counts 1: of these the first is that with most people 60 and over, by n as by hand."""
     district = xh.District.load()
@@ -148,7 +149,7 @@ def gained(district: xh.District, rule: Rule, kind: str, spots: list[shapely.Poi
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("kind", "asked", "n"),
     [

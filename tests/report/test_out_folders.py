@@ -190,6 +190,7 @@ def test_commands_leave_the_user_s_files_alone(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sites_twice_into_one_folder(tmp_path: Path) -> None:
     for _ in range(2):
         assert main(["sites", "canteen", "--for", str(TOY), "--out", str(tmp_path / "out")]) == DONE

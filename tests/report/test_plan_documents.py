@@ -196,7 +196,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_document_of_a_plan_says_so_with_its_figures(
     folder: Path, district: xh.District, tmp_path: Path, name: str

@@ -50,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     district = xh.District.load(folder)
     after, before = state_of(district, "close"), state_of(district, None)
@@ -71,6 +72,7 @@ def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_state_is_counted_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page of a comparison asks for coverage and ledger again and again; each state is worked out once for all of it."""
     counted: list[tuple[str, int]] = []

@@ -42,6 +42,7 @@ def with_layer(district: xh.District, name: str, **facts: Any) -> xh.District:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_surveyed_district_comes_out_as_pictures_only(written: list[Path]) -> None:
     assert written[0].name == "index.html"
     assert sorted({f.suffix for f in written}) == [".html", ".pdf", ".png"]

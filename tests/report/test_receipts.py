@@ -101,6 +101,7 @@ def test_headlines_of_the_toy_district(readd: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_home_in_no_community_is_in_neither_part_of_a_share(readd: Any) -> None:
     """Without one of its communities: who lives there is not asked about, so that nobody there is counted as reached either."""
     district = xh.District.load(TOY)
@@ -111,7 +112,7 @@ def test_a_home_in_no_community_is_in_neither_part_of_a_share(readd: Any) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(3)
+@pytest.mark.matrix
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_headlines_of_random_gated_districts(tmp_path: Path, readd: Any, seed: int) -> None:
     """Lanes, waits, stairs, walls, barriers, parks: shares by every method, from the metres of every way."""

@@ -335,6 +335,7 @@ def test_a_number_of_the_ledger_has_the_same_digits_everywhere(tmp_path: Path, l
         assert all(plain(f"{verdict} {n}") in page for verdict, n in counts.items())
 
 
+@pytest.mark.matrix
 def test_both_languages_tell_the_same_figures() -> None:
     """Only the words differ: codes, what they are about, numbers, units and digits are the same."""
     figures: list[list[Figure]] = []

@@ -124,6 +124,7 @@ def test_a_sheet_says_what_it_shows_and_how(toy: xh.District, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_same_inputs_same_bytes_and_matplotlib_as_before(toy: xh.District, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     first = [p.read_bytes() for p in xh.sheet(toy, "plan_canteen_community", tmp_path / "a", size="A4")]
@@ -300,6 +301,7 @@ def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -> None:
     written = _atlas.atlas(toy, tmp_path, form=_atlas.Format("A4"))
     assert written == [tmp_path / "图册.pdf"]

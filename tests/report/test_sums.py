@@ -65,7 +65,7 @@ def links_lead_somewhere(page: str, file: str, target: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_figure_of_the_story_of_the_toy_district(tmp_path: Path, lang: str) -> None:
     district = xh.District.load(TOY)
@@ -192,7 +192,7 @@ def test_every_figure_of_a_comparison(tmp_path: Path, lang: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("seed", [-1, 3])
 def test_every_figure_of_the_brief(tmp_path: Path, lang: str, seed: int) -> None:
@@ -220,6 +220,7 @@ def test_every_figure_of_the_brief(tmp_path: Path, lang: str, seed: int) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_figure_of_the_page_of_plans(tmp_path: Path) -> None:
     """It leads to the sums beside the comparison of each plan; without comparisons nowhere."""
     folder = folder_with(tmp_path / "toy", [])
@@ -302,6 +303,7 @@ def test_halves_and_shares_are_rounded_as_the_pages_round_them(parts: list[float
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_receipt_of_a_part_is_that_of_the_page(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
     for figure, sums in of_story(Story(Analysis.of(district))).items():

@@ -141,6 +141,7 @@ def test_nor_does_any_of_a_district_with_holes_in_its_tables(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_gain_of_whom_nobody_counted_is_missing(tmp_path: Path) -> None:
     """Of how many of them are old nobody knows, whoever loses; of how many people, where nothing moves, it is 0 for certain."""
     toy = xh.District.load(TOY)

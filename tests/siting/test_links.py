@@ -89,6 +89,7 @@ def test_why_a_home_is_outside_and_what_would_help(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_fast_search_says_what_coverage_counts() -> None:
     """On the bundled district, for a rule in minutes and 60+: the estimate of every link is what counting afresh gives."""
     district = xh.District.load()

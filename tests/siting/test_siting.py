@@ -254,7 +254,7 @@ def test_one_more_place_is_the_best_of_all(seed: int, locked: tuple[str, ...]) -
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -547,7 +547,7 @@ SPOTS = {"north": (150, 310), "inside": (150, 350), "east": (450, 150), "island"
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize(
     ("kind", "weight", "column"),
     [
@@ -1059,7 +1059,7 @@ def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("model", FOUR)
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str, part: int) -> None:
