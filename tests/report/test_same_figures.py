@@ -208,7 +208,7 @@ def check_remedies(own: Told) -> None:
     word, slides = cells_of_word(folder), [bar for *_, bars in slides_of(folder) for bar in bars.items()]
     goals: Mapping[str, Goal] = {goal.rule: goal for goal in story.goals}
     for remedy in story.remedies:
-        said = [remedy.label, remedy.gained.told, remedy.before.text, remedy.after.text]
+        said = [remedy.label, remedy.gained.told, f"{remedy.before.counted}{remedy.before.text}", remedy.after.text]
         assert any(row[:4] == said for row in word), said
         sides = pytest.approx(remedy.before.value, abs=1e-6), pytest.approx(remedy.after.value, abs=1e-6)
         assert any(remedy.label in name and said[1] in name and bar == sides for name, bar in slides), said
