@@ -138,6 +138,7 @@ def test_more_doubt_never_makes_a_range_narrower(toy: xh.District, rules: list[x
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_belong_to_facts(toy: xh.District, rules: list[xh.Rule]) -> None:
     """The same seed gives the same table, alone or among others, whatever else is in doubt elsewhere."""
     moved = {"p": {"layer": "facilities", "what": "position", "basis": "surveyed", "metres": 60.0}}

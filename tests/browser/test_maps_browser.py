@@ -137,6 +137,7 @@ def test_layers_switch_and_the_legend_follows(show: Opener) -> None:
     assert ink(page) != before, "and by keyboard"
 
 
+@pytest.mark.matrix
 def test_points_stay_above_areas_whatever_is_switched(show: Opener) -> None:
     page = show(maps.draw(fakes.district()))
     before = ink(page)
@@ -189,6 +190,7 @@ def test_themes_and_modes_change_the_map(show: Opener) -> None:
     assert "直线可达、步行不可达" in page.inner_text(".xh-classes")
 
 
+@pytest.mark.matrix
 def test_the_list_of_gaps_leads_to_the_map(show: Opener) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover(), rule="clinic15", gaps=fakes.gaps()))
     items = page.locator("#xh-gaps li")
@@ -377,6 +379,7 @@ def test_a_notebook_cell_is_as_self_contained(show: Opener) -> None:
     assert html.escape("示范街道") in cell
 
 
+@pytest.mark.matrix
 def test_folium_elements_work_on_top(show: Opener) -> None:
     m = maps.draw(fakes.district())
     folium.Marker([38.838, 115.86], popup=folium.Popup("<b>甲</b>"), icon=folium.DivIcon(html="甲")).add_to(m)
@@ -421,6 +424,7 @@ def test_a_finger_moves_the_map_and_a_tap_opens_a_table(show: Opener) -> None:
     page.wait_for_function("(lng) => window.xinheMap.map.getCenter().lng > lng", arg=before["lng"])
 
 
+@pytest.mark.matrix
 def test_it_works_without_storage_and_in_a_window_that_changes(show: Opener) -> None:
     first = show(maps.draw(fakes.district()))
     context, address = first.context, first.url

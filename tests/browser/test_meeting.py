@@ -161,6 +161,7 @@ def test_degrees_are_those_of_the_projection(bundled: District, bundled_page: st
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_travel_unrounded(show: Opener, bundled: District, bundled_page: str) -> None:
     """Every coordinate, street and door arrives with the bits that Python has."""
     assert "points" in content_of(bundled_page)["net"]["xy"]
@@ -365,6 +366,7 @@ def test_inner_lanes_are_nobody_elses_way_in_the_page_either(show: Opener, toy: 
     assert_equal_plans(laned, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_feet_stay_in_the_page_of_a_plan_too(show: Opener, toy: District, tmp_path: Path) -> None:
     """A plan adds a street with stairs and one without, and closes one: what is put down then has the doors that Python gives it."""
@@ -385,7 +387,7 @@ def test_feet_stay_in_the_page_of_a_plan_too(show: Opener, toy: District, tmp_pa
     assert_equal_plans(after, page.evaluate(RANDOM_PLANS, [11, 20, rules]), tmp_path)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.parametrize("profile", ["adult", "wheelchair"])
 def test_the_streets_that_a_facility_reaches_are_those_of_python(show: Opener, toy: District, profile: str) -> None:
@@ -430,7 +432,7 @@ NEVER_LONGER = """([seed, n]) => {
 }"""
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.parametrize("seed", [1, 2])
 def test_opening_never_lengthens_and_closing_never_shortens_in_the_page(
@@ -440,6 +442,7 @@ def test_opening_never_lengthens_and_closing_never_shortens_in_the_page(
     assert show(bundled_page).evaluate(NEVER_LONGER, [seed, 15]) == []
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -455,6 +458,7 @@ def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District
     np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-9)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(
     show: Opener, bundled: District, bundled_page: str
@@ -473,6 +477,7 @@ def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(
     assert not shapely.STRtree(walled.geometry.array).query(spots, predicate="within").size
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_plan_inside_a_home_is_left_to_python(show: Opener, bundled: District, bundled_page: str) -> None:
     """Wherever residents reach a place without the street, the page says so; elsewhere it may stand, off the street as well."""
@@ -701,6 +706,7 @@ def test_controls_that_mean_nothing_are_grey(show: Opener, bundled_page: str) ->
     assert page.get_by_role("button", name="导出方案（.toml）").is_disabled()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_what_is_exported(show: Opener, toy: District, toy_page: str, tmp_path: Path) -> None:
     page = show(toy_page, accept_downloads=True)
@@ -1097,7 +1103,7 @@ def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None
     assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.parametrize("state", ["today", "closed"])
 def test_the_key_shows_what_stands_on_the_map(show: Opener, toy_page: str, state: str) -> None:
@@ -1327,6 +1333,7 @@ def test_nudges_of_one_facility_are_one_step_of_undo(show: Opener, toy_page: str
     assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_home_is_found_by_name_and_by_keys(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -1369,6 +1376,7 @@ PROPOSED = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_proposed_places_bring_what_sites_says(show: Opener, toy: District, toy_page: str) -> None:
     rule = "plan_clinic_15"
@@ -1385,6 +1393,7 @@ def test_proposed_places_bring_what_sites_says(show: Opener, toy: District, toy_
         assert share == pytest.approx(row["after"], abs=1e-9)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_names_of_proposed_places_stay_text(show: Opener, toy_page: str) -> None:
     named = json.loads(json.dumps(PROPOSED))
@@ -1394,6 +1403,7 @@ def test_names_of_proposed_places_stay_text(show: Opener, toy_page: str) -> None
     assert PAYLOADS[0] in page.inner_text(".xm-words") and page.evaluate("window.pwned") is None
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) -> None:
     """200 for a place, in ten thousands; by whom it is newly served, net."""

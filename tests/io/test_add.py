@@ -324,6 +324,7 @@ def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     outline = homes.index[(homes.geom_type == "Polygon").to_numpy()][0]
@@ -361,6 +362,7 @@ def test_rows_without_a_key_are_known_by_name(tmp_path: Path, toy: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_ledger_table(tmp_path: Path, toy: Path) -> None:
     rows = [["指标编号", "年份", "数值", "填报人"], ["i1", "2025年", "１２.５", "科室"], ["i1", 2026, "不知道", None]]
     report = add(text(tmp_path / "a.csv", rows), toy, "series", apply=True, datum_checked=CHECKED)
@@ -557,6 +559,7 @@ def geoparquet(path: Path, frame: gpd.GeoDataFrame, encoding: str = "WKB") -> Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_geoparquet(tmp_path: Path, toy: Path) -> None:
     frame = gpd.GeoDataFrame(
         {
@@ -1290,6 +1293,7 @@ def test_recover_says_whether_there_was_anything(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_folder_with_other_errors_can_still_be_added_to(tmp_path: Path, toy: Path) -> None:
     (toy / "homes" / "gates.geojson").write_bytes(b"{")
     add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)

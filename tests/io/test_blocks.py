@@ -94,6 +94,7 @@ def test_shared_people_add_up_to_each_area_whatever_the_weights() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_draws_of_who_lives_where_keep_the_total_of_each_area(tmp_path: Path) -> None:
     t, _ = built_town(3)
     quarters((1000, 250, 0, 37)).to_file(tmp_path / "areas.gpkg")

@@ -69,6 +69,7 @@ def test_a_map_of_streets_is_known_as_one_whatever_few_things_it_holds(name: str
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @given(st.data())
 def test_a_kind_is_named_exactly_where_it_is_a_third_of_the_least(data: st.DataObject) -> None:
     drawn = place(data.draw(st.sampled_from(sorted(PLACES.index.unique("place")))), 10)

@@ -289,6 +289,7 @@ def test_packed_extracts_give_the_same_layers(tmp_path: Path, extract: Path, suf
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_names_and_crs_as_asked(extract: Path, tmp_path: Path) -> None:
     import_osm(extract, tmp_path / "out", name="某“街道”\\", code="120116", crs="EPSG:4548")
     d = District.load(tmp_path / "out")
@@ -329,6 +330,7 @@ def test_the_newest_object_dates_a_file_without_a_stamp(taken: tuple[pd.DataFram
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_overpass_file_is_dated_by_its_base(tmp_path: Path) -> None:
     path = tmp_path / "overpass.osm"
     path.write_text(town().xml(stamp=None, head='<meta osm_base="2024-03-01T00:00:00Z"/>'), "utf-8")
@@ -411,6 +413,7 @@ def test_blank_lines_are_no_rows_and_lines_keep_their_numbers(extract: Path, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_homes_beyond_the_streets_are_kept_with_a_warning(extract: Path, tmp_path: Path) -> None:
     table = "id,lon,lat,people\na,117.6041,39.0551,5\nfar,117.7,39.0551,6\n"  # 7.6 km east of the last street
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, table))
@@ -448,6 +451,7 @@ def test_x_and_y_are_degrees_or_metres_of_the_crs_given(extract: Path, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_table_without_ids_numbers_its_rows(extract: Path, tmp_path: Path) -> None:
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, "lng,lat\n117.6041,39.0551\n"))
     homes = District.load(tmp_path / "out").homes
@@ -572,6 +576,7 @@ def test_a_crs_of_another_part_of_the_world_is_refused(extract: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_tag_table_of_ones_own_decides_and_travels_with_the_folder(extract: Path, tmp_path: Path) -> None:
     table = tmp_path / "tags.csv"
     table.write_text("id,kind,tags\nq,square,amenity=bench|fountain\np,park,leisure=*&name=某*\n", "utf-8")

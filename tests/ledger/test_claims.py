@@ -233,6 +233,7 @@ def test_the_table_of_claims_travels_with_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_waits_to_be_typed_in_is_not_measured() -> None:
     """I01 has its measure and no figure: 0 of 1, and the page says that there is none yet; with a figure it counts."""
     rows = xh.ledger(xh.District.load()).loc["I01"]

@@ -117,6 +117,7 @@ def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder: Path) -> None:
     assert xh.District.load(folder).rule(RECALLED).basis_text == "参考值（未核）"
     changes = import_rules(edited(RECALLED, **VERIFIED), folder, apply=True)
@@ -248,6 +249,7 @@ def test_no_order_of_tables_locks_a_folder(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_rule_that_is_used_cannot_go(edited: Callable[..., Path], folder: Path) -> None:
     with pytest.raises(xh.DataError, match="plan_canteen_community"):
         import_rules(edited("plan_canteen_community"), folder, apply=True)

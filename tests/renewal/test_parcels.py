@@ -305,6 +305,7 @@ def with_what_is_packed(page: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_meeting_page_holds_no_word_of_renewal(tmp_path: Path) -> None:
     """Not of the ledger, the stages, the promises, the plans or the money: whatever is written there, no trace of it is in the page."""
     facts = "p,,ownership,,,,\np,,use_now,,龘用途,,\np,2022,cost_services,,987654,,"

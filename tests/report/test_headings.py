@@ -126,6 +126,7 @@ def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_zone_has_exactly_the_candidates_that_lose_little(tmp_path: Path) -> None:
     """Every candidate put in place of the site: in the zone are those whose gain is at most the asked share less."""
     toy = xh.District.load(TOY)

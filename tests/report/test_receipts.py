@@ -130,6 +130,7 @@ def test_headlines_of_random_gated_districts(tmp_path: Path, readd: Any, seed: i
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_receipt_that_was_changed_does_not_add_up(tmp_path: Path, readd: Any) -> None:
     """A metre more on the way of one point that is near the limit, one person more, one place less: the script says so."""
     district = xh.District.load(TOY)

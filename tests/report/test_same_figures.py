@@ -287,7 +287,7 @@ def test_and_so_it_has_in_the_bundled_district(lang: str, tmp_path: Path) -> Non
             check(own)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_number_of_the_ledger_has_the_same_digits_everywhere(tmp_path: Path, lang: str) -> None:
     """A row of every metric: on the page, in the workbook as its cell is formatted, in Word and in the notebook; verdicts counted on page and slide."""

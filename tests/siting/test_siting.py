@@ -100,6 +100,7 @@ def test_san_francisco_shares() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @needs_yardsticks
 @pytest.mark.parametrize("model", FOUR)
 def test_the_order_of_rows_changes_nothing(model: str) -> None:
@@ -762,7 +763,7 @@ def test_vacant_land_is_a_candidate() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize("limit", [1.2, 0.4])
 def test_whoever_no_candidate_reaches_gets_a_place_nearer(toy: xh.District, tmp_path: Path, limit: float) -> None:
     """Within 1.2 minutes a place beside the gate will do; within 0.4 it must stand inside the wall. Built, coverage finds all."""
@@ -812,6 +813,7 @@ def test_those_out_of_reach_are_left_out_where_allowed(toy: xh.District) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_kind_without_a_rule_is_asked_in_metres() -> None:
     bundled = xh.District.load()
     kind = next(k for k in bundled.kinds.index if not isinstance(bundled.kinds.loc[k, "rule"], str))
