@@ -109,6 +109,7 @@ def holds(folder: Path, seed: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_state_of_a_random_district_leaves_its_exact_ends(tmp_path: Path) -> None:
     assert holds(tmp_path, 4) > 0
 
@@ -181,6 +182,7 @@ def lost(folder: Path, seed: int, rows: slice) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_loss_of_a_random_district_is_its_plan(tmp_path: Path) -> None:
     assert lost(tmp_path, 4, slice(0, None, 5)) > 0
 
