@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from clock import (  # hooks, which pytest finds here by their names
+    deal,
     named_by,
     pytest_addoption,
     pytest_fixture_setup,
@@ -46,8 +47,6 @@ pd.set_option("mode.string_storage", "python")
 settings.register_profile(
     "xinhe", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-# A tenth of them, where that is said below.
-settings.register_profile("few", settings.get_profile("xinhe"), max_examples=10)
 settings.load_profile("xinhe")
 
 
@@ -101,12 +100,13 @@ PACKAGES = sorted(path.parent.name for path in (ROOT / "xinhe_geo").glob("*/__in
 def pytest_configure(config: pytest.Config) -> None:
     for name in PACKAGES:
         config.addinivalue_line("markers", f"{name}: in tests/{name}")
+    settings.register_profile("few", settings.get_profile("xinhe"), max_examples=config.option.trials)
 
 
 def pytest_make_collect_report(collector: pytest.Collector) -> None:
-    """With `--few`, let random trials be few, but not in packages that `-m` names: it is these that are being changed."""
+    """Let random trials be as few as `--trials` says, but not in packages that `-m` names: it is these that are being changed."""
     if isinstance(collector, pytest.Module):
-        few = collector.config.option.few and collector.path.parent.name not in named_by(collector.config)
+        few = collector.path.parent.name not in named_by(collector.config)
         settings.load_profile("few" if few else "xinhe")
 
 
@@ -121,6 +121,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.parent.name
         if folder in PACKAGES:
             item.add_marker(folder)
+    if not any("::" in argument for argument in config.args):  # a test that is asked for by name has all its cases
+        deal(items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: -seconds_of(item.nodeid))
 

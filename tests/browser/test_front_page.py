@@ -58,6 +58,7 @@ def test_the_first_page_of_a_small_district(chromium: Any, folder: Path) -> None
     check(chromium, folder / "index.html")
 
 
+@pytest.mark.matrix
 def test_and_that_of_the_bundled_one_in_both_languages(chromium: Any, bundled_reports: Path) -> None:
     for lang in ("zh", "en"):
         check(chromium, bundled_reports / lang / "index.html")

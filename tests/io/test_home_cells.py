@@ -44,6 +44,7 @@ def extract(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("as_number", [False, True])
 def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number: bool) -> None:
     cells = hexagons()
@@ -151,6 +152,7 @@ def test_maps_made_one_after_another_name_homes_each_by_its_own_district() -> No
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     """Names of data apart (a nursing home is one): the toy district, whose homes are said to be cells."""

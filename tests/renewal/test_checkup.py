@@ -124,6 +124,7 @@ def states(now: xh.District, before: pd.DataFrame) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_next_year_every_problem_has_a_state_with_its_reason(toy: xh.District) -> None:
     before = xh.problems(toy)
     typed = pd.DataFrame(

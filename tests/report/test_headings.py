@@ -81,6 +81,7 @@ def test_a_place_without_a_plan_never_says_it_has_targets(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district, out = xh.District.load(planned), tmp_path / "out"
     assert main(["report", str(planned), "--out", str(out)]) == 0
@@ -106,6 +107,7 @@ def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: p
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
     """Each community without one counts 1: of these the first is that with most people 60 and over, by n as by hand."""
     district = xh.District.load()
@@ -124,6 +126,7 @@ def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_zone_has_exactly_the_candidates_that_lose_little(tmp_path: Path) -> None:
     """Every candidate put in place of the site: in the zone are those whose gain is at most the asked share less."""
     toy = xh.District.load(TOY)
@@ -147,6 +150,7 @@ def gained(district: xh.District, rule: Rule, kind: str, spots: list[shapely.Poi
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("kind", "asked", "n"),
     [

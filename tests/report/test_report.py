@@ -104,6 +104,7 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_sheet_loses_rows_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where homes are too many to list, every row stands in a file beside, and the sheet says how many there are."""
     for name, most in (("analysis.LISTED", 20), ("workbook.LISTED", 20), ("workbook.FITTING", 30)):

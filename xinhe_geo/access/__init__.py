@@ -41,7 +41,7 @@ from .entrances import (
     home_points,
     same_compound,
 )
-from .gaps import gaps, rule_in, rule_meant
+from .gaps import gaps, reasons, rule_in, rule_meant
 from .headlines import (
     at_one_limit,
     basis_text,

@@ -66,7 +66,11 @@ def audit(district: District) -> pd.DataFrame:
         sentence), `where` (ids, the first ten), `count`, `people` (living in the homes concerned; missing where not known or
         not about homes), `remedy` (what to do). Most serious first.
     """
-    found = [(say("设施"), _facilities(district)), (say("人口"), _people(district)), (say("位置"), _positions(district))]
+    found = [
+        (say("设施"), _facilities(district)),
+        (say("人口"), _people(district)),
+        (say("位置"), _positions(district)),
+    ]
     if district.streets is not None:
         found.insert(0, (say("路网"), chain(_network(district), _homes_and_network(district))))
     rows = [finding.cells(topic) for topic, findings in found for finding in findings]

@@ -1215,7 +1215,7 @@ def _moves_text(case: _Case, plans: pd.DataFrame, distances: pd.DataFrame, sitin
         return ""
     where = say("同一社区里") if _by_community(case, siting) else say("{0:g} 米以内", siting.apart_m)
     several = len(counts) > 1
-    parts = [say("A{0} {1} 个", i, k) if several else f"{k} " + say("个") for i, k in enumerate(counts, 1) if k]
+    parts = [say("A{0} {1} 个", i, k) if several else say("{0} 个", k) for i, k in enumerate(counts, 1) if k]
     lost = say("一样好") if case.rule.metric == "presence" else say(_LOST_AT_MOST[siting.model], siting.within)
     return say("{0}另有候选点 {1}，只把这一处移过去，{2}（范围见图）", where, say("、").join(parts), lost)
 
@@ -1253,8 +1253,10 @@ def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:
         )
         letter = LETTERS[(i + 1) % len(LETTERS)]
         parts.append(say("{0} {1}（{2}）", letter, places, say("一样好") if off < ROUNDING else say("差 {0:.1%}", off)))
-    more = say("至少另有") if len(plans) == siting.plans else say("另有")  # the list ends where it was told to
-    return say("{0} {1} 个相差不到 {2:.0%} 的方案：{3}", more, len(parts), siting.within, say("；").join(parts))
+    told = "另有 {0} 个相差不到 {1:.0%} 的方案：{2}"
+    if len(plans) == siting.plans:  # the list ends where it was told to
+        told = "至少另有 {0} 个相差不到 {1:.0%} 的方案：{2}"
+    return say(told, len(parts), siting.within, say("；").join(parts))
 
 
 _LOST_HINT = "。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）"
