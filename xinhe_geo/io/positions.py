@@ -36,9 +36,10 @@ def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, 
         if pair is not None:
             cells = [row[columns[p]] for p in pair]
         elif "@both" in columns and not is_blank(row[columns["@both"]]):
-            cells = re.split(r"[,，;；\s]+", str(row[columns["@both"]]).strip())
-            if len(cells) == 2 and _NORTH.search(cells[0]) and not _NORTH.search(cells[1]):
-                cells.reverse()  # "N39°…, E117°…": each says itself what it is
+            both = re.split(r"[,，;；\s]+", str(row[columns["@both"]]).strip())
+            if len(both) == 2 and _NORTH.search(both[0]) and not _NORTH.search(both[1]):
+                both.reverse()  # "N39°…, E117°…": each says itself what it is
+            cells = list(both)
         else:
             continue
         if all(is_blank(c) for c in cells):
