@@ -11,6 +11,7 @@ from .lessons import (
     files_made,
     furthest_apart,
     group_curves,
+    headline,
     hull_error,
     imported,
     least_firm,
@@ -24,11 +25,14 @@ from .lessons import (
     reach_rule,
     share_of,
     told,
+    told_first,
     two_speeds,
+    verdicts_told,
     walkers_compared,
     ways_compared,
     ways_to_close,
     what_changes,
+    what_layers_rest_on,
     what_to_provide,
 )
 from .notebook import keep, sortable

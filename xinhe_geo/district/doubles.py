@@ -46,10 +46,11 @@ class Pair(NamedTuple):
 
 
 def plain_name(name: object) -> str:
-    """Return a name without what writing habits differ in: width, case, blanks, brackets; "" where there is none."""
+    """Return a name without what writing habits differ in: width, case, blanks, brackets, 小区 at its end; "" where there is none."""
     if not isinstance(name, str):
         return ""
-    return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    said = "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    return re.sub("(?<=..)(住宅)?小区$", "", said)
 
 
 def bare_name(text: object) -> str:

@@ -281,8 +281,8 @@ def add(
     Parameters
     ----------
     file
-        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .parquet, .gdb (a folder)
-        or .dxf.
+        .xlsx, .xls, .csv and .txt (UTF-8, UTF-16 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .gpx, .parquet,
+        .gdb (a folder) or .dxf.
     folder
         A district folder. A layer that is not declared there yet is declared.
     layer

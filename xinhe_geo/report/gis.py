@@ -37,6 +37,7 @@ _ALIASES = {
     "minutes": "步行时间_分钟",
     "metres": "路网距离_米",
     "straight_metres": "直线距离_米",
+    "nearest_straight_metres": "直线最近_米",
     "people_unserved": "不可达人口",
     "reason": "原因",
     "completeness": "配套齐全度",
