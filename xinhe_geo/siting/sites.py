@@ -54,16 +54,7 @@ from ..core import (
     say,
     told,
 )
-from ..district import (
-    SAME_SPOT_M,
-    District,
-    Named,
-    Scenario,
-    kind_name,
-    meant,
-    must_be_district,
-    rule_name,
-)
+from ..district import SAME_SPOT_M, District, Named, Scenario, kind_name, meant, must_be_district, rule_name
 from .assumed import assumption, with_assumption
 from .candidates import (
     DOOR_APART_M,
@@ -340,12 +331,7 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
     edits = tuple(
         Edit(
             "use_rooms" if origin == "room" else "open_facility",
-            {
-                "facility": str(site),
-                "kind": str(kind),
-                "name": f"拟设 {where}",
-                "xy": [float(spot.x), float(spot.y)],
-            },
+            {"facility": str(site), "kind": str(kind), "name": f"拟设 {where}", "xy": [float(spot.x), float(spot.y)]},
         )
         for site, spot, kind, where, origin in spots
     )

@@ -17,17 +17,7 @@ from ... import maps
 from ...access import coverage
 from ...core import Profile, SitingError, as_typed, named_by_homes, refuse_uncleared, write_text
 from ...district import District
-from ...siting import (
-    LETTERS,
-    Siting,
-    assumption,
-    fixes,
-    judged_by,
-    links_plan,
-    pairs_plan,
-    sites,
-    sites_plan,
-)
+from ...siting import LETTERS, Siting, assumption, fixes, judged_by, links_plan, pairs_plan, sites, sites_plan
 from ..analysis import Progress
 from ..files import added_to
 from ..story.choice import (
