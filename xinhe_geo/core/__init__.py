@@ -139,6 +139,7 @@ from .schema import (
     URGENT,
     Column,
     Layer,
+    as_text,
     at_year,
     bundled_folder,
     listed,
