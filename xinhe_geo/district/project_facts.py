@@ -11,17 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import (
-    IDEA,
-    RESERVED,
-    UNDER_WAY,
-    Edit,
-    Problem,
-    ScenarioError,
-    SourceError,
-    did_you_mean,
-    listed,
-)
+from ..core import IDEA, RESERVED, UNDER_WAY, Edit, Problem, ScenarioError, SourceError, did_you_mean, listed
 from .scenario import Scenario, plan_files
 
 #: Sums of money agree when they differ by no more than this (万元).

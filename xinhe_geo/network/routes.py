@@ -143,7 +143,10 @@ class WayTree:
         self.metres: Floats = found.metres if self.weights.waits else found.cost / self.weights.unit
         self.last, self.begin = self._last()
         self.arc = self._arcs()
-        self.end = self._ends()
+        there = np.where(self.arc >= 0, self.weights.arcs.adj[self.arc], np.arange(len(self.cost)))
+        while not np.array_equal(further := there[there], there):  # each round goes twice as far
+            there = further
+        self.end = self.last[there]
         self._street = streets.table["street"].to_numpy(object)
         self._on: dict[int, list[int]] = {}
         for door in np.flatnonzero(self.doors.edge >= 0).tolist():
@@ -184,13 +187,6 @@ class WayTree:
         chosen = on[before[tail[on]] == arcs.adj[on]][::-1]  # of parallel edges that cost the same the first
         onward[tail[chosen]] = chosen
         return onward
-
-    def _ends(self) -> Ints:
-        """Return, per node, the row of the door that its way ends at; -1 where there is none."""
-        there = np.where(self.arc >= 0, self.weights.arcs.adj[self.arc], np.arange(len(self.cost)))
-        while not np.array_equal(further := there[there], there):  # each round goes twice as far
-            there = further
-        return self.last[there]
 
     def way(self, edge: int, at: float, access: float) -> Way | None:
         """Return the least way from a door, of several that cost the same the one with the fewest metres; None: there is none."""

@@ -251,11 +251,7 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _dress(
-    path: Path,
-    layers: Mapping[str, gpd.GeoDataFrame],
-    year: int,
-    labels: Mapping[str, str],
-    shown: Mapping[str, Shown],
+    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], shown: Mapping[str, Shown]
 ) -> None:
     """Put aliases, what each layer says and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:
