@@ -171,7 +171,7 @@ from .secrecy_marks import (
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .spreadsheet import csv_text
 from .strangers import apart, reading
-from .validate import as_read, check_rows
+from .validate import as_read, check_rows, without_brackets
 from .worker import Worker
 
 __all__ = [
@@ -360,6 +360,7 @@ __all__ = [
     "well_made",
     "whole",
     "whole_page",
+    "without_brackets",
     "word",
     "work",
     "write_bytes",
