@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say
+from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say, without_brackets
 from ..district import District, buildings_said, kind_name, layer_name
 from .entrances import home_entrances, home_points
 
@@ -397,9 +397,7 @@ def _alike(district: District) -> pd.Index:
     a, b = others.sindex.query(own.geometry.array, predicate="dwithin", distance=ALIKE_M)
     kinds, other_kinds = own["kind"].to_numpy(), others["kind"].to_numpy()
     # what stands in brackets (a branch, a source) says nothing about likeness
-    names, other_names = (
-        f["name"].fillna("").str.replace(r"[（(].*?[）)]", "", regex=True).to_numpy() for f in (own, others)
-    )
+    names, other_names = (f["name"].fillna("").map(without_brackets).to_numpy() for f in (own, others))
     same = [
         i
         for i, j in zip(a, b, strict=True)

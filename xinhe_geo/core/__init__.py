@@ -172,5 +172,5 @@ from .secrecy_marks import (
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .spreadsheet import csv_text
 from .strangers import apart, reading
-from .validate import as_read, check_rows
+from .validate import as_read, check_rows, without_brackets
 from .worker import Worker

@@ -3,7 +3,7 @@
 from .add import Coordinates, Request, add
 from .answer_book import Questions, answer_book
 from .blanks import blanks
-from .cells import printable, written
+from .cells import printable, why_hostile, written
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS

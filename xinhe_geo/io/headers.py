@@ -113,10 +113,14 @@ _OTHERS_NAME = re.compile(
 )
 
 
+#: No header is longer that anybody reads: what opens brackets without end is not gone through.
+_MOST_HEAD = 300
+
+
 def plain_header(text: object) -> str:
     """Return a header without brackets, units, blanks and stars, in small letters."""
     said = unicodedata.normalize("NFKC", str(text))
-    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said)
+    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said[:_MOST_HEAD])
     return re.sub(r"[\s*:：_]", "", said).lower()
 
 
