@@ -33,11 +33,10 @@ _UNITS = sorted(
     key=len,
     reverse=True,
 )
-_SAME_UNIT = {
-    **dict.fromkeys(("平方米", "㎡", "m²", "平米"), "m2"),
-    **dict.fromkeys(("平方千米", "平方公里", "km²"), "km2"),
-    **{"千米": "公里", "km": "公里", "m": "米", "个百分点": "百分点"},
-}
+_SAME_UNIT = {"千米": "公里", "km": "公里", "m": "米", "个百分点": "百分点"}
+_SAME_UNIT |= dict.fromkeys(("平方米", "㎡", "m²", "平米"), "m2") | dict.fromkeys(
+    ("平方千米", "平方公里", "km²"), "km2"
+)
 #: What is said before a number or behind it of how it is meant.
 _AT_LEAST = (
     *("不少于", "不低于", "不小于", "不得少于", "不得低于", "至少", "最少"),
