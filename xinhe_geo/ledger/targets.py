@@ -20,7 +20,6 @@ from ..core import (
     Problem,
     SourceError,
     as_text,
-    bundled_folder,
     listed,
     problems_table,
     refuse_uncleared,
@@ -29,18 +28,15 @@ from ..core import (
     write_bytes,
 )
 from ..district import (
-    MANIFEST,
     Changes,
     District,
     Edit,
     LayerFile,
-    check_copy,
-    commit,
-    finish,
+    district_folder,
     kind_name,
     layer_name,
-    locked,
     new_files,
+    take_in,
 )
 from ..io import Questions, answer_book, printable, read_text, why_hostile, workbook_rows, written
 from .ledger import has_own_plan
@@ -330,20 +326,8 @@ def take_targets(text: str | Path, folder: str | Path, book: str | Path, *, appl
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target, path = _named(text), Path(folder), Path(book)
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
-    if target.resolve() == bundled_folder().resolve():
-        raise SourceError("随程序的演示街道不能改；把它复制成自己的目录，再记进自己的目录")
-    if not apply:
-        return _planned(source, target, path)[0]
-    with locked(target):
-        finish(target)
-        changes, files = _planned(source, target, path)
-        if files:
-            check_copy(target, files)
-            commit(target, files, "commitments", source.name)
-    return changes
+    source, target = _named(text), district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+    return take_in(target, lambda: _planned(source, target, Path(book)), "commitments", source.name, apply=apply)
 
 
 #: A plan of a whole city has a tenth of it.
