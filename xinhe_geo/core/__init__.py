@@ -85,6 +85,7 @@ from .models import (
     is_above_zero,
     is_whole,
     limits_of,
+    path_given,
     standing,
 )
 from .numbers import amount, per_cent, signed, whole
@@ -319,6 +320,7 @@ __all__ = [
     "packaged_font",
     "packed_page",
     "parted",
+    "path_given",
     "per_cent",
     "place_file",
     "plane_of",
