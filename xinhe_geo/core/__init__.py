@@ -85,6 +85,7 @@ from .models import (
     is_above_zero,
     is_whole,
     limits_of,
+    path_given,
     standing,
 )
 from .numbers import amount, per_cent, signed, whole
