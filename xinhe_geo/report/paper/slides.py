@@ -20,7 +20,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, amount, crs_label, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District, place_title
 from ...maps import (
@@ -106,6 +106,7 @@ class Bars:
 
 
 @told("写幻灯片", 5)
+@named_by_homes
 def slides(
     district: District,
     to: str | Path = SLIDES,
