@@ -13,6 +13,7 @@ from .labels import (
     column_name,
     kind_name,
     layer_name,
+    list_told,
     place_name,
     place_title,
     rule_name,
