@@ -19,6 +19,8 @@ CENT = 0.005
 #: What is not begun yet: its years lie ahead.
 _AHEAD = (IDEA, RESERVED)
 _A_YEAR = 1900
+#: No plan has more steps than a number of so many digits says.
+_DIGITS = 6
 _PART = re.compile(r"([^#]+)(?:#([\d,，\s]+))?")
 
 
@@ -114,9 +116,10 @@ def steps_named(cell: object) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for part in listed(as_text(cell)):
         match = _PART.fullmatch(part)
-        if match is None:
-            raise ScenarioError(f"“{part}”的写法不对；写方案名，或 方案名#2,4")
-        name, steps = match[1].strip(), {int(step) for step in re.split(r"[,，\s]+", match[2] or "") if step}
+        said = re.split(r"[,，\s]+", match[2] or "") if match else []
+        if match is None or any(len(step) > _DIGITS for step in said):
+            raise ScenarioError(f"“{part[:60]}”的写法不对；写方案名，或 方案名#2,4")
+        name, steps = match[1].strip(), {int(step) for step in said if step}
         whole = name in found and not (steps and found[name])
         found[name] = set() if whole else found.get(name, set()) | steps
     return found

@@ -450,9 +450,11 @@ def _homes_where(district: District, test: str) -> _Found:
         if match is None or column not in homes.columns or homes[column].isna().all():
             lacks.append(f"homes.{column}")
             continue
-        number = pd.to_numeric(match[3], errors="coerce")
-        cells = homes[column] if pd.isna(number) else homes[column].astype("float64")
-        holds &= _COMPARE[match[2]](cells, match[3] if pd.isna(number) else float(number)).fillna(False).astype(bool)
+        cells, bound = _compared(homes[column], match[3])
+        if bound is None:
+            lacks.append(f"checkup_indicators.test:{part[:40]}")
+            continue
+        holds &= _COMPARE[match[2]](cells, bound).fillna(False).astype(bool)
         known &= cells.notna()
     if lacks:
         return _nothing(";".join(lacks))
@@ -461,6 +463,17 @@ def _homes_where(district: District, test: str) -> _Found:
         {"place": some.index.to_numpy(object), "people": some["people"].to_numpy(float), "amount": math.nan}
     )
     return _Found(float(len(some)), where, unknown=int((~known).sum()))
+
+
+def _compared(cells: pd.Series, said: str) -> tuple[pd.Series, float | str | None]:
+    """Return cells and what they are held against, both as numbers or both as texts; None where a number is asked for and none is said."""
+    cells = cells.infer_objects()
+    if not pd.api.types.is_numeric_dtype(cells.dtype):
+        return cells.astype("string"), said
+    number = math.nan
+    with suppress(ValueError):
+        number = float(said)
+    return cells.astype("float64"), number if math.isfinite(number) else None
 
 
 def _shortfall(district: District, row: pd.Series) -> _Found:
