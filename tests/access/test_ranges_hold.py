@@ -114,6 +114,11 @@ def test_no_state_of_a_random_district_leaves_its_exact_ends(tmp_path: Path) -> 
     assert holds(tmp_path, 4) > 0
 
 
+@pytest.mark.slow
+def test_nor_where_a_closed_street_leaves_somebody_who_is_attached_to_a_better_one(tmp_path: Path) -> None:
+    holds(tmp_path, 33)
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("seed", range(20, 40))
 def test_nor_of_many(tmp_path: Path, seed: int) -> None:

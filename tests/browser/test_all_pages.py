@@ -13,6 +13,7 @@ import pytest
 from seen import BOXES, CHECK, printed
 
 from xinhe_geo.app.cli import main
+from xinhe_geo.report.pages.parcels import _STYLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -146,6 +147,23 @@ def test_every_parcel_of_the_bundled_district_is_one_sheet_of_two_sides(
     page.set_viewport_size({"width": 711, "height": 1000})  # A4 less margins of 11 mm
     wide = "all => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.slice(0, 40))"
     assert page.eval_on_selector_all(".side .scroll", wide) == []
+    page.close()
+
+
+def test_a_parcel_has_two_sides_however_much_there_is_to_say(chromium: Any) -> None:
+    """Lines of the front and of the back: next to none, a full front, and a front that runs over onto its back."""
+    lines, body = [(1, 1), (60, 1), (1, 60), (110, 10), (1, 1)], ""
+    for number, (front, back) in enumerate(lines):
+        for side, (key, length) in enumerate(((f' id="p{number}"', front), ("", back))):
+            rows = "<p>line</p>" * length
+            body += f'<section class="side"{key}><h2>parcel {number} side {side}</h2>{rows}</section>'
+    page = chromium.new_page()
+    page.set_content(f"<title>t</title><style>p {{ height: 12px }}{_STYLE}</style><main>{body}</main>")
+    paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True)))
+    tops = [sheet.extract_text().split("\n")[0] for sheet in paper.pages]
+    assert len(tops) == 2 * len(lines)
+    assert tops[::2] == [f"parcel {number} side 0" for number, _ in enumerate(lines)]
+    assert [top for top in tops[1::2] if top != "line"] == [f"parcel {number} side 1" for number in (0, 1, 2, 4)]
     page.close()
 
 

@@ -239,6 +239,46 @@ def test_plans_of_a_folder_are_still_plans(tmp_path: Path) -> None:
     assert list(scenarios(xh.District.load(folder)).index) == ["a", "b"]
 
 
+# --- parts of a parcel, drawn in a file beside the plan ---------------------------------------------------------------
+
+
+def drawn(ring: object, **more: object) -> bytes:
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    return json.dumps({"features": [{"properties": {"parcel": LEAK}, "geometry": shape}], **more}).encode()
+
+
+RING = [[117, 39], [117, 40], [118, 40], [117, 39]]
+DRAWN: dict[str, bytes | Callable[[Path, Path], object]] = {
+    "brackets within brackets": b"[" * 200_000,
+    "numbers beyond numbers": drawn([[10**400, 1], *RING]),
+    "corners of nothing": drawn([[], [], []]),
+    "a list": b"[1]",
+    "another CRS": drawn(RING, crs={"properties": {"name": "EPSG:4548"}}),
+    "a link to a file outside": lambda place, outside: place.symlink_to(outside),
+    "a pipe": lambda place, _: os.mkfifo(place),
+    "a device": lambda place, _: place.symlink_to("/dev/zero"),
+    "a thousand gigabytes of nothing": lambda place, _: (place.touch(), os.truncate(place, 1 << 40)),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+@pytest.mark.parametrize("name", DRAWN)
+def test_outlines_beside_a_plan_are_read_like_any_file_of_a_stranger(tmp_path: Path, name: str) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "outside.geojson").write_bytes(drawn(RING))
+    place, lay = tmp_path / "plans" / "parts.geojson", DRAWN[name]
+    if isinstance(lay, bytes):
+        place.write_bytes(lay)
+    else:
+        lay(place, tmp_path / "outside.geojson")
+    plan = tmp_path / "plans" / "a.toml"
+    plan.write_text('name = "a"\n[[edit]]\ndo = "split_parcel"\nparcel = "x"\nlayer = "parts.geojson"\n', "utf-8")
+    with pytest.raises(xh.ScenarioError, match=r"parts\.geojson") as said:
+        xh.Scenario.read(plan)
+    assert LEAK not in str(said.value) and len(str(said.value)) < 300
+    assert ("EPSG:4326" in str(said.value)) == (name == "another CRS")
+
+
 # --- a full disk --------------------------------------------------------------------------------------------------------
 
 

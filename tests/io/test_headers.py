@@ -93,3 +93,42 @@ def test_answers_of_map_services_are_read_one_level_deep(name: str, text: str, t
     found = meanings(incoming, LAYERS["facilities"], None, report)
     said = {meaning: str(incoming.rows[0][j]) for meaning, j in found.items()}
     assert said == {"facility": "u1", "name": "甲", "@lon": "117.6", "@lat": "39.1", "@type": "医疗;药店"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kinds"),
+    [
+        # 腾讯 and 百度 have a `type` of their own beside their classification, in any order
+        (
+            "a.json",
+            '{"status": 0, "data": [{"id": "1", "title": "甲", "type": 0, "category": "购物:超市"}]}',
+            ["购物:超市"],
+        ),
+        ("a.csv", "uid,name,detail_info.type,detail_info.tag\nu,甲,life,医疗;药店\n", ["医疗;药店"]),
+        # an answer in pages, the last one empty; and one whose list lies deeper
+        (
+            "a.json",
+            '[{"status": "1", "pois": [{"id": "1", "name": "甲", "type": "a;b", "photos": [{"url": ""}]}]}, '
+            '{"status": "1", "pois": [{"id": "2", "name": "乙", "type": "c"}]}, {"status": "1", "pois": []}]',
+            ["a;b", "c"],
+        ),
+        ("a.json", '{"status": "1", "data": {"pois": [{"id": "1", "name": "甲", "type": "a"}]}}', ["a"]),
+        # classes hold as many semicolons as a line has tabs, or more than it has commas
+        ("a.txt", "id\tname\ttype\n1\t甲\ta;b;c|d;e;f\n2\t乙\ta;b;c\n", ["a;b;c|d;e;f", "a;b;c"]),
+        ("a.csv", "id,name,type\n1,甲,a;b;c|d;e;f\n2,乙,a;b;c\n", ["a;b;c|d;e;f", "a;b;c"]),
+        ("a.csv", "id;name;type\n1;甲;a,b\n2;乙;c,d\n", ["a,b", "c,d"]),
+    ],
+)
+def test_the_classes_of_a_map_service_are_found(name: str, text: str, kinds: list[str], tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    incoming = read_table(tmp_path / name, LAYERS["facilities"], None, RowReport())
+    found = meanings(incoming, LAYERS["facilities"], None, RowReport())
+    assert {"facility", "name"} <= set(found)
+    assert [row[found["@type"]] for row in incoming.rows] == kinds
+
+
+def test_a_line_of_signatures_is_no_row_and_names_nobody(tmp_path: Path) -> None:
+    path, report = tmp_path / "a.csv", RowReport()
+    path.write_text("名称,类别,面积\n甲,药店,1\n填表人：张三,,负责人：李四\n说明：甲:乙,药店,3\n", "utf-8")
+    assert len(read_table(path, LAYERS["facilities"], None, report).rows) == 2
+    assert "张三" not in report.frame().to_csv() and "李四" not in report.frame().to_csv()

@@ -349,10 +349,19 @@ def test_what_the_comments_name_exists() -> None:
 def test_code_is_short_and_defines_nothing(path: Path) -> None:
     code = [text_of(cell) for cell in cells_of(path) if cell["cell_type"] == "code" and not is_parameters(cell)]
     cells = [[line for line in text.split("\n") if line.strip() and not line.strip().startswith("#")] for text in code]
-    assert max(map(len, cells)) <= MOST_LINES_A_CELL
+    assert max(text.count("\n") + 1 for text in code) <= MOST_LINES_A_CELL
     assert sum(map(len, cells)) <= MOST_LINES
     for node in ast.walk(ast.parse("\n".join(code))):
         assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda | ast.Try)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_the_answer_comes_first(path: Path) -> None:
+    """Of the first three cells one tells in a sentence what the data say: a title, a table or the names of what was read are no answer."""
+    code = [text_of(cell) for cell in cells_of(path) if cell["cell_type"] == "code" and not is_parameters(cell)]
+    calls = [node for node in ast.walk(ast.parse("\n".join(code[:3]))) if isinstance(node, ast.Call)]
+    said = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert [what for what in said if not (isinstance(what, ast.Name) and what.id == "desk")]
 
 
 @pytest.mark.slow

@@ -138,6 +138,9 @@ def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder:
         (RECALLED, {"metres": "远"}, "metres", "不是数"),
         (RECALLED, {"profile": "runner"}, "profile", "runner"),
         ("new_rule", {"rule": "new_rule"}, "label", "没有填"),
+        (RECALLED, {"label": "@SUM(1+1)"}, "label", "公式"),
+        (RECALLED, {"label": "卫生\u202e站"}, "label", "看不见"),
+        (RECALLED, {"clause": "<script>x</script>"}, "clause", "网页代码"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_written(

@@ -112,6 +112,19 @@ def test_the_same_again_in_any_order_of_rows(folder: Path, table: pd.DataFrame) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["@SUM(1+1)", "<script>x</script>", "甲\u202e乙", "长" * 3000])
+def test_what_add_would_not_take_is_not_accepted(folder: Path, table: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    """Formulas, markup and signs that turn what follows come in by no other door either."""
+    write_suggestions(table, xh.District.load(folder), tmp_path / "a.xlsx")
+    opened = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    for head, value in (("采纳吗", "采纳"), ("项目名称", name)):
+        opened[SHEET].cell(2, HEADS.index(head) + 1).value = value
+    opened.save(tmp_path / "a.xlsx")
+    with pytest.raises(xh.DataError) as caught:
+        accepted_in(tmp_path / "a.xlsx", table)
+    assert caught.value.problems[["row", "field"]].to_numpy().tolist() == [["2", "项目名称"]]
+
+
 @pytest.mark.matrix
 def test_accepted_once_by_a_person_and_undone(folder: Path, table: pd.DataFrame, tmp_path: Path) -> None:
     own = Path(shutil.copytree(folder, tmp_path / "own"))

@@ -12,12 +12,7 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from ..core import (
-    Rule,
-    UnknownNameError,
-    named_by_homes,
-    say,
-)
+from ..core import Rule, UnknownNameError, named_by_homes, say
 from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district
 from .bounds import EXACT, bound_of
 from .coverage import GROUPINGS, nearest_of_any

@@ -11,17 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import (
-    IDEA,
-    RESERVED,
-    UNDER_WAY,
-    Edit,
-    Problem,
-    ScenarioError,
-    SourceError,
-    did_you_mean,
-    listed,
-)
+from ..core import IDEA, RESERVED, UNDER_WAY, Edit, Problem, ScenarioError, SourceError, did_you_mean, listed
 from .scenario import Scenario, plan_files
 
 #: Sums of money agree when they differ by no more than this (万元).
@@ -97,7 +87,10 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
     """
     found: list[Edit] = []
     for name, wanted in steps_named(cell).items():
-        plan = _plan(folder, name)
+        files = plan_files(folder)
+        if name not in files:
+            raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
+        plan = Scenario.read(files[name])
         beyond = [step for step in sorted(wanted) if not 1 <= step <= len(plan.edits)]
         if beyond:
             raise ScenarioError(f"方案 {plan.name} 没有第 {beyond[0]} 步；它有 {len(plan.edits)} 步")
@@ -127,13 +120,6 @@ def steps_named(cell: object) -> dict[str, set[int]]:
         whole = name in found and not (steps and found[name])
         found[name] = set() if whole else found.get(name, set()) | steps
     return found
-
-
-def _plan(folder: Path, name: str) -> Scenario:
-    files = plan_files(folder)
-    if name not in files:
-        raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
-    return Scenario.read(files[name])
 
 
 def _text(cell: object) -> str:

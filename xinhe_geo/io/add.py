@@ -154,10 +154,7 @@ def wishes_of(request: Request, rows: FileRows, matched: Matched, current: Curre
 
 
 def ask_decisions(
-    request: Request,
-    matched: Matched,
-    held: tuple[FileRows, Placed, CurrentLayer],
-    people: HeadCount | None,
+    request: Request, matched: Matched, held: tuple[FileRows, Placed, CurrentLayer], people: HeadCount | None
 ) -> None:
     """Write the sheet of decisions and its page where they are asked for and not there yet."""
     if request.decide is None or request.decide.is_file():
@@ -281,8 +278,8 @@ def add(
     Parameters
     ----------
     file
-        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .parquet, .gdb (a folder)
-        or .dxf.
+        .xlsx, .xls, .csv and .txt (UTF-8, UTF-16 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .gpx, .parquet,
+        .gdb (a folder) or .dxf.
     folder
         A district folder. A layer that is not declared there yet is declared.
     layer

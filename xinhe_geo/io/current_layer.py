@@ -11,15 +11,7 @@ import geopandas as gpd
 import pandas as pd
 import pyproj
 
-from ..core import (
-    DataError,
-    Layer,
-    Problem,
-    SourceError,
-    crs_of,
-    guarded_problems,
-    problems_table,
-)
+from ..core import DataError, Layer, Problem, SourceError, crs_of, guarded_problems, problems_table
 from ..district import MANIFEST, read_folder
 
 

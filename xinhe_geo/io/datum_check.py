@@ -169,9 +169,7 @@ def _wrong_datum(file: str, datum: str, suspect: _Suspect, written: Shapes, curr
     spots = shapely.get_coordinates(shapely.point_on_surface(written))
     page = datum_page(spots, datum, table, current.tables, file, said + str(table["text"].iloc[0]))
     return SourceError(
-        f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n没有写入任何东西。{remedy}",
-        table,
-        page,
+        f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n没有写入任何东西。{remedy}", table, page
     )
 
 

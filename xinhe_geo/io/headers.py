@@ -15,7 +15,7 @@ from .row_report import RowReport, Where
 SIZES = {"床位": "床", "座位": "座", "学位": "座", "托位": "托位", "车位": "车位", "停车位": "车位", "泊位": "车位"}
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "name": ("名称", "名字", "title", "单位名称", "机构名称", "点位名称", "设施名称", "项目名称"),
-    "kind": ("类别", "类型", "设施类别", "设施类型", "种类"),
+    "kind": ("类别", "类型", "设施类别", "设施类型", "种类", "类别名称", "类型名称", "设施类别名称", "设施类型名称"),
     "state": ("状态", "运营状态", "开放状态", "使用状态", "使用情况", "运营情况", "营业状态", "建设状态", "运行状态"),
     "households": ("户数", "总户数", "居民户数"),
     "people": (
@@ -94,6 +94,7 @@ _CLASSES: Mapping[str, tuple[str, ...]] = {
         "所属分类",
         "行业分类",
         "CAD图层",
+        "文件夹",
     ),
     "big": ("大类", "一级分类", "一级类别"),
     "middle": ("中类", "二级分类", "二级类别"),
@@ -112,11 +113,21 @@ _OTHERS_NAME = re.compile(
 )
 
 
+#: No header is longer that anybody reads: what opens brackets without end is not gone through.
+_MOST_HEAD = 300
+
+
 def plain_header(text: object) -> str:
     """Return a header without brackets, units, blanks and stars, in small letters."""
     said = unicodedata.normalize("NFKC", str(text))
-    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said)
+    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said[:_MOST_HEAD])
     return re.sub(r"[\s*:：_]", "", said).lower()
+
+
+def classified(layer: Layer) -> bool:
+    """Whether the rows of a layer have a kind, which map services and drawings tell by classes of their own."""
+    kind = layer.names.get("kind")
+    return kind is not None and kind.parent == ("kinds", "kind")
 
 
 def header_words(layer: Layer) -> dict[str, str]:
@@ -126,14 +137,20 @@ def header_words(layer: Layer) -> dict[str, str]:
         own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
         nouns = (layer.label, *_NOUNS.get(layer.name, ()))
         if column.name == layer.key:
-            own += ("编号", "id", "编码", *(f"{n}{e}" for n in nouns for e in ("编号", "代码", "编码")), "CAD句柄")
+            own += (
+                "编号",
+                "id",
+                "uid",
+                "poiid",
+                "编码",
+                *(f"{n}{e}" for n in nouns for e in ("编号", "代码", "编码")),
+                "CAD句柄",
+            )
         if column.name == "name":
             own += (*(f"{n}名称" for n in nouns), layer.label)
         for word in own:
             found.setdefault(plain_header(word), column.name)
-    kind = layer.names.get("kind")
-    classified = kind is not None and kind.parent == ("kinds", "kind")
-    for table in (_COORDINATES if layer.geometry is not None else {}, _CLASSES if classified else {}):
+    for table in (_COORDINATES if layer.geometry is not None else {}, _CLASSES if classified(layer) else {}):
         for name, words in table.items():
             for word in words:
                 found.setdefault(plain_header(word), f"@{name}")
@@ -155,7 +172,8 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
                 incoming.file, f"没有列“{printable(key)}”", f"现有列：{printable('、'.join(incoming.heads))}"
             )
         found[layer.key] = incoming.heads.index(key)
-    for j, head in enumerate(incoming.heads):
+    # 百度 and 腾讯 have a `type` of their own ("life", 0) beside their classification (tag, category), which goes before it
+    for j, head in sorted(enumerate(incoming.heads), key=lambda at: plain_header(at[1]).endswith("type")):
         if SPECIAL_GROUPS.search(head):
             raise special_groups(incoming.file, head)
         meaning = _meaning(head, words, incoming.short)

@@ -20,6 +20,9 @@ from .cells import coordinate, is_blank, printable
 from .incoming import LONLAT, Floats, Incoming, Shapes, cannot_take
 from .row_report import RowReport, Where
 
+#: A coordinate that says of itself that it is a latitude.
+_NORTH = re.compile("^[NS北南]|[NS北南]$", re.IGNORECASE)
+
 
 def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, list[str]]:
     """Return one shape per row in the file's own numbers (None where it has none), and what the row wrote there."""
@@ -33,7 +36,10 @@ def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, 
         if pair is not None:
             cells = [row[columns[p]] for p in pair]
         elif "@both" in columns and not is_blank(row[columns["@both"]]):
-            cells = re.split(r"[,，;；\s]+", str(row[columns["@both"]]).strip())
+            both = re.split(r"[,，;；\s]+", str(row[columns["@both"]]).strip())
+            if len(both) == 2 and _NORTH.search(both[0]) and not _NORTH.search(both[1]):
+                both.reverse()  # "N39°…, E117°…": each says itself what it is
+            cells = list(both)
         else:
             continue
         if all(is_blank(c) for c in cells):

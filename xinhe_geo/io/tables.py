@@ -251,7 +251,8 @@ def _not_data(cells: Sequence[object], heads: Sequence[str]) -> str:
         return "合计行，不是一个要素"
     if filled[0].startswith(EXAMPLE):
         return "模板的示例行"
-    if len(set(filled)) == 1 and _REMARK.match(filled[0]):
+    signed = all(re.match(r"[^\d:：]{2,8}[:：]", text) for text in filled)
+    if (len(set(filled)) == 1 or signed) and _REMARK.match(filled[0]):
         return "表尾的说明，不是一个要素"
     if len(filled) > 1 and filled == [h for h in heads if h]:
         return "重复的表头"

@@ -32,7 +32,7 @@ from ..core import (
     write_bytes,
 )
 from ..district import MANIFEST, District, check_copy, commit, finish, locked, read_folder, secrecy_of
-from ..io import workbook_rows, written
+from ..io import why_hostile, workbook_rows, written
 from .ledger import measure_problems
 
 if TYPE_CHECKING:
@@ -293,6 +293,10 @@ def _plan(
             continue
         if name == "rules":
             new = _verified(old, new, layer.label, problems)
+        there = set(old.to_numpy().ravel())
+        for row in new.to_dict("records"):
+            odd = {column: why_hostile(text) for column, text in row.items() if text not in there}
+            problems += [Problem("error", name, layer.label, row[layer.key], str(c), *w) for c, w in odd.items() if w]
         _, found = check_rows(layer, new.replace("", pd.NA).astype("object"), layer.label)
         problems += found
         mine = list(_differences(layer, old, new))

@@ -41,7 +41,7 @@ from ..district import (
     locked,
     new_files,
 )
-from ..io import Questions, answer_book, printable, read_text, workbook_rows, written
+from ..io import Questions, answer_book, printable, read_text, why_hostile, workbook_rows, written
 from .ledger import has_own_plan
 from .plan_text import Said, cells_alone, said_in
 
@@ -422,6 +422,9 @@ def _faults(said: Mapping[str, str], text: str) -> Iterator[tuple[str, str, str]
         yield _TAKE, f"“{printable(said[_TAKE])}”看不懂", f"写 {TAKE}、{LEAVE}，或空着（不收）"
     if said[_TAKE] != TAKE:
         return
+    for head in _COLUMNS.values():
+        if (wrong := why_hostile(said[head])) is not None:
+            yield head, *wrong
     if not said[_QUOTE] or _plain(said[_QUOTE]) not in text:
         yield _QUOTE, f"文本里没有这句原话：“{printable(said[_QUOTE])}”", "照抄文本里的字，可以删短，不能改"
     if said[_YEAR] and not all(map(_YEARS.fullmatch, listed(said[_YEAR]))):

@@ -228,12 +228,7 @@ def _four(bounds: Iterable[float]) -> Bounds:
 
 
 def scene_of(
-    district: District,
-    subject: Subject,
-    edition: Edition,
-    *,
-    themes: Sequence[Theme] = (),
-    extra: Sequence[Layer] = (),
+    district: District, subject: Subject, edition: Edition, *, themes: Sequence[Theme] = (), extra: Sequence[Layer] = ()
 ) -> Scene:
     """
     Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet.

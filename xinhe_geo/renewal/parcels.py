@@ -155,7 +155,8 @@ def _promise(district: District, after: District, plan: Scenario | None, row: pd
         status = BLANK if math.isnan(done) else DELIVERED if done >= 100 else PROMISED
         return {**line, "done": done, "status": status}
     amount = 1.0 if pd.isna(row["amount"]) else float(row["amount"])
-    ground = _ground(after, parcels)
+    places = after.parcels
+    ground = shapely.union_all([] if places is None else places.geometry[places.index.isin(parcels)].array)
     open_now, open_then = (_standing(d, ground, kinds, "open") for d in (district, after))
     coming = [f for f in open_then if f not in open_now]
     if plan is None:
@@ -171,12 +172,6 @@ def _promise(district: District, after: District, plan: Scenario | None, row: pd
         status = MISSING if lacks else PROMISED
     line |= {"amount": amount, "there": float(len(open_now)), "coming": float(len(coming)), "lacks": lacks}
     return {**line, "by": [*open_now, *coming], "steps": steps, "status": status}
-
-
-def _ground(district: District, parcels: Sequence[str]) -> shapely.Geometry:
-    """Return the ground of some parcels together; empty where there are none."""
-    places = district.parcels
-    return shapely.union_all([] if places is None else places.geometry[places.index.isin(parcels)].array)
 
 
 def _standing(district: District, ground: shapely.Geometry, kinds: Sequence[str], state: str) -> list[str]:

@@ -37,6 +37,7 @@ _ALIASES = {
     "minutes": "步行时间_分钟",
     "metres": "路网距离_米",
     "straight_metres": "直线距离_米",
+    "nearest_straight_metres": "直线最近_米",
     "people_unserved": "不可达人口",
     "reason": "原因",
     "completeness": "配套齐全度",
@@ -250,11 +251,7 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _dress(
-    path: Path,
-    layers: Mapping[str, gpd.GeoDataFrame],
-    year: int,
-    labels: Mapping[str, str],
-    shown: Mapping[str, Shown],
+    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], shown: Mapping[str, Shown]
 ) -> None:
     """Put aliases, what each layer says and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:

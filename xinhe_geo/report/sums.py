@@ -348,8 +348,9 @@ def of_ledger(district: District, table: pd.DataFrame) -> Sums:
     for key, row in rows[~rows.index.duplicated()].iterrows():
         m = known.get(str(key))
         if m is not None and np.isfinite(row["value"]):
+            made, printed = _made_of(district, m), [number_form(float(row["value"]), str(row["unit"]))]
             found[str(key)] = [
-                *_of_measure(district, m, row),
+                *([] if made is None else [{"label": str(row["label"]), **made, "printed": printed}]),
                 *_otherwise(district, m, row),
                 *_behind(district, m, row),
             ]
@@ -362,11 +363,6 @@ def number_form(value: float, unit: str) -> list[str]:
     digits = len(plain.rpartition(".")[2]) if "." in plain else 0
     form = f"{{value:,.{digits}f}} {counted(value, word(unit))}".strip()
     return [say("数值"), form, number_text(value, unit)]
-
-
-def _of_measure(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
-    made, printed = _made_of(district, m), [number_form(float(row["value"]), str(row["unit"]))]
-    return [] if made is None else [{"label": str(row["label"]), **made, "printed": printed}]
 
 
 def _made_of(district: District, m: Mapping[str, Any]) -> Sum | None:

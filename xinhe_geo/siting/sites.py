@@ -54,21 +54,11 @@ from ..core import (
     say,
     told,
 )
-from ..district import (
-    SAME_SPOT_M,
-    District,
-    Named,
-    Scenario,
-    kind_name,
-    meant,
-    must_be_district,
-    rule_name,
-)
+from ..district import SAME_SPOT_M, District, Named, Scenario, kind_name, meant, must_be_district, rule_name
 from .assumed import assumption, with_assumption
 from .candidates import (
     DOOR_APART_M,
     GRID_M,
-    ORIGIN_LABELS,
     candidate_sites,
     community_spots,
     door_spots,
@@ -77,31 +67,8 @@ from .candidates import (
     room_spots,
     spots_of,
 )
-from .links import fixes, links, links_plan
-from .models import ROUNDING, assign, solve
-from .pairs import link_pairs, pairs_plan
-from .task import MODEL_LABELS, MODELS, Progress, Sites, Siting, some
-
-__all__ = [
-    "LETTERS",
-    "MODELS",
-    "MODEL_LABELS",
-    "ORIGIN_LABELS",
-    "ROUNDING",
-    "Siting",
-    "assign",
-    "candidate_sites",
-    "fixes",
-    "judged_by",
-    "link_pairs",
-    "links",
-    "links_plan",
-    "pairs_plan",
-    "phases",
-    "sites",
-    "sites_plan",
-    "solve",
-]
+from .models import ROUNDING, solve
+from .task import Progress, Sites, Siting, some
 
 WEIGHTS = ("people", "people_60plus", "area_m2", "homes", "community")
 #: `sites` calls two plans different only when some site of one lies farther than this from every site of the other.
@@ -364,12 +331,7 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
     edits = tuple(
         Edit(
             "use_rooms" if origin == "room" else "open_facility",
-            {
-                "facility": str(site),
-                "kind": str(kind),
-                "name": f"拟设 {where}",
-                "xy": [float(spot.x), float(spot.y)],
-            },
+            {"facility": str(site), "kind": str(kind), "name": f"拟设 {where}", "xy": [float(spot.x), float(spot.y)]},
         )
         for site, spot, kind, where, origin in spots
     )

@@ -12,19 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import (
-    SourceError,
-    crs_label,
-    language,
-    marked,
-    ordinary,
-    per_cent,
-    say,
-    speaking,
-    title,
-    web_file,
-    word,
-)
+from ...core import SourceError, crs_label, language, marked, ordinary, per_cent, say, speaking, title, web_file, word
 from ...district import place_title, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
@@ -62,10 +50,7 @@ ROWS, FIRST_GAPS, FIRST_GOALS = 12, 5, 12
 
 
 def brief_page(
-    story: Story,
-    drawn: Sequence[Mapping[str, str]],
-    pages: Sequence[Page],
-    changed: pd.DataFrame | None = None,
+    story: Story, drawn: Sequence[Mapping[str, str]], pages: Sequence[Page], changed: pd.DataFrame | None = None
 ) -> str:
     """
     Return `index.html`: two pages that conclude, and the annex. One file, nothing loaded.

@@ -641,10 +641,7 @@ def _unknown(paper: Document, story: Story) -> None:
     plan = story.promises
     if plan is not None and plan.blanks:
         paper.table(
-            say("缺数据的度量"),
-            [say("编号"), say("度量"), say("结果"), say("缺什么")],
-            plan.blanks,
-            (1.5, 5, 2.2, 7.9),
+            say("缺数据的度量"), [say("编号"), say("度量"), say("结果"), say("缺什么")], plan.blanks, (1.5, 5, 2.2, 7.9)
         )
     elif not story.unknown:
         paper.text(say("没有。"))

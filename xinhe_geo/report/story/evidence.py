@@ -58,13 +58,7 @@ def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
     """Return what the audit found that matters."""
     table = analysis.audit
     return tuple(
-        Finding(
-            say(SEVERITIES[r.severity]),
-            r.topic,
-            r.finding,
-            amount(r.people, unknown=""),
-            r.remedy,
-        )
+        Finding(say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy)
         for r in table[(table["severity"] != "info").to_numpy()].itertuples(index=False)
     )
 
