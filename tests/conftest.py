@@ -208,6 +208,17 @@ def bundled_reports(once: Callable[[str, Callable[[Path], object]], Path]) -> Pa
 
 
 @pytest.fixture(scope="session")
+def toy_report(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Return the report of the district of five homes."""
+    import xinhe_geo
+
+    def make(folder: Path) -> None:
+        xinhe_geo.brief(xinhe_geo.District.load(ROOT / "tests" / "toy"), folder / "output")
+
+    return once("toy", make) / "output"
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """Return the checkout's folder."""
     return ROOT

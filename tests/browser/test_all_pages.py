@@ -69,14 +69,14 @@ def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(once: Callable[[str, Callable[[Path], object]], Path]) -> Callable[[str], Path]:
+def made(once: Callable[[str, Callable[[Path], object]], Path], toy_report: Path) -> Callable[[str], Path]:
     """Return what runs a command, once, and returns its folder."""
 
     def of(name: str) -> Path:
         def make(folder: Path) -> None:
             assert main([*COMMANDS[name], "--out", str(folder / name)]) in (0, 1), name
 
-        return once(f"pages of {name}", make) / name
+        return toy_report if name == "report" else once(f"pages of {name}", make) / name
 
     return of
 

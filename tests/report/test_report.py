@@ -37,10 +37,8 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("out") / "output"
-    xh.brief(xh.District.load(TOY), folder)
-    return folder
+def output(toy_report: Path) -> Path:
+    return toy_report
 
 
 def test_everything_promised_is_there(output: Path) -> None:
