@@ -418,6 +418,11 @@ class District:
         -------
         District
             Another one; rows are taken as they are, nothing is checked again.
+
+        Raises
+        ------
+        WrongValueError
+            `rows` is no mapping.
         """
         if not isinstance(rows, Mapping):
             raise WrongValueError(f"rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {type(rows).__name__}")
