@@ -38,6 +38,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in [*made, "map.html"]}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1366, 390])
 @pytest.mark.parametrize("name", ["ledger.html", "communities.html", "meeting.html", "map.html"])

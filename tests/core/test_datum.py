@@ -192,6 +192,7 @@ def test_no_verdict_where_nothing_can_be_told() -> None:
     assert not diagnose(along(dense, 100, 5, rng), dense)["winner"].drop("WGS84").any()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("off_m", "count"),
     [
@@ -211,6 +212,7 @@ def test_honest_points_are_never_accused(off_m: float, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_points_of_the_bundled_streets_are_never_accused(part: int) -> None:
     path = bundled_folder() / "network" / "streets.geojson"

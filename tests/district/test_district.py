@@ -92,6 +92,7 @@ def test_missing_crs(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4547", "EPSG:999999"])
 def test_wrong_layer_crs(toy: Path, crs: str) -> None:
     manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"', rf'\1crs = "{crs}"')
@@ -101,6 +102,7 @@ def test_wrong_layer_crs(toy: Path, crs: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4527", "nonsense"])
 def test_wrong_district_crs(toy: Path, crs: str) -> None:
     manifest(toy, r'\ncrs = "EPSG:4548"', f'\ncrs = "{crs}"')
@@ -421,6 +423,7 @@ def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("english", "said"), [("Adults", "Adults"), ("", "成人"), (None, "成人")])
 def test_a_walker_without_an_english_name_has_the_other(english: str | None, said: str) -> None:
     district = xh.District.load(TOY)

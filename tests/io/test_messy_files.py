@@ -32,6 +32,7 @@ def test_the_corpus_is_as_large_as_it_says() -> None:
         assert {name.split("-")[part] for name in OFTEN} == {file.name.split("-")[part] for file in CORPUS}
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     "file",
     [pytest.param(f, marks=pytest.mark.slow if f.name in OFTEN else pytest.mark.matrix) for f in CORPUS],
@@ -68,6 +69,7 @@ def test_every_row_is_accounted_for(tmp_path: Path, file: File) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_nobody_knows_is_asked_once_and_remembered(tmp_path: Path) -> None:
     """One line for three rows; the answer writes them, is undone with them, and holds for the next file."""
     toy, sheet = tmp_path / "toy", tmp_path / "对照.csv"

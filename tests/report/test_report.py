@@ -37,10 +37,8 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("out") / "output"
-    xh.brief(xh.District.load(TOY), folder)
-    return folder
+def output(toy_report: Path) -> Path:
+    return toy_report
 
 
 def test_everything_promised_is_there(output: Path) -> None:
@@ -104,6 +102,7 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_sheet_loses_rows_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where homes are too many to list, every row stands in a file beside, and the sheet says how many there are."""
     for name, most in (("analysis.LISTED", 20), ("workbook.LISTED", 20), ("workbook.FITTING", 30)):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent
+from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent, without_brackets
 
 #: Homes that share more than this part of the smaller one are one place told twice. Outlines that touch, and slivers
 #: between outlines drawn from different maps, share less.
@@ -55,7 +55,7 @@ def plain_name(name: object) -> str:
 
 def bare_name(text: object) -> str:
     """Return a name without what stands in brackets."""
-    return re.sub(r"[（(].*?[)）]", "", str(text)).strip()
+    return without_brackets(str(text)).strip()
 
 
 def alike(one: object, other: object) -> bool:

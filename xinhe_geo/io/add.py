@@ -154,10 +154,7 @@ def wishes_of(request: Request, rows: FileRows, matched: Matched, current: Curre
 
 
 def ask_decisions(
-    request: Request,
-    matched: Matched,
-    held: tuple[FileRows, Placed, CurrentLayer],
-    people: HeadCount | None,
+    request: Request, matched: Matched, held: tuple[FileRows, Placed, CurrentLayer], people: HeadCount | None
 ) -> None:
     """Write the sheet of decisions and its page where they are asked for and not there yet."""
     if request.decide is None or request.decide.is_file():

@@ -126,7 +126,8 @@ def head_of(column: Column) -> str:
 def unit_factor(head: str, column: Column) -> float:
     """Return what numbers under a header are multiplied by: "人口（万人）" counts in ten thousands."""
     known = _UNITS.get(column.unit, {})
-    said = unicodedata.normalize("NFKC", head).lower().replace(" ", "")
+    # no header is longer that anybody reads, and brackets that nothing closes would be gone through again and again
+    said = unicodedata.normalize("NFKC", head[:300]).lower().replace(" ", "")
     for text in (*re.findall(r"[(\[【{](.*?)[)\]】}]", said), said):
         unit = text.removeprefix("单位:").removeprefix("单位")
         if unit in known:
@@ -204,7 +205,7 @@ def _number(column: Column, text: str, factor: float) -> str:
             # "1.2万" says its own ten thousand, also under a head that counts in them
             factor = known[unit] if unit else 1.0 if said is not None and re.search("[万亿]", number) else factor
             break
-    if factor != 1.0 and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", plain):
+    if factor != 1.0 and re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", plain):
         # Twelve digits: 1.2 times ten thousand is 12000, not 11999.999999999998.
         return f"{float(plain) * factor:.12g}"
     return plain
@@ -240,8 +241,9 @@ def coordinate(value: object) -> float:
     text = unicodedata.normalize("NFKC", str(value)).strip().replace(" ", "")
     text = re.sub(r"^(\d{1,3}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)$", r"\1°\2'\3", text)
     bare = text.replace(",", "")
-    bare = re.sub(r"^[EN东北][经纬]?|[EN°度]+$", "", bare) if not re.search(r"[°度].*\d", bare) else bare
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", bare):
+    if not re.match(r"[^°度]*[°度].*\d", bare):
+        bare = re.sub(r"^[EN东北][经纬]?", "", bare).rstrip("EN°度")
+    if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", bare):
         return float(bare)
     found = _ANGLE.match(text)
     if found is None:

@@ -327,7 +327,10 @@ def drawing_of(
         drawing = new("R2010", units=6)
         counts = _draw(drawing, district, drawn, sites)
         counts |= _draw_changes(drawing, district, against)
-        _write_notes(drawing, district, notes)
+        west, south, *_ = _extent(district)
+        for i, text in enumerate(notes, 1):
+            at = {"layer": _NOTES, "style": "宋体", "insert": (west, south - 80 - 40 * i)}
+            drawing.modelspace().add_text(_clean(text), height=20, dxfattribs=at)
         # The library registers classes in the order of a set, which differs from run to run.
         drawing.classes.add_required_classes(drawing.dxfversion)
         drawing.classes.classes = dict(sorted(drawing.classes.classes.items()))
@@ -432,13 +435,6 @@ def _draw_changes(drawing: Drawing, district: District, against: District | None
                     drawing, space, part, label, {"编号": str(key), "名称": title if isinstance(title, str) else ""}
                 )
     return counts
-
-
-def _write_notes(drawing: Drawing, district: District, notes: Sequence[str]) -> None:
-    west, south, *_ = _extent(district)
-    for i, text in enumerate(notes, 1):
-        at = {"layer": _NOTES, "style": "宋体", "insert": (west, south - 80 - 40 * i)}
-        drawing.modelspace().add_text(_clean(text), height=20, dxfattribs=at)
 
 
 def _extent(district: District) -> Floats:

@@ -17,14 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import (
-    SourceError,
-    crs_of,
-    layers_in,
-    read_layer,
-    size_of,
-    write_bytes,
-)
+from ..core import SourceError, crs_of, layers_in, read_layer, size_of, write_bytes
 from .cells import printable
 from .incoming import (
     LONLAT,

@@ -116,6 +116,8 @@ _OTHERS_NAME = re.compile(
 )
 
 
+#: No header is longer that anybody reads: what opens brackets without end is not gone through.
+_MOST_HEAD = 300
 #: What a header says of the datum of the coordinates under it.
 _DATUMS = {"wgs84": "WGS84", "gps": "WGS84", "gcj02": "GCJ-02", "高德": "GCJ-02", "腾讯": "GCJ-02"}
 _DATUMS |= {"bd09": "BD-09", "百度": "BD-09", "cgcs2000": "WGS84"}
@@ -130,7 +132,7 @@ _YEAR_IN_HEAD = re.compile(r"(?:19|20)\d\d(?=年)")
 def plain_header(text: object) -> str:
     """Return a header without brackets, units, blanks and stars, in small letters."""
     said = unicodedata.normalize("NFKC", str(text))
-    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said)
+    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said[:_MOST_HEAD])
     return re.sub(r"[\s*:：_]", "", said).lower()
 
 

@@ -44,9 +44,10 @@ def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, 
                 said[i], shapes[i] = text[:60], shapely.from_wkt(_WKT.sub("", text), on_invalid="ignore")
                 continue
             named = dict(_NAMED.findall(text.lower()))
-            cells = [named["lng"], named["lat"]] if {"lng", "lat"} <= set(named) else re.split(r"[,，;；\s]+", text)
-            if len(cells) == 2 and _NORTH.search(cells[0]) and not _NORTH.search(cells[1]):
-                cells.reverse()  # "N39°…, E117°…": each says itself what it is
+            both = [named["lng"], named["lat"]] if {"lng", "lat"} <= set(named) else re.split(r"[,，;；\s]+", text)
+            if len(both) == 2 and _NORTH.search(both[0]) and not _NORTH.search(both[1]):
+                both.reverse()  # "N39°…, E117°…": each says itself what it is
+            cells = list(both)
         else:
             continue
         if all(is_blank(c) for c in cells):

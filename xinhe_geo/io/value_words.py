@@ -157,13 +157,6 @@ def kept_answers(folder: Path) -> Answers:
     return read_answers(path, folder) if path.is_file() else Answers()
 
 
-def _sheet(lines: Sequence[Sequence[str]]) -> bytes:
-    """Return lines of a sheet of answers as a CSV that Excel opens."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows([ANSWER_HEADS, *lines])
-    return b"\xef\xbb\xbf" + stream.getvalue().encode()
-
-
 def remembered(answers: Answers) -> bytes:
     """Return answers as a folder keeps them."""
     return answer_sheet(answers, ())
@@ -172,7 +165,9 @@ def remembered(answers: Answers) -> bytes:
 def answer_sheet(answers: Answers, questions: Sequence[Sequence[str]]) -> bytes:
     """Return the sheet on which a person answers: what is open first, then what has been said."""
     said = [(column, value, "", "", answer) for (column, value), answer in sorted(answers.said.items())]
-    return _sheet([*questions, *said])
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows([ANSWER_HEADS, *[*questions, *said]])
+    return b"\xef\xbb\xbf" + stream.getvalue().encode()
 
 
 class ValueWords:
@@ -191,7 +186,7 @@ class ValueWords:
         """Read what stands in columns of codes (类别, 状态); before anything is filled in for the whole file."""
         for name in list(self.rows.cells):
             column = self.rows.layer.names[name]
-            if not _is_coded(column):
+            if not (_is_kind(column) or (column.name == "state" and bool(column.values))):
                 continue
             known = set(codes_of(column, self.kinds).values()) | set(self.kinds if _is_kind(column) else column.values)
             cells = self.rows.cells[name]
@@ -308,7 +303,3 @@ class ValueWords:
 
 def _is_kind(column: Column) -> bool:
     return column.parent == ("kinds", "kind")
-
-
-def _is_coded(column: Column) -> bool:
-    return _is_kind(column) or (column.name == "state" and bool(column.values))

@@ -13,7 +13,7 @@ import pandas as pd
 import pyogrio
 
 from ..access import EXACT, only_known
-from ..core import LAYERS, growing, refuse_uncleared, say, word
+from ..core import LAYERS, growing, named_by_homes, refuse_uncleared, say, word
 from ..district import District, column_name, kind_name, place_title
 from ..maps import mapped_rules
 from .analysis import Analysis, analyse
@@ -37,6 +37,7 @@ _ALIASES = {
     "minutes": "步行时间_分钟",
     "metres": "路网距离_米",
     "straight_metres": "直线距离_米",
+    "nearest_straight_metres": "直线最近_米",
     "people_unserved": "不可达人口",
     "reason": "原因",
     "completeness": "配套齐全度",
@@ -147,6 +148,7 @@ def _shown(story: Story) -> dict[str, Shown]:
     return shown
 
 
+@named_by_homes
 def write_geopackage(
     district: District, to: str | Path, *, preset: str = "plan", against: District | None = None
 ) -> Path:
@@ -250,11 +252,7 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _dress(
-    path: Path,
-    layers: Mapping[str, gpd.GeoDataFrame],
-    year: int,
-    labels: Mapping[str, str],
-    shown: Mapping[str, Shown],
+    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], shown: Mapping[str, Shown]
 ) -> None:
     """Put aliases, what each layer says and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:
