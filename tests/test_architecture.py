@@ -402,7 +402,6 @@ NEVER_RAISES = {
     "District.serving",
     "District.parts_of",
     "District.with_parted",
-    "District.with_rows",
     "Profile.metres",
     "Profile.minutes",
     "Scenario.since",

@@ -9,7 +9,8 @@ import re
 import shutil
 import signal
 import tomllib
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,7 @@ def record(code: int, value: float | None, **more: Any) -> dict[str, Any]:
             "outline_basis": "",
             "area_km2": 20.0,
             "homes": 60,
+            "cells": False,
             "facilities": 50,
             "people": 20_000.0,
             "people_60plus": None,
@@ -571,3 +573,19 @@ def test_nobody_without_the_certificate_reaches_a_worker() -> None:
             for stranger in (address, address.replace("tls", "tcp")):
                 with pytest.raises((OSError, TypeError, TimeoutError, ValueError)):
                     dd.Client(stranger, timeout=2).close()
+
+
+@pytest.mark.parametrize(("cells", "said"), [((), "个小区"), ((0, 1), "个小区或格网单元"), (range(14), "个格网单元")])
+def test_a_comparison_calls_homes_what_they_are_in_its_districts(
+    cells: Sequence[int], said: str, tmp_path: Path
+) -> None:
+    """Cells are not said to be compounds, in words of page and workbook alike; one figure for each kind of district."""
+    records = [(key, {**r, "district": {**r["district"], "cells": i in cells}}) for i, (key, r) in enumerate(sample())]
+    districts, values = side_by_side(records)
+    status = districts[["name", "code"]].assign(status="done", problem="")
+    write_side_by_side(districts, values, status, tmp_path)
+    with zipfile.ZipFile(tmp_path / "tables" / "comparison.xlsx") as book:
+        sheets = book.read("xl/sharedStrings.xml").decode("utf-8")
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert f"不足 10 {said}、" in page and f"<t>{said[1:]}数</t>" in sheets
+    assert ("小区" in page + sheets) == (len(cells) < 14)

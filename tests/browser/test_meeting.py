@@ -1317,6 +1317,44 @@ def test_no_sequence_of_steps_leaves_an_old_figure(
     assert told > 0
 
 
+#: All that is seen: the words of every part that is shown, what is chosen, typed and pressed, and how each home is drawn.
+SEEN = """() => {
+  const parts = [".xm-head", ".xm-bar", ".xm-side", ".xm-foot", ".xm-walk", ".xm-chosen"].map((q) => document.querySelector(q));
+  const shown = parts.filter((e) => !e.hidden && e.getClientRects().length), all = (q) => shown.flatMap((e) => [...e.querySelectorAll(q)]);
+  const a = xinhe.app, moved = Array.from(a.result.effects.gain.homes).concat(Array.from(a.result.effects.lose.homes));
+  return { words: shown.map((e) => e.innerText), typed: all("select, input").map((e) => e.value + e.checked),
+    pressed: all("[aria-pressed]").map((e) => e.textContent + e.getAttribute("aria-pressed")), said: all("[role=img]").map((e) => e.getAttribute("aria-label")),
+    bars: all(".xm-scale *").map((e) => e.style.cssText), mode: [...document.body.classList].sort(), title: document.title,
+    homes: Array.from(a.state.share, (v) => (Number.isNaN(v) ? null : v)), moved,
+    places: a.state.facilities.map((f) => [f.id, f.xy[0], f.xy[1], f.serves, xinhe.looksLike(f)]) };
+}"""
+#: What an address does not carry: which home and which facility somebody looks at.
+LOOKING = "() => [xinhe.app.selected, xinhe.app.tip && xinhe.app.tip.full ? xinhe.app.tip.home : -1]"
+LOOK = "([id, home]) => { if (id) xinhe.page.select(id); if (home >= 0) xinhe.page.lookAt(home); }"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("seed", "each"), [(5, 20), *(pytest.param(n, 5, marks=pytest.mark.matrix) for n in range(1, 7))]
+)
+def test_after_any_steps_all_that_is_seen_is_what_a_fresh_page_shows(
+    show: Opener, toy_page: str, seed: int, each: int
+) -> None:
+    """Forty random steps: whatever was seen on the way, every word and figure is that of a page that comes into this state at once."""
+    page = show(toy_page)
+    for turn in range(40 // each):
+        done = page.evaluate(THOUGHTS, [seed * 1000 + turn, each])
+        page.wait_for_timeout(600)  # the address follows
+        fresh = page.context.new_page()
+        fresh.goto(page.url)
+        fresh.wait_for_selector("body.xm-ready")
+        fresh.evaluate(LOOK, page.evaluate(LOOKING))
+        now, then = page.evaluate(SEEN), fresh.evaluate(SEEN)
+        assert [(key, now[key], then[key]) for key in now if now[key] != then[key]] == [], [s["done"] for s in done]
+        fresh.close()
+
+
 @pytest.mark.matrix
 @pytest.mark.browser
 def test_nudges_of_one_facility_are_one_step_of_undo(show: Opener, toy_page: str) -> None:

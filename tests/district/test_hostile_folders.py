@@ -21,6 +21,7 @@ from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
 from xinhe_geo.core.files import cannot_write, is_full
 from xinhe_geo.district import scenarios, undo
+from xinhe_geo.district.project_facts import steps_named
 from xinhe_geo.io import add
 from xinhe_geo.report.files import is_as_written, refuse_foreign
 from xinhe_geo.report.pages.brief import with_links
@@ -237,6 +238,13 @@ def test_plans_of_a_folder_are_still_plans(tmp_path: Path) -> None:
     laid("scenarios/a.toml", 'name = "a"\nlabel = "甲"\n'.encode())(folder, tmp_path)
     (folder / "scenarios" / "b.toml").symlink_to("a.toml")  # within the folder
     assert list(scenarios(xh.District.load(folder)).index) == ["a", "b"]
+
+
+@pytest.mark.parametrize("cell", ["a#" + "9" * 5000, "a#1234567", "a#" + "1," * 50 + "9" * 500, "#1", "a#b"])
+def test_a_step_of_thousands_of_digits_is_no_step(cell: str) -> None:
+    with pytest.raises(xh.ScenarioError, match="写法不对") as said:
+        steps_named(cell)
+    assert len(str(said.value)) < 200 and steps_named("a#1,2 3;b") == {"a": {1, 2, 3}, "b": set()}
 
 
 # --- parts of a parcel, drawn in a file beside the plan ---------------------------------------------------------------

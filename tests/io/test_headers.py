@@ -10,7 +10,7 @@ import pytest
 from xinhe_geo.core.errors import DataError, UnknownNameError
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.io.add import add
-from xinhe_geo.io.headers import meanings
+from xinhe_geo.io.headers import meanings, one_datum
 from xinhe_geo.io.incoming import Incoming
 from xinhe_geo.io.row_report import RowReport
 from xinhe_geo.io.tables import read_table
@@ -132,3 +132,34 @@ def test_a_line_of_signatures_is_no_row_and_names_nobody(tmp_path: Path) -> None
     path.write_text("名称,类别,面积\n甲,药店,1\n填表人：张三,,负责人：李四\n说明：甲:乙,药店,3\n", "utf-8")
     assert len(read_table(path, LAYERS["facilities"], None, report).rows) == 2
     assert "张三" not in report.frame().to_csv() and "李四" not in report.frame().to_csv()
+
+
+@pytest.mark.parametrize(
+    ("layer", "said", "meant"),
+    [
+        ("homes", ["小区名", "2024年末常住人口（人）", "住户数"], ["name", "people", "households"]),
+        ("homes", ["其中：60岁以上", "60周岁及以上老年人口数"], ["people_60plus", None]),
+        ("homes", ["人口总数", "竣工年份", "总建筑面积（万㎡）"], ["people", "built", "floor_area_m2"]),
+        # the latest year counts, wherever it stands; another age and another count are no residents
+        ("homes", ["2020年常住人口", "2024年常住人口"], [None, "people"]),
+        ("homes", ["65岁以上人口", "户籍户数", "流动人口"], [None, None, None]),
+        ("facilities", ["机构全称", "机构类型", "运营状况"], ["name", "kind", "state"]),
+        ("facilities", ["核定床位", "所服务的社区", "占地面积"], ["capacity", "serves_community", None]),
+        ("facilities", ["POI名称", "POI分类", "wgs84_lng", "lat_wgs84"], ["name", "@type", "@lon", "@lat"]),
+        ("facilities", ["百度经度", "GPS纬度", "经度°"], ["@lon", "@lat", None]),
+    ],
+)
+def test_offices_put_years_counts_and_maps_around_a_word(layer: str, said: list[str], meant: list[str | None]) -> None:
+    incoming = Incoming("a.csv", said, [["1"] * len(said)], [2])
+    found = {j: name for name, j in meanings(incoming, LAYERS[layer], None, RowReport()).items()}
+    assert [found.get(j) for j in range(len(said))] == meant
+
+
+@pytest.mark.parametrize(("crs", "at"), [("WGS84", 3), ("GCJ-02", 1), ("EPSG:4326", 3), (4490, 3)])
+def test_of_coordinates_in_several_datums_the_declared_ones_are_read(crs: object, at: int) -> None:
+    report = RowReport()
+    heads = ["name", "lng_gcj02", "lat_gcj02", "lng_wgs84", "lat_wgs84"]
+    incoming = one_datum(Incoming("a.csv", heads, [["1"] * 5], [2]), crs, report)
+    found = meanings(incoming, LAYERS["facilities"], None, RowReport())
+    assert (found["@lon"], found["@lat"]) == (at, at + 1)
+    assert len(report.lines) == 2

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import h3
 import numpy as np
@@ -150,6 +152,36 @@ def test_maps_made_one_after_another_name_homes_each_by_its_own_district() -> No
     for _ in range(2):
         assert "小区" in said_of(compounds)
         assert "小区" not in said_of(cells) and "单元" in said_of(cells)
+
+
+#: What writes a document or a table of homes on its own, asked for by a command of its own.
+FRONTS = (
+    *("gis.write_geopackage", "report.write_report", "pages.checkup.checked", "pages.checkup.write_checkup"),
+    *(
+        "pages.final.final_checked",
+        "pages.parcels.write_parcels",
+        "paper.atlas.atlas",
+        "paper.checkup_word.checkup_word",
+    ),
+    *(
+        "paper.public.public",
+        "paper.sheet.sheet",
+        "paper.slides.slides",
+        "paper.survey_form.survey",
+        "paper.word.write_brief",
+    ),
+)
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_each_document_names_homes_as_its_district_does(front: str) -> None:
+    module, _, name = front.rpartition(".")
+    made: Any = getattr(importlib.import_module(f"xinhe_geo.report.{module}"), name)
+    names = {made.__code__.co_name}
+    while hasattr(made, "__wrapped__"):
+        made = made.__wrapped__
+        names.add(made.__code__.co_name)
+    assert named_by_homes(print).__code__.co_name in names
 
 
 @pytest.mark.slow

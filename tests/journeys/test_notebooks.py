@@ -193,7 +193,7 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
     "13": {
         "folder": ("no-such-folder", "no-such-folder"),
         "preset": ("full", "plan、td1063、elderly"),
-        "most": (0, "至少列 1 件"),
+        "most": (0, "不小于 1"),
         "minutes": (0, "大于 0"),
     },
     "14": {

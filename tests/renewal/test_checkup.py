@@ -53,6 +53,26 @@ def toy_with(*, parking: dict[str, int] | None = None, **cells: dict[str, object
     return toy.replace(checkup_indicators=rows, homes=homes)
 
 
+@pytest.mark.parametrize(
+    ("test", "value"),
+    [
+        ("built<2000", 3.0),
+        ("built<nan", np.nan),
+        ("built<1e999", np.nan),
+        ("built<" + "9" * 5000, np.nan),
+        ("built<no", np.nan),
+        ("name<5", 0.0),
+        ("name==甲苑", 1.0),
+    ],
+)
+def test_what_a_test_holds_cells_against(toy: xh.District, test: str, value: float) -> None:
+    """A limit that is no number is lacking: of nothing that is compared with it is said that there is none."""
+    rows = toy.rows["checkup_indicators"]
+    told = toy.replace(checkup_indicators=rows[rows["metric"] == "homes_where"].iloc[:1].assign(test=test))
+    (found,) = checkup(told, "own").itertuples()
+    assert found.value == value or (np.isnan(found.value) and np.isnan(value))
+
+
 @pytest.fixture(scope="module")
 def toy() -> xh.District:
     return toy_with(

@@ -78,7 +78,7 @@ def test_what_is_asked_for_is_what_is_on_the_form(district: xh.District, tmp_pat
     found = xh.survey(district, tmp_path, facts=facts, most=2, crossings=0)
     assert sorted(found["id"]) == ["F1", "gB"] and found.index.tolist() == [1, 2]
     assert found["group"].is_monotonic_increasing
-    with pytest.raises(ValueError, match="至少列 1 处"):
+    with pytest.raises(ValueError, match="不小于 1"):
         xh.survey(district, tmp_path, most=0)
 
 

@@ -85,6 +85,7 @@ from .models import (
     is_above_zero,
     is_whole,
     limits_of,
+    path_given,
     standing,
 )
 from .numbers import amount, per_cent, signed, whole
@@ -139,6 +140,7 @@ from .schema import (
     URGENT,
     Column,
     Layer,
+    as_text,
     at_year,
     bundled_folder,
     listed,

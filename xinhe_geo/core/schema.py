@@ -1026,6 +1026,11 @@ def listed(text: str) -> list[str]:
     return [part.strip() for part in text.replace("；", ";").split(";") if part.strip()]
 
 
+def as_text(cell: object) -> str:
+    """Return a cell of a table as text, "" where it is blank."""
+    return "" if cell is None or pd.isna(cell) else str(cell)
+
+
 LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _LAYERS})
 
 

@@ -6,13 +6,14 @@ from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, plain_name
 from .edited_rows import EditedRows, Flow
 from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district
-from .journal import ANSWERS, MANIFEST, SUGGESTED, commit, finish, locked, recover, undo
+from .journal import ANSWERS, MANIFEST, SUGGESTED, commit, district_folder, finish, locked, recover, undo
 from .labels import (
     buildings_said,
     cell,
     column_name,
     kind_name,
     layer_name,
+    list_told,
     place_name,
     place_title,
     rule_name,
@@ -27,5 +28,5 @@ from .resolve import Named, meant
 from .scenario import Scenario, played
 from .scenario_text import blank, conflicts, divided_by, scenarios, steps
 from .seal import broken, number, seal
-from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
+from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files, take_in
 from .street_edits import join_ends

@@ -36,13 +36,16 @@ from ..core import (
     Rule,
     UnknownNameError,
     WrongCallError,
+    WrongValueError,
     are_h3,
     at_year,
     bundled_folder,
     guarded_problems,
     is_cleared,
+    is_whole,
     listed,
     no_such_name,
+    path_given,
     problems_table,
     read_toml,
     refuse_titles,
@@ -215,7 +218,7 @@ class District:
         DataError
             With *every* problem of *every* layer in `.problems` (layer, file, row, field, problem, remedy).
         """
-        folder = bundled_folder() if path is None else Path(path)
+        folder = bundled_folder() if path is None else path_given(path)
         with work("打开街道目录", len(LAYERS)) as step:
             manifest, rows, files, problems = read_folder(folder, step)
         if any(p.severity == "error" for p in problems):
@@ -261,7 +264,7 @@ class District:
         UnknownNameError
             Not a year between 1900 and 2200.
         """
-        if not 1900 <= int(year) <= 2200:
+        if not 1900 <= (int(year) if is_whole(year) or str(year).isdecimal() else 0) <= 2200:
             raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
         state = int(year), bool(planned), int(communities or self.list_year)
         if state == (self.year, self.with_planned, self.list_year):
@@ -415,7 +418,14 @@ class District:
         -------
         District
             Another one; rows are taken as they are, nothing is checked again.
+
+        Raises
+        ------
+        WrongValueError
+            `rows` is no mapping.
         """
+        if not isinstance(rows, Mapping):
+            raise WrongValueError(f"rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {type(rows).__name__}")
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground

@@ -17,16 +17,7 @@ from .row_report import RESULT_LABELS, tally
 from .sample_extract import sample_extract
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
-from .survey_form import (
-    BY,
-    FOUND,
-    ON,
-    REMARK,
-    SHEETS,
-    SurveyRow,
-    heads_of,
-    survey_book,
-)
+from .survey_form import BY, FOUND, ON, REMARK, SHEETS, SurveyRow, heads_of, survey_book
 from .survey_take import OUTCOMES, answers_tally, take_survey
 from .template import template
 from .year_list import update

@@ -36,7 +36,7 @@ from .decisions import choices_of, read_decisions, write_decisions
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
 from .head_count import HeadCount, PeopleJump, head_count, say_whom
-from .headers import refuse_secret_rows
+from .headers import one_datum, refuse_secret_rows
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
@@ -98,7 +98,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         )
     current = read_current(folder, layer)
     report = RowReport()
-    incoming = read_file(source, layer, request.sheet, report)
+    incoming = one_datum(read_file(source, layer, request.sheet, report), request.coordinates.crs, report)
     refuse_secret_rows(incoming, layer, current.manifest)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
     answers = kept_answers(folder)

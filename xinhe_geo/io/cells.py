@@ -151,6 +151,7 @@ def cell_text(column: Column, value: object, codes: Mapping[str, str], factor: f
     text = str(value).strip()
     if column.type in ("int", "float", "year"):
         return None if is_no_number(text) else _number(column, text, factor)
+    text = re.sub("^'(?=[=+@＝＋＠-])", "", text)  # what our own tables put before a text that is no formula
     return codes.get(text, text)
 
 

@@ -134,7 +134,7 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
         rows.cells[name] = [_accepted(value, i, column, rows) for i, value in enumerate(values)]
     if "capacity" in rows.columns and "capacity_unit" not in rows.columns:
         head = plain_header(incoming.heads[rows.columns["capacity"]])
-        unit = next((unit for word, unit in SIZES.items() if head.startswith(word)), None)
+        unit = next((unit for word, unit in SIZES.items() if word in head), None)
         if unit is not None:
             rows.cells["capacity_unit"] = [None if v is None else unit for v in rows.cells["capacity"]]
     return rows

@@ -69,7 +69,7 @@ def _refuse_for(problem: Problem, rows: FileRows) -> None:
     said = "图形" if column is None else column.label
     remedy = problem.remedy
     if column is not None and column.required and problem.field not in rows.cells:
-        remedy = f"文件里没有认得的“{said}”一列：把那一列的表头改成“{said}”，或用 --fill {said}=…（全表一样时）"
+        remedy = f"文件里没有认得的“{said}”一列：把那一列的表头改成“{said}”，或全表一样时写 --set {said}=…"
     if said not in {known.column for known in rows.refused.get(i, ())}:
         rows.refuse(i, Refusal(said, value, problem.problem, remedy))
 

@@ -36,6 +36,7 @@ from ..core import (
     bundled_folder,
     card,
     checked_count,
+    path_given,
     say,
     small_map,
     well_called,
@@ -170,7 +171,7 @@ class WalkNetwork:
         NetworkError
             It holds nothing to walk on.
         """
-        return cls(osm.of_file(path, crs, walk_filter))
+        return cls(osm.of_file(path_given(path), crs, walk_filter))
 
     @classmethod
     def load(cls, path: StrPath) -> WalkNetwork:

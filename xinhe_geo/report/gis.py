@@ -13,7 +13,7 @@ import pandas as pd
 import pyogrio
 
 from ..access import EXACT, only_known
-from ..core import LAYERS, growing, refuse_uncleared, say, word
+from ..core import LAYERS, growing, named_by_homes, refuse_uncleared, say, word
 from ..district import District, column_name, kind_name, place_title
 from ..maps import mapped_rules
 from .analysis import Analysis, analyse
@@ -148,6 +148,7 @@ def _shown(story: Story) -> dict[str, Shown]:
     return shown
 
 
+@named_by_homes
 def write_geopackage(
     district: District, to: str | Path, *, preset: str = "plan", against: District | None = None
 ) -> Path:

@@ -144,7 +144,10 @@ def of_story(story: Story) -> Sums:
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
-    found[GOALS] = _of_tally(story)
+    states = {"目标": story.goals, "做到": [g for g in story.goals if g.state == "whole"]}
+    states |= {"还差": [g for g in story.goals if g.state == "short"]}
+    states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
+    found[GOALS] = [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
     homes = district.homes
     if homes is None:
         return found
@@ -164,14 +167,6 @@ def _of_curve(district: District, grown: Curve) -> Sums:
         label = say("{0}：{1}", goal.label, say("{0} 分钟", at))
         found[figure.about] = of_figure(label, _served(own, weights(own, denominator)), figure)
     return found
-
-
-def _of_tally(story: Story) -> list[Sum]:
-    """Return which goals are met, which are not, and of which nobody can say: of the sentence that counts them."""
-    states = {"目标": story.goals, "做到": [g for g in story.goals if g.state == "whole"]}
-    states |= {"还差": [g for g in story.goals if g.state == "short"]}
-    states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
-    return [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
 
 
 def counting(label: str, names: Sequence[str]) -> Sum:

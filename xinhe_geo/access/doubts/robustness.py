@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 from scipy.special import ndtr
 
-from ...core import Rule, UnknownNameError, well_called
+from ...core import Rule, UnknownNameError, checked_count, well_called
 from ...district import District
 from ..bounds import AT_LEAST, bound_of
 from ..coverage import coverage, is_surveyed, presence, rules_of, summary
@@ -87,8 +87,7 @@ def robustness(
     ValueError
         Fewer than 39 draws: they have no 95 %.
     """
-    if draws < 39:
-        raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
+    checked_count(draws, "draws（抽样次数）", 39)
     asked = rules_of(district, rules)
     if by is not None and by not in district.groups.columns:
         raise UnknownNameError("分组", by, list(district.groups.columns))

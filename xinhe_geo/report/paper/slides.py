@@ -20,9 +20,9 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, amount, crs_label, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, place_title
+from ...district import District, list_told, place_title
 from ...maps import (
     COMPLETENESS,
     DEMONSTRATION_TEXT,
@@ -106,6 +106,7 @@ class Bars:
 
 
 @told("写幻灯片", 5)
+@named_by_homes
 def slides(
     district: District,
     to: str | Path = SLIDES,
@@ -339,12 +340,13 @@ class Deck:
         first = story.change.verdict[:1] if story.change is not None else ()
         concluded = first[0].text if first else _tally(story)
         slide = self.page(concluded, notes)
-        lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         built = [] if story.change is None else [Line(line, 16, INK) for line in story.change.built]
         lines = [
             Line(_name(district), 22, STRONG, True),
             *built,
-            Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 16, INK),
+            Line(
+                say("数据年份 {0}{1}；坐标系 {2}", district.year, list_told(district), crs_label(district.crs)), 16, INK
+            ),
         ]
         if district.is_demonstration:
             lines += [Line(say(DEMONSTRATION_TEXT), 18, MARK, True), Line(rests_on(district), 13)]

@@ -29,7 +29,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, kind_name, place_title
+from ...district import MANIFEST, District, kind_name, list_told, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -348,14 +348,13 @@ def _report(paper: Document, story: Story) -> None:
     paper.title(say("关于{0}公共服务设施步行可达情况的报告", place))
     paper.say(say("（主送机关待填）："), style="主送机关")
     preset = preset_text(district, story.analysis.preset)
-    lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
     paper.say(
         say(
             "现将{0}公共服务设施步行可达情况报告如下（口径：{1}；数据年份 {2}{3}）。",
             place,
             preset,
             district.year,
-            lists,
+            list_told(district),
         )
     )
     warn(paper)
