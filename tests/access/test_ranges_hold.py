@@ -151,6 +151,7 @@ def turned(folder: Path, seed: int) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_fewest_facts_that_turn_a_random_district_are_the_fewest(tmp_path: Path) -> None:
     assert set(turned(tmp_path, 4)) - {0}
 

@@ -134,6 +134,7 @@ def test_routes_of_the_toy_district() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_from_the_point_of_median_minutes(tmp_path: Path) -> None:
     district = xh.District.load(districts.write(tmp_path, 1))
     points = home_points(district)

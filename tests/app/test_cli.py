@@ -36,6 +36,7 @@ def test_broken_folder_names_file_row_and_field(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_check_lists_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(TOY)]) == 0
     assert "0 处错误" in capsys.readouterr().out
@@ -80,6 +81,7 @@ def test_compare_scenarios_and_sites(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sites_of_the_bundled_district(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "sites.csv"
     assert main(["sites", "clinic_station", "--n", "1", "--csv", str(out)]) == 0

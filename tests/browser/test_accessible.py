@@ -82,6 +82,7 @@ def test_who_wants_less_motion_gets_none(chromium: Any, pages: dict[str, Path]) 
     page.close()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_community_is_one_sheet_of_paper(chromium: Any, pages: dict[str, Path]) -> None:
     page = chromium.new_page()

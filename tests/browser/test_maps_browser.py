@@ -328,6 +328,7 @@ def test_the_names_of_both_sides_stay_on_a_narrow_screen(show: Opener) -> None:
         assert boxes and all(left >= 0 and right <= 390 and bottom <= scale["y"] for left, right, bottom in boxes)
 
 
+@pytest.mark.matrix
 def test_the_divider_moves_by_mouse_and_keys_and_each_side_answers_for_itself(show: Opener) -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].drop(index="f1")

@@ -329,6 +329,7 @@ def test_likeness_is_the_ratio_of_counted_shares() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie(part: int) -> None:
     """Two thousand random lists, of all kinds and of one, up to 40 m off, and lists that have nothing to do with the map."""

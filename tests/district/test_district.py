@@ -130,6 +130,7 @@ def test_unknown_kind_suggests(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_unknown_parent_code(toy: Path) -> None:
     edit(toy, "boundaries/communities.geojson", lambda rows: rows[0]["properties"].update(zone="west"))
     row = only(toy)
@@ -301,6 +302,7 @@ def test_unknown_names_suggest() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_bundled_district_opens() -> None:
     district = xh.District.load()
     assert district.is_demonstration
@@ -392,6 +394,7 @@ def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_gates_layer_without_features_knows_no_gates(toy: Path) -> None:
     """It is no error, and every home goes straight to the street, as where the layer is not declared."""
     edit(toy, "homes/gates.geojson", list.clear)

@@ -213,7 +213,7 @@ def messy() -> list[list[Any]]:
             "负责人",
         ],
         [1, "Ａ１", "一食堂", "社区食堂点", None, "117°00′08.3″", "39°00′40.7″", "１，２００", "13800000000", "张三"],
-        [2, "A2", "二食堂", "canteen", None, f"{LON:.6f}", f"{LAT:.6f}", "约三百", "13900000000", "李四"],
+        [2, "A2", "二食堂", "canteen", None, f"{LON:.6f}", f"{LAT:.6f}", "三百多一点", "13900000000", "李四"],
         [3, "A3", "三食堂", "canteen", None, LON, LAT, 300, None, None],
         [4, "A3", "三食堂", "canteen", None, LON, LAT, 300, None, None],
         [5, "A5", "五食堂", "canteen", None, None, None, None, None, None],
@@ -310,6 +310,7 @@ def test_a_declaration_is_required_and_must_fit(tmp_path: Path, toy: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     key = homes.index[0]
@@ -335,6 +336,7 @@ def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_gone_rows_stay_unless_replaced(tmp_path: Path, toy: Path) -> None:
     before = set(District.load(toy).rows["facilities"].index)
     path = text(tmp_path / "a.csv", [HEAD, ["P1", "点", "canteen", LON, LAT]])
@@ -678,6 +680,7 @@ def test_records_as_web_maps_export_them(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_old_workbooks(tmp_path: Path, toy: Path) -> None:
     office = shutil.which("soffice")
     if office is None:
@@ -692,6 +695,7 @@ def test_old_workbooks(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     name = homes["name"].iloc[0]

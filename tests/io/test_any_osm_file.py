@@ -169,6 +169,7 @@ def test_a_file_is_read_by_what_it_holds_whatever_it_is_called(suffix: str, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_file_in_order_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes, ways and relations by id: no copy is made of it, and one is made as soon as two objects change places."""
 

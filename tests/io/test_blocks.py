@@ -131,6 +131,7 @@ def quarters(people: object = (1000, 250, 0, 37)) -> gpd.GeoDataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path: Path) -> None:
     quarters().to_file(tmp_path / "areas.gpkg")
     d, report = imported(town(), tmp_path / "t", population=tmp_path / "areas.gpkg")

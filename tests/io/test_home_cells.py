@@ -69,6 +69,7 @@ def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_ids_that_only_look_like_indexes_stay_places(extract: Path, tmp_path: Path) -> None:
     assert not are_h3(["8" + "0" * 14]) and not are_h3([]) and not are_h3(["a", *hexagons()])
     assert not are_h3([*hexagons(9), *hexagons(8)]), "one resolution covers the ground once"

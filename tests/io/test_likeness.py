@@ -208,6 +208,7 @@ def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_replace_stays_within_the_kinds_of_the_file(tmp_path: Path, toy: Path) -> None:
     shape = shapely.Point(500_700, 4_320_300)
     path = written(tmp_path / "a.gpkg", [{"编号": "N", "名称": "新食堂", "类别": "canteen", "geometry": shape}])

@@ -158,6 +158,7 @@ def test_rows_that_cannot_be_told_are_listed_and_the_others_are_in(office: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_folder_made_before_is_replaced_only_when_asked(office: Path) -> None:
     recipe = recipe_of({"name": "甲街道", "streets": {"file": "新胡.osm"}})
     new_district(office / "甲", recipe)

@@ -434,6 +434,7 @@ def test_a_chinese_table_from_excel(extract: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_x_and_y_are_degrees_or_metres_of_the_crs_given(extract: Path, tmp_path: Path) -> None:
     at = gpd.GeoSeries([shapely.Point(117.6041, 39.0551)], crs="EPSG:4326").to_crs("EPSG:4548").iloc[0]
     metres = people(tmp_path, f"id,x,y,people\na,{at.x!r},{at.y!r},7\n", name="metres.csv")
@@ -661,6 +662,7 @@ def test_a_folder_with_other_things_is_never_touched(extract: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_earlier_import_is_replaced_only_when_asked_and_only_untouched(extract: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()  # an empty folder is fine

@@ -162,6 +162,7 @@ def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
     """R12 in GBK; names in escapes of code page 936 and of Unicode; a hatch and a dimension are rows that say why they stay."""
     made = ezdxf.new("R12")
@@ -191,6 +192,7 @@ def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sites_in_a_drawing_for_the_design_institute(tmp_path: Path, toy: Path) -> None:
     out = tmp_path / "街道.dxf"
     assert main(["dxf", str(toy), "--out", str(out), "--sites", "canteen"]) == DONE

@@ -165,6 +165,7 @@ def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_district_without_people_or_streets_is_told_not_fatal(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1)
     frame = gpd.read_file(border)

@@ -198,6 +198,7 @@ def test_only_a_person_makes_it_surveyed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_later_check_is_not_overwritten_by_an_older_form(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     take_survey(form_in(tmp_path, [("gates", "gA", {"核实情况": "开放", **SEEN})]), folder, surveyed=True, apply=True)

@@ -82,6 +82,7 @@ def others(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, following: Path) -> None:
     before, then, rest = contents(folder), open_in(folder, 2022), others(folder)
     report = update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)

@@ -428,7 +428,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [30, pytest.param(1, marks=pytest.mark.matrix)])
+@pytest.mark.parametrize("part", [60, pytest.param(1, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("command", list(TYPED), ids=" ".join)
 def test_nothing_comes_out(
     tmp_path: Path,

@@ -526,6 +526,7 @@ def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFr
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataFrame) -> None:
     """The toy has no entrances and says so; silent, or once it says so of gates, too, its walks are other walks."""
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
@@ -610,6 +611,7 @@ def test_editing_a_row_changes_the_output() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
     """Copied, a cell changed: no line of the manifest is needed for that."""
     folder = shutil.copytree(TOY, tmp_path / "copy")

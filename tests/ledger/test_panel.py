@@ -190,6 +190,7 @@ def test_a_cell_that_is_no_figure_is_named_and_nothing_is_lost(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_figure_changed_in_the_table_is_not_one_that_was_typed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(folder, out)

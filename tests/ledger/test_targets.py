@@ -138,6 +138,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     rows = write_targets(text, folder, book).set_index("quote")

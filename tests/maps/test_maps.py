@@ -688,6 +688,7 @@ def toy() -> xh.District:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_map_of_all_gaps_counts_the_promises_each_home_misses(toy: xh.District) -> None:
     theme = scene(page(maps.of_district(toy, "gaps")))["themes"][0]
     cover = xh.coverage(toy)

@@ -193,6 +193,7 @@ def test_links_and_pairs_of_links(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("seed", range(2))
 def test_every_pair_of_places(tmp_path: Path, seed: int) -> None:
     """What capacity and siting count with: from every point to every facility, not to the nearest alone."""

@@ -554,6 +554,7 @@ def test_plans_that_are_joined_keep_their_years() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None:
     """People are conserved across plans: what both do together is what each does, where they touch different parcels."""
     first = dated(

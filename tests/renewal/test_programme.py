@@ -142,6 +142,7 @@ def test_everything_wrong_is_told_in_one_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_frames_are_judged_as_files_are(folder: Path) -> None:
     toy = xh.District.load(folder)
     bad = toy.rows["projects"].assign(cost_high=1.0)

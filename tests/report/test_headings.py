@@ -177,6 +177,7 @@ def test_anywhere_in_the_zone_little_is_lost(kind: str, asked: Siting, n: int) -
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_site_stands_on_the_spot_of_an_open_one() -> None:
     district = xh.District.load()
     facilities = district.open_facilities

@@ -183,6 +183,7 @@ def test_a_change_is_written_as_people_write_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district = xh.District.load(folder)
     a, b = (state_of(district, name)[0] for name in ("close", "open"))
@@ -225,6 +226,7 @@ def test_commands(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_report_writes_plans_and_sites_when_asked(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,7 @@ def test_a_receipt_that_was_changed_does_not_add_up(tmp_path: Path, readd: Any) 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_receipt_has_what_is_needed_to_follow_it(tmp_path: Path) -> None:
     """Points of every home, their gates, doors of facilities, the rule, the hashes; its ways are the routes."""
     district = xh.District.load(districts.write(tmp_path, 2))

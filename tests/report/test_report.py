@@ -59,6 +59,7 @@ def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_documents_are_written_by_name(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
     assert report.documents(district, (), tmp_path / "none") == []
@@ -214,6 +215,7 @@ def test_bundled_district_prints_no_bare_verdict(bundled_reports: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_other_files_stay_and_stale_ones_go(output: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(output, tmp_path / "output"))
     district = xh.District.load(TOY)

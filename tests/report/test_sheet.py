@@ -232,6 +232,7 @@ def test_an_overview_says_who_lives_where_and_what_there_is(toy: xh.District, tm
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> None:
     homes = toy.rows["homes"]
     many = pd.concat(

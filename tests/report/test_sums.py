@@ -97,7 +97,7 @@ def test_every_figure_of_the_story_of_the_toy_district(tmp_path: Path, lang: str
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: str) -> None:
     """A row of every metric: each value is a link to its rows, which add up; whoever is behind a gap is told home by home."""

@@ -72,6 +72,7 @@ def texts(slide: object) -> str:
 # --- Word ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
     """Title, addressee, sections 一、 with parts （一）, what is left to be typed, the annexes that are listed; in styles by name."""
     document = docx.Document(str(brief))

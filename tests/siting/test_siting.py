@@ -112,6 +112,7 @@ def test_the_order_of_rows_changes_nothing(model: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @needs_yardsticks
 def test_near_ties_are_all_plans_within_the_share() -> None:
     """Every set of four out of sixteen stores counted, against the plans listed."""
@@ -998,6 +999,7 @@ def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_site_is_needed_where_everybody_is_served() -> None:
     """Every community of the bundled district has one of some kind already: the fewest sites are none."""
     bundled = xh.District.load()

@@ -38,6 +38,7 @@ from .files import (
     cannot_write,
     full_disk,
     growing,
+    holds,
     is_full,
     keep_file,
     own_room,
