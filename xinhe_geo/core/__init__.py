@@ -165,6 +165,7 @@ from .secrecy_marks import (
     level_of,
     marks_of,
     renewal_is_confirmed,
+    renewal_is_shown,
     secret_cells,
     secret_words,
 )
@@ -333,6 +334,7 @@ __all__ = [
     "refuse_uncleared",
     "renamed",
     "renewal_is_confirmed",
+    "renewal_is_shown",
     "room_lock",
     "rows_above",
     "say",
