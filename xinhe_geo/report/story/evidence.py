@@ -57,8 +57,10 @@ def paces_of(analysis: Analysis) -> tuple[Pace, ...]:
 
 
 def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
-    """Return what the audit found that matters."""
-    table = analysis.audit
+    """Return what the audit found that matters; of parcels only where they may be told of."""
+    table, untold = analysis.audit, layer_name("parcels")
+    if not renewal_is_shown(analysis.district.manifest):
+        table = table[[not found.startswith(untold) for found in table["finding"]]]
     return tuple(
         Finding(
             say(SEVERITIES[r.severity]),
