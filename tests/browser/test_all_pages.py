@@ -69,25 +69,30 @@ def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    def make(folder: Path) -> None:
-        for name, words in COMMANDS.items():
-            assert main([*words, "--out", str(folder / name)]) in (0, 1), name
+def made(once: Callable[[str, Callable[[Path], object]], Path], toy_report: Path) -> Callable[[str], Path]:
+    """Return what runs a command, once, and returns its folder."""
 
-    return once("pages", make)
+    def of(name: str) -> Path:
+        def make(folder: Path) -> None:
+            assert main([*COMMANDS[name], "--out", str(folder / name)]) in (0, 1), name
+
+        return toy_report if name == "report" else once(f"pages of {name}", make) / name
+
+    return of
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_page_of_a_command_can_be_read(chromium: Any, made: Path, name: str) -> None:
-    pages = list(pages_of(made / name))
+def test_every_page_of_a_command_can_be_read(chromium: Any, made: Callable[[str], Path], name: str) -> None:
+    pages = list(pages_of(made(name)))
     assert pages
     assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
 
 
-def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Path) -> None:
+def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Callable[[str], Path]) -> None:
     """It fades out where it goes on, and no longer once it was pushed to its end; one that fits does not."""
     page = chromium.new_page(viewport={"width": 390, "height": 844})
-    page.goto((made / "report" / "index.html").as_uri())
+    page.goto((made("report") / "index.html").as_uri())
     more = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(getComputedStyle(e).getPropertyValue('--more')))))"
     told = page.eval_on_selector_all(
         ".scroll",
@@ -100,11 +105,13 @@ def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Path) 
     page.close()
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Path, name: str) -> None:
-    assert on_paper(chromium, made / name) == []
+def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Callable[[str], Path], name: str) -> None:
+    assert on_paper(chromium, made(name)) == []
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_page_of_the_bundled_report_prints_on_whole_sheets(
     chromium: Any, bundled_reports: Path, lang: str
@@ -160,6 +167,7 @@ def test_a_parcel_has_two_sides_however_much_there_is_to_say(chromium: Any) -> N
     page.close()
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)])
 def test_every_page_of_the_bundled_report_can_be_read(
@@ -168,6 +176,7 @@ def test_every_page_of_the_bundled_report_can_be_read(
     assert [line for page in pages_of(bundled_reports / lang) for line in seen(chromium, page, *size)] == []
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_community_of_the_bundled_district_is_one_sheet_of_paper(
     chromium: Any, bundled_reports: Path, lang: str

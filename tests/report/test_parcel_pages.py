@@ -190,6 +190,7 @@ def check_book(story: Parcels, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_another_spreadsheet_program_comes_to_the_same(story: Parcels, folder: Path, tmp_path: Path) -> None:
     """Every formula, worked out by LibreOffice from a book that has kept none of its results, is what the library wrote beside it."""

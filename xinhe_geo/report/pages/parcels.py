@@ -10,7 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 
 from ... import maps
-from ...core import language, refuse_uncleared, say, write_text
+from ...core import language, named_by_homes, refuse_uncleared, say, write_text
 from ...core import title as column_title
 from ...district import District, place_title
 from ...maps import figure_of, parcel_scene, wording
@@ -70,6 +70,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
 """
 
 
+@named_by_homes
 def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, progress: Progress | None = None) -> Path:
     """
     Write the parcels: `parcels.html`, `tables/地块台账.xlsx` (whose formulas give every figure of the page) and `gis/地块.gpkg`.
