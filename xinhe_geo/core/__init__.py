@@ -168,6 +168,7 @@ from .secrecy_marks import (
     level_of,
     marks_of,
     renewal_is_confirmed,
+    renewal_is_shown,
     secret_cells,
     secret_words,
 )
