@@ -160,18 +160,22 @@ def test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice(
 
 
 @pytest.mark.slow
-def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path, here: None) -> None:
+@pytest.mark.parametrize(
+    "only", [["--only", "tables"], pytest.param([], marks=pytest.mark.matrix)], ids=["tables", "all"]
+)
+def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path, here: None, only: list[str]) -> None:
     copies(tmp_path / "in", "a")
-    assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single")]) == 0
-    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "many")]) == 0
-    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "shipped"), "--ship"]) == 0
+    assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single"), *only]) == 0
+    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "many"), *only]) == 0
+    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "shipped"), "--ship", *only]) == 0
     assert files_of(tmp_path / "many" / "districts" / "a") == files_of(tmp_path / "single")
     assert files_of(tmp_path / "shipped") == files_of(tmp_path / "many")
-    status = module.batch([tmp_path / "in"], tmp_path / "shipped", ship=True)["status"]
+    status = module.batch([tmp_path / "in"], tmp_path / "shipped", ship=True, only=only[-1] if only else None)["status"]
     assert list(status) == ["kept"]  # nothing is sent that is done
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_interrupted_work_is_told_and_kept(tmp_path: Path, here: None) -> None:
     copies(tmp_path / "in", "a", "b", "c")
 
@@ -279,6 +283,7 @@ def test_workers_of_another_cluster_are_not_profiled_meanwhile(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_processes_and_one_killed_give_the_same(
     tmp_path: Path, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -344,6 +344,7 @@ def test_marking_leaves_markup_and_what_is_marked_alone() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp_path: Path) -> None:
     promised = measure("c", "communities_with", kinds="canteen", **ALL)
     district = xh.District.load(folder_with(tmp_path / "toy", [promised, SERIES]))
@@ -369,6 +370,7 @@ def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_outputs_follow_the_language_and_the_record_does_not(toy: xh.District, tmp_path: Path) -> None:
     chinese = lg.ledger(toy)
     write_ledger(toy, chinese, tmp_path / "zh")

@@ -227,6 +227,7 @@ def test_names() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_hundred_thousand_homes_in_bounded_time() -> None:
     """Outlines in rows that touch, points in one heap, a crowd of canteens: seconds, not hours."""
     n = 100_000

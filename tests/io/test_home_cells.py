@@ -46,6 +46,7 @@ def extract(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("as_number", [False, True])
 def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number: bool) -> None:
     cells = hexagons()
@@ -68,6 +69,7 @@ def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_ids_that_only_look_like_indexes_stay_places(extract: Path, tmp_path: Path) -> None:
     assert not are_h3(["8" + "0" * 14]) and not are_h3([]) and not are_h3(["a", *hexagons()])
     assert not are_h3([*hexagons(9), *hexagons(8)]), "one resolution covers the ground once"
@@ -183,6 +185,7 @@ def test_each_document_names_homes_as_its_district_does(front: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     """Names of data apart (a nursing home is one): the toy district, whose homes are said to be cells."""

@@ -76,7 +76,9 @@ class Written(NamedTuple):
     folder: Path
 
 
-@pytest.fixture(scope="module", params=["zh", "en", pytest.param("bundled", marks=pytest.mark.matrix)])
+@pytest.fixture(
+    scope="module", params=["zh", *(pytest.param(own, marks=pytest.mark.matrix) for own in ("en", "bundled"))]
+)
 def plan(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder, lang = tmp_path_factory.mktemp("plan"), request.param
     if request.param == "bundled":
@@ -484,6 +486,7 @@ def test_a_digit_changed_in_any_document_is_noticed(plan: Written, tmp_path: Pat
     assert noticed, "nobody noticed"
 
 
+@pytest.mark.matrix
 def test_same_bytes_twice(plan: Written, tmp_path: Path) -> None:
     """Every document of a plan, written again from the same files: nothing tells the hour, nothing depends on what ran before."""
     if plan.story.analysis.lang != "zh" or not (plan.folder / "toy").is_dir():

@@ -171,6 +171,7 @@ READ = """() => {
 }"""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("page", LIVE)
 def test_a_live_page_is_english_with_the_same_shares(
@@ -198,6 +199,7 @@ def cells(book: Path) -> dict[str, list[list[object]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_workbook_is_english_with_the_same_numbers(district: xh.District, outputs: dict[str, Path]) -> None:
     ours, theirs = (list(cells(outputs[lang] / "tables/coverage.xlsx").items()) for lang in ("zh", "en"))
     stays = may_stay(district)
@@ -238,6 +240,7 @@ def words_of(file: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["word", "slides"])
 def test_documents_are_english_with_the_same_figures(tmp_path: Path, name: str) -> None:
     toy = xh.District.load(Path(__file__).parents[1] / "toy")

@@ -30,6 +30,7 @@ def words_of(page: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("parts", [cost(parts) for parts in LACKING])
 def test_each_of_the_31_ends_in_a_report_of_what_there_is(parts: tuple[str, ...], tmp_path: Path) -> None:
     folder = toy_without(parts, tmp_path / "toy")

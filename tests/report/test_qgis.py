@@ -131,6 +131,7 @@ def test_same_bytes_twice(tmp_path: Path, plane: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 def test_qgis_itself_reads_it(project: Path) -> None:
     """All layers valid, with their coordinate system, rows, aliases and labels; where QGIS is installed."""
     program = shutil.which("python3", path="/usr/bin")

@@ -180,7 +180,9 @@ def rules_of(district: District, rules: Rules, profile: Named | None = None) -> 
     table = district.rules
     if isinstance(rules, pd.DataFrame):
         rules = list(rules.index)
-    said = [rules] if isinstance(rules, ONE) else list(cast("Sequence[Named]", rules))
+    said = (
+        list(cast("Sequence[Named]", rules)) if isinstance(rules, Iterable) and not isinstance(rules, ONE) else [rules]
+    )
     names: list[Named] = []
     for name in said:
         own = [] if not isinstance(name, str) else list(table.index[(table["set"] == name).to_numpy()])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent, say
+from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent, say, without_brackets
 
 #: Homes that share more than this part of the smaller one are one place told twice. Outlines that touch, and slivers
 #: between outlines drawn from different maps, share less.
@@ -46,15 +46,16 @@ class Pair(NamedTuple):
 
 
 def plain_name(name: object) -> str:
-    """Return a name without what writing habits differ in: width, case, blanks, brackets; "" where there is none."""
+    """Return a name without what writing habits differ in: width, case, blanks, brackets, 小区 at its end; "" where there is none."""
     if not isinstance(name, str):
         return ""
-    return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    said = "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    return re.sub("(?<=..)(住宅)?小区$", "", said)
 
 
 def bare_name(text: object) -> str:
     """Return a name without what stands in brackets."""
-    return re.sub(r"[（(].*?[)）]", "", str(text)).strip()
+    return without_brackets(str(text)).strip()
 
 
 def alike(one: object, other: object) -> bool:

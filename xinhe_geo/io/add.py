@@ -36,7 +36,7 @@ from .decisions import choices_of, read_decisions, write_decisions
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
 from .head_count import HeadCount, PeopleJump, head_count, say_whom
-from .headers import refuse_secret_rows
+from .headers import one_datum, refuse_secret_rows
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
@@ -98,7 +98,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         )
     current = read_current(folder, layer)
     report = RowReport()
-    incoming = read_file(source, layer, request.sheet, report)
+    incoming = one_datum(read_file(source, layer, request.sheet, report), request.coordinates.crs, report)
     refuse_secret_rows(incoming, layer, current.manifest)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
     answers = kept_answers(folder)
@@ -154,10 +154,7 @@ def wishes_of(request: Request, rows: FileRows, matched: Matched, current: Curre
 
 
 def ask_decisions(
-    request: Request,
-    matched: Matched,
-    held: tuple[FileRows, Placed, CurrentLayer],
-    people: HeadCount | None,
+    request: Request, matched: Matched, held: tuple[FileRows, Placed, CurrentLayer], people: HeadCount | None
 ) -> None:
     """Write the sheet of decisions and its page where they are asked for and not there yet."""
     if request.decide is None or request.decide.is_file():
@@ -281,8 +278,8 @@ def add(
     Parameters
     ----------
     file
-        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .parquet, .gdb (a folder)
-        or .dxf.
+        .xlsx, .xls, .csv and .txt (UTF-8, UTF-16 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .gpx, .parquet,
+        .gdb (a folder) or .dxf.
     folder
         A district folder. A layer that is not declared there yet is declared.
     layer

@@ -90,13 +90,7 @@ def kinds_meant(current: CurrentLayer, said: str) -> tuple[str, ...]:
 
 
 def update(
-    file: str | Path,
-    folder: str | Path,
-    *,
-    kind: str,
-    year: int,
-    request: Request | None = None,
-    apply: bool = False,
+    file: str | Path, folder: str | Path, *, kind: str, year: int, request: Request | None = None, apply: bool = False
 ) -> pd.DataFrame:
     """
     Take the list of a kind of facility for a year: nothing of other kinds or other layers is touched.

@@ -39,6 +39,7 @@ _ALIASES = {
     "minutes": "步行时间_分钟",
     "metres": "路网距离_米",
     "straight_metres": "直线距离_米",
+    "nearest_straight_metres": "直线最近_米",
     "people_unserved": "不可达人口",
     "reason": "原因",
     "completeness": "配套齐全度",
@@ -265,11 +266,7 @@ def _number(wkt: str, least: int) -> int | None:
 
 
 def _dress(
-    path: Path,
-    layers: Mapping[str, gpd.GeoDataFrame],
-    year: int,
-    labels: Mapping[str, str],
-    shown: Mapping[str, Shown],
+    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], shown: Mapping[str, Shown]
 ) -> None:
     """Put aliases, what each layer says and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:

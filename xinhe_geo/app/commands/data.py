@@ -67,8 +67,7 @@ from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, messa
 
 
 def check(
-    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
-    lang: Lang = "zh",
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None, lang: Lang = "zh"
 ) -> None:
     """检查街道目录：每一处问题在哪个文件、哪一行、哪一列、怎么改；数据能支撑到什么程度。"""
     problems = check_folder(folder)
@@ -421,8 +420,7 @@ def add(
     repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
     place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
     values: Annotated[
-        Path | None,
-        typer.Option("--values", help="不认识的类别和状态：写出对照表（.csv），填好再导入一次，目录会记住"),
+        Path | None, typer.Option("--values", help="不认识的类别和状态：写出对照表（.csv），填好再导入一次，目录会记住")
     ] = None,
     datum_checked: Annotated[
         str,

@@ -337,7 +337,7 @@ def layers_for(m: Measure) -> list[str]:
 def require_layers(district: District, m: Measure) -> None:
     """Name the layers a measure cannot do without and that are not there (`Lacks`)."""
     have = once(district, "declared", lambda: frozenset(district.rows))
-    unsaid = _unsaid(district, m)
+    unsaid = [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
     missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
     if missing:
         words = say("、").join(say("{0}（layers.{1}）", layer_name(n), n) for n in missing)
@@ -349,11 +349,6 @@ def require_layers(district: District, m: Measure) -> None:
 def _walked(m: Measure) -> bool:
     """Whether a measure rests on walks: from homes, or from a parcel, along the streets."""
     return {"homes", "streets"} <= set(layers_for(m))
-
-
-def _unsaid(district: District, m: Measure) -> list[str]:
-    """Return the layers on the way that are not there, and of which nobody said that there are none."""
-    return [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
 
 
 def touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:

@@ -81,10 +81,7 @@ def final_checked(district: District, year: int | None = None) -> Checked:
     }
     if "projects" in district.rows:
         sheets["项目库"] = project_sheet(district.rows["projects"])
-    told = {
-        "目标完成情况": tuple(_counted(district, end, said)),
-        "项目库": tuple(projects_told(sheets.get("项目库"))),
-    }
+    told = {"目标完成情况": tuple(_counted(district, end, said)), "项目库": tuple(projects_told(sheets.get("项目库")))}
     first = sheets["未完成目标"].head(BEGIN)
     points = [
         say(

@@ -38,7 +38,8 @@ def receipts_page(district: District, sums: Sums, heading: str, options: str = "
     options
         What the command that follows one figure down to its metres needs besides.
     """
-    e, names = html.escape, _names(district)
+    layers = [frame for frame in (district.communities, district.homes) if frame is not None]
+    e, names = html.escape, {str(k): v for frame in layers for k, v in frame["name"].items() if isinstance(v, str)}
     sums, listed = thinned(sums)
     parts = "".join(
         f'<details id="{e(about, quote=True)}"><summary><b>{e(_title(about, own, names))}</b> <code>{e(about)}</code> '
@@ -92,12 +93,6 @@ def _thinned(one: Sum, most: int) -> Sum:
         **one,
         "rows": [*(rows[i] for i in kept), ["…", name, *(math.fsum(row[k] for row in rest) for k in (2, 3))]],
     }
-
-
-def _names(district: District) -> dict[str, str]:
-    """Return what homes and communities are called."""
-    layers = [frame for frame in (district.communities, district.homes) if frame is not None]
-    return {str(k): v for frame in layers for k, v in frame["name"].items() if isinstance(v, str)}
 
 
 def _title(about: str, own: list[Sum], names: Mapping[str, str]) -> str:

@@ -199,11 +199,7 @@ def _kind_table(column: Column, story: Story, code: str, lang: str) -> None:
         return
     column.text(t["essential_here"], 14, bold=True)
     rows = [
-        [
-            short_label(kind_label(story.district, str(r.Index), lang)),
-            f"{r.places}",
-            _minutes(r.minutes, lang),
-        ]
+        [short_label(kind_label(story.district, str(r.Index), lang)), f"{r.places}", _minutes(r.minutes, lang)]
         for r in facts.itertuples()
     ]
     none = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}

@@ -20,6 +20,7 @@ from ...core import (
     amount,
     crs_label,
     named_by_homes,
+    path_given,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
@@ -129,7 +130,7 @@ def sheet(
     with speaking(lang):
         story = Story(Analysis.of(district), against=against)
     pages = theme_pages(story, what, form, show=show, alone=against is None)
-    return write_pages(pages, Path(to), str(themes(district, lang)[what]))
+    return write_pages(pages, path_given(to, "to "), str(themes(district, lang)[what]))
 
 
 def refuse_public(district: District) -> None:

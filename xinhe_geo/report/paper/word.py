@@ -390,7 +390,7 @@ def _report(paper: Document, story: Story) -> None:
 
 def _request(paper: Document, story: Story) -> None:
     """Write the body of a request: one matter, why, what it brings, what it rests on; who can be asked is named under the date."""
-    district, change, first = paper.district, story.change, story.first_remedy
+    district, change, first = paper.district, story.change, next(iter(story.first_remedies), None)
     if change is not None:
         matter = say("在{0}实施方案“{1}”", district.name, district.manifest["scenario"])
         asked = [say("{0}。", line) for line in change.built] or [say("{0}。", change.people)]
@@ -412,8 +412,8 @@ def _request(paper: Document, story: Story) -> None:
         paper.heading(say("理由"))
         goal = next((goal for goal in story.goals if goal.rule == first.rule), None)
         paper.say(*([say("现状：{0}：{1}。", goal.label, goal.told)] if goal is not None else []))
-        told = "增设以后：{0}由 {1} 到 {2}，新增服务 {3}（没有考虑用地、造价和权属）。"
-        paper.say(say(told, first.label, first.before.text, first.after.text, first.gained.told))
+        told = "增设以后：{0}：{1}由 {2} 到 {3}，新增服务 {4}（没有考虑用地、造价和权属）。"
+        paper.say(say(told, first.label, first.before.counted, first.before.text, first.after.text, first.gained.told))
     _firm(paper, story)
     paper.say(say("妥否，请批示。"))
     close(paper, _ANNEXES)
@@ -469,7 +469,14 @@ def _next_steps(paper: Document, story: Story) -> None:
         return
     paper.say(say("每项目标各补一处，取新增服务居民最多的位置（已证明最优；没有考虑用地、造价和权属）："))
     paper.points(
-        say("{0}：新增服务 {1}，由 {2} 到 {3}。", r.label, r.gained.told, r.before.text, r.after.text)
+        say(
+            "{0}：新增服务 {1}，{2}由 {3} 到 {4}。",
+            r.label,
+            r.gained.told,
+            r.before.counted,
+            r.before.text,
+            r.after.text,
+        )
         for r in story.remedies[:BRIEFLY]
     )
     if story.remedies[BRIEFLY:]:
@@ -591,7 +598,10 @@ def _help(paper: Document, story: Story) -> None:
     paper.table(
         say("每项目标各补一处：新增覆盖最多的位置"),
         [column("任务"), say("新增（按本项口径）"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
-        [[r.label, r.gained.told, r.before.text, r.after.text, r.reason] for r in story.remedies],
+        [
+            [r.label, r.gained.told, f"{r.before.counted}{r.before.text}", r.after.text, r.reason]
+            for r in story.remedies
+        ],
         (3.2, 2.6, 1.5, 1.5, 7.8),
         right=(1, 2, 3),
     )
@@ -630,10 +640,7 @@ def _unknown(paper: Document, story: Story) -> None:
     plan = story.promises
     if plan is not None and plan.blanks:
         paper.table(
-            say("缺数据的度量"),
-            [say("编号"), say("度量"), say("结果"), say("缺什么")],
-            plan.blanks,
-            (1.5, 5, 2.2, 7.9),
+            say("缺数据的度量"), [say("编号"), say("度量"), say("结果"), say("缺什么")], plan.blanks, (1.5, 5, 2.2, 7.9)
         )
     elif not story.unknown:
         paper.text(say("没有。"))

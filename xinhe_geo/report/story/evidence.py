@@ -32,10 +32,10 @@ def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
     return tuple(sorted(found, key=lambda remedy: -remedy.gained.value if remedy.gained.known else np.inf))
 
 
-def first_remedy(remedies: tuple[Remedy, ...]) -> Remedy | None:
-    """Return the one to begin with: what the plan itself promises goes before what a standard asks of somebody else."""
-    own = [remedy for remedy in remedies if remedy.own]
-    return next(iter([*own, *remedies]), None)
+def first_remedies(remedies: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
+    """Return those that serve most: what the plan itself promises goes before what a standard asks of somebody else."""
+    first = [remedy for remedy in remedies if remedy.own] or remedies
+    return tuple(r for r in first if (r.gained.text, r.gained.of) == (first[0].gained.text, first[0].gained.of))
 
 
 def paces_of(analysis: Analysis) -> tuple[Pace, ...]:
@@ -58,13 +58,7 @@ def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
     """Return what the audit found that matters."""
     table = analysis.audit
     return tuple(
-        Finding(
-            say(SEVERITIES[r.severity]),
-            r.topic,
-            r.finding,
-            amount(r.people, unknown=""),
-            r.remedy,
-        )
+        Finding(say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy)
         for r in table[(table["severity"] != "info").to_numpy()].itertuples(index=False)
     )
 
