@@ -270,7 +270,7 @@ def rows(only: list[int]) -> Iterator[str]:
 
 
 def _told(failed: str) -> str:
-    return f"`{failed.replace('.py::', ' ')}`" if failed else "-"
+    return f"`{failed.replace('.py::', ' ').removeprefix('test_oracle ')}`" if failed else "-"
 
 
 if __name__ == "__main__":
