@@ -640,12 +640,12 @@ def test(arguments: Sequence[str]) -> int:
     # Paths that the user names count from where the user stands; without any, all tests are meant.
     named = any(not argument.startswith("-") and Path(argument.partition("::")[0]).exists() for argument in rest)
     if "--all" in arguments:
-        command += ["-m", "not matrix"]
+        command += ["-m", "not matrix", "--trials=30"]
     elif "--matrix" not in arguments and not any(argument.startswith("-m") for argument in rest):
         changed = [] if named else changed_packages()
         if changed:
             say(f"改动未提交，慢测试也跑：{'、'.join(changed)} / Not committed yet: slow tests of these run too.")
-        command += ["-m", f"({' or '.join(['not slow', *changed])}) and not browser and not matrix", "--few"]
+        command += ["-m", f"({' or '.join(['not slow', *changed])}) and not browser and not matrix", "--trials=10"]
     # All of them on every core; a file's tests stay together, because they share what is costly to make.
     spread = [] if named or any(argument.startswith(("-n", "--pdb")) for argument in rest) else ["-n", "auto"]
     spread += ["--dist", "loadfile"] if spread else []

@@ -85,6 +85,7 @@ TRAPS: dict[str, tuple[Trap, str]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(os.name == "nt", reason="links, which Windows does not let everybody make")
 @pytest.mark.parametrize("name", TRAPS)
 def test_traps(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,6 +185,7 @@ def test_a_thousand_gigabytes_of_nothing_where_something_is_to_be_written(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     """Nor one of ours that was saved in QGIS: it lies beside the file that was named, and was named by nobody."""
     out = tmp_path / "a.gpkg"
@@ -214,6 +216,7 @@ def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "other", ["HOMES/homes.geojson", "ｈomes/homes.geojson", "homes/Homes.geojson", "homes/ho\u200bmes.geojson"]
 )

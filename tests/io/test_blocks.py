@@ -57,6 +57,7 @@ def imported(t: Town, folder: Path, **given: object) -> tuple[District, object]:
     return District.load(folder / "out"), report
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("seed", seeds(0, 2, 12))
 def test_every_building_is_in_one_block_or_said_to_be_none(seed: int, tmp_path: Path) -> None:
     t, uses = built_town(seed)
@@ -95,6 +96,7 @@ def test_shared_people_add_up_to_each_area_whatever_the_weights() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_draws_of_who_lives_where_keep_the_total_of_each_area(tmp_path: Path) -> None:
     t, _ = built_town(3)
     quarters((1000, 250, 0, 37)).to_file(tmp_path / "areas.gpkg")
@@ -129,6 +131,7 @@ def quarters(people: object = (1000, 250, 0, 37)) -> gpd.GeoDataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path: Path) -> None:
     quarters().to_file(tmp_path / "areas.gpkg")
     d, report = imported(town(), tmp_path / "t", population=tmp_path / "areas.gpkg")
@@ -152,6 +155,7 @@ def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("people", "name", "said"),
     [

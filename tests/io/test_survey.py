@@ -167,6 +167,7 @@ def test_what_is_taken_is_written_and_nothing_else_and_undo_brings_it_back(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_form_again_changes_nothing(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     form = form_in(tmp_path, [("gates", "gA", {"核实情况": "开放", **SEEN})])
@@ -177,6 +178,7 @@ def test_the_same_form_again_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_only_a_person_makes_it_surveyed(tmp_path: Path) -> None:
     """Without the confirmation the answers are taken, nobody signs, and the rows stay in doubt; with it they leave it."""
     folder = folder_in(tmp_path)
@@ -196,6 +198,7 @@ def test_only_a_person_makes_it_surveyed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_later_check_is_not_overwritten_by_an_older_form(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     take_survey(form_in(tmp_path, [("gates", "gA", {"核实情况": "开放", **SEEN})]), folder, surveyed=True, apply=True)
@@ -231,6 +234,7 @@ def test_whatever_is_typed_the_counts_add_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_geopackage_is_read_as_the_workbook(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     cells = {"核实情况": "不开放", **SEEN}

@@ -217,19 +217,20 @@ def test_help_installs_nothing(run: ModuleType, capsys: pytest.CaptureFixture[st
 
 
 SPREAD = ["-n", "auto", "--dist", "loadfile"]
-QUICK = ["-m", "(not slow) and not browser and not matrix", "--few"]
+QUICK = ["-m", "(not slow) and not browser and not matrix", "--trials=10"]
+ALL = ["-m", "not matrix", "--trials=30"]
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         ([], [*QUICK, *SPREAD, "{root}/tests"]),
-        (["--all"], ["-m", "not matrix", *SPREAD, "{root}/tests"]),
+        (["--all"], [*ALL, *SPREAD, "{root}/tests"]),
         (["--matrix"], [*SPREAD, "{root}/tests"]),
         (["-k", "st", "-x"], [*QUICK, *SPREAD, "-k", "st", "-x", "{root}/tests"]),
         (["-m", "slow", "-n0"], ["-m", "slow", "-n0", "{root}/tests"]),
         (["some.py::test_a"], [*QUICK, "some.py::test_a"]),
-        (["some.py::test_a", "--all"], ["-m", "not matrix", "some.py::test_a"]),
+        (["some.py::test_a", "--all"], [*ALL, "some.py::test_a"]),
     ],
 )
 def test_what_pytest_is_given(
@@ -849,7 +850,7 @@ def test_both_readmes_show_the_same_lines() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [READMES[0], "docs/quickstart.md"])
+@pytest.mark.parametrize("name", ["docs/quickstart.md", pytest.param(READMES[0], marks=pytest.mark.matrix)])
 def test_python_lines_of_the_front_door_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(python_of(name), name, "exec"), {})
@@ -1134,6 +1135,7 @@ def serving(folder: Path, command: str, **more: Any) -> Iterator[subprocess.Pope
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("how", ["app", "app, terminated", "lab", "lab, twice", "lab, y"])
 def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
@@ -1180,6 +1182,7 @@ def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_install_killed_half_way_is_repaired_and_a_move_is_noticed(tmp_path: Path) -> None:
     launcher = tiny_project(tmp_path / "one")
@@ -1208,6 +1211,7 @@ def test_an_install_killed_half_way_is_repaired_and_a_move_is_noticed(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_starts_at_once(tmp_path: Path) -> None:
     launcher = tiny_project(tmp_path / "two")
     both = [

@@ -26,7 +26,7 @@ import pyproj
 import pytest
 import shapely
 import typer
-from clock import A_PART_OR_ALL, one_in
+from clock import one_in
 
 import xinhe_geo as xh
 from xinhe_geo.app.batch import Task, versions, work
@@ -179,6 +179,7 @@ MARKED_ROWS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("way", MARKED_ROWS)
 def test_rows_that_are_marked_come_into_no_layer_that_is_not(tmp_path: Path, way: str) -> None:
     above, head, cell, stem = MARKED_ROWS[way]
@@ -201,6 +202,7 @@ def test_rows_that_are_marked_come_into_no_layer_that_is_not(tmp_path: Path, way
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("cell", ["内部", "公开", ""])
 def test_rows_that_are_open_are_taken(tmp_path: Path, cell: str) -> None:
     file = tmp_path / "a.csv"
@@ -238,6 +240,7 @@ def test_the_folder_s_own_mark_counts_though_every_layer_has_another() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("line", [*(f"secrecy = {said}" for said in UNCLEAR), '密级 = "机密"', 'secrecey = "机密"'])
 def test_check_tells_of_a_mark_that_nobody_can_read(tmp_path: Path, line: str) -> None:
     problems = xh.check(marked(tmp_path, line))
@@ -428,7 +431,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", A_PART_OR_ALL)
+@pytest.mark.parametrize("part", [60, pytest.param(1, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("command", list(TYPED), ids=" ".join)
 def test_nothing_comes_out(
     tmp_path: Path,

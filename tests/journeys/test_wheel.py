@@ -74,6 +74,7 @@ def test_notebooks_are_copied_and_none_that_was_changed_is_lost(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_wheel_and_sdist_hold_everything_and_the_wheel_works_elsewhere(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

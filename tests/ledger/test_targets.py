@@ -138,6 +138,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     rows = write_targets(text, folder, book).set_index("quote")
@@ -155,6 +156,7 @@ def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_is_confirmed_comes_in_once_and_can_be_undone(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     write_targets(text, folder, book)

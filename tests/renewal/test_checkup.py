@@ -144,6 +144,7 @@ def states(now: xh.District, before: pd.DataFrame) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_next_year_every_problem_has_a_state_with_its_reason(toy: xh.District) -> None:
     before = xh.problems(toy)
     typed = pd.DataFrame(
@@ -310,6 +311,7 @@ def test_nobody_is_counted_twice(toy: xh.District, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_problem_found_again_stands_whatever_was_said_of_it(toy: xh.District) -> None:
     """Also one whose data were corrected, whose definition changed, and one that a year without data lies between."""
     first = xh.problems(toy)
@@ -374,6 +376,7 @@ def test_the_loop_closes_from_one_report_to_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_word_report_has_the_parts_in_order_with_the_digits_of_the_page(
     toy: xh.District, lang: str, tmp_path: Path

@@ -281,6 +281,7 @@ def test_titles_say_what_is_assumed_and_what_is_made_up() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_meeting_page_has_no_parcel_that_nobody_has_confirmed(tmp_path: Path) -> None:
     """Neither outline nor name, and it is said which; who confirms it writes so in the manifest, and a refusal is none."""
     folder = folder_of(tmp_path)
@@ -304,6 +305,7 @@ def with_what_is_packed(page: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_meeting_page_holds_no_word_of_renewal(tmp_path: Path) -> None:
     """Not of the ledger, the stages, the promises, the plans or the money: whatever is written there, no trace of it is in the page."""
     facts = "p,,ownership,,,,\np,,use_now,,龘用途,,\np,2022,cost_services,,987654,,"
@@ -331,7 +333,8 @@ def test_parcels_are_internal_unless_somebody_says_otherwise() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.matrix)])
+def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.MonkeyPatch, bundled: bool) -> None:
     """In a window of 80 columns, the narrowest that is common: no number is broken there."""
     monkeypatch.setattr(console.OUT, "_width", 80)
 
@@ -342,6 +345,8 @@ def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.Monk
 
     text = said("sample-a", "--plan", "sample-renewal")
     assert "居民收支" in text and "2,500" in text and "14,000—18,000" in text and "内部资料" in text
+    if not bundled:
+        return
     everything = said()
     whole = re.sub(r"[\s│]", "", everything)
     assert "待填" in whole and "示意位置，非征收范围、非权属界线" in whole and "五车地" in everything

@@ -72,6 +72,7 @@ def texts(slide: object) -> str:
 # --- Word ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
     """Title, addressee, sections 一、 with parts （一）, what is left to be typed, the annexes that are listed; in styles by name."""
     document = docx.Document(str(brief))
@@ -114,6 +115,7 @@ def test_the_brief_s_numbers_are_the_report_s(toy: xh.District, brief: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_who_lives_where_a_community_lacks_it(toy: xh.District, tmp_path: Path) -> None:
     """Nobody has day care: 甲社区 100 people (and C, unknown), 乙社区 250. Where nobody is known the table says so."""
 
@@ -232,6 +234,7 @@ def test_a_chart_can_be_edited(deck: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None:
     again = xh.District.load(TOY)
     assert _word.write_brief(again, tmp_path / "b.docx").read_bytes() == brief.read_bytes()
@@ -244,6 +247,7 @@ def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_name_from_data_stays_text(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     shutil.copytree(TOY, folder)

@@ -280,10 +280,7 @@ ERRORS, SPREAD = 3.5, 0.5
 DIRECTIONS = 24
 
 
-def diagnose(
-    points: gpd.GeoDataFrame | gpd.GeoSeries,
-    references: References,
-) -> pd.DataFrame:
+def diagnose(points: gpd.GeoDataFrame | gpd.GeoSeries, references: References) -> pd.DataFrame:
     """
     Measure which datum a layer's coordinates are in, by how near it lies to layers whose datum is certain.
 

@@ -38,6 +38,7 @@ from ..core import (
     level_of,
     listed,
     ordinary,
+    path_given,
     problems_table,
     read_layer,
     read_toml,
@@ -99,7 +100,7 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
         One row per problem, empty where there is none. Columns `severity` (error, warning), `layer`, `file`, `row`,
         `field`, `problem`, `remedy` (Chinese).
     """
-    manifest, _, _, problems = read_folder(bundled_folder() if folder is None else Path(folder))
+    manifest, _, _, problems = read_folder(bundled_folder() if folder is None else path_given(folder))
     return problems_table(guarded_problems(problems, manifest))
 
 

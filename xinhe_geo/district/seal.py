@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from ..core import EnvironmentProblem, SourceError, as_read, os_words, read_json, write_text
 from . import own_journals
-from .journal import HISTORY, MANIFEST, SEAL, finish, is_last_change_own, locked
+from .journal import HISTORY, SEAL, district_folder, finish, is_last_change_own, locked
 
 #: What lies in a folder and is not sealed: versions before, outputs, what systems leave behind.
 _LEFT_OUT = {HISTORY, "output", ".git", ".DS_Store", "Thumbs.db", "desktop.ini", SEAL}
@@ -43,9 +43,7 @@ def seal(folder: str | Path, *, again: bool = False) -> str:
     EnvironmentProblem
         It cannot be read or written.
     """
-    target = Path(folder)
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
+    target = district_folder(folder)
     wrong = broken(target)
     if wrong and not again:
         named = "、".join(f"{name}（{what}）" for name, what in list(wrong.items())[:12])

@@ -37,6 +37,7 @@ from ..core import (
     ScenarioError,
     UnknownNameError,
     WrongValueError,
+    as_text,
     listed,
     problems_table,
     well_called,
@@ -309,6 +310,8 @@ def _number(cell: object) -> float:
 
 #: Which points are served under each rule, by the year, the edits that are carried out, and the rules.
 _Walked = dict[tuple[int, str, tuple[Rule, ...]], np.ndarray]
+#: Who moves together: home and project (-1: nobody in particular), how many, and how many of these are 60 or more.
+_Part = tuple[int, int, tuple[float, float]]
 
 
 class _Walks:
@@ -338,21 +341,19 @@ class _Walks:
         older = (
             np.nan_to_num(homes["people_60plus"].reindex(names).to_numpy(float)) if homes is not None else np.zeros(0)
         )
-        parts = self._parts(names, lived)
+        parts = self._parts(names, (lived, older))
         point = [
             np.arange(len(self.points.code)) if home < 0 else np.flatnonzero(self.points.code == home)
             for home, *_ in parts
         ]
-        share = [self._shares(parts, lived, i)[at] for i, at in enumerate(point)]
-        self._point = np.concatenate(point) if point else np.zeros(0, dtype=np.int64)
+        self._point = np.concatenate(point)
         self._mover = np.concatenate([np.full(len(at), mover) for at, (_, mover, _) in zip(point, parts, strict=True)])
-        weight = np.concatenate(share) * self.points.weight[self._point]
-        code = self.points.code[self._point]
+        own, code = self.points.weight[self._point], self.points.code[self._point]
+        every = np.concatenate([np.full(len(at), i) for i, at in enumerate(point)])
+        lived, older = (own * self._staying(parts, whole, i)[every, code] for i, whole in enumerate((lived, older)))
         for_elderly = np.array([is_for_elderly(state, rule) for rule in rules], dtype=float)
-        self.lived = self.people = np.tile(
-            weight * lived[code], len(rules)
-        )  # the one as they are, the other may be weighted
-        self.elderly = (for_elderly[:, None] * (weight * older[code])[None, :]).ravel()
+        self.lived = self.people = np.tile(lived, len(rules))  # the one as they are, the other may be weighted
+        self.elderly = (for_elderly[:, None] * older[None, :]).ravel()
         groups = (
             state.groups["community"].reindex(names)
             if "community" in state.groups
@@ -361,28 +362,29 @@ class _Walks:
         number, self.group_names = pd.factorize(groups, sort=True)
         self.group = np.tile(number[code], len(rules))
 
-    def _parts(self, names: pd.Index, lived: np.ndarray) -> list[tuple[int, int, float]]:
-        """Return who moves: everybody first (home -1), then per home and project that moves some of them how many."""
-        parts: list[tuple[int, int, float]] = [(-1, -1, 0.0)]
+    def _parts(self, names: pd.Index, counts: tuple[np.ndarray, np.ndarray]) -> list[_Part]:
+        """Return who moves: everybody first (home -1), then per home and project that moves some of them how many people, and of 60 or more."""
+        parts: list[_Part] = [(-1, -1, (0.0, 0.0))]
         for j, project in enumerate(self.projects):
             if not any(e.do == "move_households" for e in project.edits):
                 continue
             after = _carried_out(self._bases[max(self._bases)], project.edits).homes
-            left = after["people"].reindex(names).to_numpy(float) if after is not None else np.zeros(len(names))
-            gone = np.where(np.isnan(left), lived, lived - left)
-            parts += [(int(home), j, float(gone[home])) for home in np.flatnonzero(gone > 1e-9)]
+            gone = []
+            for column, whole in zip(("people", "people_60plus"), counts, strict=True):
+                left = after[column].reindex(names).to_numpy(float) if after is not None else np.zeros(len(names))
+                gone.append(np.where(np.isnan(left), whole, whole - left))
+            moved = np.flatnonzero((gone[0] > 1e-9) | (gone[1] > 1e-9))
+            parts += [(int(home), j, (float(gone[0][home]), float(gone[1][home]))) for home in moved]
         return parts
 
-    def _shares(self, parts: Sequence[tuple[int, int, float]], lived: np.ndarray, number: int) -> np.ndarray:
-        """Return, per point, which share of its home's people a part is."""
-        home, _, moved = parts[number]
-        share = np.ones(len(lived))
-        if home >= 0:
-            share = np.full(len(lived), moved / lived[home])
-        else:
-            for other, _, gone in parts[1:]:
-                share[other] = max(share[other] - gone / lived[other], 0.0)
-        return share[self.points.code]
+    def _staying(self, parts: Sequence[_Part], whole: np.ndarray, which: int) -> np.ndarray:
+        """Return how many of each home are of each part, shape (parts, homes): who moves with none of them is of the first."""
+        found = np.zeros((len(parts), len(whole)))
+        found[0] = whole
+        for i, (home, _, gone) in enumerate(parts[1:], 1):
+            found[i, home] = gone[which]
+            found[0, home] = max(found[0, home] - gone[which], 0.0)
+        return found
 
     def epoch(self, year: int) -> int:
         """Return the number of the stretch of years in which the district itself does not change."""
@@ -580,7 +582,7 @@ class _Work:
                 key = ahead.pop()
                 if key in by_key and key not in before:
                     before[key] = None
-                    ahead += listed(_text(by_key[key].row["after"]))
+                    ahead += listed(as_text(by_key[key].row["after"]))
             edits = [e for p in self.projects if p.key in before for e in p.edits]
             try:
                 if edits:
@@ -604,7 +606,7 @@ class _Work:
         row, roles = project.row, project.roles()
         must = project.status == UNDER_WAY and not pd.isna(row["start"])
         over = {p.key for p in self.projects if p.status == FINISHED}
-        names = {c: [n for n in listed(_text(row[c])) if n in index and n not in over] for c in ("after", "excludes")}
+        names = {c: [n for n in listed(as_text(row[c])) if n in index and n not in over] for c in ("after", "excludes")}
         pays = self._pays(project, costs)
         starts: tuple[int, ...] = ()
         if must:
@@ -662,10 +664,10 @@ class _Work:
 
     def _pots(self, funds: Sequence[str], project: _Project) -> Set:
         """Return the pots that may pay for a project: of these sources (any where none is named), for its type."""
-        kind = _text(project.row["kind"])
+        kind = as_text(project.row["kind"])
         found = set()
         for p, (_, row) in enumerate(self.budgets.iterrows()):
-            types = listed(_text(row["types"]))
+            types = listed(as_text(row["types"]))
             if (not funds or row["fund"] in funds) and (not types or kind in types):
                 found.add(p)
         return frozenset({*found, self.spare})
@@ -680,7 +682,7 @@ class _Work:
                 continue
             if not project.roles() and (people := self.declared(project)) > 0:
                 extras.append(Extra(frozenset({j}), PEOPLE, people))
-            names = listed(_text(project.row["problem"])) or [f"项目 {project.key}"]
+            names = listed(as_text(project.row["problem"])) or [f"项目 {project.key}"]
             for name in names:
                 cited.setdefault(name, set()).add(j)
             if project.row["urgency"] == URGENT:
@@ -692,7 +694,7 @@ class _Work:
         if not pd.isna(project.row["people"]):
             return float(project.row["people"])
         homes = self.state.homes
-        own = [h for h in listed(_text(project.row["homes"])) if homes is not None and h in homes.index]
+        own = [h for h in listed(as_text(project.row["homes"])) if homes is not None and h in homes.index]
         return float(homes.loc[own, "people"].sum()) if homes is not None else 0.0
 
     # --- what is told
@@ -916,10 +918,6 @@ class _Work:
             for e in p.edits
         ]
         return Scenario("programme", "年度计划", tuple(edit for _, edit in sorted(edits, key=lambda pair: pair[0])))
-
-
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
 
 
 def promised(state: District, rules: str | Sequence[str | Rule]) -> list[Rule]:

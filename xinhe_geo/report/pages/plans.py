@@ -322,12 +322,7 @@ def write_comparison(
 
 
 def comparison_files(
-    change: Change,
-    names: tuple[str, str],
-    folder: Path,
-    progress: Progress | None = None,
-    *,
-    back: str | None = None,
+    change: Change, names: tuple[str, str], folder: Path, progress: Progress | None = None, *, back: str | None = None
 ) -> pd.DataFrame:
     """Write the files of a comparison into a folder; return the one-page table. Parameters as in `write_comparison`."""
     pair, tell = change.pair, progress or (lambda _: None)
@@ -475,12 +470,7 @@ def _write_plans(district: District, to: Path, told: Mapping[str, _Told]) -> pd.
 
 @named_by_homes
 def write_comparisons(
-    district: District,
-    to: str | Path,
-    *,
-    rules: str = "plan",
-    progress: Progress | None = None,
-    processes: int = 1,
+    district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None, processes: int = 1
 ) -> list[str]:
     """
     Compare each plan of a district's folder with the same year without it (`plans/NAME/compare.html`), then write `plans.html`.

@@ -1,0 +1,252 @@
+"""Random programmes on the toy district against all that there are, each year's district made by hand from the edits that are done."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from functools import cache
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import tomli_w
+
+import xinhe_geo as xh
+from xinhe_geo.core import Edit
+from xinhe_geo.district import project_edits
+from xinhe_geo.renewal import Programming, programmed
+
+TOY = Path(__file__).parents[1] / "toy"
+RULES = ("plan_elderly_canteen_15", "plan_clinic_15", "plan_elderly_daycare_15", "plan_fitness_community")
+YEARS = (2023, 2024, 2025)
+FUNDS = ("财政", "专项债", "自筹")
+
+
+def xy(east: float, north: float) -> list[float]:
+    return [500_000.0 + east, 4_320_000.0 + north]
+
+
+def line(*spots: tuple[float, float]) -> list[list[float]]:
+    """Places of the toy, as plans write lines: in degrees."""
+    points = gpd.GeoSeries(gpd.points_from_xy(*np.array([xy(*spot) for spot in spots]).T), crs=4548).to_crs(4326)
+    return [[float(p.x), float(p.y)] for p in points]
+
+
+#: What a project may do: places, ways, gates and homes, opened, shut, moved, built and left.
+POOL: dict[str, list[dict[str, object]]] = {
+    "canteen": [{"do": "open_facility", "facility": "n1", "kind": "canteen", "xy": xy(50, 0)}],
+    "daycare": [{"do": "open_facility", "facility": "n2", "kind": "elderly_daycare", "xy": xy(150, 300)}],
+    "clinic": [{"do": "open_facility", "facility": "n3", "kind": "clinic_station", "xy": xy(800, 40)}],
+    "fitness": [{"do": "open_facility", "facility": "n4", "kind": "fitness", "xy": xy(450, 20)}],
+    "rooms": [{"do": "use_rooms", "facility": "n5", "kind": "elderly_daycare", "home": "C"}],
+    "west": [{"do": "add_street", "street": "n6", "line": line((500, 0), (650, 0))}],
+    "east": [{"do": "add_street", "street": "n7", "line": line((650, 0), (800, 0))}],
+    "shut": [{"do": "close_facility", "facility": "F1"}],
+    "move": [{"do": "move_facility", "facility": "F2", "xy": xy(450, 0)}],
+    "wall": [{"do": "close_gate", "gate": "gB"}],
+    "gate": [{"do": "open_gate", "gate": "gB2"}],
+    "street": [{"do": "close_street", "street": "bridge"}],
+    "leave": [{"do": "move_households", "homes": ["A"], "people": 60, "people_60plus": 10}],
+    "gone": [{"do": "demolish_homes", "homes": ["D"]}],
+    "swap": [
+        {"do": "close_facility", "facility": "F3"},
+        {"do": "open_facility", "facility": "n8", "kind": "canteen", "xy": xy(400, 0)},
+    ],
+}
+TAKES = ("shut", "wall", "street", "leave", "gone", "swap", "move")
+HEAD = (
+    "project",
+    "name",
+    "kind",
+    "reason",
+    "edits",
+    "cost_low",
+    "cost_high",
+    "duration",
+    "earliest",
+    "status",
+    "start",
+)
+HEAD += ("after", "excludes", "funds", "people", "urgency", "problem")
+
+
+def folder_of(to: Path, rng: np.random.Generator, names: list[str]) -> Path:
+    """The toy with projects of these names at random costs and money; what takes something away is often urgent, or nobody would do it."""
+    folder = Path(shutil.copytree(TOY, to))
+    (folder / "renewal").mkdir()
+    (folder / "scenarios").mkdir()
+    for name in filter(None, names):
+        (folder / "scenarios" / f"{name}.toml").write_text(tomli_w.dumps({"name": name, "edit": POOL[name]}), "utf-8")
+    rows = []
+    for i, name in enumerate(names):
+        low = int(rng.integers(5, 60))
+        high = low + int(rng.integers(0, 20))
+        others = [f"p{k}" for k in range(i)]
+        row = {
+            "project": f"p{i}", "name": name or "加梯", "kind": str(rng.choice(["新建补短板", "微改造"])), "reason": "r", "edits": name,
+            "cost_low": low, "cost_high": high, "duration": int(rng.integers(1, 3)),
+            "earliest": int(rng.integers(2022, 2025)), "funds": ";".join(f for f in FUNDS if rng.random() < 0.4),
+            "after": str(rng.choice(others)) if others and rng.random() < 0.2 else "",
+            "people": "" if name else 30, "urgency": "限时解决" if rng.random() < (0.7 if name in TAKES else 0.2) else "",
+            "problem": f"q{int(rng.integers(0, 3))}",
+        }  # fmt: skip
+        if others and not row["after"] and rng.random() < 0.2:
+            row["excludes"] = str(rng.choice(others))
+        rows.append(row)
+    pd.DataFrame(rows, columns=list(HEAD)).to_csv(folder / "renewal" / "projects.csv", index=False)
+    budgets = [
+        {"row": f"{fund}{year}", "fund": fund, "year": year, "amount": int(rng.integers(20, 90)), "carry": "是" if rng.random() < 0.3 else "",
+         "types": "微改造" if rng.random() < 0.2 else "", "state": "拟申请" if rng.random() < 0.15 else "已落实"}
+        for fund in FUNDS for year in YEARS if rng.random() < 0.6 or (fund, year) in ((FUNDS[0], 2023), (FUNDS[1], 2025), (FUNDS[2], 2024))
+    ]  # fmt: skip
+    pd.DataFrame(budgets).to_csv(folder / "renewal" / "budgets.csv", index=False)
+    entries = "".join(f'\n[layers.{n}]\nfile = "renewal/{n}.csv"\nsecrecy = "内部"\n' for n in ("projects", "budgets"))
+    manifest = folder / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8") + entries, "utf-8")
+    return folder
+
+
+class ByHand:
+    """All programmes of a folder, counted by `coverage` in districts made of edits, paid as Hall's condition says."""
+
+    def __init__(self, district: xh.District) -> None:
+        self.d, self.rows = district, district.rows["projects"]
+        money = district.rows["budgets"]
+        self.money = [
+            (
+                r["fund"],
+                int(r["year"]),
+                float(r["amount"]) * (r["state"] != "applied"),
+                pd.notna(r["carry"]) and bool(r["carry"]),
+                str(r["types"] if pd.notna(r["types"]) else ""),
+            )
+            for _, r in money.iterrows()
+        ]
+        self.count = cache(self._count)
+
+    def _count(self, done: frozenset[str]) -> tuple[float, float, float, dict[str, float]]:
+        """Promises x people, those of 60 or more, the least served community, and who is served by rule, newcomers among them."""
+        edits = tuple(
+            Edit(e.do, dict(e.what))
+            for k in self.rows.index
+            if k in done
+            for e in project_edits(self.d.folder, self.rows.loc[k, "edits"])
+        )
+        after = xh.Scenario("s", edits=edits, year=2023).on(self.d, with_conflicts=True) if edits else self.d
+        cover = xh.coverage(after, rules=RULES)
+        served = cover["served"].fillna(0.0)
+        by_rule = (served * cover["people"]).groupby(level="rule").sum()
+        elderly = [r for r in RULES if "elderly" in r]
+        aged = (served * cover["people_60plus"]).groupby(level="rule").sum()[elderly].sum()
+        own = self.d.groups["community"]
+        lived = self.d.homes["people"].groupby(own).sum() * len(RULES)
+        home = cover.index.get_level_values("home")
+        there = (served * cover["people"]).groupby(own.reindex(home).to_numpy()).sum()
+        floor = float((there.reindex(lived.index).fillna(0.0) / lived)[lived > 0].min())
+        return float(aged), float(by_rule.sum()), floor, by_rule.to_dict()
+
+    def payable(self, begin: dict[str, int], costs: str) -> bool:
+        """Whether no set of pots is asked for more than it holds."""
+        owed = []
+        for key, year in begin.items():
+            row = self.rows.loc[key]
+            named = [f for f in str(row["funds"] if pd.notna(row["funds"]) else "").split(";") if f]
+            for k in range(int(row["duration"])):
+                pots = frozenset(
+                    i for i, (fund, when, _, carry, types) in enumerate(self.money)
+                    if (not named or fund in named) and (not types or row["kind"] in types.split(";"))
+                    and (when == year + k or (carry and when < year + k))
+                )  # fmt: skip
+                owed.append((pots, float(row[f"cost_{costs}"]) / int(row["duration"])))
+        for some in {
+            frozenset().union(*c)
+            for n in range(1, len(owed) + 1)
+            for c in itertools.combinations({p for p, _ in owed}, n)
+        }:
+            if sum(a for p, a in owed if p <= some) > sum(self.money[i][2] for i in some) + 1e-6:
+                return False
+        return True
+
+    def best(self, costs: str, *, equity: bool) -> tuple[float, ...]:
+        """Return what the best of all programmes reaches: floor (with equity), urgent, elderly, people."""
+        keys = list(self.rows.index)
+        found: set[tuple[float, ...]] = set()
+        listed = {
+            k: {
+                c: [x for x in str(self.rows.loc[k, c] if pd.notna(self.rows.loc[k, c]) else "").split(";") if x]
+                for c in ("after", "excludes", "problem")
+            }
+            for k in keys
+        }
+        urgent = {n for k in keys if self.rows.loc[k, "urgency"] == "urgent" for n in listed[k]["problem"]}
+        choices = []
+        for k in keys:
+            span, first = int(self.rows.loc[k, "duration"]), int(self.rows.loc[k, "earliest"])
+            choices.append([None, *(y for y in YEARS if y >= first and y + span - 1 <= YEARS[-1])])
+        base = self.count(frozenset())
+        for plan in itertools.product(*choices):
+            begin = {k: y for k, y in zip(keys, plan, strict=True) if y is not None}
+            over = {k: y + int(self.rows.loc[k, "duration"]) - 1 for k, y in begin.items()}
+            if any(a not in over or over[a] >= begin[k] for k in begin for a in listed[k]["after"]):
+                continue
+            if any(x in begin for k in begin for x in listed[k]["excludes"]):
+                continue
+            if not self.payable(begin, costs):
+                continue
+            sums = np.zeros(3)
+            for year in YEARS:
+                done = frozenset(k for k, y in over.items() if y <= year)
+                aged, people, floor, _ = self.count(done)
+                sums += [
+                    sum(bool({k for k in done if n in listed[k]["problem"]}) for n in urgent),
+                    aged - base[0],
+                    people - base[1],
+                ]
+                sums[2] += sum(30.0 for k in done if pd.isna(self.rows.loc[k, "edits"]))
+            found.add((*((round(floor, 6),) if equity else ()), *(round(float(v), 5) for v in sums)))
+        return max(found)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(len(POOL)))
+def test_no_programme_is_better_whatever_projects_do(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng([33, seed])
+    one = list(POOL)[seed]
+    others = [str(name) for name in rng.permutation([name for name in POOL if name != one])]
+    folder = folder_of(tmp_path / "toy", rng, [one, *others[: 2 + seed % 3], ""])
+    toy = xh.District.load(folder)
+    hand, equity, costs = ByHand(toy), bool(seed % 2), ("high", "low")[seed // 2 % 2]
+    best = hand.best(costs, equity=equity)
+    found = programmed(toy, programming=Programming(rules=RULES, equity=equity, costs=costs))
+    levels = dict(zip(("floor", "urgent", "elderly", "people")[not equity :], best, strict=True))
+    told = found.levels["value"].to_dict()
+    assert told == pytest.approx({k: v for k, v in levels.items() if k in told}, abs=1e-4), found.plan
+    assert all(levels[k] == 0 for k in levels if k not in told)
+    assert found.plan["proven"].all() and found.levels["bound"].to_dict() == pytest.approx(told, abs=1e-4)
+    chosen = found.plan[found.plan["reason"] == ""]
+    for year in YEARS:
+        done = frozenset(chosen.index[(chosen["finished"] <= year).to_numpy()])
+        assert found.years.loc[year].loc[list(RULES), "people"].to_dict() == pytest.approx(hand.count(done)[3]), year
+
+
+@pytest.mark.slow
+def test_of_those_who_move_the_elderly_are_counted_as_they_are(tmp_path: Path) -> None:
+    """60 people and 10 of the 40 who are 60 or more leave A: of these 30 stay, not 40 % of them."""
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), ["leave", "canteen"])
+    toy = xh.District.load(folder)
+    free = {
+        "urgency": "urgent",
+        "problem": ["q1", "q2"],
+        "cost_low": 0.0,
+        "cost_high": 0.0,
+        "earliest": 2025,
+        "duration": 1,
+    }
+    rows = toy.rows["projects"].assign(**free, after=None, excludes=None)
+    found = programmed(toy, rows, programming=Programming(rules=RULES, equity=False))
+    hand = ByHand(toy)
+    here, there, all_stay = (hand.count(frozenset(done))[0] for done in ((), ("p0", "p1"), ("p1",)))
+    assert here < there < all_stay
+    assert found.levels.loc["elderly", "value"] == pytest.approx(there - here)
