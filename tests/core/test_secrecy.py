@@ -223,6 +223,20 @@ def test_a_district_that_is_not_secret_does_not_stop_a_bundle(launcher: ModuleTy
     assert launcher.secret_layers(launcher.project_files()) == []
 
 
+def test_a_manifest_that_takes_long_to_read_is_not_opened(launcher: ModuleType, tmp_path: Path) -> None:
+    """Before anything that is confined is there to read it: a thousand gigabytes, or a key of a hundred thousand parts."""
+    place = tmp_path / "district.toml"
+    with place.open("wb") as file:
+        file.truncate(1 << 40)
+    started = time.process_time()
+    assert launcher.is_guarded(tmp_path)
+    place.write_text("a" + ".a" * 100_000 + " = 1\n", "utf-8")
+    assert launcher.is_guarded(tmp_path)
+    assert time.process_time() - started < 0.2
+    place.write_bytes((TOY / "district.toml").read_bytes())
+    assert not launcher.is_guarded(tmp_path)
+
+
 def test_what_is_no_mark_for_its_length_is_told_at_once_and_counts_as_the_strictest() -> None:
     for text in ("<" * 8_000_000, "机密" * 4_000_000, " " * 8_000_000, "公开" + " " * 8_000_000):
         started = time.process_time()

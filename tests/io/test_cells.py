@@ -81,8 +81,16 @@ def test_a_remark_that_begins_like_a_formula_holds_back_no_row(remark: str) -> N
 
 
 def test_a_coordinate_says_which_axis_it_is() -> None:
-    said = ["117.5,39.25", "N39°15′00″ E117°30′00″", "东经117.5，北纬39.25", "北纬39.25度；东经117.5度"]
-    incoming = Incoming("a.csv", ["坐标"], [[one] for one in said], [2, 3, 4, 5])
+    said = [
+        "POINT (117.5 39.25)",
+        "SRID=4326;Point(117.5 39.25)",
+        "{'lat': 39.25, 'lng': 117.5}",
+        "117.5,39.25",
+        "N39°15′00″ E117°30′00″",
+        "东经117.5，北纬39.25",
+        "北纬39.25度；东经117.5度",
+    ]
+    incoming = Incoming("a.csv", ["坐标"], [[one] for one in said], list(range(len(said))))
     shapes, _ = raw_shapes(incoming, meanings(incoming, FACILITIES, None, RowReport()))
     assert np.allclose([(s.x, s.y) for s in shapes], (117.5, 39.25))
 

@@ -129,7 +129,9 @@ def test_the_classes_of_a_map_service_are_found(name: str, text: str, kinds: lis
 
 def test_a_line_of_signatures_is_no_row_and_names_nobody(tmp_path: Path) -> None:
     path, report = tmp_path / "a.csv", RowReport()
-    path.write_text("名称,类别,面积\n甲,药店,1\n填表人：张三,,负责人：李四\n说明：甲:乙,药店,3\n", "utf-8")
+    path.write_text(
+        "名称,类别,面积\n一、养老服务设施,,\n甲,药店,1\n填表人：张三,,负责人：李四\n说明：甲:乙,药店,3\n", "utf-8"
+    )
     assert len(read_table(path, LAYERS["facilities"], None, report).rows) == 2
     assert "张三" not in report.frame().to_csv() and "李四" not in report.frame().to_csv()
 

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -664,6 +665,32 @@ def test_a_bundle_that_has_been_changed_is_not_installed(run: ModuleType, capsys
         path.unlink() if before is None else path.write_bytes(before)
     run.BUNDLE_SEAL.write_bytes(sound)
     run.check_bundle()
+
+
+def test_any_flipped_bit_of_a_bundle_is_named(run: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of its list of hashes too, wherever; what planners change is told, everything else is not installed."""
+    for name in ("wheels/a-1.whl", "wheels/b-1.whl", "data/own.csv"):
+        (run.ROOT / name).parent.mkdir(exist_ok=True)
+        (run.ROOT / name).write_text(name * 5, "utf-8")
+    run.seal_bundle(run.ROOT)
+    run.check_seal()
+    chance, met = random.Random(3), 0
+    for path in (run.BUNDLE_SEAL, *(run.WHEELS / f"{n}-1.whl" for n in "ab"), run.ROOT / "data" / "own.csv"):
+        sound = path.read_bytes()
+        for at in sorted({*chance.sample(range(len(sound)), min(len(sound), 60))}):
+            path.write_bytes(sound[:at] + bytes([sound[at] ^ 1 << chance.randrange(8)]) + sound[at + 1 :])
+            try:
+                run.check_seal()
+                said = capsys.readouterr().err
+            except run.Trouble as error:
+                said = str(error)
+            assert said and (path == run.BUNDLE_SEAL or path.name in said), (path, at)
+            met += 1
+        path.write_bytes(sound)
+    assert met > 200
+    run.BUNDLE_SEAL.write_text("[" * 200_000, "utf-8")
+    with pytest.raises(run.Trouble, match="读不懂"):
+        run.check_seal()
 
 
 def test_a_bundle_does_not_write_over_anything(run: ModuleType, tmp_path: Path) -> None:

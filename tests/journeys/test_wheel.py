@@ -65,6 +65,12 @@ def test_notebooks_are_copied_and_none_that_was_changed_is_lost(
     with pytest.raises(xh.EnvironmentProblem, match=files[2].name):
         copy_notebooks(tmp_path / "nb")
     assert files[2].read_text("utf-8") == "{}" and not files[1].exists(), "nothing is copied over or beside it"
+    for lay in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "nowhere")) if os.name != "nt" else ():
+        files[2].unlink()
+        lay(files[2])
+        with pytest.raises(xh.EnvironmentProblem, match=files[2].name):
+            copy_notebooks(tmp_path / "nb")
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.slow

@@ -223,6 +223,8 @@ def test_the_geopackage_has_english_aliases(outputs: dict[str, Path]) -> None:
         styles = [row[0] for row in db.execute("SELECT styleQML FROM layer_styles")]
     named = [name for style in styles for name in re.findall(r'<alias [^>]*name="([^"]*)"', style)]
     assert "people not served" in named and not HAN.search("".join(named))
+    lead = pyogrio.read_dataframe(outputs["en"] / "gis/coverage.gpkg", layer="覆盖_plan_clinic_15", read_geometry=False)
+    assert not HAN.search("".join(lead["label"].unique())), "rules go by their English names in the rows too"
 
 
 def words_of(file: Path) -> list[str]:

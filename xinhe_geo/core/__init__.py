@@ -38,6 +38,7 @@ from .files import (
     cannot_write,
     full_disk,
     growing,
+    holds,
     is_full,
     keep_file,
     own_room,
@@ -167,6 +168,7 @@ from .secrecy_marks import (
     level_of,
     marks_of,
     renewal_is_confirmed,
+    renewal_is_shown,
     secret_cells,
     secret_words,
 )

@@ -305,3 +305,8 @@ def renewal_is_confirmed(manifest: Mapping[str, object]) -> bool:
     They are internal by default: a meeting page leaves them out, a copy for another computer is refused. A public edition never has any.
     """
     return _is_said(manifest.get("renewal_outputs"))
+
+
+def renewal_is_shown(manifest: Mapping[str, object]) -> bool:
+    """Return whether a paper of a district may name its parcels: somebody has confirmed it, or it is of a plan that was asked for."""
+    return renewal_is_confirmed(manifest) or bool(manifest.get("scenario"))

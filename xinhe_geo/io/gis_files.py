@@ -1,4 +1,4 @@
-"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, file geodatabase."""
+"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, GPX, file geodatabase."""
 
 from __future__ import annotations
 

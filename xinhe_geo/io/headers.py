@@ -80,7 +80,7 @@ _COORDINATES: Mapping[str, tuple[str, ...]] = {
         "小区",
         "小区名称",
     ),
-    "both": ("坐标", "经纬度", "location", "lnglat", "坐标经纬度"),
+    "both": ("坐标", "经纬度", "location", "lnglat", "坐标经纬度", "wkt", "geom", "geometry"),
 }
 #: How map services call their classification: in one text, level by level, by code.
 _CLASSES: Mapping[str, tuple[str, ...]] = {

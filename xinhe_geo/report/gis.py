@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,6 +12,7 @@ from types import MappingProxyType
 import geopandas as gpd
 import pandas as pd
 import pyogrio
+import pyproj
 
 from ..access import EXACT, only_known
 from ..core import LAYERS, growing, named_by_homes, refuse_uncleared, say, word
@@ -212,7 +214,7 @@ def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataF
     layers: dict[str, gpd.GeoDataFrame] = {}
     if homes is not None and len(cover):
         for rule in mapped_rules(district, results):
-            own = cover.xs(rule, level="rule")
+            own = cover.xs(rule, level="rule").assign(label=results.headlines.at[rule, "label"])
             layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
             table = results.gap_tables.get(rule)
             if table is not None and len(table):
@@ -248,7 +250,19 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for column in frame.columns:
         if column != frame.geometry.name and str(frame[column].dtype) in ("Int64", "boolean"):
             frame[column] = frame[column].astype("float64")
-    return frame
+    return frame if frame.crs is None else frame.set_crs(_Known(frame.crs), allow_override=True)
+
+
+class _Known(pyproj.CRS):
+    """A coordinate system whose number is looked up among all that there are once, and not for every layer that is written."""
+
+    def to_epsg(self, min_confidence: int = 70) -> int | None:
+        return _number(self.to_wkt(), min_confidence)
+
+
+@functools.cache
+def _number(wkt: str, least: int) -> int | None:
+    return pyproj.CRS(wkt).to_epsg(least)
 
 
 def _dress(

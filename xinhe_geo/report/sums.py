@@ -69,9 +69,11 @@ class Parts(NamedTuple):
             weights = pd.Series(1.0, index=self.values.index)
         else:
             kept, weights = self.values.notna() & self.weights.notna(), self.weights
-        names = self.names.reindex(self.values.index)
-        cells = zip(self.values.index[kept], names[kept], self.values[kept], weights[kept], strict=True)
-        return [[str(k), None if pd.isna(n) else str(n), float(v), float(w)] for k, n, v, w in cells]
+        names = self.names.reindex(self.values.index)[kept].to_numpy(object)
+        keys, gone = self.values.index[kept].to_numpy(object), pd.isna(names).tolist()
+        values, counted = self.values[kept].to_numpy(np.float64).tolist(), weights[kept].to_numpy(np.float64).tolist()
+        cells = zip(keys, names, gone, values, counted, strict=True)
+        return [[str(k), None if no_name else str(n), v, w] for k, n, no_name, v, w in cells]
 
     def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
         """Return the sum of the parts or, where they have weights, the share of these."""

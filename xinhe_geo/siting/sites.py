@@ -51,6 +51,7 @@ from ..core import (
     amount,
     named_by_homes,
     per_cent,
+    renewal_is_shown,
     say,
     told,
 )
@@ -1051,19 +1052,20 @@ def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
     """
     Return what people call the places of candidates: by a name, else by the community and the streets about it.
 
-    What is no candidate, or has neither, keeps its id.
+    What is no candidate, or has neither, keeps its id. A parcel is called by where it lies, unless it may be named.
     """
+    unnamed = {"street"} if renewal_is_shown(case.district.manifest) else {"street", "parcel"}
     own = case.spots.loc[case.spots.index.isin(list(sites))]
     communities = case.district.locate(own)["community"]
     edges = case.district.network.edges
     edges = edges[edges["name"].notna().to_numpy() & edges["home"].isna().to_numpy()]
     texts: dict[Hashable, str] = {site: str(site) for site in sites}
     for site, name, origin, spot in zip(own.index, own["name"], own["origin"], own.geometry, strict=True):
-        if isinstance(name, str) and origin != "street":
+        if isinstance(name, str) and origin not in unnamed:
             texts[site] = say(_CALLED[origin], name)
             continue
         roads = _near_streets(edges, shapely.point_on_surface(spot))
-        if isinstance(name, str):  # the street it stands on
+        if isinstance(name, str) and origin == "street":  # it stands on it
             roads = [name, *(road for road in roads if road != name)][:2]
         parts = (_community_name(case, communities[site]), say("、").join(roads) + say("附近") * bool(roads))
         where = " ".join(part for part in parts if part)

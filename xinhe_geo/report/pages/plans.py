@@ -25,6 +25,7 @@ from ...core import (
     as_typed,
     csv_text,
     growing,
+    holds,
     language,
     named_by_homes,
     read_layer,
@@ -246,7 +247,7 @@ def write_new(path: Path, text: str) -> None:
         Another one is there already, or it cannot be written.
     """
     # the same is there where a run was killed right after it
-    if path.exists() and not (path.is_file() and path.read_bytes() == text.encode()):
+    if path.exists() and not holds(path, text.encode()):
         raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
     write_text(path, text)
 

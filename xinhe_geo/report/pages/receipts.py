@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from ...core import SCRIPT, marked, say, web_file
 from ...district import District, place_title
 from ..sums import Sum, Sums
@@ -83,7 +85,8 @@ def _thinned(one: Sum, most: int) -> Sum:
     rows = one.get("rows", [])
     if one["how"] not in ("sum", "per") or len(rows) <= most:
         return one
-    order = sorted(range(len(rows)), key=lambda i: (-abs(rows[i][3]), -abs(rows[i][2]), i))
+    value, weight = np.abs([row[2:4] for row in rows]).T
+    order = np.lexsort((-value, -weight)).tolist()  # of equals the first
     kept, rest = sorted(order[: most - 1]), [rows[i] for i in order[most - 1 :]]
     name = say("其余 {0} 行合计", len(rest))
     return {

@@ -33,6 +33,7 @@ from ...district import MANIFEST, District, Named, layer_name, meant, must_be_di
 from ...maps import (
     COMPLETENESS,
     OVERVIEW,
+    PARCELS,
     Layer,
     Scene,
     joined,
@@ -196,7 +197,10 @@ def theme_pages(
     what = theme_meant(district, what)
     results = None if alone else story.analysis
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
-    scene = _for_public(district, scene) if form.public else scene
+    if form.public:
+        scene = _for_public(district, scene)
+    elif what != PARCELS:  # asked for by its name
+        scene = carto.handed_on(scene, district)
     return _pages(scene, form, Told(story, what), whole=whole)
 
 
