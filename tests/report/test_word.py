@@ -225,6 +225,16 @@ def test_the_body_in_english_is_smaller(toy: xh.District) -> None:
     assert sizes == [16, 12] and paper.file.paragraphs[-1].text == "One. Two."
 
 
+def test_chinese_in_an_english_table_takes_no_room_from_english_words() -> None:
+    """It breaks anywhere; an English word does not, and has what it needs from columns that can spare it."""
+    cells, widths = [["S03", "到二〇二五年建成一刻钟便民生活圈" * 4, "within reach"]], (1.4, 7.6, 7.6)
+    with speaking("en"):
+        asked = _word._wide_enough([["S03", "", ""]], widths)
+        assert _word._wide_enough(cells, widths) == asked
+        narrow = _word._wide_enough([["incomparable", "短", "words"]], (0.5, 8, 8))
+        assert narrow[0] >= 12 * _word.LETTER_CM["en"] and sum(narrow) == pytest.approx(sum(asked))
+
+
 def test_a_chart_can_be_edited(deck: Path) -> None:
     charts = [shape.chart for slide in pptx.Presentation(str(deck)).slides for shape in slide.shapes if shape.has_chart]
     assert charts and all(chart.part.chart_workbook.xlsx_part is not None for chart in charts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -287,12 +288,16 @@ class Document:
         return document_bytes(self.file.save, self.file.core_properties, title, self.district.year)
 
 
+#: What a line does not break in; between Chinese characters it may.
+_UNBROKEN = re.compile(r"[!-\u024f\u2010-\u2015\u2212]+")
+
+
 def _wide_enough(cells: Sequence[Sequence[str]], widths: Sequence[float]) -> list[float]:
     """Return widths that fill the page, in centimetres; words that cannot be broken have room, where the language has such."""
     scale = _WIDTH / sum(widths)
     asked = [width * scale for width in widths]
     least = [
-        max(len(part) for row in cells for part in [*row[j].split(), ""]) * LETTER_CM[language()]
+        max(len(part) for row in cells for part in [*_UNBROKEN.findall(row[j]), ""]) * LETTER_CM[language()]
         for j in range(len(widths))
     ]
     wide = [max(width, room and room + 0.45) for width, room in zip(asked, least, strict=True)]
