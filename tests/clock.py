@@ -29,6 +29,7 @@ LONGER = {
     "tests/io/test_hostile.py::test_a_minute_of_damage",
     "tests/io/test_osm_apart.py::test_no_extract_takes_minutes_or_gigabytes",
     "tests/journeys/test_front_door.py::test_a_bundle_installs_without_a_network",
+    "tests/journeys/test_lab.py::test_a_saved_notebook_shows_its_maps_trusted_or_not_and_without_a_kernel",
     "tests/journeys/test_notebooks.py::test_the_lines_of_the_tutorial_run",
     "tests/ledger/test_ledger.py::test_the_outputs_are_the_same_in_any_process",
     "tests/report/test_plans.py::test_the_pages_ask_once_for_each_state",

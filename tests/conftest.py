@@ -52,6 +52,7 @@ settings.load_profile("xinhe")
 
 #: Seconds of processor time, as once measured, of what takes longest: a file, or a test that shares nothing with its file.
 LONGEST = {
+    "tests/journeys/test_lab.py": 60,
     "tests/browser/test_meeting.py": 60,
     "tests/browser/test_payloads.py": 55,
     "tests/io/test_add.py": 55,

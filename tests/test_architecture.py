@@ -18,6 +18,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
+import clock
 import conftest
 import pytest
 from packaging.requirements import Requirement
@@ -715,6 +716,31 @@ def test_what_workers_begin_with_is_there() -> None:
         file, _, function = name.partition("::")
         text = (ROOT / file).read_text("utf-8")
         assert not function or f"\ndef {function}(" in text, name
+
+
+def test_of_cases_that_are_dealt_out_the_first_runs_with_all_tests() -> None:
+    """And every so many after it; what is quick stays, and what is of the matrix already is not counted."""
+
+    class Case:
+        def __init__(self, name: str, *marks: str) -> None:
+            self.nodeid = f"tests/test_a.py::test_a[{name}]"
+            self.marks = [pytest.mark.one_in(3).mark, *(getattr(pytest.mark, mark).mark for mark in marks)]
+
+        def iter_markers(self, name: str = "") -> Iterator[pytest.Mark]:
+            return (mark for mark in self.marks if name in ("", mark.name))
+
+        def add_marker(self, name: str) -> None:
+            self.marks.append(getattr(pytest.mark, name).mark)
+
+    cases = [
+        Case("quick"),
+        *(Case(str(n), "slow") for n in range(4)),
+        Case("long", "slow", "matrix"),
+        Case("4", "slow"),
+    ]
+    clock.deal(cases)  # type: ignore[arg-type]
+    kept = [case.nodeid for case in cases if not list(case.iter_markers("matrix"))]
+    assert [re.findall(r"\[(.+)\]", name)[0] for name in kept] == ["quick", "0", "3"]
 
 
 def test_what_is_kept_knows_how_homes_are_named() -> None:

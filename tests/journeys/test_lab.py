@@ -171,7 +171,6 @@ def pictures_of(page: Any, address: str, name: str) -> list[bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.skipif(importlib.util.find_spec("resvg_py") is None, reason="resvg is not installed (extra: lab)")
 def test_a_saved_notebook_shows_its_maps_trusted_or_not_and_without_a_kernel(
