@@ -499,7 +499,7 @@ def every_option() -> Iterator[tuple[tuple[str, str], str, bool]]:
 
 @pytest.mark.slow
 @pytest.mark.one_in(4)
-@pytest.mark.parametrize("case", every_option(), ids=str)
+@pytest.mark.parametrize("case", [*every_option()], ids=str)
 def test_nothing_comes_out_by_any_option_either(
     tmp_path: Path,
     made: Path,
