@@ -2,14 +2,15 @@
 What each test costs in processor time, its children's included, and which unit tests cost more than they may.
 
 Not time by the clock: on a busy machine that says nothing. `--times FILE` writes the whole table, what takes longest first.
-`--few` makes random trials a tenth of what they are, so that they may be unit tests; with all tests they have their length.
+`--trials PERCENT` shortens random trials: to a tenth for the quick tests, to three tenths for all of them, before a release not at all.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable
+from collections import Counter
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,22 @@ from hypothesis import settings
 
 #: Seconds that a unit test may take; more is for `--all`: mark it slow.
 BUDGET_S = 0.25
+#: Seconds that any other test may take of `--all`; more is for `--matrix`.
+SLOW_BUDGET_S = 5
+#: What may take longer still: whole programs and journeys, of which there is one case each.
+LONGER = {
+    "tests/app/test_batch.py::test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice",
+    "tests/core/test_secrecy.py::test_a_run_of_a_notebook_is_kept_with_its_mark_or_not_at_all",
+    "tests/io/test_add.py::test_a_kill_at_any_moment_leaves_old_or_new",
+    "tests/io/test_hostile.py::test_a_minute_of_damage",
+    "tests/io/test_osm_apart.py::test_no_extract_takes_minutes_or_gigabytes",
+    "tests/journeys/test_front_door.py::test_a_bundle_installs_without_a_network",
+    "tests/journeys/test_notebooks.py::test_the_lines_of_the_tutorial_run",
+    "tests/ledger/test_ledger.py::test_the_outputs_are_the_same_in_any_process",
+    "tests/report/test_plans.py::test_the_pages_ask_once_for_each_state",
+    "tests/report/test_unknown.py::test_no_output_says_nan_or_0_of_whom_nobody_counted",
+    "tests/test_architecture.py::test_types",
+}
 #: What may take longer.
 PATIENT = {"slow", "browser", "matrix", "journey"}
 
@@ -34,9 +51,16 @@ def seeds(quick: int, slow: int, most: int) -> list[Any]:
     ]
 
 
-def one_in(step: int, values: Iterable[Any]) -> list[Any]:
-    """Return what a test is tried on: one of so many with all tests, the others before a release."""
-    return [v if at % step == 0 else pytest.param(v, marks=pytest.mark.matrix) for at, v in enumerate(values)]
+def deal(items: Sequence[pytest.Item]) -> None:
+    """Let one in so many cases of a test that is marked `one_in(so many)` run with all tests; the others are of the matrix."""
+    met: Counter[str] = Counter()
+    for item in items:
+        names = {mark.name for mark in item.iter_markers()}
+        if "one_in" in names and PATIENT & names and "matrix" not in names:
+            function = item.nodeid.partition("[")[0]
+            if met[function] % next(item.iter_markers("one_in")).args[0]:
+                item.add_marker("matrix")
+            met[function] += 1
 
 
 #: When the present step of a test began, in processor time; the fixtures it made; inside which fixtures we are.
@@ -48,7 +72,7 @@ _COSTS: list[tuple[float, str, str, bool]] = []
 
 
 def trials(count: int) -> int:
-    """Return how many examples a test of random cases tries: as many as it asks for, with `--few` a tenth of them."""
+    """Return how many examples a test of random cases tries: as many as it asks for, or with `--trials` a part of them."""
     return max(count * settings.default.max_examples // 100, 2)
 
 
@@ -64,7 +88,8 @@ def spent() -> float:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--times", metavar="FILE", help="write the processor time of every test and fixture to a table")
-    parser.addoption("--few", action="store_true", help="a tenth of the random trials, but in packages that -m names")
+    shorter = "per cent of the random trials, but in packages that -m names"
+    parser.addoption("--trials", type=int, default=100, metavar="PERCENT", help=shorter)
 
 
 def pytest_runtest_logstart() -> None:
@@ -112,14 +137,23 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if config.option.times:
         lines = [f"{took}\t{step}\t{test}\t{'patient' * patient}\n" for took, step, test, patient in costs]
         Path(config.option.times).write_text("".join(lines), "utf-8")
-    over = [
-        (took, test)
-        for took, step, test, patient in costs
-        if step == "call" and took > BUDGET_S and not patient and test.split("/")[1] not in named
-    ]
-    if over and config.option.few:
-        terminalreporter.section(f"unit tests over {BUDGET_S} s of processor time: mark them slow")
-        for took, test in over:
-            terminalreporter.line(f"{took:6.2f} s  {test}")
+    calls = [(took, test, patient) for took, step, test, patient in costs if step == "call"]
+    budgets = {
+        f"unit tests over {BUDGET_S} s of processor time: mark them slow": [
+            (took, test)
+            for took, test, patient in calls
+            if took > BUDGET_S and not patient and test.split("/")[1] not in named
+        ],
+        f"tests over {SLOW_BUDGET_S} s of processor time: shorten them, or let the matrix have them": [
+            (took, test)
+            for took, test, patient in calls
+            if took > SLOW_BUDGET_S and patient and test.partition("[")[0] not in LONGER
+        ],
+    }
+    for title, over in budgets.items():
+        if over and config.option.trials < 100:
+            terminalreporter.section(title)
+            for took, test in over:
+                terminalreporter.line(f"{took:6.2f} s  {test}")
     steps = [took for took, step, _, _ in costs if step in ("setup", "call", "teardown")]
     terminalreporter.line(f"{sum(steps):.0f} s of processor time in {len({cost[2] for cost in costs})} tests")

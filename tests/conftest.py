@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from clock import (  # hooks, which pytest finds here by their names
+    deal,
     named_by,
     pytest_addoption,
     pytest_fixture_setup,
@@ -46,41 +47,39 @@ pd.set_option("mode.string_storage", "python")
 settings.register_profile(
     "xinhe", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-# A tenth of them, where that is said below.
-settings.register_profile("few", settings.get_profile("xinhe"), max_examples=10)
 settings.load_profile("xinhe")
 
 
 #: Seconds of processor time, as once measured, of what takes longest: a file, or a test that shares nothing with its file.
 LONGEST = {
-    "tests/journeys/test_secret_district.py": 200,
-    "tests/io/test_hostile.py": 170,
-    "tests/io/test_add.py": 150,
-    "tests/access/test_trips.py": 120,
-    "tests/siting/test_siting.py": 120,
-    "tests/journeys/test_notebooks.py": 100,
-    "tests/ledger/test_ledger.py": 92,
-    "tests/browser/test_meeting.py": 85,
-    "tests/io/test_messy_files.py": 80,
-    "tests/app/test_batch.py": 65,
-    "tests/journeys/test_front_door.py": 64,
-    "tests/report/test_english.py": 56,
-    "tests/report/test_plans.py": 54,
-    "tests/network/test_network.py": 52,
-    "tests/ledger/test_panel.py": 51,
-    "tests/io/test_osm_import.py": 50,
-    "tests/browser/test_maps_browser.py": 48,
-    "tests/app/test_cli.py": 48,
-    "tests/journeys/test_kills.py": 46,
-    "tests/district/test_scenario.py": 40,
-    "tests/io/test_likeness.py": 40,
-    "tests/browser/test_payloads.py": 40,
-    "tests/district/test_left_alone.py": 38,
-    "tests/access/test_feet_stay.py": 37,
-    "tests/io/test_hostile.py::test_damaged_files_never_crash": 24,
-    "tests/test_architecture.py::test_types": 24,
-    "tests/io/test_hostile.py::test_a_minute_of_damage": 20,
-    "tests/test_architecture.py": 12,
+    "tests/browser/test_meeting.py": 60,
+    "tests/browser/test_payloads.py": 55,
+    "tests/io/test_add.py": 55,
+    "tests/report/test_english.py": 45,
+    "tests/journeys/test_notebooks.py": 40,
+    "tests/journeys/test_secret_district.py": 38,
+    "tests/district/test_received.py": 36,
+    "tests/io/test_hostile.py": 36,
+    "tests/siting/test_siting.py": 36,
+    "tests/browser/test_all_pages.py": 33,
+    "tests/report/test_plans.py": 33,
+    "tests/district/test_district.py": 30,
+    "tests/journeys/test_front_door.py": 30,
+    "tests/oracle/test_oracle.py": 30,
+    "tests/test_architecture.py::test_types": 30,
+    "tests/core/test_secrecy.py": 27,
+    "tests/io/test_hostile.py::test_a_minute_of_damage": 30,
+    "tests/app/test_batch.py": 23,
+    "tests/app/test_cli.py": 22,
+    "tests/io/test_any_osm_file.py": 22,
+    "tests/io/test_osm_import.py": 22,
+    "tests/browser/test_maps_browser.py": 22,
+    "tests/network/test_network.py": 22,
+    "tests/io/test_new_district.py": 20,
+    "tests/ledger/test_ledger.py": 20,
+    "tests/ledger/test_rulebook.py": 20,
+    "tests/report/test_same_figures.py": 18,
+    "tests/test_architecture.py": 8,
 }
 
 
@@ -101,12 +100,13 @@ PACKAGES = sorted(path.parent.name for path in (ROOT / "xinhe_geo").glob("*/__in
 def pytest_configure(config: pytest.Config) -> None:
     for name in PACKAGES:
         config.addinivalue_line("markers", f"{name}: in tests/{name}")
+    settings.register_profile("few", settings.get_profile("xinhe"), max_examples=config.option.trials)
 
 
 def pytest_make_collect_report(collector: pytest.Collector) -> None:
-    """With `--few`, let random trials be few, but not in packages that `-m` names: it is these that are being changed."""
+    """Let random trials be as few as `--trials` says, but not in packages that `-m` names: it is these that are being changed."""
     if isinstance(collector, pytest.Module):
-        few = collector.config.option.few and collector.path.parent.name not in named_by(collector.config)
+        few = collector.path.parent.name not in named_by(collector.config)
         settings.load_profile("few" if few else "xinhe")
 
 
@@ -121,6 +121,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.parent.name
         if folder in PACKAGES:
             item.add_marker(folder)
+    if not any("::" in argument for argument in config.args):  # a test that is asked for by name has all its cases
+        deal(items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: -seconds_of(item.nodeid))
 
@@ -203,6 +205,17 @@ def bundled_reports(once: Callable[[str, Callable[[Path], object]], Path]) -> Pa
         xinhe_geo.brief(district, folder / "en", lang="en")
 
     return once("reports", make)
+
+
+@pytest.fixture(scope="session")
+def toy_report(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Return the report of the district of five homes."""
+    import xinhe_geo
+
+    def make(folder: Path) -> None:
+        xinhe_geo.brief(xinhe_geo.District.load(ROOT / "tests" / "toy"), folder / "output")
+
+    return once("toy", make) / "output"
 
 
 @pytest.fixture(scope="session")

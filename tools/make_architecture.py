@@ -79,11 +79,10 @@ def first_sentence(script: Path) -> str:
 
 
 def offered(front: Path) -> tuple[str, ...]:
-    """Return the names in `__all__`."""
-    for node in ast.parse(front.read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return tuple(ast.literal_eval(node.value))
-    return ()
+    """Return what a front imports: constants first, then classes, then functions."""
+    body = ast.parse(front.read_text("utf-8")).body
+    names = [alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    return tuple(sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name)))
 
 
 def front_of(name: str, inner: tuple[str, ...]) -> Front:

@@ -221,7 +221,7 @@ def first_failure(copy: Path, tests: list[str], *options: str) -> str:
         "no:cacheprovider",
         "-p",
         "touched",
-        "--few",
+        "--trials=10",
         "-m",
         QUICK,
     ]

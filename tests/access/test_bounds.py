@@ -40,6 +40,7 @@ def known(district: District) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("schema", "surveyed", "mapped", "basis", "state"),
     [
@@ -154,6 +155,7 @@ def test_the_sentence_of_a_kind_seen_on_a_map(all_mapped: District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_nothing_is_said_of_who_lacks_a_kind_seen_on_a_map(tmp_path: Path, toy: District) -> None:
     """Whichever kinds were only seen on a map: of their rules no number of people, no list, no gap; of the others all as before."""
     exact = xh.headlines(toy, xh.coverage(toy))
@@ -209,6 +211,7 @@ def test_sites_and_links_refuse_a_kind_seen_on_a_map(all_mapped: District, toy: 
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("cells", [{"state": "unchecked"}, {"state": None, "note": "须人工确认：不一定是"}])
 @pytest.mark.parametrize("surveyed", [True, False])
 def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
@@ -238,6 +241,7 @@ def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_command_refuses_too_and_what_it_writes_says_what_it_assumes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def settled(state: tuple[bool, ...], known: tuple[int, ...]) -> tuple[bool, ...]
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_first_takes_most_and_no_two_take_more(toy: xh.District) -> None:
     """Each state of four facts, all as likely: the variance of the mean given one fact, or two, is what knowing them takes."""
     rules = [toy.rule(name) for name in RULES]

@@ -66,6 +66,7 @@ def test_something_is_within_exactly_where_the_nearest_is(toy: xh.District, kind
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.matrix) if n % 10 else n for n in range(1, 31)])
 def test_in_random_districts_curve_and_count_are_what_coverage_says(seed: int, tmp_path: Path) -> None:
     """At drawn limits, and at those that are somebody's very walk, for each walker and group."""

@@ -44,6 +44,7 @@ def counted(district: xh.District, rules: list[xh.Rule]) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", list(PLANS))
 def test_no_state_of_the_facts_leaves_the_ends(toy: xh.District, name: str) -> None:
     """Each state carried out as rows and plans, and the plan in it; ends that no state comes near would be of no use."""

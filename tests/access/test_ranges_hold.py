@@ -109,8 +109,14 @@ def holds(folder: Path, seed: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_state_of_a_random_district_leaves_its_exact_ends(tmp_path: Path) -> None:
     assert holds(tmp_path, 4) > 0
+
+
+@pytest.mark.slow
+def test_nor_where_a_closed_street_leaves_somebody_who_is_attached_to_a_better_one(tmp_path: Path) -> None:
+    holds(tmp_path, 33)
 
 
 @pytest.mark.matrix
@@ -145,6 +151,7 @@ def turned(folder: Path, seed: int) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_fewest_facts_that_turn_a_random_district_are_the_fewest(tmp_path: Path) -> None:
     assert set(turned(tmp_path, 4)) - {0}
 
@@ -176,6 +183,7 @@ def lost(folder: Path, seed: int, rows: slice) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_loss_of_a_random_district_is_its_plan(tmp_path: Path) -> None:
     assert lost(tmp_path, 4, slice(0, None, 5)) > 0
 

@@ -126,6 +126,7 @@ def test_draws_never_leave_the_exact_ends_and_each_is_a_state(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_more_doubt_never_makes_a_range_narrower(toy: xh.District, rules: list[xh.Rule]) -> None:
     before = None
     for count in range(len(DOUBTS) + 1):
@@ -137,6 +138,7 @@ def test_more_doubt_never_makes_a_range_narrower(toy: xh.District, rules: list[x
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_belong_to_facts(toy: xh.District, rules: list[xh.Rule]) -> None:
     """The same seed gives the same table, alone or among others, whatever else is in doubt elsewhere."""
     moved = {"p": {"layer": "facilities", "what": "position", "basis": "surveyed", "metres": 60.0}}

@@ -66,6 +66,7 @@ def test_a_community_that_does_not_exist_is_named_at_the_door(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("written", "state"),
     [

@@ -32,6 +32,7 @@ def rerun(district: xh.District, loss: str, key: str, rules: list[xh.Rule]) -> d
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("minutes", [15.0, 3.0])
 def test_a_loss_is_the_plan_of_that_edit(toy: xh.District, minutes: float) -> None:
     names = ["plan_clinic_15", "plan_elderly_canteen_15", "plan_canteen_community", "plan_fitness_15"]

@@ -15,6 +15,7 @@ from xinhe_geo.report.story.goals import firmness_of
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_verdict_stays_at_what_is_agreed(lang: str) -> None:
     """Beside it stand what is to be checked and the ends; whether a check can turn it is said only where there is a verdict."""
@@ -39,6 +40,7 @@ def test_the_verdict_stays_at_what_is_agreed(lang: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_who_checks_stands_beside_what_is_to_be_checked_as_typed() -> None:
     """In the sentence where a check could turn the verdict, and as a column of both tables; nobody typed it: no column."""
     typed = {"duty": "民政科 (二楼)", "due": "2027年3月底前"}
@@ -53,6 +55,7 @@ def test_who_checks_stands_beside_what_is_to_be_checked_as_typed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_commands_write_the_same_bytes_twice(tmp_path: Path) -> None:
     for out in ("a", "b"):
         assert main(["robustness", str(TOY), "--out", str(tmp_path / out)]) == 0

@@ -89,6 +89,7 @@ def same_trips(district: xh.District, kinds: list[str], profile: str, *, legs_of
     return checked
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("seed", seeds(0, 2, 4))
 def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
     """Lanes, waits, stairs, walls of every shape, barriers, parks: every point, every kind, three walkers."""
@@ -97,7 +98,8 @@ def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
         assert same_trips(district, list(districts.KINDS), profile) > 50
 
 
-@pytest.mark.parametrize("seed", seeds(0, 4, 20))
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("seed", seeds(0, 2, 20))
 def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
     """Feet that a plan leaves where they were, doors that it adds, homes and places it attaches anew: routes are still the table."""
     rng = np.random.default_rng(seed)
@@ -113,6 +115,7 @@ def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_route_of_whom_a_plan_attached_anew() -> None:
     """A home whose street is closed leaves by another, a cul-de-sac beside it is a door more: both are walked as they are counted."""
     district = xh.District.load(TOY)
@@ -131,6 +134,7 @@ def test_routes_of_the_toy_district() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_from_the_point_of_median_minutes(tmp_path: Path) -> None:
     district = xh.District.load(districts.write(tmp_path, 1))
     points = home_points(district)
@@ -185,6 +189,7 @@ def test_what_is_not_there_is_named(ask: tuple[str, str], said: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_routes_of_the_bundled_district(part: int) -> None:
     """Every home, every rule of the plan: each point's walk is its row, and the median's route adds up."""

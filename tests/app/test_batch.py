@@ -9,7 +9,8 @@ import re
 import shutil
 import signal
 import tomllib
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,18 +160,26 @@ def test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice(
 
 
 @pytest.mark.slow
-def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path, here: None) -> None:
+@pytest.mark.parametrize(
+    "only", [["--only", "tables"], pytest.param([], marks=pytest.mark.matrix)], ids=["tables", "all"]
+)
+def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path, here: None, only: list[str]) -> None:
     copies(tmp_path / "in", "a")
-    assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single")]) == 0
-    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "many")]) == 0
-    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "shipped"), "--ship"]) == 0
+    if only:
+        district = module.District.load(tmp_path / "in" / "a")
+        module.write_report(district, module.analyse(district), tmp_path / "single", only="tables")
+    else:
+        assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single")]) == 0
+    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "many"), *only]) == 0
+    assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "shipped"), "--ship", *only]) == 0
     assert files_of(tmp_path / "many" / "districts" / "a") == files_of(tmp_path / "single")
     assert files_of(tmp_path / "shipped") == files_of(tmp_path / "many")
-    status = module.batch([tmp_path / "in"], tmp_path / "shipped", ship=True)["status"]
+    status = module.batch([tmp_path / "in"], tmp_path / "shipped", ship=True, only=only[-1] if only else None)["status"]
     assert list(status) == ["kept"]  # nothing is sent that is done
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_interrupted_work_is_told_and_kept(tmp_path: Path, here: None) -> None:
     copies(tmp_path / "in", "a", "b", "c")
 
@@ -278,6 +287,7 @@ def test_workers_of_another_cluster_are_not_profiled_meanwhile(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_processes_and_one_killed_give_the_same(
     tmp_path: Path, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,6 +391,7 @@ def record(code: int, value: float | None, **more: Any) -> dict[str, Any]:
             "outline_basis": "",
             "area_km2": 20.0,
             "homes": 60,
+            "cells": False,
             "facilities": 50,
             "people": 20_000.0,
             "people_60plus": None,
@@ -566,3 +577,19 @@ def test_nobody_without_the_certificate_reaches_a_worker() -> None:
             for stranger in (address, address.replace("tls", "tcp")):
                 with pytest.raises((OSError, TypeError, TimeoutError, ValueError)):
                     dd.Client(stranger, timeout=2).close()
+
+
+@pytest.mark.parametrize(("cells", "said"), [((), "个小区"), ((0, 1), "个小区或格网单元"), (range(14), "个格网单元")])
+def test_a_comparison_calls_homes_what_they_are_in_its_districts(
+    cells: Sequence[int], said: str, tmp_path: Path
+) -> None:
+    """Cells are not said to be compounds, in words of page and workbook alike; one figure for each kind of district."""
+    records = [(key, {**r, "district": {**r["district"], "cells": i in cells}}) for i, (key, r) in enumerate(sample())]
+    districts, values = side_by_side(records)
+    status = districts[["name", "code"]].assign(status="done", problem="")
+    write_side_by_side(districts, values, status, tmp_path)
+    with zipfile.ZipFile(tmp_path / "tables" / "comparison.xlsx") as book:
+        sheets = book.read("xl/sharedStrings.xml").decode("utf-8")
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert f"不足 10 {said}、" in page and f"<t>{said[1:]}数</t>" in sheets
+    assert ("小区" in page + sheets) == (len(cells) < 14)

@@ -36,6 +36,7 @@ def test_broken_folder_names_file_row_and_field(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_check_lists_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(TOY)]) == 0
     assert "0 处错误" in capsys.readouterr().out
@@ -80,6 +81,7 @@ def test_compare_scenarios_and_sites(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sites_of_the_bundled_district(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "sites.csv"
     assert main(["sites", "clinic_station", "--n", "1", "--csv", str(out)]) == 0
@@ -97,6 +99,7 @@ def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["template", "--out", str(tmp_path / "模板.xlsx")]) == 0
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
@@ -130,6 +133,7 @@ def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ledger", str(TOY), "--out", str(tmp_path)]) == 0
     assert "没有自己的规划目标" in capsys.readouterr().err
@@ -157,6 +161,7 @@ def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_district(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_output_that_is_a_file_is_answered_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").write_text("x")
     assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 4
@@ -192,6 +197,7 @@ runpy.run_module("xinhe_geo", run_name="__main__")
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("module", ["xinhe_geo", "xinhe_geo.app.cli"])
 def test_a_wrong_command_is_an_error_however_the_commands_are_started(module: str) -> None:
     done = subprocess.run(

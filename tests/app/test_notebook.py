@@ -122,6 +122,7 @@ def test_a_page_escapes_texts_and_loads_nothing() -> None:
     assert page.count("<details open>") == 1
 
 
+@pytest.mark.matrix
 @needs_jupyter
 @pytest.mark.slow
 @pytest.mark.browser

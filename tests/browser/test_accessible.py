@@ -38,6 +38,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in [*made, "map.html"]}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1366, 390])
 @pytest.mark.parametrize("name", ["ledger.html", "communities.html", "meeting.html", "map.html"])
@@ -81,6 +82,7 @@ def test_who_wants_less_motion_gets_none(chromium: Any, pages: dict[str, Path]) 
     page.close()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_community_is_one_sheet_of_paper(chromium: Any, pages: dict[str, Path]) -> None:
     page = chromium.new_page()

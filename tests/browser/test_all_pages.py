@@ -13,6 +13,7 @@ import pytest
 from seen import BOXES, CHECK, printed
 
 from xinhe_geo.app.cli import main
+from xinhe_geo.report.pages.parcels import _STYLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -68,25 +69,30 @@ def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    def make(folder: Path) -> None:
-        for name, words in COMMANDS.items():
-            assert main([*words, "--out", str(folder / name)]) in (0, 1), name
+def made(once: Callable[[str, Callable[[Path], object]], Path], toy_report: Path) -> Callable[[str], Path]:
+    """Return what runs a command, once, and returns its folder."""
 
-    return once("pages", make)
+    def of(name: str) -> Path:
+        def make(folder: Path) -> None:
+            assert main([*COMMANDS[name], "--out", str(folder / name)]) in (0, 1), name
+
+        return toy_report if name == "report" else once(f"pages of {name}", make) / name
+
+    return of
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_page_of_a_command_can_be_read(chromium: Any, made: Path, name: str) -> None:
-    pages = list(pages_of(made / name))
+def test_every_page_of_a_command_can_be_read(chromium: Any, made: Callable[[str], Path], name: str) -> None:
+    pages = list(pages_of(made(name)))
     assert pages
     assert [line for page in pages for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
 
 
-def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Path) -> None:
+def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Callable[[str], Path]) -> None:
     """It fades out where it goes on, and no longer once it was pushed to its end; one that fits does not."""
     page = chromium.new_page(viewport={"width": 390, "height": 844})
-    page.goto((made / "report" / "index.html").as_uri())
+    page.goto((made("report") / "index.html").as_uri())
     more = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(getComputedStyle(e).getPropertyValue('--more')))))"
     told = page.eval_on_selector_all(
         ".scroll",
@@ -99,11 +105,13 @@ def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Path) 
     page.close()
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Path, name: str) -> None:
-    assert on_paper(chromium, made / name) == []
+def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Callable[[str], Path], name: str) -> None:
+    assert on_paper(chromium, made(name)) == []
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_page_of_the_bundled_report_prints_on_whole_sheets(
     chromium: Any, bundled_reports: Path, lang: str
@@ -142,6 +150,24 @@ def test_every_parcel_of_the_bundled_district_is_one_sheet_of_two_sides(
     page.close()
 
 
+def test_a_parcel_has_two_sides_however_much_there_is_to_say(chromium: Any) -> None:
+    """Lines of the front and of the back: next to none, a full front, and a front that runs over onto its back."""
+    lines, body = [(1, 1), (60, 1), (1, 60), (110, 10), (1, 1)], ""
+    for number, (front, back) in enumerate(lines):
+        for side, (key, length) in enumerate(((f' id="p{number}"', front), ("", back))):
+            rows = "<p>line</p>" * length
+            body += f'<section class="side"{key}><h2>parcel {number} side {side}</h2>{rows}</section>'
+    page = chromium.new_page()
+    page.set_content(f"<title>t</title><style>p {{ height: 12px }}{_STYLE}</style><main>{body}</main>")
+    paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True)))
+    tops = [sheet.extract_text().split("\n")[0] for sheet in paper.pages]
+    assert len(tops) == 2 * len(lines)
+    assert tops[::2] == [f"parcel {number} side 0" for number, _ in enumerate(lines)]
+    assert [top for top in tops[1::2] if top != "line"] == [f"parcel {number} side 1" for number in (0, 1, 2, 4)]
+    page.close()
+
+
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)])
 def test_every_page_of_the_bundled_report_can_be_read(
@@ -150,6 +176,7 @@ def test_every_page_of_the_bundled_report_can_be_read(
     assert [line for page in pages_of(bundled_reports / lang) for line in seen(chromium, page, *size)] == []
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_community_of_the_bundled_district_is_one_sheet_of_paper(
     chromium: Any, bundled_reports: Path, lang: str

@@ -9,18 +9,7 @@ from typing import Any
 import pypdf
 import pytest
 
-import xinhe_geo as xh
-
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-TOY = Path(__file__).parents[1] / "toy"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("front") / "out"
-    xh.brief(xh.District.load(TOY), out)
-    return out
 
 
 def opened(chromium: Any, page: Path, width: int, height: int) -> tuple[Any, list[str], list[str]]:
@@ -54,10 +43,11 @@ def check(chromium: Any, page: Path) -> None:
     tab.context.close()
 
 
-def test_the_first_page_of_a_small_district(chromium: Any, folder: Path) -> None:
-    check(chromium, folder / "index.html")
+def test_the_first_page_of_a_small_district(chromium: Any, toy_report: Path) -> None:
+    check(chromium, toy_report / "index.html")
 
 
+@pytest.mark.matrix
 def test_and_that_of_the_bundled_one_in_both_languages(chromium: Any, bundled_reports: Path) -> None:
     for lang in ("zh", "en"):
         check(chromium, bundled_reports / lang / "index.html")

@@ -137,6 +137,7 @@ def test_layers_switch_and_the_legend_follows(show: Opener) -> None:
     assert ink(page) != before, "and by keyboard"
 
 
+@pytest.mark.matrix
 def test_points_stay_above_areas_whatever_is_switched(show: Opener) -> None:
     page = show(maps.draw(fakes.district()))
     before = ink(page)
@@ -145,6 +146,7 @@ def test_points_stay_above_areas_whatever_is_switched(show: Opener) -> None:
     assert ink(page) == before
 
 
+@pytest.mark.matrix
 def test_dragging_and_zooming_leave_a_whole_picture(show: Opener) -> None:
     page = show(maps.draw(fakes.district()))
     scale = page.inner_text("#xh-scale")
@@ -188,6 +190,7 @@ def test_themes_and_modes_change_the_map(show: Opener) -> None:
     assert "直线可达、步行不可达" in page.inner_text(".xh-classes")
 
 
+@pytest.mark.matrix
 def test_the_list_of_gaps_leads_to_the_map(show: Opener) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover(), rule="clinic15", gaps=fakes.gaps()))
     items = page.locator("#xh-gaps li")
@@ -199,6 +202,7 @@ def test_the_list_of_gaps_leads_to_the_map(show: Opener) -> None:
     assert "数据不足" in page.locator(".leaflet-popup-content").inner_text(), "unknown minutes"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_names_never_run(show: Opener, payload: str) -> None:
     gaps = fakes.gaps().assign(name=payload, reason=payload, community=payload)
@@ -217,6 +221,7 @@ def test_names_never_run(show: Opener, payload: str) -> None:
     assert page.evaluate("window.pwned") is None
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (3840, 2160), (940, 640), (390, 844)])
 def test_nothing_is_clipped_or_overlaps(show: Opener, size: tuple[int, int]) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover(), fakes.rings()), *size)
@@ -253,6 +258,7 @@ def test_a_phone_opens_the_legend_as_a_drawer(show: Opener) -> None:
     assert page.get_attribute("#xh-open", "aria-expanded") == "true"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("paper", ["A3", "A4", "Letter"])
 def test_it_prints_on_one_sheet_with_legend_scale_and_north(show: Opener, paper: str) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover(), fakes.rings(), gaps=fakes.gaps()))
@@ -304,6 +310,7 @@ def test_no_name_hides_a_facility_the_map_is_about(show: Opener) -> None:
     assert shown == [[204, 51, 17], [204, 51, 17]]
 
 
+@pytest.mark.matrix
 def test_the_names_of_both_sides_stay_on_a_narrow_screen(show: Opener) -> None:
     before, after = fakes.district(), fakes.district()
     sides = ("现状（2025 年）", "南益、威海路社区卫生服务站和老年食堂（2025 年）")
@@ -321,6 +328,7 @@ def test_the_names_of_both_sides_stay_on_a_narrow_screen(show: Opener) -> None:
         assert boxes and all(left >= 0 and right <= 390 and bottom <= scale["y"] for left, right, bottom in boxes)
 
 
+@pytest.mark.matrix
 def test_the_divider_moves_by_mouse_and_keys_and_each_side_answers_for_itself(show: Opener) -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].drop(index="f1")
@@ -372,6 +380,7 @@ def test_a_notebook_cell_is_as_self_contained(show: Opener) -> None:
     assert html.escape("示范街道") in cell
 
 
+@pytest.mark.matrix
 def test_folium_elements_work_on_top(show: Opener) -> None:
     m = maps.draw(fakes.district())
     folium.Marker([38.838, 115.86], popup=folium.Popup("<b>甲</b>"), icon=folium.DivIcon(html="甲")).add_to(m)
@@ -390,6 +399,7 @@ def test_a_packed_page_opens(show: Opener, monkeypatch: pytest.MonkeyPatch) -> N
     assert page.get_attribute("#xh-q", "placeholder") == "Search homes, facilities, roads"
 
 
+@pytest.mark.matrix
 def test_full_screen_is_entered_and_left_by_its_button(show: Opener) -> None:
     page = show(maps.draw(fakes.district()))
     for inside in (True, False):
@@ -400,6 +410,7 @@ def test_full_screen_is_entered_and_left_by_its_button(show: Opener) -> None:
         assert ink(page)
 
 
+@pytest.mark.matrix
 def test_a_finger_moves_the_map_and_a_tap_opens_a_table(show: Opener) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover(), rule="clinic15"), 1024, 700, has_touch=True)
     page.touchscreen.tap(*centre(page, "homes", 11))
@@ -414,6 +425,7 @@ def test_a_finger_moves_the_map_and_a_tap_opens_a_table(show: Opener) -> None:
     page.wait_for_function("(lng) => window.xinheMap.map.getCenter().lng > lng", arg=before["lng"])
 
 
+@pytest.mark.matrix
 def test_it_works_without_storage_and_in_a_window_that_changes(show: Opener) -> None:
     first = show(maps.draw(fakes.district()))
     context, address = first.context, first.url

@@ -161,6 +161,7 @@ def test_degrees_are_those_of_the_projection(bundled: District, bundled_page: st
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_travel_unrounded(show: Opener, bundled: District, bundled_page: str) -> None:
     """Every coordinate, street and door arrives with the bits that Python has."""
     assert "points" in content_of(bundled_page)["net"]["xy"]
@@ -276,6 +277,7 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
         assert plan["has"] == has.sort_index().astype(int).tolist(), where
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
@@ -302,6 +304,7 @@ def test_two_hundred_random_plans_of_the_toy_equal_python(
     assert_equal_plans(toy, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
@@ -312,6 +315,7 @@ def test_random_plans_of_the_bundled_district_equal_python(
     assert_equal_plans(bundled, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 def test_another_year_with_planned_facilities_equals_python(show: Opener, bundled: District, tmp_path: Path) -> None:
@@ -321,6 +325,7 @@ def test_another_year_with_planned_facilities_equals_python(show: Opener, bundle
     assert_equal_plans(later, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_typed_community_counts_as_in_python(show: Opener, toy: District, tmp_path: Path) -> None:
     frame = toy.rows["facilities"]
@@ -342,6 +347,7 @@ def test_a_few_random_plans_equal_python(show: Opener, toy: District, toy_page: 
     assert_equal_plans(toy, show(toy_page).evaluate(RANDOM_PLANS, [3, 8, []]), tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_inner_lanes_are_nobody_elses_way_in_the_page_either(show: Opener, toy: District, tmp_path: Path) -> None:
     """A short cut of A that is closed to all, and stairs by which C comes out, unless who walks takes none."""
@@ -360,6 +366,7 @@ def test_inner_lanes_are_nobody_elses_way_in_the_page_either(show: Opener, toy: 
     assert_equal_plans(laned, plans, tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_feet_stay_in_the_page_of_a_plan_too(show: Opener, toy: District, tmp_path: Path) -> None:
     """A plan adds a street with stairs and one without, and closes one: what is put down then has the doors that Python gives it."""
@@ -380,6 +387,7 @@ def test_feet_stay_in_the_page_of_a_plan_too(show: Opener, toy: District, tmp_pa
     assert_equal_plans(after, page.evaluate(RANDOM_PLANS, [11, 20, rules]), tmp_path)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.parametrize("profile", ["adult", "wheelchair"])
 def test_the_streets_that_a_facility_reaches_are_those_of_python(show: Opener, toy: District, profile: str) -> None:
@@ -424,6 +432,7 @@ NEVER_LONGER = """([seed, n]) => {
 }"""
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.parametrize("seed", [1, 2])
 def test_opening_never_lengthens_and_closing_never_shortens_in_the_page(
@@ -433,6 +442,7 @@ def test_opening_never_lengthens_and_closing_never_shortens_in_the_page(
     assert show(bundled_page).evaluate(NEVER_LONGER, [seed, 15]) == []
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -448,6 +458,7 @@ def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District
     np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-9)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(
     show: Opener, bundled: District, bundled_page: str
@@ -466,6 +477,7 @@ def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(
     assert not shapely.STRtree(walled.geometry.array).query(spots, predicate="within").size
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_plan_inside_a_home_is_left_to_python(show: Opener, bundled: District, bundled_page: str) -> None:
     """Wherever residents reach a place without the street, the page says so; elsewhere it may stand, off the street as well."""
@@ -574,12 +586,14 @@ def test_add_name_compare_and_close(show: Opener, bundled_page: str) -> None:
     assert "还没有改动" in page.inner_text(".xm-side")
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_page_is_as_high_as_the_screen(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
     assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_clicking_the_map_adds_one(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -674,6 +688,7 @@ def test_touch_drags_and_pinches(show: Opener, bundled_page: str) -> None:
     assert page.evaluate(scale) > 1.5 * before
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_controls_that_mean_nothing_are_grey(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -691,6 +706,7 @@ def test_controls_that_mean_nothing_are_grey(show: Opener, bundled_page: str) ->
     assert page.get_by_role("button", name="导出方案（.toml）").is_disabled()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_what_is_exported(show: Opener, toy: District, toy_page: str, tmp_path: Path) -> None:
     page = show(toy_page, accept_downloads=True)
@@ -780,6 +796,7 @@ def test_an_address_that_is_not_ours_does_no_harm(chromium: Any, toy_page: str, 
     page.close()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_window_that_changes_keeps_the_plan_and_the_hand(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -796,6 +813,7 @@ def test_a_window_that_changes_keeps_the_plan_and_the_hand(show: Opener, toy_pag
     assert ratio == pytest.approx(page.evaluate("window.devicePixelRatio"), rel=0.01), "drawn for the new size"
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_whole_screen_is_taken_and_given_back(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -813,6 +831,7 @@ def test_it_prints_on_one_sheet(show: Opener, bundled_page: str) -> None:
         assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1, paper
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (3840, 2160), (1024, 700), (390, 844)])
 def test_nothing_is_clipped_at_any_size(show: Opener, bundled_page: str, size: tuple[int, int]) -> None:
@@ -831,6 +850,7 @@ def test_nothing_is_clipped_at_any_size(show: Opener, bundled_page: str, size: t
     assert abs(width - height) <= 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.browser
 @pytest.mark.parametrize("kept", [("homes",), ("homes", "facilities"), ("facilities", "communities"), ()])
 def test_a_bare_district_opens_and_says_what_it_lacks(show: Opener, toy: District, kept: tuple[str, ...]) -> None:
@@ -950,6 +970,7 @@ FRAMES = """([id, n]) => new Promise((done) => {
 })"""
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 def test_an_update_while_dragging_fits_two_frames(
@@ -979,6 +1000,7 @@ def test_an_update_while_dragging_fits_two_frames(
     assert min(f[2] for f in found.values()) <= 33.4, "two frames at 60 Hz, drawn"
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     """As in a city from an extract: none of the kinds that the plan promises was surveyed, another one was."""
@@ -990,6 +1012,7 @@ def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     assert page.inner_text(".xm-big") != "数据不足"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_page_says_what_the_report_says(show: Opener, toy: District, lang: str) -> None:
@@ -1010,6 +1033,7 @@ def test_the_page_says_what_the_report_says(show: Opener, toy: District, lang: s
     assert told >= 5
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -1033,6 +1057,7 @@ def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) ->
     page.mouse.up()
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
@@ -1053,6 +1078,7 @@ def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) ->
 # --- two modes, walks, proposals -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None:
     """Nothing to drag, nothing to type; the figure is in what the goal counts; today and the plans stand side by side."""
@@ -1077,6 +1103,7 @@ def test_it_opens_as_a_report_of_one_figure(show: Opener, toy_page: str) -> None
     assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.parametrize("state", ["today", "closed"])
 def test_the_key_shows_what_stands_on_the_map(show: Opener, toy_page: str, state: str) -> None:
@@ -1106,6 +1133,7 @@ def test_the_key_shows_what_stands_on_the_map(show: Opener, toy_page: str, state
     assert wrong == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["report", "work"])
 def test_what_matters_is_seen_without_scrolling(show: Opener, bundled_page: str, mode: str) -> None:
@@ -1137,6 +1165,7 @@ def test_what_matters_is_seen_without_scrolling(show: Opener, bundled_page: str,
     assert below == []
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_the_elderly_are_counted_at_their_own_speed_or_not_at_all(
     show: Opener, bundled: District, bundled_page: str
@@ -1196,6 +1225,7 @@ def test_the_minutes_of_a_home_are_those_of_its_route(show: Opener, toy: Distric
     assert_walks(toy, walks)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 def test_the_minutes_of_a_home_are_those_of_its_route_in_the_bundled_district(
@@ -1204,6 +1234,7 @@ def test_the_minutes_of_a_home_are_those_of_its_route_in_the_bundled_district(
     assert_walks(bundled, show(bundled_page).evaluate(WALKS, 61))
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(0, 1, 4))
@@ -1250,6 +1281,7 @@ THOUGHTS = """async ([seed, n]) => {
 }"""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.browser
 @pytest.mark.parametrize("seed", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_no_sequence_of_steps_leaves_an_old_figure(
@@ -1285,6 +1317,44 @@ def test_no_sequence_of_steps_leaves_an_old_figure(
     assert told > 0
 
 
+#: All that is seen: the words of every part that is shown, what is chosen, typed and pressed, and how each home is drawn.
+SEEN = """() => {
+  const parts = [".xm-head", ".xm-bar", ".xm-side", ".xm-foot", ".xm-walk", ".xm-chosen"].map((q) => document.querySelector(q));
+  const shown = parts.filter((e) => !e.hidden && e.getClientRects().length), all = (q) => shown.flatMap((e) => [...e.querySelectorAll(q)]);
+  const a = xinhe.app, moved = Array.from(a.result.effects.gain.homes).concat(Array.from(a.result.effects.lose.homes));
+  return { words: shown.map((e) => e.innerText), typed: all("select, input").map((e) => e.value + e.checked),
+    pressed: all("[aria-pressed]").map((e) => e.textContent + e.getAttribute("aria-pressed")), said: all("[role=img]").map((e) => e.getAttribute("aria-label")),
+    bars: all(".xm-scale *").map((e) => e.style.cssText), mode: [...document.body.classList].sort(), title: document.title,
+    homes: Array.from(a.state.share, (v) => (Number.isNaN(v) ? null : v)), moved,
+    places: a.state.facilities.map((f) => [f.id, f.xy[0], f.xy[1], f.serves, xinhe.looksLike(f)]) };
+}"""
+#: What an address does not carry: which home and which facility somebody looks at.
+LOOKING = "() => [xinhe.app.selected, xinhe.app.tip && xinhe.app.tip.full ? xinhe.app.tip.home : -1]"
+LOOK = "([id, home]) => { if (id) xinhe.page.select(id); if (home >= 0) xinhe.page.lookAt(home); }"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [5, *(pytest.param(n, marks=pytest.mark.matrix) for n in range(1, 5))])
+def test_after_any_steps_all_that_is_seen_is_what_a_fresh_page_shows(show: Opener, toy_page: str, seed: int) -> None:
+    """Forty random steps: nothing seen after one waits to be worked out, and in the end all is that of a page that comes into this state at once."""
+    page, done = show(toy_page), list[str]()
+    for step in range(40):
+        (told,) = page.evaluate(THOUGHTS, [(40 * seed + step) * 2654435761 % 2**32, 1])
+        now, then = page.evaluate(f"() => [({SEEN})(), (xinhe.page.settle(), ({SEEN})())]")
+        done.append(told["done"])
+        assert [(key, now[key], then[key]) for key in now if now[key] != then[key]] == [], done
+    page.wait_for_timeout(600)  # the address follows
+    fresh = page.context.new_page()
+    fresh.goto(page.url)
+    fresh.wait_for_selector("body.xm-ready")
+    fresh.evaluate(LOOK, page.evaluate(LOOKING))
+    now, then = page.evaluate(SEEN), fresh.evaluate(SEEN)
+    assert [(key, now[key], then[key]) for key in now if now[key] != then[key]] == [], done
+    assert len(set(done)) > 8
+
+
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_nudges_of_one_facility_are_one_step_of_undo(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -1300,6 +1370,7 @@ def test_nudges_of_one_facility_are_one_step_of_undo(show: Opener, toy_page: str
     assert page.evaluate("Object.keys(xinhe.app.plans[0].edits).length") == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_a_home_is_found_by_name_and_by_keys(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
@@ -1342,6 +1413,7 @@ PROPOSED = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_proposed_places_bring_what_sites_says(show: Opener, toy: District, toy_page: str) -> None:
     rule = "plan_clinic_15"
@@ -1358,6 +1430,7 @@ def test_proposed_places_bring_what_sites_says(show: Opener, toy: District, toy_
         assert share == pytest.approx(row["after"], abs=1e-9)
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_names_of_proposed_places_stay_text(show: Opener, toy_page: str) -> None:
     named = json.loads(json.dumps(PROPOSED))
@@ -1367,6 +1440,7 @@ def test_names_of_proposed_places_stay_text(show: Opener, toy_page: str) -> None
     assert PAYLOADS[0] in page.inner_text(".xm-words") and page.evaluate("window.pwned") is None
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) -> None:
     """200 for a place, in ten thousands; by whom it is newly served, net."""
@@ -1386,6 +1460,7 @@ def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) 
     assert net > 0 and f"每新增服务一人 {2_000_000 / net:,.0f} 元" in page.inner_text(".xm-side")
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_no_name_lies_over_another(show: Opener, bundled_page: str) -> None:
     """At every zoom, with new facilities named: the boxes that the map writes into."""

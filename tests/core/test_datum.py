@@ -192,6 +192,7 @@ def test_no_verdict_where_nothing_can_be_told() -> None:
     assert not diagnose(along(dense, 100, 5, rng), dense)["winner"].drop("WGS84").any()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("off_m", "count"),
     [
@@ -211,6 +212,7 @@ def test_honest_points_are_never_accused(off_m: float, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_points_of_the_bundled_streets_are_never_accused(part: int) -> None:
     path = bundled_folder() / "network" / "streets.geojson"
@@ -327,6 +329,7 @@ def test_likeness_is_the_ratio_of_counted_shares() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie(part: int) -> None:
     """Two thousand random lists, of all kinds and of one, up to 40 m off, and lists that have nothing to do with the map."""

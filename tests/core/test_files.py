@@ -22,7 +22,7 @@ import xlsxwriter
 from pyogrio.errors import DataSourceError
 
 from xinhe_geo.core.errors import DataError, EnvironmentProblem
-from xinhe_geo.core.files import beside_prefix, growing, write_bytes, write_text
+from xinhe_geo.core.files import beside_prefix, growing, holds, write_bytes, write_text
 
 OLD, NEW = "旧" * 1000, "新" * 100_000
 STEPS = ("mkdir", "open", "fsync", "replace")
@@ -178,3 +178,15 @@ def test_a_name_that_a_library_finds_too_long_is_told(tmp_path: Path) -> None:
         closing(sqlite3.connect(fresh)) as base,
     ):
         base.execute("CREATE TABLE a (b)")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_whether_a_file_holds_something_is_asked_of_ordinary_files_of_that_length_only(tmp_path: Path) -> None:
+    """A pipe has no end, a device none either, and a file of holes says a thousand gigabytes."""
+    for name in ("same", "other", "longer", "holes"):
+        (tmp_path / name).write_bytes({"same": b"abc", "other": b"abd"}.get(name, b"abcd"))
+    os.truncate(tmp_path / "holes", 1 << 40)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    names = ("same", "other", "longer", "holes", "pipe", "device", "none", ".")
+    assert [name for name in names if holds(tmp_path / name, b"abc")] == ["same"]

@@ -69,6 +69,7 @@ def test_opening_counting_siting_and_checking_say_what_they_are_at() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("ipykernel", "nbclient", "nbformat")),
     reason="Jupyter is not installed (extra: lab)",

@@ -162,8 +162,9 @@ def book_of(place: Path, folder: Path) -> Path:
     any(importlib.util.find_spec(name) is None for name in ("ipykernel", "mistune", "nbclient", "nbformat")),
     reason="Jupyter is not installed (extra: lab)",
 )
+@pytest.mark.parametrize("cleared", [True, pytest.param(False, marks=pytest.mark.matrix)])
 def test_a_run_of_a_notebook_is_kept_with_its_mark_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cleared: bool
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
@@ -173,11 +174,11 @@ def test_a_run_of_a_notebook_is_kept_with_its_mark_or_not_at_all(
         run_notebook(str(book_of(tmp_path, folder)), out=out)
     assert not out.exists()
     shutil.rmtree(folder)
-    for place, mark in ((marked(tmp_path, CLEARED), "秘密 按保密规定保管"), (TOY, "内部资料 注意保管")):
-        copy, page = run_notebook(str(book_of(tmp_path, place)), out=out)
-        text = page.read_text("utf-8")
-        assert f"<strong>{mark}</strong>" in text and "secrets_opened" not in text + copy.read_text("utf-8")
-        assert [c["cell_type"] for c in json.loads(copy.read_text("utf-8"))["cells"]] == ["markdown", "code"]
+    place, mark = (marked(tmp_path, CLEARED), "秘密 按保密规定保管") if cleared else (TOY, "内部资料 注意保管")
+    copy, page = run_notebook(str(book_of(tmp_path, place)), out=out)
+    text = page.read_text("utf-8")
+    assert f"<strong>{mark}</strong>" in text and "secrets_opened" not in text + copy.read_text("utf-8")
+    assert [c["cell_type"] for c in json.loads(copy.read_text("utf-8"))["cells"]] == ["markdown", "code"]
 
 
 @pytest.fixture
@@ -220,6 +221,20 @@ def test_a_bundle_does_not_carry_a_secret_layer(
 def test_a_district_that_is_not_secret_does_not_stop_a_bundle(launcher: ModuleType) -> None:
     shutil.copytree(TOY, launcher.ROOT / "toy")
     assert launcher.secret_layers(launcher.project_files()) == []
+
+
+def test_a_manifest_that_takes_long_to_read_is_not_opened(launcher: ModuleType, tmp_path: Path) -> None:
+    """Before anything that is confined is there to read it: a thousand gigabytes, or a key of a hundred thousand parts."""
+    place = tmp_path / "district.toml"
+    with place.open("wb") as file:
+        file.truncate(1 << 40)
+    started = time.process_time()
+    assert launcher.is_guarded(tmp_path)
+    place.write_text("a" + ".a" * 100_000 + " = 1\n", "utf-8")
+    assert launcher.is_guarded(tmp_path)
+    assert time.process_time() - started < 0.2
+    place.write_bytes((TOY / "district.toml").read_bytes())
+    assert not launcher.is_guarded(tmp_path)
 
 
 def test_what_is_no_mark_for_its_length_is_told_at_once_and_counts_as_the_strictest() -> None:

@@ -147,6 +147,7 @@ def dying(_: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time and memory")
 @pytest.mark.parametrize(
     ("act", "words"), [(busy, "读了太久"), (asleep, "读了太久"), (greedy, "内存太多"), (dying, "读的时候中断了")]

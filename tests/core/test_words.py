@@ -20,7 +20,7 @@ from ledger_toy import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
-from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking
+from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking, word
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import (
     BASIS_LABELS,
@@ -34,8 +34,10 @@ from xinhe_geo.core.schema import (
     PROBLEM_STATES,
     PROJECT_STATES,
     STATE_LABELS,
+    TO_CONFIRM,
     TOPICS,
     URGENCIES,
+    bundled_folder,
 )
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
@@ -217,6 +219,15 @@ def test_a_script_is_put_over_text_by_text() -> None:
     )
 
 
+def test_what_an_import_notes_of_facilities_has_its_english() -> None:
+    """Maps show these notes to whoever clicks a facility: an extract of any city has some."""
+    table = pd.read_csv(bundled_folder() / "pois/osm_tags.csv", dtype="str", keep_default_na=False)
+    doubtful = set(table.loc[table["note"].str.startswith(TO_CONFIRM), "note"])
+    assert len(doubtful) > 10
+    with speaking("en"):
+        assert not [note for note in doubtful if HAN.search(word(note))]
+
+
 def test_no_two_headers_of_the_workbook_are_called_the_same() -> None:
     """What was typed is read back by its header, in either language."""
     sheets = english()["sheets"]
@@ -333,6 +344,7 @@ def test_marking_leaves_markup_and_what_is_marked_alone() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp_path: Path) -> None:
     promised = measure("c", "communities_with", kinds="canteen", **ALL)
     district = xh.District.load(folder_with(tmp_path / "toy", [promised, SERIES]))
@@ -358,6 +370,7 @@ def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_outputs_follow_the_language_and_the_record_does_not(toy: xh.District, tmp_path: Path) -> None:
     chinese = lg.ledger(toy)
     write_ledger(toy, chinese, tmp_path / "zh")

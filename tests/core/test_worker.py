@@ -35,6 +35,7 @@ def two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 def test_answers_come_in_any_order_and_failures_are_met_here(two: str) -> None:
     with Worker(processes=2) as aside:
         there = _taken(aside, os.getpid)
@@ -137,6 +138,7 @@ def test_a_script_is_not_run_again_by_a_fresh_interpreter(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 def test_what_both_hold_does_not_travel(two: str) -> None:
     """An analysis holds its district: the other process finds the district it knows in it."""
     kept = [1, 2]

@@ -92,6 +92,7 @@ def test_missing_crs(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4547", "EPSG:999999"])
 def test_wrong_layer_crs(toy: Path, crs: str) -> None:
     manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"', rf'\1crs = "{crs}"')
@@ -101,6 +102,7 @@ def test_wrong_layer_crs(toy: Path, crs: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4527", "nonsense"])
 def test_wrong_district_crs(toy: Path, crs: str) -> None:
     manifest(toy, r'\ncrs = "EPSG:4548"', f'\ncrs = "{crs}"')
@@ -128,6 +130,7 @@ def test_unknown_kind_suggests(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_unknown_parent_code(toy: Path) -> None:
     edit(toy, "boundaries/communities.geojson", lambda rows: rows[0]["properties"].update(zone="west"))
     row = only(toy)
@@ -299,6 +302,7 @@ def test_unknown_names_suggest() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_bundled_district_opens() -> None:
     district = xh.District.load()
     assert district.is_demonstration
@@ -390,6 +394,7 @@ def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_gates_layer_without_features_knows_no_gates(toy: Path) -> None:
     """It is no error, and every home goes straight to the street, as where the layer is not declared."""
     edit(toy, "homes/gates.geojson", list.clear)
@@ -421,6 +426,7 @@ def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("english", "said"), [("Adults", "Adults"), ("", "成人"), (None, "成人")])
 def test_a_walker_without_an_english_name_has_the_other(english: str | None, said: str) -> None:
     district = xh.District.load(TOY)

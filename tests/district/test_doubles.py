@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -17,9 +18,9 @@ from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.core import DataError
+from xinhe_geo.core import DataError, speaking
 from xinhe_geo.district import District, alike, check
-from xinhe_geo.district.doubles import DENSE, NEAR_M, SHARED, SPOT_M, near_facilities, shared_homes
+from xinhe_geo.district.doubles import DENSE, NEAR_M, SHARED, SPOT_M, doubled, near_facilities, shared_homes
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -151,6 +152,16 @@ def test_facilities_that_look_like_one(other: tuple[float, str | None, str], twi
     assert bool(near_facilities(facilities([(0, "北食堂", "canteen"), other]))) is twice
 
 
+@pytest.mark.parametrize("pairs", [1, 30])
+def test_what_looks_like_one_is_told_in_the_language_that_is_spoken(pairs: int) -> None:
+    """An extract has such pairs, and its report in English lists what `check` says: few one by one, many together."""
+    names = [(400.0 * (i // 2) + i % 2, f"Canteen {chr(65 + i // 2)}", "canteen") for i in range(2 * pairs)]
+    with speaking("en"):
+        told = list(doubled({"facilities": facilities(names)}, {"facilities": {"file": "pois/a.geojson"}}))
+    assert len(told) == 1
+    assert not re.search(r"[\u3000-\u9fff]", told[0].problem + told[0].remedy)
+
+
 def test_in_a_crowd_only_the_same_name_is_held_against_another() -> None:
     """So many of a kind on one square of `NEAR_M` are compared pair by pair, and not two more of them."""
     for count, alike_too in ((DENSE, True), (DENSE + 2, False)):
@@ -216,6 +227,7 @@ def test_names() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_hundred_thousand_homes_in_bounded_time() -> None:
     """Outlines in rows that touch, points in one heap, a crowd of canteens: seconds, not hours."""
     n = 100_000

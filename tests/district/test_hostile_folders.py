@@ -21,6 +21,7 @@ from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
 from xinhe_geo.core.files import cannot_write, is_full
 from xinhe_geo.district import scenarios, undo
+from xinhe_geo.district.project_facts import steps_named
 from xinhe_geo.io import add
 from xinhe_geo.report.files import is_as_written, refuse_foreign
 from xinhe_geo.report.pages.brief import with_links
@@ -84,6 +85,7 @@ TRAPS: dict[str, tuple[Trap, str]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(os.name == "nt", reason="links, which Windows does not let everybody make")
 @pytest.mark.parametrize("name", TRAPS)
 def test_traps(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,6 +185,7 @@ def test_a_thousand_gigabytes_of_nothing_where_something_is_to_be_written(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     """Nor one of ours that was saved in QGIS: it lies beside the file that was named, and was named by nobody."""
     out = tmp_path / "a.gpkg"
@@ -213,6 +216,7 @@ def test_a_project_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "other", ["HOMES/homes.geojson", "ｈomes/homes.geojson", "homes/Homes.geojson", "homes/ho\u200bmes.geojson"]
 )
@@ -234,6 +238,53 @@ def test_plans_of_a_folder_are_still_plans(tmp_path: Path) -> None:
     laid("scenarios/a.toml", 'name = "a"\nlabel = "甲"\n'.encode())(folder, tmp_path)
     (folder / "scenarios" / "b.toml").symlink_to("a.toml")  # within the folder
     assert list(scenarios(xh.District.load(folder)).index) == ["a", "b"]
+
+
+@pytest.mark.parametrize("cell", ["a#" + "9" * 5000, "a#1234567", "a#" + "1," * 50 + "9" * 500, "#1", "a#b"])
+def test_a_step_of_thousands_of_digits_is_no_step(cell: str) -> None:
+    with pytest.raises(xh.ScenarioError, match="写法不对") as said:
+        steps_named(cell)
+    assert len(str(said.value)) < 200 and steps_named("a#1,2 3;b") == {"a": {1, 2, 3}, "b": set()}
+
+
+# --- parts of a parcel, drawn in a file beside the plan ---------------------------------------------------------------
+
+
+def drawn(ring: object, **more: object) -> bytes:
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    return json.dumps({"features": [{"properties": {"parcel": LEAK}, "geometry": shape}], **more}).encode()
+
+
+RING = [[117, 39], [117, 40], [118, 40], [117, 39]]
+DRAWN: dict[str, bytes | Callable[[Path, Path], object]] = {
+    "brackets within brackets": b"[" * 200_000,
+    "numbers beyond numbers": drawn([[10**400, 1], *RING]),
+    "corners of nothing": drawn([[], [], []]),
+    "a list": b"[1]",
+    "another CRS": drawn(RING, crs={"properties": {"name": "EPSG:4548"}}),
+    "a link to a file outside": lambda place, outside: place.symlink_to(outside),
+    "a pipe": lambda place, _: os.mkfifo(place),
+    "a device": lambda place, _: place.symlink_to("/dev/zero"),
+    "a thousand gigabytes of nothing": lambda place, _: (place.touch(), os.truncate(place, 1 << 40)),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+@pytest.mark.parametrize("name", DRAWN)
+def test_outlines_beside_a_plan_are_read_like_any_file_of_a_stranger(tmp_path: Path, name: str) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "outside.geojson").write_bytes(drawn(RING))
+    place, lay = tmp_path / "plans" / "parts.geojson", DRAWN[name]
+    if isinstance(lay, bytes):
+        place.write_bytes(lay)
+    else:
+        lay(place, tmp_path / "outside.geojson")
+    plan = tmp_path / "plans" / "a.toml"
+    plan.write_text('name = "a"\n[[edit]]\ndo = "split_parcel"\nparcel = "x"\nlayer = "parts.geojson"\n', "utf-8")
+    with pytest.raises(xh.ScenarioError, match=r"parts\.geojson") as said:
+        xh.Scenario.read(plan)
+    assert LEAK not in str(said.value) and len(str(said.value)) < 300
+    assert ("EPSG:4326" in str(said.value)) == (name == "another CRS")
 
 
 # --- a full disk --------------------------------------------------------------------------------------------------------

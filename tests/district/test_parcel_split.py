@@ -340,6 +340,7 @@ def test_a_division_without_a_trace_when_it_is_taken_back(ground: xh.District) -
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_story_of_parts(ground: xh.District) -> None:
     """Each part has the accounts of the whole beside its own; who returned to it is back, though they had left the whole."""
     from xinhe_geo.core.i18n import speaking

@@ -63,6 +63,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_sound_layers_are_read_whatever_they_are_called(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / "新 河#1?.x"
@@ -138,6 +139,7 @@ print(*sorted(set(problems.loc[problems["severity"] == "error", "file"])))
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")
 def test_check_of_a_received_folder_stays_in_it(tmp_path: Path, toy: Path) -> None:
     outside = tmp_path / "outside"
@@ -285,6 +287,7 @@ def crs_of_a_file(place: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 @pytest.mark.parametrize("way", crs_of_a_file(""))
 def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) -> None:
@@ -347,6 +350,7 @@ def test_no_coordinate_system_asks_the_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
 def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> None:
     """Of another planet, of a building site, with heights, or none: said of the district or of a layer."""
@@ -376,6 +380,7 @@ SAID = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time")
 @pytest.mark.parametrize("name", SAID)
 def test_what_a_folder_says_cannot_take_long(toy: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -457,6 +462,7 @@ TRAPS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(8)
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes, holes and names of bytes")
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_lies_in_a_folder_holds_nobody_up(toy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -576,6 +582,7 @@ ODD = st.recursive(
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("name", LEADING_OUT)
 @pytest.mark.parametrize(
     ("do", "old", "new"),

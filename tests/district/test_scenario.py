@@ -507,6 +507,7 @@ NEVER_ALONE = {"return_households"}
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("do", sorted(set(ACTIONS) - NEVER_ALONE))
 @settings(max_examples=1, deadline=None, derandomize=True)
 @given(data=st.data())
@@ -782,7 +783,7 @@ def test_a_plan_without_conflicts_counts_nobody_twice(ground: xh.District, data:
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=trials(6), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_what_a_plan_left_alone_is_as_if_worked_out_anew(ground: xh.District, data: st.DataObject) -> None:
     """After any plan, in any year, what is taken from the district before it equals, to the bit, what is found from nothing."""

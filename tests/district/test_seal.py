@@ -15,6 +15,7 @@ from xinhe_geo.app.cli import DATA, DONE, main
 from xinhe_geo.core import SourceError
 from xinhe_geo.district import broken, check, commit, locked, number, reader, seal, undo
 from xinhe_geo.district.journal import SEAL
+from xinhe_geo.district.seal import is_own, is_vouched
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -96,8 +97,6 @@ def test_a_sealed_folder_is_not_changed(toy: Path, capsys: pytest.CaptureFixture
 
 
 def test_what_is_sealed_here_is_ours_until_it_changes(tmp_path: Path, toy: Path) -> None:
-    from xinhe_geo.district.seal import is_own
-
     assert not is_own(toy)
     seal(toy)
     assert is_own(toy) and not is_own(shutil.copytree(toy, tmp_path / "copy"))
@@ -111,3 +110,54 @@ def test_what_is_sealed_here_is_ours_until_it_changes(tmp_path: Path, toy: Path)
 def test_a_seal_that_is_none_is_said(toy: Path, said: str) -> None:
     (toy / SEAL).write_text(said, "utf-8")
     assert list(broken(toy)) == [SEAL]
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong", "read"),
+    [
+        ("homes/homes.geojson", "homes/homes.geojson", False),
+        ("homes/a.shp", "homes/a.dbf", False),
+        ("homes/a.gpkg", "homes/a.gpkg-wal", False),
+        ("homes/a.gdb", "homes/a.gdb/a00000001.gdbtable", False),
+        ("HOMES/Homes.geojson", "homes/homes.geojson", False),
+        ("./homes//homes.geojson", "homes/homes.geojson", False),
+        ("homes\\homes.geojson", "homes/homes.geojson", False),
+        ("homes/caf\u00e9.geojson", "homes/cafe\u0301.geojson", False),
+        ("homes/homes.geojson", "homes/homes2.geojson", True),
+        ("homes/homes.geojson", "pois/homes.geojson", True),
+        ("output/homes.geojson", "", False),
+        (".xinhe-a/homes.geojson", "", False),
+        ("homes/seal.json", "", False),
+    ],
+)
+def test_nothing_is_read_that_the_seal_does_not_vouch_for(tmp_path: Path, file: str, wrong: str, read: bool) -> None:
+    """What is read together with a file counts, what other systems find under its name, and what no seal covers."""
+    (tmp_path / SEAL).touch()
+    assert is_vouched(tmp_path, file, {wrong: "封条以后改过"} if wrong else {}) == read
+    (tmp_path / SEAL).unlink()
+    assert is_vouched(tmp_path, file, {})
+
+
+def test_a_plan_that_has_changed_is_not_read_for_what_projects_name(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (toy / "scenarios").mkdir()
+    (toy / "scenarios" / "a.toml").write_text('name = "a"\n', "utf-8")
+    seal(toy)
+    (toy / "scenarios" / "a.toml").write_text('name = "b"\n', "utf-8")
+    monkeypatch.setattr(reader, "project_problems", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(reader, "_read_layer", lambda *_: None)
+    assert list(check(toy)["file"]) == ["scenarios/a.toml"]
+    with pytest.raises(pytest.fail.Exception):
+        (toy / SEAL).unlink()
+        check(toy)
+
+
+@pytest.mark.slow
+def test_a_layer_where_no_seal_reaches_is_named_and_not_read(toy: Path) -> None:
+    (toy / "output").mkdir()
+    (toy / "homes" / "homes.geojson").rename(toy / "output" / "homes.geojson")
+    manifest = toy / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8").replace('"homes/homes.geojson"', '"output/homes.geojson"'), "utf-8")
+    assert check(toy).query("file == 'output/homes.geojson'").empty
+    seal(toy)
+    (found,) = check(toy).query("file == 'output/homes.geojson'").itertuples()
+    assert found.severity == "error" and "封条管不到它" in found.problem

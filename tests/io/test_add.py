@@ -30,7 +30,6 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
-from clock import A_PART_OR_ALL
 
 from xinhe_geo.app.cli import DATA, DONE, main
 from xinhe_geo.core import datum as _datum
@@ -146,6 +145,7 @@ def test_an_empty_template_says_that_it_is_empty(tmp_path: Path, toy: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_template_filled_in_comes_back_equal(tmp_path: Path, bundled_district: District, toy: Path) -> None:
     """Sixty facilities of the bundled district typed into a template and added to another folder are the same rows."""
     wanted = bundled_district.rows["facilities"].iloc[:60].to_crs(4326)
@@ -213,7 +213,7 @@ def messy() -> list[list[Any]]:
             "负责人",
         ],
         [1, "Ａ１", "一食堂", "社区食堂点", None, "117°00′08.3″", "39°00′40.7″", "１，２００", "13800000000", "张三"],
-        [2, "A2", "二食堂", "canteen", None, f"{LON:.6f}", f"{LAT:.6f}", "约三百", "13900000000", "李四"],
+        [2, "A2", "二食堂", "canteen", None, f"{LON:.6f}", f"{LAT:.6f}", "宽敞", "13900000000", "李四"],
         [3, "A3", "三食堂", "canteen", None, LON, LAT, 300, None, None],
         [4, "A3", "三食堂", "canteen", None, LON, LAT, 300, None, None],
         [5, "A5", "五食堂", "canteen", None, None, None, None, None, None],
@@ -225,6 +225,7 @@ def messy() -> list[list[Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["xlsx", "utf-8", "gb18030"])
 def test_a_messy_list(tmp_path: Path, toy: Path, kind: str) -> None:
     rows = messy()
@@ -282,6 +283,7 @@ def test_all_rows_swapped_is_seen_as_a_whole(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("way", ["east-north", "north-east", "zone", "north-zone"])
 def test_projected_coordinates(tmp_path: Path, toy: Path, way: str) -> None:
     """Chinese survey tables write X for north; eastings may carry the number of their zone."""
@@ -308,6 +310,7 @@ def test_a_declaration_is_required_and_must_fit(tmp_path: Path, toy: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     key = homes.index[0]
@@ -322,6 +325,7 @@ def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     outline = homes.index[(homes.geom_type == "Polygon").to_numpy()][0]
@@ -332,6 +336,7 @@ def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_gone_rows_stay_unless_replaced(tmp_path: Path, toy: Path) -> None:
     before = set(District.load(toy).rows["facilities"].index)
     path = text(tmp_path / "a.csv", [HEAD, ["P1", "点", "canteen", LON, LAT]])
@@ -359,6 +364,7 @@ def test_rows_without_a_key_are_known_by_name(tmp_path: Path, toy: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_ledger_table(tmp_path: Path, toy: Path) -> None:
     rows = [["指标编号", "年份", "数值", "填报人"], ["i1", "2025年", "１２.５", "科室"], ["i1", 2026, "不知道", None]]
     report = add(text(tmp_path / "a.csv", rows), toy, "series", apply=True, datum_checked=CHECKED)
@@ -401,6 +407,7 @@ def points(n: int = 3) -> gpd.GeoDataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # GDAL cuts UTF-8 names in half
 @pytest.mark.parametrize("kind", ["gbk", "gbk without cpg", "utf-8", "geojson", "gpkg"])
 def test_gis_files(tmp_path: Path, toy: Path, kind: str) -> None:
@@ -463,6 +470,7 @@ def placemark(name: str, shape: str, kind: str = "canteen") -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", ["kml", "kmz", "gdb"])
 def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
     path = tmp_path / f"a.{kind}"
@@ -504,6 +512,7 @@ def test_rows_of_an_old_workbook_have_the_numbers_that_are_seen(
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", ["dxf", "geojson", "kml"])
 def test_as_many_rows_as_may_be_are_read_and_not_one_more(
     tmp_path: Path, toy: Path, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -552,6 +561,7 @@ def geoparquet(path: Path, frame: gpd.GeoDataFrame, encoding: str = "WKB") -> Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_geoparquet(tmp_path: Path, toy: Path) -> None:
     frame = gpd.GeoDataFrame(
         {
@@ -578,6 +588,7 @@ def test_geoparquet(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("repair", [False, True])
 def test_polygons_are_mended_only_when_asked(tmp_path: Path, toy: Path, repair: bool) -> None:
     bow = shapely.Polygon([(LON, LAT), (LON + 1e-3, LAT + 1e-3), (LON + 1e-3, LAT), (LON, LAT + 1e-3)])
@@ -636,6 +647,7 @@ def test_units_in_headers_and_cells() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_records_as_web_maps_export_them(tmp_path: Path, toy: Path) -> None:
     pois = [
         {
@@ -668,6 +680,7 @@ def test_records_as_web_maps_export_them(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_old_workbooks(tmp_path: Path, toy: Path) -> None:
     office = shutil.which("soffice")
     if office is None:
@@ -682,6 +695,7 @@ def test_old_workbooks(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     name = homes["name"].iloc[0]
@@ -706,6 +720,7 @@ def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy
     assert said.count("http:") + said.count("https:") == 1, "nothing is loaded"
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_rows_are_placed_by_hand(tmp_path: Path, toy: Path, chromium: Any) -> None:
     rows = [
@@ -769,6 +784,7 @@ def drawing(path: Path, version: str, move: Callable[[float, float], tuple[float
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", ["R2013", "R2000", "R12", "R12 that says it is Western"])
 def test_drawings(tmp_path: Path, toy: Path, kind: str) -> None:
     path = drawing(tmp_path / "a.dxf", kind.partition(" ")[0], lambda x, y: (x, y))
@@ -805,6 +821,7 @@ def control(path: Path, swapped: bool = False, wrong: float = 0.0, n: int = 4) -
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_drawing_in_a_grid_of_its_own_is_tied_in(tmp_path: Path, toy: Path, swapped: bool) -> None:
     path = drawing(tmp_path / "a.dxf", "R2013", to_local)
@@ -884,6 +901,7 @@ def district_copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
 def test_bundled_facilities_in_a_wrong_datum(
     tmp_path: Path, bundled_district: District, district_copy: Path, one_folder: None, datum: str
@@ -908,6 +926,7 @@ def test_bundled_facilities_in_a_wrong_datum(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("datum", DATUMS)
 def test_declared_right_they_come_back(
     tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
@@ -931,12 +950,12 @@ def test_declared_right_they_come_back(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("part", "count"), [(0, 50), *(pytest.param(part, 250, marks=pytest.mark.matrix) for part in (1, 2, 3, 4))]
+    ("part", "count"), [(0, 20), *(pytest.param(part, 250, marks=pytest.mark.matrix) for part in (1, 2, 3, 4))]
 )
 def test_honest_lists_are_never_refused(
     tmp_path: Path, bundled_district: District, one_folder: None, monkeypatch: pytest.MonkeyPatch, part: int, count: int
 ) -> None:
-    """50 random subsets (before a release 1,000) of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
+    """20 random subsets (before a release 1,000) of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
     whole = read_folder(bundled_folder())
     monkeypatch.setattr(current_layer, "read_folder", lambda folder: whole)
     monkeypatch.setattr(adding, "check_copy", lambda folder, files: None)
@@ -953,6 +972,7 @@ def test_honest_lists_are_never_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
     tmp_path: Path,
     bundled_district: District,
@@ -986,6 +1006,7 @@ def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
 def test_twenty_unknown_places_in_a_wrong_datum_are_refused(
     tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
@@ -1002,6 +1023,7 @@ def test_twenty_unknown_places_in_a_wrong_datum_are_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_nothing_confirms_is_written_only_when_somebody_says_how_it_was_checked(
     tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -1024,6 +1046,7 @@ def test_what_nothing_confirms_is_written_only_when_somebody_says_how_it_was_che
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_known_row_put_right_confirms_the_datum_and_one_half_a_kilometre_off_does_not(
     tmp_path: Path, bundled_district: District, district_copy: Path
 ) -> None:
@@ -1062,6 +1085,7 @@ def test_people_are_dropped_wherever_they_stand(tmp_path: Path, toy: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("where", ["file", "title", "header"])
 def test_lists_of_persons_in_trouble_are_refused(tmp_path: Path, toy: Path, where: str) -> None:
     rows = [
@@ -1094,6 +1118,7 @@ def test_duplicate_ids_take_the_first_and_report_the_rest(tmp_path: Path, toy: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_undo_is_byte_for_byte(tmp_path: Path, toy: Path) -> None:
     states = [contents(toy)]
     for i, layer in enumerate(("facilities", "entrances", "facilities")):
@@ -1131,6 +1156,7 @@ def test_two_at_once(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
 def test_a_file_held_open_changes_nothing(
     tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch, layer: str
@@ -1153,6 +1179,7 @@ def test_a_file_held_open_changes_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_ten_thousand_rows_in_bounded_time(tmp_path: Path, toy: Path) -> None:
     cells = [[f"M{i}", f"点{i}", "canteen", LON + i * 1e-7, LAT] for i in range(10_000)]
     path = text(tmp_path / "a.csv", [HEAD, *cells])
@@ -1240,12 +1267,13 @@ for what, start in (("add", old), ("undo", new)):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
-@pytest.mark.parametrize("every", A_PART_OR_ALL)
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.matrix)])
 def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str, every: int) -> None:
     """
     `facilities` is there already; `entrances` is new, so its file and the manifest have to appear together.
 
-    Every twelfth moment, before a release every one; every state of the disk, without killing, has `tests/district/test_killed.py`.
+    Every thirtieth moment, before a release every one; every state of the disk, without killing, has `tests/district/test_killed.py`.
     """
     cells = one() if layer == "facilities" else [["编号", "设施编号", "经度", "纬度"], ["E1", "F1", LON, LAT]]
     path = text(tmp_path / "a.csv", cells)
@@ -1269,6 +1297,7 @@ def test_recover_says_whether_there_was_anything(toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_folder_with_other_errors_can_still_be_added_to(tmp_path: Path, toy: Path) -> None:
     (toy / "homes" / "gates.geojson").write_bytes(b"{")
     add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
@@ -1284,6 +1313,7 @@ def test_a_folder_with_other_errors_can_still_be_added_to(tmp_path: Path, toy: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_same_inputs_same_bytes(tmp_path: Path, toy: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(toy, other)

@@ -9,6 +9,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 import pytest
 import shapely
 from clock import seeds
@@ -18,8 +19,9 @@ from xinhe_geo.access import basis_text, rests_on
 from xinhe_geo.access.people_draws import drawn_people, drawn_range
 from xinhe_geo.core import EnvironmentProblem, Rule, SourceError, speaking
 from xinhe_geo.district import District
+from xinhe_geo.io.import_log import ImportLog
 from xinhe_geo.io.osm_import import import_osm
-from xinhe_geo.io.population import area_of, shared
+from xinhe_geo.io.population import area_of, read_areas, shared
 
 LONLAT = "EPSG:4326"
 
@@ -55,6 +57,7 @@ def imported(t: Town, folder: Path, **given: object) -> tuple[District, object]:
     return District.load(folder / "out"), report
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("seed", seeds(0, 2, 12))
 def test_every_building_is_in_one_block_or_said_to_be_none(seed: int, tmp_path: Path) -> None:
     t, uses = built_town(seed)
@@ -93,6 +96,7 @@ def test_shared_people_add_up_to_each_area_whatever_the_weights() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_draws_of_who_lives_where_keep_the_total_of_each_area(tmp_path: Path) -> None:
     t, _ = built_town(3)
     quarters((1000, 250, 0, 37)).to_file(tmp_path / "areas.gpkg")
@@ -127,6 +131,7 @@ def quarters(people: object = (1000, 250, 0, 37)) -> gpd.GeoDataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path: Path) -> None:
     quarters().to_file(tmp_path / "areas.gpkg")
     d, report = imported(town(), tmp_path / "t", population=tmp_path / "areas.gpkg")
@@ -150,6 +155,7 @@ def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("people", "name", "said"),
     [
@@ -193,6 +199,35 @@ def test_a_raster_of_people_keeps_its_total(tmp_path: Path) -> None:
     (tmp_path / "bad.tif").write_bytes(b"II*\0 no raster")
     with pytest.raises(SourceError, match="不是能读的 GeoTIFF"):
         imported(town(), tmp_path / "u", population=tmp_path / "bad.tif")
+
+
+#: Six numbers that lead from pixels to places and say nothing of the kind; pixels of nobody's people; planes without a place.
+HOSTILE_RASTERS = {
+    "pixels of no size": {"transform": (0, 0, 500000, 0, 0, 4321000)},
+    "pixels of no number": {"transform": (math.nan, 0, 500000, 0, -100, 4321000)},
+    "pixels without end": {"transform": (math.inf, 0, 500000, 0, -100, 4321000)},
+    "pixels smaller than anything": {"transform": (1e-300, 0, 500000, 0, -1e-300, 4321000)},
+    "a plane of nowhere": {"crs": 'LOCAL_CS["x",UNIT["m",1]]'},
+    "another planet": {"crs": 'GEOGCS["M",DATUM["D",SPHEROID["M",1737400,0]],PRIMEM["R",0],UNIT["d",0.0174]]'},
+    "more people than the world has": {"value": 1e308},
+    "people without end": {"value": math.inf},
+    "blocks of gigabytes": {"size": 200_000, "tiled": True, "blockxsize": 131072, "blockysize": 65536},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HOSTILE_RASTERS)
+def test_hostile_rasters_are_refused_in_a_sentence(name: str, tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    odd = {"transform": (100, 0, 500000, 0, -100, 4321000), "crs": "EPSG:4548", "size": 10, **HOSTILE_RASTERS[name]}
+    value, size, place = odd.pop("value", 5.0), odd.pop("size"), tmp_path / "a.tif"
+    odd["transform"] = rasterio.Affine(*odd["transform"])
+    shape = {"driver": "GTiff", "height": size, "width": size, "count": 1, "dtype": "float64", "sparse_ok": True}
+    with rasterio.open(place, "w", **shape, **odd) as raster:
+        if size == 10:
+            raster.write(np.full((size, size), value), 1)
+    with pytest.raises(SourceError, match=r"^a\.tif"):
+        read_areas(place, pyproj.CRS(4548), shapely.box(500000, 4320000, 501000, 4321000), ImportLog())
 
 
 def test_without_what_reads_rasters_one_sentence_says_how_to_get_it(

@@ -75,6 +75,7 @@ def edit(sheet: Path, change: Callable[[Any], None]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_sheet_as_it_is_proposed_doubles_nobody_and_is_undone_to_the_byte(tmp_path: Path, toy: Path) -> None:
     before, sheet = contents(toy), tmp_path / "决定.xlsx"
     path = own_layer(tmp_path / "小区.gpkg")
@@ -134,6 +135,7 @@ def test_what_somebody_decides_is_done_and_what_nobody_can_follow_is_told_at_onc
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_number_that_is_a_line_and_an_id_is_asked_about(tmp_path: Path, toy: Path) -> None:
     """A list numbered from 1 below a header has the id 3 on line 4: neither is taken for the other."""
     shapes = [shapely.box(500_600 + 80 * i, 4_320_400, 500_650 + 80 * i, 4_320_450) for i in range(3)]
@@ -148,6 +150,7 @@ def test_a_number_that_is_a_line_and_an_id_is_asked_about(tmp_path: Path, toy: P
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("answer", [True, False])
 def test_a_jump_is_confirmed_by_whoever_sits_there(
     tmp_path: Path, toy: Path, answer: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

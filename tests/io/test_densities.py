@@ -55,6 +55,7 @@ def test_a_place_as_dense_as_these_is_not_told_of(name: str, size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @given(st.sampled_from(sorted(PLACES.index.unique("place"))), st.integers(5, 50))
 def test_a_map_of_streets_is_known_as_one_whatever_few_things_it_holds(name: str, size: int) -> None:
     drawn = place(name, size, kept=0.02)
@@ -68,6 +69,7 @@ def test_a_map_of_streets_is_known_as_one_whatever_few_things_it_holds(name: str
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @given(st.data())
 def test_a_kind_is_named_exactly_where_it_is_a_third_of_the_least(data: st.DataObject) -> None:
     drawn = place(data.draw(st.sampled_from(sorted(PLACES.index.unique("place")))), 10)
@@ -92,6 +94,7 @@ def test_few_streets_say_nothing_and_buildings_drawn_by_chance_measure_nothing()
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("n", "share"), [(10, 0.8), (10, 0.5), (40, 0.5), (40, 0.3)])
 def test_the_ends_hold_as_often_as_they_say(n: int, share: float) -> None:
     rng = np.random.default_rng(n)
@@ -107,6 +110,7 @@ def test_the_ends_hold_as_often_as_they_say(n: int, share: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
 def test_what_both_lists_have_says_how_many_there_are(first: int, second: int, data: st.DataObject) -> None:
     both = data.draw(st.integers(1, min(first, second)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import h3
 import numpy as np
@@ -44,6 +46,7 @@ def extract(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("as_number", [False, True])
 def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number: bool) -> None:
     cells = hexagons()
@@ -66,6 +69,7 @@ def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_ids_that_only_look_like_indexes_stay_places(extract: Path, tmp_path: Path) -> None:
     assert not are_h3(["8" + "0" * 14]) and not are_h3([]) and not are_h3(["a", *hexagons()])
     assert not are_h3([*hexagons(9), *hexagons(8)]), "one resolution covers the ground once"
@@ -150,7 +154,38 @@ def test_maps_made_one_after_another_name_homes_each_by_its_own_district() -> No
         assert "小区" not in said_of(cells) and "单元" in said_of(cells)
 
 
+#: What writes a document or a table of homes on its own, asked for by a command of its own.
+FRONTS = (
+    *("gis.write_geopackage", "report.write_report", "pages.checkup.checked", "pages.checkup.write_checkup"),
+    *(
+        "pages.final.final_checked",
+        "pages.parcels.write_parcels",
+        "paper.atlas.atlas",
+        "paper.checkup_word.checkup_word",
+    ),
+    *(
+        "paper.public.public",
+        "paper.sheet.sheet",
+        "paper.slides.slides",
+        "paper.survey_form.survey",
+        "paper.word.write_brief",
+    ),
+)
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_each_document_names_homes_as_its_district_does(front: str) -> None:
+    module, _, name = front.rpartition(".")
+    made: Any = getattr(importlib.import_module(f"xinhe_geo.report.{module}"), name)
+    names = {made.__code__.co_name}
+    while hasattr(made, "__wrapped__"):
+        made = made.__wrapped__
+        names.add(made.__code__.co_name)
+    assert named_by_homes(print).__code__.co_name in names
+
+
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     """Names of data apart (a nursing home is one): the toy district, whose homes are said to be cells."""

@@ -103,6 +103,7 @@ BY_ROW = {
 ASKED = {*BY_ROW, "unknown kind", "a state nobody knows", "an unknown kind in json", "an object for a kind"}
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in TENTH else [pytest.mark.slow]) for name in HOSTILE]
 )
@@ -176,6 +177,7 @@ print(f"{took:.1f} {peak - before:.0f} {said}")
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", SLOW)
 def test_no_file_takes_minutes_or_gigabytes(tmp_path: Path, toy: Path, name: str) -> None:
     """Each in a process of its own, for memory is measured as the most there ever was."""
@@ -315,11 +317,11 @@ def test_a_minute_of_damage(tmp_path: Path, toy: Path, part: int) -> None:
     """
     Every door: tables, drawings and layers as `add` and `check` read them; what a folder says and remembers; extracts; answers.
 
-    Forty seconds of processor time with all tests, which make a minute with the random trials of single doors; ten times that
-    before a release.
+    Half a minute of processor time with all tests, which makes a minute with the random trials of single doors; four hundred
+    seconds before a release.
     """
     chance = random.Random(11)
-    before, until, count = contents(toy), spent() + (40 if part > 1 else 400), 0
+    before, until, count = contents(toy), spent() + (30 if part > 1 else 400), 0
     faults = []
     while spent() < until:
         kind = (*KINDS, *DOORS)[count % (len(KINDS) + len(DOORS))]

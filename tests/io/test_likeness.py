@@ -62,6 +62,7 @@ def result_of(report: pd.DataFrame) -> dict[int, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("shift", [0.0, 4.0])
 def test_the_offices_own_layer_of_the_same_compounds_doubles_nobody(tmp_path: Path, toy: Path, shift: float) -> None:
     before, files = District.load(toy).rows["homes"], contents(toy)
@@ -155,6 +156,7 @@ def test_around_the_district_is_as_far_on_every_side() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "result"), [("别处花园", "unclear"), ("甲苑", "moved"), (None, "moved")])
 def test_a_row_of_a_known_id_far_off_is_a_stranger_only_by_another_name(
     tmp_path: Path, toy: Path, name: str | None, result: str
@@ -166,6 +168,7 @@ def test_a_row_of_a_known_id_far_off_is_a_stranger_only_by_another_name(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
     """360 people; 18 are a twentieth."""
     files = contents(toy)
@@ -186,6 +189,7 @@ def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
     at = District.load(toy).rows["facilities"].geometry
     move = shapely.affinity.translate
@@ -204,6 +208,7 @@ def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_replace_stays_within_the_kinds_of_the_file(tmp_path: Path, toy: Path) -> None:
     shape = shapely.Point(500_700, 4_320_300)
     path = written(tmp_path / "a.gpkg", [{"编号": "N", "名称": "新食堂", "类别": "canteen", "geometry": shape}])
@@ -214,6 +219,7 @@ def test_replace_stays_within_the_kinds_of_the_file(tmp_path: Path, toy: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_replace_keeps_what_is_unclear(tmp_path: Path, toy: Path) -> None:
     shapes = District.load(toy).rows["homes"].geometry
     rows = [{"编号": k, "名称": None, "常住人口": None, "geometry": shapes[k]} for k in ("A", "B", "C", "D")]
@@ -225,6 +231,7 @@ def test_replace_keeps_what_is_unclear(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("basis", [None, "official"])
 def test_nothing_is_called_surveyed_unasked(tmp_path: Path, toy: Path, basis: str | None) -> None:
     shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
@@ -237,6 +244,7 @@ def test_nothing_is_called_surveyed_unasked(tmp_path: Path, toy: Path, basis: st
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_command(tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shape = shapely.affinity.translate(District.load(toy).rows["homes"].geometry["E"], 30, 0)
     path = written(tmp_path / "a.gpkg", [{"编号": "K", "名称": "己苑", "常住人口": 90, "geometry": shape}])

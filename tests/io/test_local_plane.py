@@ -11,6 +11,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def on_the_ground(network: xh.WalkNetwork) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("city", CITIES)
 def test_metres_of_an_extract_are_metres_on_the_ground(tmp_path: Path, city: str) -> None:
     # 20 km to each side: a transverse Mercator of scale 1 is at most (20 / 6371)² / 2 = 5 millionths too long there.
@@ -79,7 +81,7 @@ def test_metres_of_an_extract_are_metres_on_the_ground(tmp_path: Path, city: str
 
 @pytest.mark.slow
 @given(st.floats(-179.0, 179.0), st.floats(-80.0, 80.0), st.integers(0, 999))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=trials(25), deadline=None)
 def test_the_plane_against_geodesics_anywhere(lon: float, lat: float, seed: int) -> None:
     plane = plane_of(lon - 0.05, lat - 0.05, lon + 0.05, lat + 0.05)
     rng = np.random.default_rng(seed)
@@ -113,6 +115,7 @@ def test_lines_graphs_and_a_crs_that_is_named_stay_in_their_plane(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("city", ["Helsinki", "Santiago", "Suva"])
 def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
     import_osm(extract(tmp_path / "town.osm", *CITIES[city]), tmp_path / "town", basis="official")
@@ -149,6 +152,7 @@ def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("city", ["Santiago"])
 def test_pages_and_files_of_a_report_in_a_plane_without_a_code(tmp_path: Path, city: str) -> None:
     import_osm(extract(tmp_path / "town.osm", *CITIES[city]), tmp_path / "town", basis="official")

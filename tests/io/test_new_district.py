@@ -81,6 +81,7 @@ def test_without_answers_nothing_is_called_official_or_surveyed(office: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_is_said_of_a_file_stands_in_the_folder_and_of_no_other(office: Path) -> None:
     more = ("homes.basis=official", "homes.date=2025-12-31", "boundary.basis=surveyed", "boundary.date=2024-03-01")
     assert main(["new", "新胡", "--name", "新胡街道", *OWN, *(a for m in more for a in ("--set", m))]) == DONE
@@ -94,6 +95,7 @@ def test_what_is_said_of_a_file_stands_in_the_folder_and_of_no_other(office: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_one_file_says_the_same_as_options(office: Path) -> None:
     recipe = {
         "name": "新胡街道",
@@ -144,6 +146,7 @@ def test_a_list_that_cannot_be_taken_leaves_nothing_behind(office: Path, capsys:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_rows_that_cannot_be_told_are_listed_and_the_others_are_in(office: Path) -> None:
     with (office / "小区.csv").open("a", encoding="utf-8") as file:
         file.write("S3,丙苑,117.6035,39.0525,很多\n")
@@ -155,6 +158,7 @@ def test_rows_that_cannot_be_told_are_listed_and_the_others_are_in(office: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_folder_made_before_is_replaced_only_when_asked(office: Path) -> None:
     recipe = recipe_of({"name": "甲街道", "streets": {"file": "新胡.osm"}})
     new_district(office / "甲", recipe)

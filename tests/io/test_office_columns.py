@@ -73,6 +73,7 @@ def test_states_of_the_book_serve_nobody(word: str) -> None:
     assert read("facilities", ["编号", "使用状态"], ["F1", word]).column("state")[0] in ("closed", "nominal", "moved")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("heads", "said"),
     [
@@ -100,6 +101,7 @@ def test_people_carry_whom_they_count_and_when(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_kinds_of_people_are_refused_by_name_and_nothing_is_written(tmp_path: Path, toy: Path) -> None:
     before = {p: p.read_bytes() for p in sorted(toy.rglob("*")) if p.is_file()}
     path = table(tmp_path / "a.csv", [["编号", "户籍人口"], ["A", 100]])

@@ -60,6 +60,7 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "reader", [pytest.param(r, marks=pytest.mark.slow if r in ("split", "import") else []) for r in READERS]
 )
@@ -152,6 +153,7 @@ print(f"{took:.1f} {peak - before:.0f} {said} {Path(out).exists()}")
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("name", BOMBS)
 def test_no_extract_takes_minutes_or_gigabytes(tmp_path: Path, name: str) -> None:
     suffix, content = BOMBS[name]()

@@ -274,6 +274,7 @@ def test_steps_are_told_as_they_begin(extract: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("suffix", "opener"), [(".osm.gz", gzip.open), (".osm.bz2", bz2.open)])
 def test_packed_extracts_give_the_same_layers(tmp_path: Path, extract: Path, suffix: str, opener: object) -> None:
     packed = tmp_path / f"town{suffix}"
@@ -288,6 +289,7 @@ def test_packed_extracts_give_the_same_layers(tmp_path: Path, extract: Path, suf
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_names_and_crs_as_asked(extract: Path, tmp_path: Path) -> None:
     import_osm(extract, tmp_path / "out", name="某“街道”\\", code="120116", crs="EPSG:4548")
     d = District.load(tmp_path / "out")
@@ -306,6 +308,7 @@ def test_an_extract_without_homes_still_gives_streets_and_facilities(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_many_features_go_to_a_geopackage(tmp_path: Path, extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_osm(extract, tmp_path / "few")
     monkeypatch.setattr(new_folder, "MANY", 1)
@@ -327,6 +330,7 @@ def test_the_newest_object_dates_a_file_without_a_stamp(taken: tuple[pd.DataFram
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_overpass_file_is_dated_by_its_base(tmp_path: Path) -> None:
     path = tmp_path / "overpass.osm"
     path.write_text(town().xml(stamp=None, head='<meta osm_base="2024-03-01T00:00:00Z"/>'), "utf-8")
@@ -409,6 +413,7 @@ def test_blank_lines_are_no_rows_and_lines_keep_their_numbers(extract: Path, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_homes_beyond_the_streets_are_kept_with_a_warning(extract: Path, tmp_path: Path) -> None:
     table = "id,lon,lat,people\na,117.6041,39.0551,5\nfar,117.7,39.0551,6\n"  # 7.6 km east of the last street
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, table))
@@ -429,6 +434,7 @@ def test_a_chinese_table_from_excel(extract: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_x_and_y_are_degrees_or_metres_of_the_crs_given(extract: Path, tmp_path: Path) -> None:
     at = gpd.GeoSeries([shapely.Point(117.6041, 39.0551)], crs="EPSG:4326").to_crs("EPSG:4548").iloc[0]
     metres = people(tmp_path, f"id,x,y,people\na,{at.x!r},{at.y!r},7\n", name="metres.csv")
@@ -446,6 +452,7 @@ def test_x_and_y_are_degrees_or_metres_of_the_crs_given(extract: Path, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_table_without_ids_numbers_its_rows(extract: Path, tmp_path: Path) -> None:
     report = import_osm(extract, tmp_path / "out", homes=people(tmp_path, "lng,lat\n117.6041,39.0551\n"))
     homes = District.load(tmp_path / "out").homes
@@ -570,6 +577,7 @@ def test_a_crs_of_another_part_of_the_world_is_refused(extract: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_tag_table_of_ones_own_decides_and_travels_with_the_folder(extract: Path, tmp_path: Path) -> None:
     table = tmp_path / "tags.csv"
     table.write_text("id,kind,tags\nq,square,amenity=bench|fountain\np,park,leisure=*&name=某*\n", "utf-8")
@@ -630,6 +638,7 @@ def test_a_walk_filter_of_ones_own_travels_with_the_folder(extract: Path, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_imports_are_equal_to_the_byte(extract: Path, tmp_path: Path) -> None:
     import_osm(extract, tmp_path / "one", homes=people(tmp_path, GOOD))
     import_osm(extract, tmp_path / "deep/er/two", homes=people(tmp_path, GOOD))
@@ -653,6 +662,7 @@ def test_a_folder_with_other_things_is_never_touched(extract: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_earlier_import_is_replaced_only_when_asked_and_only_untouched(extract: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()  # an empty folder is fine
@@ -674,6 +684,7 @@ def test_an_earlier_import_is_replaced_only_when_asked_and_only_untouched(extrac
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
     extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -724,6 +735,7 @@ def place(name: str) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sao_paulo_with_people(tmp_path: Path) -> None:
     table = place("saopaulo_hexgrid.csv")
     report = import_osm(place("saopaulo.osm.pbf"), tmp_path / "sp", homes=table)
@@ -739,6 +751,7 @@ def test_sao_paulo_with_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_helsinki_without_people_and_clipped(tmp_path: Path) -> None:
     report = import_osm(place("helsinki.osm.pbf"), tmp_path / "hel")
     d = District.load(tmp_path / "hel")
@@ -754,6 +767,7 @@ def test_helsinki_without_people_and_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_porto_twice_is_the_same(tmp_path: Path) -> None:
     for name in ("one", "two"):
         import_osm(place("porto.osm.pbf"), tmp_path / name)

@@ -16,6 +16,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+from clock import trials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def test_a_shapefile_of_the_planning_institute(tmp_path: Path, toy: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
     """Places as 高德 answers: GCJ-02 in one text, telephones, lists where a value is missing."""
     spots = gpd.GeoSeries(gpd.points_from_xy([X + 30 * i for i in range(4)], [Y] * 4), crs=4548).to_crs(4326)
@@ -121,6 +123,7 @@ def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
     """Two rows of header, a kind merged over its rows, a subtotal in the middle, an address instead of coordinates, a twin name."""
     lonlat = gpd.GeoSeries([shapely.Point(X, Y)], crs=4548).to_crs(4326).iloc[0]
@@ -159,6 +162,7 @@ def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
     """R12 in GBK; names in escapes of code page 936 and of Unicode; a hatch and a dimension are rows that say why they stay."""
     made = ezdxf.new("R12")
@@ -188,6 +192,7 @@ def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sites_in_a_drawing_for_the_design_institute(tmp_path: Path, toy: Path) -> None:
     out = tmp_path / "街道.dxf"
     assert main(["dxf", str(toy), "--out", str(out), "--sites", "canteen"]) == DONE
@@ -222,7 +227,9 @@ ROW = st.fixed_dictionaries(
 
 @pytest.mark.slow
 @settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=trials(5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=st.lists(ROW, min_size=1, max_size=4), data=st.data())
 def test_a_template_filled_by_chance_comes_back(
@@ -283,6 +290,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("apply", [True, False])
 def test_a_full_disk_is_a_message_and_changes_nothing(tmp_path: Path, toy: Path, apply: bool) -> None:
     """No file may grow beyond so many bytes: the copy that is judged fails first, then the history, then the layer itself."""

@@ -104,6 +104,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_one_district_around_everything_is_the_plain_import(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1)
     made = split(city, Division(border, "代码", "名称"), tmp_path / "out")
@@ -113,6 +114,7 @@ def test_one_district_around_everything_is_the_plain_import(city: Path, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize(("fan", "bucket", "chunk"), [(24, 1_000_000, 50_000), (2, 40, 16)])
 def test_each_district_has_its_streets_margin_and_whole_areas(
     city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fan: int, bucket: int, chunk: int
@@ -163,6 +165,7 @@ def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_district_without_people_or_streets_is_told_not_fatal(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1)
     frame = gpd.read_file(border)
@@ -208,6 +211,7 @@ def test_a_file_that_cannot_be_read_says_why(city: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_numbers_as_codes_stay_whole(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1, 代码=[120116006.0])
     assert list(split(city, Division(border, "代码"), tmp_path / "out").index) == ["120116006"]

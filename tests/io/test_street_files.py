@@ -140,6 +140,7 @@ def test_lines_of_unknown_origin_are_neither_osm_nor_public(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_excluded_way_is_listed_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, table = tmp_path / "路.gpkg", tmp_path / "out.csv"
     lines().to_file(path)

@@ -167,6 +167,7 @@ def test_what_is_taken_is_written_and_nothing_else_and_undo_brings_it_back(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_form_again_changes_nothing(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     form = form_in(tmp_path, [("gates", "gA", {"核实情况": "开放", **SEEN})])
@@ -177,6 +178,7 @@ def test_the_same_form_again_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_only_a_person_makes_it_surveyed(tmp_path: Path) -> None:
     """Without the confirmation the answers are taken, nobody signs, and the rows stay in doubt; with it they leave it."""
     folder = folder_in(tmp_path)
@@ -196,6 +198,7 @@ def test_only_a_person_makes_it_surveyed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_later_check_is_not_overwritten_by_an_older_form(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     take_survey(form_in(tmp_path, [("gates", "gA", {"核实情况": "开放", **SEEN})]), folder, surveyed=True, apply=True)
@@ -241,26 +244,26 @@ def test_stairs_are_asked_taken_and_settle_what_is_in_doubt_of_a_way(tmp_path: P
     in_doubt = {"streets:bridge:stairs", "streets:bridge:street"}
     assert in_doubt <= set(facts_in_doubt(xh.District.load(folder)).index)
     assert "bridge" in xh.survey(xh.District.load(folder), tmp_path / "out", most=1, crossings=1)["id"].tolist()
-    for cells, outcome, said in (
-        ({"核实情况": "走不通"}, "asked", "走不通"),
-        ({"核实情况": "能走", "有没有台阶": "不少"}, "asked", "不认识"),
-        ({"核实情况": "已测", "有没有台阶": "有"}, "asked", "0 次"),
-        ({"核实情况": "能走", "有没有台阶": "有", "第一次等待（秒）": 9}, "asked", "1 次"),
-        ({"核实情况": "能走", "有没有台阶": "有", "日期": "2199-01-01"}, "asked", "还没有到"),
-        ({"核实情况": "能走"}, "taken", "仍算待核"),
-        ({"核实情况": "能走", "有没有台阶": "有"}, "taken", "台阶 有（原来是 没有）"),
-    ):
-        form = form_in(tmp_path, [("streets", "bridge", {**SEEN, **cells})])
-        found = take_survey(form, folder, surveyed=True)
-        assert (found["outcome"].item(), said in found["what"].item()) == (outcome, True), found["what"].item()
-    take_survey(form, folder, surveyed=True, apply=True)
+    cases = {
+        "h0": ({"核实情况": "走不通"}, "asked", "走不通"),
+        "h100": ({"核实情况": "能走", "有没有台阶": "不少"}, "asked", "不认识"),
+        "h200": ({"核实情况": "已测", "有没有台阶": "有"}, "asked", "0 次"),
+        "h300": ({"核实情况": "能走", "有没有台阶": "有", "第一次等待（秒）": 9}, "asked", "1 次"),
+        "h400": ({"核实情况": "能走", "有没有台阶": "有", "日期": "2199-01-01"}, "asked", "还没有到"),
+        "h500": ({"核实情况": "能走"}, "taken", "仍算待核"),
+        "bridge": ({"核实情况": "能走", "有没有台阶": "有"}, "taken", "台阶 有（原来是 没有）"),
+    }
+    form = form_in(tmp_path, [("streets", key, {**SEEN, **cells}) for key, (cells, *_) in cases.items()])
+    found = take_survey(form, folder, surveyed=True, apply=True)
+    for (_, outcome, said), row in zip(cases.values(), found.itertuples(), strict=True):
+        assert row.outcome == outcome and said in row.what, row
     after = xh.District.load(folder)
     assert after.rows["streets"].loc["bridge", "steps"] and not in_doubt & set(facts_in_doubt(after).index)
     undo(folder)
     assert in_doubt <= set(facts_in_doubt(xh.District.load(folder)).index)
 
 
-@pytest.mark.slow
+@pytest.mark.matrix
 def test_a_geopackage_is_read_as_the_workbook(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     cells = {"核实情况": "不开放", **SEEN}

@@ -37,16 +37,22 @@ def row(key: str, name: str, place: tuple[float, float], **more: Any) -> dict[st
     return {"编号": key, "名称": name, "东坐标": 500000 + place[0], "北坐标": 4320000 + place[1], **more}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy with five canteens more, as of 2022."""
-    target = tmp_path / "玩具"
+    place = tmp_path_factory.mktemp("made")
+    target = place / "玩具"
     shutil.copytree(TOY, target)
     file = table(
-        tmp_path / "现有.csv", [row(f"C{i}", n, at, 类别="canteen") for i, (n, at) in enumerate(THERE.items(), 1)]
+        place / "现有.csv", [row(f"C{i}", n, at, 类别="canteen") for i, (n, at) in enumerate(THERE.items(), 1)]
     )
     add(file, target, "facilities", crs=4548, apply=True, datum_checked="测试里量过三点")
     return target
+
+
+@pytest.fixture
+def folder(tmp_path: Path, made: Path) -> Path:
+    return shutil.copytree(made, tmp_path / "玩具")
 
 
 @pytest.fixture
@@ -76,6 +82,7 @@ def others(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, following: Path) -> None:
     before, then, rest = contents(folder), open_in(folder, 2022), others(folder)
     report = update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
@@ -114,6 +121,7 @@ def test_without_ids_another_name_on_the_spot_of_one_that_is_not_listed_is_renam
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_list_again_changes_nothing(folder: Path, following: Path) -> None:
     update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
     before = contents(folder)
@@ -123,6 +131,7 @@ def test_the_same_list_again_changes_nothing(folder: Path, following: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_planned_one_on_the_list_is_open_from_its_year_and_one_that_is_not_stays_planned(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -155,6 +164,32 @@ def test_rows_of_another_kind_are_not_taken(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_list_of_a_map_service_is_read_by_its_classes(folder: Path, tmp_path: Path) -> None:
+    """The office calls its canteens 长者食堂; a bank and a supermarket on the list are no canteens, a clinic is asked about."""
+    listed = {**THERE, "北食堂": (150, 290), "新店": (600, 500)}
+    rows = [row("", name, at, type="长者食堂") for name, at in listed.items()]
+    for name, kind in (
+        ("某银行", "金融保险服务;银行;中国银行"),
+        ("某超市", "购物服务;超级市场;超市"),
+        ("某诊所", "诊所"),
+    ):
+        rows.append(row("", name, (620, 300), type=kind))
+    file = table(tmp_path / "导出.csv", [{k: v for k, v in r.items() if k != "编号"} for r in rows])
+    asked = replace(SAID, values=tmp_path / "对照.csv")
+    report = update(file, folder, kind="canteen", year=2026, request=asked, apply=True)
+    counts = tally(report)
+    told = {name: counts[name] for name in ("new", "unchanged", "closed", "skipped", "refused", "unclear")}
+    assert told == {"new": 1, "unchanged": 6, "closed": 0, "skipped": 1, "refused": 1, "unclear": 1}, report.to_string()
+    assert {n for n, _, _ in open_in(folder, 2026).values()} == set(listed)
+    sheet = asked.values
+    assert sheet is not None
+    sheet.write_text(sheet.read_text("utf-8-sig").replace("某诊所,", "某诊所,不收"), "utf-8-sig")
+    assert tally(update(file, folder, kind="canteen", year=2026, request=asked, apply=True))["skipped"] == 2
+    assert tally(update(file, folder, kind="canteen", year=2026, request=SAID))["unclear"] == 0, "the folder remembers"
+
+
+@pytest.mark.slow
+@pytest.mark.matrix
 def test_a_kind_is_called_by_its_label_too_and_one_that_nobody_knows_is_refused(folder: Path, following: Path) -> None:
     label = District.load(folder).kinds["label"]["canteen"]
     assert tally(update(following, folder, kind=str(label), year=2026, request=SAID))["closed"] == 3
@@ -171,6 +206,7 @@ def test_a_datum_nobody_answers_for_writes_nothing(folder: Path, following: Path
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(folder: Path, following: Path) -> None:
     """
     Held against the coverage itself: whoever is named gains or loses by it, and nobody is counted twice.
@@ -200,6 +236,7 @@ def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(fold
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_beside_a_map_the_list_says_how_many_there_may_be_in_all(folder: Path, following: Path, tmp_path: Path) -> None:
     """Six on the map, five listed, 北食堂, 老店 and 旧名 on both: 7 x 6 / 4 - 1 = 9.5, by lists made apart."""
 

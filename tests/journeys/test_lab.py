@@ -113,6 +113,7 @@ def drag_a_facility(page: Any) -> tuple[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromium: Any, tmp_path: Path) -> None:
     context = chromium.new_context(viewport={"width": 1500, "height": 1000})
@@ -170,6 +171,7 @@ def pictures_of(page: Any, address: str, name: str) -> list[bool]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.browser
 @pytest.mark.skipif(importlib.util.find_spec("resvg_py") is None, reason="resvg is not installed (extra: lab)")
 def test_a_saved_notebook_shows_its_maps_trusted_or_not_and_without_a_kernel(

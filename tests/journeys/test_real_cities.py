@@ -24,6 +24,7 @@ def extract(name: str) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sao_paulo_with_its_people(tmp_path: Path) -> None:
     table = extract("saopaulo_hexgrid.csv")
     folder, out = tmp_path / "são paulo", tmp_path / "out"

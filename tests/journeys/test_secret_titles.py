@@ -68,16 +68,19 @@ def test_titles_that_are_not(text: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("command", list(TYPED), ids=" ".join)
 def test_no_command_makes_anything_of_a_title_that_is_marked(
-    tmp_path: Path, made: Path, command: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made: Path, command: tuple[str, str], every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever option it was typed for; those that write no output of rows go on."""
+    """Whichever option it was typed for; those that write no output of rows go on. Each title meets some commands, or all."""
     (tmp_path / "cwd").mkdir()
     monkeypatch.chdir(tmp_path / "cwd")
     folder, out = shutil.copytree(TOY, tmp_path / "toy"), tmp_path / "out"
     before = tree(folder)
-    for text in list(TITLES)[:: 8 if command in SILENT | READING else 1]:
+    every = max(every, 8) if command in SILENT | READING else every
+    for text in list(TITLES)[list(TYPED).index(command) % every :: every]:
         with having_typed([text]):
             code = main(TYPED[command](str(folder), out, made))
         assert code == DATA or command in SILENT, text
@@ -126,6 +129,7 @@ def plan(place: Path, line: str, stem: str = "a") -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("text", TITLES)
 def test_a_plan_that_is_marked(tmp_path: Path, text: str) -> None:
     """In its label, note, steps or the name of its file: neither opened, listed nor carried out, from wherever it comes."""

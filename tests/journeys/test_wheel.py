@@ -65,9 +65,16 @@ def test_notebooks_are_copied_and_none_that_was_changed_is_lost(
     with pytest.raises(xh.EnvironmentProblem, match=files[2].name):
         copy_notebooks(tmp_path / "nb")
     assert files[2].read_text("utf-8") == "{}" and not files[1].exists(), "nothing is copied over or beside it"
+    for lay in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "nowhere")) if os.name != "nt" else ():
+        files[2].unlink()
+        lay(files[2])
+        with pytest.raises(xh.EnvironmentProblem, match=files[2].name):
+            copy_notebooks(tmp_path / "nb")
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_wheel_and_sdist_hold_everything_and_the_wheel_works_elsewhere(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

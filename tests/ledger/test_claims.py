@@ -175,6 +175,7 @@ def test_how_many_claims_are_measured_is_printed_everywhere(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("cells", "field", "said"),
     [
@@ -220,6 +221,7 @@ def test_facts_of_the_plan_stand_beside_the_demonstration() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_table_of_claims_travels_with_the_folder(tmp_path: Path) -> None:
     """A copy of the bundled folder with one claim struck out counts one less."""
     folder = shutil.copytree(ROOT / "data", tmp_path / "copy")
@@ -231,6 +233,7 @@ def test_the_table_of_claims_travels_with_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_waits_to_be_typed_in_is_not_measured() -> None:
     """I01 has its measure and no figure: 0 of 1, and the page says that there is none yet; with a figure it counts."""
     rows = xh.ledger(xh.District.load()).loc["I01"]

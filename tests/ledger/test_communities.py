@@ -124,6 +124,7 @@ def test_without_communities_or_homes_nothing_is_made_up() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_district_concludes_nothing() -> None:
     district = xh.District.load()
     table = xh.ledger(district)

@@ -67,6 +67,7 @@ def test_ledger_and_report_compare_with_an_earlier_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_whole_report_says_what_changed(tmp_path: Path) -> None:
     folder, out = folder_with(tmp_path / "toy", ROWS), tmp_path / "out"
     xh.brief(xh.District.load(folder), out)

@@ -399,11 +399,13 @@ def grows(small: Small, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_more_of_what_was_promised_is_never_worse(toy: Small, seed: int) -> None:
     grows(toy, seed)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "seed", [pytest.param(n, marks=pytest.mark.slow if n < 2 else pytest.mark.matrix) for n in range(24)]
 )
@@ -430,7 +432,8 @@ def never_less(m: Mapping[str, Any], before: xh.District, after: xh.District) ->
         assert rank >= 0 if m["operator"] == ">=" else rank <= 0, (m["measure"], old.value, was, new.value, now)
 
 
-@pytest.mark.parametrize("seed", seeds(0, 1, 40))
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", seeds(0, 0, 40))
 def test_more_of_what_is_typed_or_drawn_moves_a_row_one_way(toy: Small, seed: int) -> None:
     """Every row of yearly figures with two random figures; every row that sums up a layer, while its layer grows."""
     rng = np.random.default_rng(seed)

@@ -21,7 +21,6 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
-from clock import one_in
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_toy import (
@@ -516,6 +515,7 @@ def test_what_the_city_examination_counts_and_nobody_knows_is_named(bundled: xh.
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("layer", TOY_LAYERS)
 def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFrame, layer: str) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
@@ -526,6 +526,7 @@ def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFr
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataFrame) -> None:
     """The toy has no entrances and says so; silent, or once it says so of gates, too, its walks are other walks."""
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
@@ -548,7 +549,8 @@ def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataF
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", one_in(4, BUNDLED_LAYERS))
+@pytest.mark.matrix
+@pytest.mark.parametrize("layer", BUNDLED_LAYERS)
 def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
     bundled: xh.District, table: pd.DataFrame, beyond: pd.DataFrame, layer: str
 ) -> None:
@@ -609,6 +611,7 @@ def test_editing_a_row_changes_the_output() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
     """Copied, a cell changed: no line of the manifest is needed for that."""
     folder = shutil.copytree(TOY, tmp_path / "copy")
@@ -626,6 +629,7 @@ def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("cells", "field", "said"),
     [
@@ -816,6 +820,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_output_is_the_same_to_the_byte(tmp_path: Path) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
     folder = folder_with(tmp_path / "toy", [*rows, measure("s", "series", **SUM)])
@@ -827,11 +832,14 @@ def test_every_output_is_the_same_to_the_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_bundled_outputs_are_the_same_in_any_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.matrix)])
+def test_the_outputs_are_the_same_in_any_process(tmp_path: Path, bundled: bool) -> None:
     """Another order of hashes, another time zone, another folder."""
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    own = [] if bundled else [str(folder_with(tmp_path / "toy", [*rows, measure("s", "series", **SUM)]))]
     for out, seed, zone in (("a", "1", "UTC"), ("b", "2", "Asia/Shanghai")):
         env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(ROOT)}
-        args = [sys.executable, "-m", "xinhe_geo", "ledger", "--out", str(tmp_path / out)]
+        args = [sys.executable, "-m", "xinhe_geo", "ledger", *own, "--out", str(tmp_path / out)]
         subprocess.run(args, check=True, env=env, cwd=tmp_path, capture_output=True)
     first = written(tmp_path / "a")
     assert tuple(first) == OUTPUTS and first == written(tmp_path / "b")
@@ -925,6 +933,7 @@ def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
     assert page == ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
 
 
+@pytest.mark.matrix
 @pytest.mark.browser
 def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table: pd.DataFrame) -> None:
     path = tmp_path / "ledger.html"

@@ -75,6 +75,7 @@ def shown(out: Path, code: str, column: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_is_typed_counts_in_the_next_run_and_stays(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     before = run(folder, out)
@@ -93,6 +94,7 @@ def test_what_is_typed_counts_in_the_next_run_and_stays(folder: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_whole_report_counts_it_too(folder: Path, tmp_path: Path) -> None:
     out, said = tmp_path / "out", []
     xh.brief(xh.District.load(folder), out)
@@ -103,6 +105,7 @@ def test_a_whole_report_counts_it_too(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_take_writes_them_into_the_table_and_undo_takes_them_out(folder: Path, tmp_path: Path) -> None:
     out, series = tmp_path / "out", folder / "ledger" / "series.csv"
     run(folder, out)
@@ -129,6 +132,7 @@ def test_take_writes_them_into_the_table_and_undo_takes_them_out(folder: Path, t
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_figures_are_read_back_digit_by_digit(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     run(folder, out)
@@ -141,6 +145,7 @@ def test_figures_are_read_back_digit_by_digit(folder: Path, tmp_path: Path, caps
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> None:
     (folder / "ledger" / "series.csv").unlink()
     manifest = folder / "district.toml"
@@ -154,6 +159,7 @@ def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("cell", "value", "shape", "said", "remedy"),
     [
@@ -184,6 +190,7 @@ def test_a_cell_that_is_no_figure_is_named_and_nothing_is_lost(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_figure_changed_in_the_table_is_not_one_that_was_typed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(folder, out)

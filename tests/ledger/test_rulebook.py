@@ -59,6 +59,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: Path) -> None:
     assert export_rules(tmp_path / "again.xlsx", TOY).read_bytes() == book.read_bytes()
     workbook = openpyxl.load_workbook(book)
@@ -80,6 +81,7 @@ def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., Path], folder: Path) -> None:
     before = contents(folder)
     file = edited(RECALLED, metres=200)
@@ -101,6 +103,7 @@ def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., P
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Path], folder: Path) -> None:
     """Nobody has to declare it; what is imported goes into it."""
     import_rules(edited(RECALLED, metres=200), folder, apply=True)
@@ -114,6 +117,7 @@ def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder: Path) -> None:
     assert xh.District.load(folder).rule(RECALLED).basis_text == "参考值（未核）"
     changes = import_rules(edited(RECALLED, **VERIFIED), folder, apply=True)
@@ -122,6 +126,7 @@ def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("rule", "cells", "field", "said"),
     [
@@ -133,6 +138,9 @@ def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder:
         (RECALLED, {"metres": "远"}, "metres", "不是数"),
         (RECALLED, {"profile": "runner"}, "profile", "runner"),
         ("new_rule", {"rule": "new_rule"}, "label", "没有填"),
+        (RECALLED, {"label": "@SUM(1+1)"}, "label", "公式"),
+        (RECALLED, {"label": "卫生\u202e站"}, "label", "看不见"),
+        (RECALLED, {"clause": "<script>x</script>"}, "clause", "网页代码"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_written(
@@ -148,6 +156,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_limit_that_is_checked_anew_may_change(edited: Callable[..., Path], folder: Path) -> None:
     import_rules(edited(READ, minutes=20, **VERIFIED), folder, apply=True)
     assert xh.District.load(folder).rule(READ).minutes == 20
@@ -216,6 +225,7 @@ def test_a_limit_of_nothing_is_named_before_it_is_written(book: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("first", [*NEW_KIND])
 def test_no_order_of_tables_locks_a_folder(
     book: Path, tmp_path: Path, folder: Path, first: str, capsys: pytest.CaptureFixture[str]
@@ -242,12 +252,14 @@ def test_no_order_of_tables_locks_a_folder(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_rule_that_is_used_cannot_go(edited: Callable[..., Path], folder: Path) -> None:
     with pytest.raises(xh.DataError, match="plan_canteen_community"):
         import_rules(edited("plan_canteen_community"), folder, apply=True)
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_measures_of_a_plan_of_its_own(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", unit="%")])
     file = export_rules(tmp_path / "规则.xlsx", folder)
@@ -298,6 +310,7 @@ def test_commands(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_set_runs_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     district = xh.District.load(TOY)
     sets = list(dict.fromkeys(district.rules["set"]))

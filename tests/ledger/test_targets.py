@@ -138,6 +138,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     rows = write_targets(text, folder, book).set_index("quote")
@@ -155,6 +156,7 @@ def test_sentences_are_offered_and_none_is_taken_by_itself(given: tuple[Path, Pa
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_what_is_confirmed_comes_in_once_and_can_be_undone(given: tuple[Path, Path, Path]) -> None:
     folder, text, book = given
     write_targets(text, folder, book)
@@ -187,13 +189,14 @@ def test_everything_wrong_on_the_sheet_is_told_at_once(given: tuple[Path, Path, 
     write_targets(text, folder, book)
     fill(book, {(n, "收不收"): "收" for n in range(1, 5)})
     fill(book, {(1, "原文"): "新建食堂80处", (2, "年份"): "明年", (3, "属性"): "必须", (4, "编号"): "a b"})
-    fill(book, {(5, "收不收"): "要"})
+    fill(book, {(5, "收不收"): "要", (1, "备注"): "@SUM(1+1)", (2, "类别"): "<b>x", (3, "目标"): "甲\u202e乙"})
     before = tree(folder)
     with pytest.raises(xh.DataError) as error:
         take_targets(text, folder, book, apply=True)
     wrong = error.value.problems
     assert wrong[["row", "field"]].to_numpy().tolist() == [
-        *(["2", "原文"], ["3", "年份"], ["4", "属性"], ["5", "编号"], ["6", "收不收"]),
+        *(["2", "备注"], ["2", "原文"], ["3", "类别"], ["3", "年份"], ["4", "目标"], ["4", "属性"]),
+        *(["5", "编号"], ["6", "收不收"]),
     ]
     assert tree(folder) == before
 

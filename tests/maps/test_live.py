@@ -69,6 +69,7 @@ def check_against_coverage(model: LiveModel, district: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("kind", "profile", "minutes"),
     [
@@ -313,6 +314,7 @@ def test_the_live_map_speaks_english() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_walk_of_a_home_is_its_route_and_never_an_old_one(district: xh.District) -> None:
     widget = xh.live(district, height=400)
     sent: list[dict[str, Any]] = []

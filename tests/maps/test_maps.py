@@ -78,6 +78,7 @@ CASES = tuple(everything(fakes.district()))
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", CASES)
 def test_a_page_loads_nothing_and_is_the_same_every_time(case: str) -> None:
     args, options = everything(fakes.district())[case]
@@ -240,6 +241,7 @@ def test_communities_with_and_without() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("share", [0.0, 0.29, 0.49, 0.5, 0.71, 1.0])
 def test_what_is_there_and_few_can_walk_to_is_not_drawn_as_full(share: float) -> None:
     """Every community that has one is drawn by whom a walk reaches: of two homes one is reached, and counts `share` of the people."""
@@ -323,6 +325,7 @@ def test_unknown_values_are_not_zero() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "missing",
     [
@@ -398,6 +401,7 @@ def test_coordinates_come_back() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_data_never_become_markup(payload: str) -> None:
     d = poisoned(payload)
@@ -544,6 +548,7 @@ def bundled() -> tuple[xh.District, pd.DataFrame]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_district_fits(bundled: tuple[xh.District, pd.DataFrame]) -> None:
     d, cover = bundled
     assert len(page(maps.draw(d)).encode()) < 1_200_000
@@ -683,6 +688,7 @@ def toy() -> xh.District:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_map_of_all_gaps_counts_the_promises_each_home_misses(toy: xh.District) -> None:
     theme = scene(page(maps.of_district(toy, "gaps")))["themes"][0]
     cover = xh.coverage(toy)

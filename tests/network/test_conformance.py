@@ -47,6 +47,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_difference_has_its_cause(suite: Any, town: Path) -> None:
     table = suite.compared(town)
     own, recipe, vertex = (table.loc[name] for name in ("xinhe_geo", "OSMnx, nearest nodes", "OSMnx, every vertex"))

@@ -902,6 +902,7 @@ def interrupted(call: Callable[[SearchState], object], state: SearchState, line:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("profile", [None, pytest.param(ADULT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("change", ["with_place", "without_place", "at"])
 def test_an_interrupted_change_leaves_every_state_as_it_was(change: str, profile: Profile | None) -> None:
@@ -1368,6 +1369,7 @@ CASES = [
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("tags", "walk"), CASES, ids=[",".join(f"{k}={v}" for k, v in t.items()) for t, _ in CASES])
 def test_what_the_bundled_filter_walks_on(tags: dict[str, str], walk: bool, tmp_path: Path) -> None:
     path = write(tmp_path, {1: ([1, 2], {"highway": "residential"}), 2: ([2, 3], tags)})
@@ -1549,6 +1551,7 @@ README_FILTER = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("name", "vertices", "edges", "junctions", "kilometres", "largest"),
     [
@@ -1582,6 +1585,7 @@ def helsinki(shared: Path) -> WalkNetwork:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_helsinki_against_networkx_on_the_same_ways(helsinki: WalkNetwork, shared: Path) -> None:
     """Every node of the map a node of the graph, joined by the map's own numbers, read by other code."""
     path = str(shared / "places" / "helsinki.osm.pbf")

@@ -42,6 +42,7 @@ def on_the_map(legs: gpd.GeoDataFrame, streets: gpd.GeoDataFrame, home: str | No
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @cases
 @settings(max_examples=25)
 def test_ways_of_a_tree_are_the_rows_of_the_search(seed: int, exact: bool, kind: int) -> None:

@@ -66,13 +66,13 @@ class World(Streets):
         return min(len(world._of("gates", "home", home)) for world in (self, then)) > 0
 
     def _by_gate(self, home: str, level: bool) -> tuple[Xy, list[Ways]]:
-        """Open gates of a home, and their ways; all ways of a gate that the plan opens are added."""
+        """Open gates of a home, and their ways; all ways of a gate that the plan opens are added: it is attached by itself."""
         own, then = self._of("gates", "home", home), self.before and self.before._of("gates", "home", home)
         own, then = (g if g is None or g.empty else g[g["state"].map(text_of).isin(["open", ""])] for g in (own, then))
         xy = shapely.get_coordinates(own.geometry) if len(own) else np.zeros((0, 2))
         found = [self.ways_of(g, "", level) for g in xy]
         new = np.zeros(len(own), bool) if then is None else ~np.isin(own.index, then.index)
-        return xy, [Ways([], [], w.kept + w.added, 0.0) if n else w for w, n in zip(found, new, strict=True)]
+        return xy, [Ways([], [], w.kept + w.anew + w.added, 0.0) if n else w for w, n in zip(found, new, strict=True)]
 
     def _doors(self, home: str, steps: bool) -> list[list[Door]]:
         """Ways out of every point of a home, for somebody who can walk stairs or not."""
@@ -108,7 +108,7 @@ class World(Streets):
         if lost:
             far = np.array([min((d.metres for d in w.kept + w.anew), default=np.inf) for w in ways])
             by = far <= max(limit, far.min())
-            ways = [w._replace(anew=w.kept + w.anew, kept=[]) for w in ways]
+        ways = [w._replace(anew=w.kept + w.anew, kept=[]) if lost else w._replace(anew=[]) for w in ways]
         room = [g.buffer(WALL_M if shape.area else 0, join_style="mitre") for g in self.homes.geometry]
         around = self.homes.index[shapely.covers(np.array(room), shape) & (self.homes.geometry.area > 0)]
         home = min(around, key=lambda h: (not self.walled(h), h), default=None)

@@ -10,7 +10,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from clock import one_in
 from plans import random_plan
 
 import xinhe_geo as xh
@@ -94,6 +93,7 @@ def _same_presence(district: xh.District, world: World) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_districts(tmp_path: Path, seed: int) -> None:
     """Walls of every shape, lanes, waits, barriers, stairs, parks, planned and closed: the same walks, shares and headlines."""
@@ -107,6 +107,7 @@ def test_random_districts(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_plans(tmp_path: Path, seed: int) -> None:
     """Streets, gates, lanes, waits and facilities opened and closed: feet stay in both engines, for whoever walks."""
@@ -131,6 +132,7 @@ def test_streets_that_are_reached(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("seed", range(4))
 def test_planned_facilities(tmp_path: Path, seed: int) -> None:
     """Another year, planned facilities counted."""
@@ -147,6 +149,7 @@ def test_the_toy_district() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seed", [1, 3, 5])
 def test_best_sites(tmp_path: Path, seed: int) -> None:
     """Every pair of eight candidates built and counted by the second engine: none is better than the pair that is found."""
@@ -170,6 +173,7 @@ def test_best_sites(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seed", [1, pytest.param(4, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)])
 def test_links_and_pairs_of_links(tmp_path: Path, seed: int) -> None:
     """What a link, and two together, are said to bring: the share that the second engine counts when they are carried out."""
@@ -189,6 +193,7 @@ def test_links_and_pairs_of_links(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("seed", range(2))
 def test_every_pair_of_places(tmp_path: Path, seed: int) -> None:
     """What capacity and siting count with: from every point to every facility, not to the nearest alone."""
@@ -203,6 +208,7 @@ def test_every_pair_of_places(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_district() -> None:
     """Every walk to every kind, every share by every method, every headline, what each community has."""
     district, world = xh.District.load(), World(**read(DATA, DATA))
@@ -214,7 +220,8 @@ def test_the_bundled_district() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", one_in(3, sorted(path.stem for path in (DATA / "scenarios").glob("*.toml"))))
+@pytest.mark.matrix
+@pytest.mark.parametrize("plan", sorted(path.stem for path in (DATA / "scenarios").glob("*.toml")))
 def test_every_bundled_plan(plan: str) -> None:
     """Every headline after the plan is carried out."""
     district = xh.District.load()

@@ -248,6 +248,7 @@ GROUPS_BY_HAND = {
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_everybody_is_in_one_line_of_a_year(ground: xh.District) -> None:
     """Index parcel, year, group: the column sums to the district, newcomers stand apart, a plan knows whose it is."""
     table = balance(ground, WORKED)
@@ -319,6 +320,7 @@ def any_plan() -> st.SearchStrategy[Scenario]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @settings(max_examples=trials(16), deadline=None, derandomize=True, phases=[Phase.generate])
 @given(plan=any_plan())
 def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) -> None:
@@ -552,6 +554,7 @@ def test_plans_that_are_joined_keep_their_years() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None:
     """People are conserved across plans: what both do together is what each does, where they touch different parcels."""
     first = dated(

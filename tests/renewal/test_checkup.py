@@ -53,6 +53,26 @@ def toy_with(*, parking: dict[str, int] | None = None, **cells: dict[str, object
     return toy.replace(checkup_indicators=rows, homes=homes)
 
 
+@pytest.mark.parametrize(
+    ("test", "value"),
+    [
+        ("built<2000", 3.0),
+        ("built<nan", np.nan),
+        ("built<1e999", np.nan),
+        ("built<" + "9" * 5000, np.nan),
+        ("built<no", np.nan),
+        ("name<5", 0.0),
+        ("name==甲苑", 1.0),
+    ],
+)
+def test_what_a_test_holds_cells_against(toy: xh.District, test: str, value: float) -> None:
+    """A limit that is no number is lacking: of nothing that is compared with it is said that there is none."""
+    rows = toy.rows["checkup_indicators"]
+    told = toy.replace(checkup_indicators=rows[rows["metric"] == "homes_where"].iloc[:1].assign(test=test))
+    (found,) = checkup(told, "own").itertuples()
+    assert found.value == value or (np.isnan(found.value) and np.isnan(value))
+
+
 @pytest.fixture(scope="module")
 def toy() -> xh.District:
     return toy_with(
@@ -124,6 +144,7 @@ def states(now: xh.District, before: pd.DataFrame) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_next_year_every_problem_has_a_state_with_its_reason(toy: xh.District) -> None:
     before = xh.problems(toy)
     typed = pd.DataFrame(
@@ -290,6 +311,7 @@ def test_nobody_is_counted_twice(toy: xh.District, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_problem_found_again_stands_whatever_was_said_of_it(toy: xh.District) -> None:
     """Also one whose data were corrected, whose definition changed, and one that a year without data lies between."""
     first = xh.problems(toy)
@@ -354,6 +376,7 @@ def test_the_loop_closes_from_one_report_to_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_word_report_has_the_parts_in_order_with_the_digits_of_the_page(
     toy: xh.District, lang: str, tmp_path: Path

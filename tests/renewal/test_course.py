@@ -157,6 +157,7 @@ def test_capacity_worked_out_by_hand(ground: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_parking_is_a_need_like_the_others(ground: xh.District) -> None:
     """
     A's 368 households have 300 places of their own, and everybody else as many as households: 50 at F1 leave 18 short. With 360 in 2028

@@ -281,6 +281,7 @@ def test_titles_say_what_is_assumed_and_what_is_made_up() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_meeting_page_has_no_parcel_that_nobody_has_confirmed(tmp_path: Path) -> None:
     """Neither outline nor name, and it is said which; who confirms it writes so in the manifest, and a refusal is none."""
     folder = folder_of(tmp_path)
@@ -304,6 +305,7 @@ def with_what_is_packed(page: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_meeting_page_holds_no_word_of_renewal(tmp_path: Path) -> None:
     """Not of the ledger, the stages, the promises, the plans or the money: whatever is written there, no trace of it is in the page."""
     facts = "p,,ownership,,,,\np,,use_now,,龘用途,,\np,2022,cost_services,,987654,,"
@@ -331,6 +333,7 @@ def test_parcels_are_internal_unless_somebody_says_otherwise() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a window of 80 columns, the narrowest that is common: no number is broken there."""
     monkeypatch.setattr(console.OUT, "_width", 80)

@@ -115,6 +115,7 @@ WRONG = [
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("lines", "key", "field", "said"), WRONG, ids=[w[3] for w in WRONG])
 def test_what_is_wrong_is_told_with_its_row_and_field(
     tmp_path: Path, lines: str, key: str, field: str, said: str
@@ -141,6 +142,7 @@ def test_everything_wrong_is_told_in_one_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_frames_are_judged_as_files_are(folder: Path) -> None:
     toy = xh.District.load(folder)
     bad = toy.rows["projects"].assign(cost_high=1.0)
@@ -179,6 +181,7 @@ def counted(district: xh.District, done: frozenset[str], year: int) -> pd.Series
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_years_counts_are_those_of_coverage(folder: Path) -> None:
     toy = xh.District.load(folder)
     found = programmed(toy, programming=asked())
@@ -203,6 +206,7 @@ def test_each_years_counts_are_those_of_coverage(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("costs", ["high", "low"])
 def test_no_programme_is_better(folder: Path, costs: str) -> None:
     """All programmes, counted by `coverage`: paths that only help together, a closure, a project without edits."""
@@ -242,6 +246,7 @@ def test_no_programme_is_better(folder: Path, costs: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_order_of_rows_and_weights(folder: Path) -> None:
     toy = xh.District.load(folder)
     rows = toy.rows["projects"]
@@ -258,14 +263,15 @@ def test_order_of_rows_and_weights(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Path) -> None:
-    """Every set of the toy's projects: put together from what each place reaches, and walked in the district with all of them."""
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.matrix)])
+def test_places_put_together_are_what_a_walk_among_all_of_them_finds(folder: Path, every: int) -> None:
+    """Every set of the toy's projects, with all tests each fifth: put together from what each place reaches, and walked in the district with all of them."""
     toy = xh.District.load(folder)
     work = _prepared(toy, None, None, None, asked(), None)
     walks = work.walks
     size = len(work.projects)
     closing = {j for j, project in enumerate(work.projects) if project.roles() & {"less", "moved"}}
-    for number in range(1 << size):
+    for number in range(0, 1 << size, every):
         done = frozenset(j for j in range(size) if number >> j & 1)
         opened, closed = done - closing, done & closing
         for epoch in {walks.epoch(year) for year in work.years}:
@@ -284,6 +290,7 @@ def test_what_cannot_be_exceeded_is_said_once() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> None:
     """In both languages: every title and cell stands on the page, charts hold what the tables hold, the same bytes twice."""
     district = xh.District.load(folder)

@@ -61,6 +61,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_solves_the_problems_that_it_names(folder: Path, table: pd.DataFrame) -> None:
     """Recomputed: the checkup of the district with this one project finds all problems but those."""
     district = xh.District.load(folder)
@@ -100,6 +101,7 @@ def test_ctrl_c_keeps_what_was_found(folder: Path, table: pd.DataFrame, presses:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_again_in_any_order_of_rows(folder: Path, table: pd.DataFrame) -> None:
     district = xh.District.load(folder)
     turned = {n: district.rows[n].iloc[::-1] for n in ("homes", "facilities", "gates") if n in district.rows}
@@ -110,6 +112,20 @@ def test_the_same_again_in_any_order_of_rows(folder: Path, table: pd.DataFrame) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["@SUM(1+1)", "<script>x</script>", "甲\u202e乙", "长" * 3000])
+def test_what_add_would_not_take_is_not_accepted(folder: Path, table: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    """Formulas, markup and signs that turn what follows come in by no other door either."""
+    write_suggestions(table, xh.District.load(folder), tmp_path / "a.xlsx")
+    opened = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    for head, value in (("采纳吗", "采纳"), ("项目名称", name)):
+        opened[SHEET].cell(2, HEADS.index(head) + 1).value = value
+    opened.save(tmp_path / "a.xlsx")
+    with pytest.raises(xh.DataError) as caught:
+        accepted_in(tmp_path / "a.xlsx", table)
+    assert caught.value.problems[["row", "field"]].to_numpy().tolist() == [["2", "项目名称"]]
+
+
+@pytest.mark.matrix
 def test_accepted_once_by_a_person_and_undone(folder: Path, table: pd.DataFrame, tmp_path: Path) -> None:
     own = Path(shutil.copytree(folder, tmp_path / "own"))
     book = tmp_path / "建议.xlsx"

@@ -76,7 +76,9 @@ class Written(NamedTuple):
     folder: Path
 
 
-@pytest.fixture(scope="module", params=["zh", "en", pytest.param("bundled", marks=pytest.mark.matrix)])
+@pytest.fixture(
+    scope="module", params=["zh", *(pytest.param(own, marks=pytest.mark.matrix) for own in ("en", "bundled"))]
+)
 def plan(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder, lang = tmp_path_factory.mktemp("plan"), request.param
     if request.param == "bundled":
@@ -176,7 +178,7 @@ def book_text(path: Path) -> str:
 
 
 def page_text(page: str) -> str:
-    return html.unescape(re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL))
+    return html.unescape(re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", "\n", page, flags=re.DOTALL))
 
 
 def word_text(path: Path) -> str:
@@ -193,9 +195,10 @@ def slides_text(path: Path) -> str:
         for shape in slide.shapes:
             said += [shape.text_frame.text] if shape.has_text_frame else []
             said += [c.text for row in shape.table.rows for c in row.cells] if shape.has_table else []
-            for own in shape.chart.plots[0].series if shape.has_chart else ():
-                shares = "%" in str(shape.chart.plots[0].data_labels.number_format)
-                bars = zip(shape.chart.plots[0].categories, own.values, strict=True)
+            plot = shape.chart.plots[0] if shape.has_chart else None
+            for own in plot.series if plot is not None else ():  # parts of a stack have labels of their own
+                shares = "%" in str((plot if plot.has_data_labels else own).data_labels.number_format)
+                bars = zip(plot.categories, own.values, strict=True)
                 said += [f"{name} {per_cent(value, 0) if shares else amount(value)}" for name, value in bars]
     return "\n".join(said)
 
@@ -248,8 +251,8 @@ def figures_of(text: str) -> set[str]:
     return set(FIGURE.findall(MEASURES.sub(" ", text)))
 
 
-def vocabulary(story: Story) -> set[str]:
-    """Return the figures of a story: of its texts, of its parts by community, zone and area, and of its tables."""
+def told_by(story: Story) -> list[str]:
+    """Return what a story says: its texts, those of its parts by community, zone and area, those of its maps, and its tables."""
     seen = dict[int, object]()
     texts = list(strings(story, seen))
     parts = [story.parts(goal, group) for goal in story.every for group in ("community", "area", "zone")]
@@ -265,7 +268,15 @@ def vocabulary(story: Story) -> set[str]:
     texts += strings([layer.extra for scene in scenes for layer in scene.layers], seen)
     rules = story.district.rules
     texts += [" ".join(map(str, row)) for row in rules[["standard", "clause", "label"]].to_numpy()]
-    return set().union(*map(figures_of, texts))
+    for own in (*story.every, *(story.change.shifts if story.change is not None else ())):  # the bars of charts
+        shares = (own.before, own.after) if hasattr(own, "before") else (own.share,)
+        texts += [f"{own.label} {share.text}" for share in shares]
+    return texts
+
+
+def vocabulary(story: Story) -> set[str]:
+    """Return the figures of a story."""
+    return set().union(*map(figures_of, told_by(story)))
 
 
 def of_communities(story: Story) -> Iterator[str]:
@@ -315,6 +326,20 @@ def check_vocabulary(plan: Written) -> None:
     assert not any(foreign.values()), foreign
 
 
+def clauses(text: str) -> set[str]:
+    """Return the parts of a text that say something by themselves, without spaces."""
+    return {squeezed(part) for part in re.split(r"[\n。；;]|\. ", MEASURES.sub(" ", text))}
+
+
+def check_sentences(plan: Written) -> None:
+    """What is worded as something that the story says has the story's figures: another figure of the story is as wrong as any."""
+    known = set().union(*map(clauses, told_by(plan.story)))
+    worded = {worded for text in known if "#" in (worded := FIGURE.sub("#", text)) and len(worded) > 6}
+    told = {name: clauses(said) - known for name, said in plan.says.items()}
+    wrong = {name: [text for text in own if FIGURE.sub("#", text) in worded] for name, own in told.items()}
+    assert not any(wrong.values()), wrong
+
+
 def check_workbook(plan: Written) -> None:
     """The sheet of a plan in `coverage.xlsx`: shares before and after as its cells show them, and the same net gain."""
     change = plan.story.change
@@ -342,7 +367,10 @@ def check_project(plan: Written) -> None:
         re.sub(r"（[点线面]）$| \((?:points|lines|areas)\)$", "", line) for line in plan.says["layers"].splitlines()
     }
     labels = plan.story.analysis.headlines["label"]
-    assert set(change.drawn.values()) | {labels[rule] for rule in labels.index if f"覆盖_{rule}" in opened} <= told
+    titles = set(change.drawn.values()) | {labels[rule] for rule in labels.index if f"覆盖_{rule}" in opened}
+    assert titles <= told
+    worded = {re.sub(r"\d", "#", label) for label in titles}
+    assert [line for line in told - titles if re.sub(r"\d", "#", line) in worded] == []
 
 
 def check_layers(plan: Written) -> None:
@@ -364,7 +392,7 @@ def check_layers(plan: Written) -> None:
     assert checked >= 4
 
 
-CHECKS = (check_changes, check_goals, check_vocabulary, check_workbook, check_project, check_layers)
+CHECKS = (check_changes, check_goals, check_vocabulary, check_sentences, check_workbook, check_project, check_layers)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -484,6 +512,7 @@ def test_a_digit_changed_in_any_document_is_noticed(plan: Written, tmp_path: Pat
     assert noticed, "nobody noticed"
 
 
+@pytest.mark.matrix
 def test_same_bytes_twice(plan: Written, tmp_path: Path) -> None:
     """Every document of a plan, written again from the same files: nothing tells the hour, nothing depends on what ran before."""
     if plan.story.analysis.lang != "zh" or not (plan.folder / "toy").is_dir():

@@ -171,6 +171,7 @@ READ = """() => {
 }"""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("page", LIVE)
 def test_a_live_page_is_english_with_the_same_shares(
@@ -198,6 +199,7 @@ def cells(book: Path) -> dict[str, list[list[object]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_workbook_is_english_with_the_same_numbers(district: xh.District, outputs: dict[str, Path]) -> None:
     ours, theirs = (list(cells(outputs[lang] / "tables/coverage.xlsx").items()) for lang in ("zh", "en"))
     stays = may_stay(district)
@@ -221,6 +223,8 @@ def test_the_geopackage_has_english_aliases(outputs: dict[str, Path]) -> None:
         styles = [row[0] for row in db.execute("SELECT styleQML FROM layer_styles")]
     named = [name for style in styles for name in re.findall(r'<alias [^>]*name="([^"]*)"', style)]
     assert "people not served" in named and not HAN.search("".join(named))
+    lead = pyogrio.read_dataframe(outputs["en"] / "gis/coverage.gpkg", layer="覆盖_plan_clinic_15", read_geometry=False)
+    assert not HAN.search("".join(lead["label"].unique())), "rules go by their English names in the rows too"
 
 
 def words_of(file: Path) -> list[str]:
@@ -236,6 +240,7 @@ def words_of(file: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["word", "slides"])
 def test_documents_are_english_with_the_same_figures(tmp_path: Path, name: str) -> None:
     toy = xh.District.load(Path(__file__).parents[1] / "toy")

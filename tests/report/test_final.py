@@ -67,6 +67,7 @@ def test_it_is_the_ledger_of_that_year(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_page_workbook_and_word_say_the_same(folder: Path, tmp_path: Path, lang: str) -> None:
     word, out = tmp_path / "a.docx", tmp_path / "out"

@@ -46,6 +46,7 @@ def test_neighbours_differ_in_lightness() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_chart_of_a_presentation_is_read_in_grey(tmp_path: Path) -> None:
     """As it is written: neighbours apart, and a number on a part in a colour that stands out from it."""
     slides(District.load(TOY), tmp_path / "a.pptx")

@@ -66,10 +66,9 @@ def test_no_rule_is_asked_twice() -> None:
 
 
 @pytest.mark.slow
-def test_a_place_without_a_plan_never_says_it_has_targets(tmp_path: Path) -> None:
-    out, toy = tmp_path / "out", xh.District.load(TOY)
+def test_a_place_without_a_plan_never_says_it_has_targets(toy_report: Path) -> None:
+    out, toy = toy_report, xh.District.load(TOY)
     assert not any(toy.rule(str(name)).of_plan for name in toy.rules.index)
-    assert main(["report", str(TOY), "--out", str(out)]) == 0
     written = [p for p in out.rglob("*") if p.suffix in (".html", ".json", ".csv")]
     assert len(written) > 5
     assert [p.name for p in written if OF_PLAN in p.read_text("utf-8")] == []
@@ -81,6 +80,7 @@ def test_a_place_without_a_plan_never_says_it_has_targets(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district, out = xh.District.load(planned), tmp_path / "out"
     assert main(["report", str(planned), "--out", str(out)]) == 0
@@ -106,6 +106,7 @@ def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: p
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
     """Each community without one counts 1: of these the first is that with most people 60 and over, by n as by hand."""
     district = xh.District.load()
@@ -124,6 +125,7 @@ def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_zone_has_exactly_the_candidates_that_lose_little(tmp_path: Path) -> None:
     """Every candidate put in place of the site: in the zone are those whose gain is at most the asked share less."""
     toy = xh.District.load(TOY)
@@ -147,6 +149,7 @@ def gained(district: xh.District, rule: Rule, kind: str, spots: list[shapely.Poi
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("kind", "asked", "n"),
     [
@@ -174,6 +177,7 @@ def test_anywhere_in_the_zone_little_is_lost(kind: str, asked: Siting, n: int) -
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_site_stands_on_the_spot_of_an_open_one() -> None:
     district = xh.District.load()
     facilities = district.open_facilities

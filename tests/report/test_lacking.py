@@ -11,8 +11,10 @@ from parts import LACKING, toy_without
 
 from xinhe_geo.core import amount
 from xinhe_geo.district import District, check
+from xinhe_geo.ledger import foot as ledger_foot
 from xinhe_geo.report import brief
 from xinhe_geo.report.pages.ground import street_facts, walked_to
+from xinhe_geo.report.workbook import foot
 
 
 def cost(parts: tuple[str, ...]) -> object:
@@ -28,6 +30,7 @@ def words_of(page: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("parts", [cost(parts) for parts in LACKING])
 def test_each_of_the_31_ends_in_a_report_of_what_there_is(parts: tuple[str, ...], tmp_path: Path) -> None:
     folder = toy_without(parts, tmp_path / "toy")
@@ -47,6 +50,13 @@ def test_each_of_the_31_ends_in_a_report_of_what_there_is(parts: tuple[str, ...]
     elif "people" in parts:
         assert found["people_unserved"].isna().all()
         assert amount(float("nan")) in page
+
+
+@pytest.mark.parametrize("parts", [(), ("communities",)], ids=["with", "without"])
+def test_a_list_of_communities_is_named_where_there_is_one(parts: tuple[str, ...], tmp_path: Path) -> None:
+    district = District.load(toy_without(parts, tmp_path / "toy"))
+    for said in (foot(district), ledger_foot(district)):
+        assert ("社区名录 2022 年" in said) == (parts == ()) and "社区名录" not in said.replace("社区名录 2022 年", "")
 
 
 @pytest.mark.slow

@@ -74,6 +74,7 @@ def test_nothing_says_how_many_people_have_none(out: Path) -> None:
     assert "覆盖_plan_clinic_15" in gpkg and "缺口_" not in gpkg
 
 
+@pytest.mark.matrix
 def test_the_same_search_finds_them_where_somebody_has_counted(tmp_path: Path) -> None:
     """The search above would not be one if it found nothing in the district as it is."""
     assert main(["report", str(TOY), "--out", str(tmp_path)]) == 0

@@ -177,6 +177,7 @@ COMMANDS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_commands_leave_the_user_s_files_alone(
     tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
@@ -189,6 +190,7 @@ def test_commands_leave_the_user_s_files_alone(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_sites_twice_into_one_folder(tmp_path: Path) -> None:
     for _ in range(2):
         assert main(["sites", "canteen", "--for", str(TOY), "--out", str(tmp_path / "out")]) == DONE

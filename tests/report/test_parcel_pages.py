@@ -23,7 +23,9 @@ from xinhe_geo.report.parcel_book import BALANCE, CAPACITY, GROUND, GROUPS, MONE
 from xinhe_geo.report.story.parcels import (
     CRITERIA,
     MOST_OPTIONS,
+    FigureLine,
     Option,
+    Parcel,
     Parcels,
     beaten_by,
     budget_name,
@@ -188,6 +190,7 @@ def check_book(story: Parcels, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_another_spreadsheet_program_comes_to_the_same(story: Parcels, folder: Path, tmp_path: Path) -> None:
     """Every formula, worked out by LibreOffice from a book that has kept none of its results, is what the library wrote beside it."""
@@ -237,6 +240,18 @@ def test_a_parcel_of_which_nobody_knows_anything_prints_what_is_to_be_filled_in(
         assert all(total.text == "待填" and math.isnan(total.low) for total in own.money)
         assert {line.text for line in own.plain if line.quantity in ("households", "people")} == {"待填"}
         assert own.promised and all(line.told for line in own.promised)
+
+
+@pytest.mark.parametrize(
+    "topics", [[], ["people"], ["land"], ["people", "land"], ["people", "cost", "land", "people", "floor"]]
+)
+def test_a_ledger_is_read_in_two_halves(topics: list[str]) -> None:
+    """What is about people comes last, money is elsewhere, all else in its order; of an odd number the first half has one more."""
+    lines = tuple(FigureLine(str(i), topic, *[""] * 3, 0.0, 0.0, *[""] * 4) for i, topic in enumerate(topics))
+    first, second = Parcel("p", "", "", 0.0, {}, lines, (), ()).halves
+    plain = [line for line in lines if line.topic != "cost"]
+    assert [*first, *second] == [x for x in plain if x.topic != "people"] + [x for x in plain if x.topic == "people"]
+    assert len(first) - len(second) in (0, 1)
 
 
 # --- plans beside each other -------------------------------------------------------------------------------------------

@@ -196,6 +196,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_document_of_a_plan_says_so_with_its_figures(
     folder: Path, district: xh.District, tmp_path: Path, name: str
@@ -217,6 +218,7 @@ def test_every_document_of_a_plan_says_so_with_its_figures(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_report_of_a_plan_says_what_differs(folder: Path, district: xh.District, tmp_path: Path) -> None:
     assert main(["report", str(folder), "--out", str(tmp_path / "r"), "--plan", "close"]) == 0
     after, before = sides_of(district, Asked("close"))

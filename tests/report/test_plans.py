@@ -50,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     district = xh.District.load(folder)
     after, before = state_of(district, "close"), state_of(district, None)
@@ -71,6 +72,7 @@ def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_each_state_is_counted_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page of a comparison asks for coverage and ledger again and again; each state is worked out once for all of it."""
     counted: list[tuple[str, int]] = []
@@ -181,6 +183,7 @@ def test_a_change_is_written_as_people_write_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district = xh.District.load(folder)
     a, b = (state_of(district, name)[0] for name in ("close", "open"))
@@ -223,6 +226,7 @@ def test_commands(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_report_writes_plans_and_sites_when_asked(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,6 +252,7 @@ def test_the_report_writes_plans_and_sites_when_asked(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path) -> None:
     """Nothing but names is Chinese; the figures are those of the Chinese pages."""
     district = xh.District.load(folder)
@@ -276,6 +281,7 @@ def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_newcomers_make_no_goal_better(lang: str) -> None:
     """A share that rises because people move in is nobody's gain: the verdict says so, and counts it as no change."""

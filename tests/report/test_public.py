@@ -42,6 +42,7 @@ def with_layer(district: xh.District, name: str, **facts: Any) -> xh.District:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_surveyed_district_comes_out_as_pictures_only(written: list[Path]) -> None:
     assert written[0].name == "index.html"
     assert sorted({f.suffix for f in written}) == [".html", ".pdf", ".png"]
@@ -120,6 +121,7 @@ def test_names_and_numbers_of_the_user_stay_text(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_edition_twice_has_the_same_bytes(toy: xh.District, written: list[Path], tmp_path: Path) -> None:
     again = edition.public(toy, tmp_path, rules=["plan_clinic_15"], size="A4", contact="022-0000")
     assert [f.read_bytes() for f in again] == [f.read_bytes() for f in written]

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import geopandas as gpd
+import pyproj
 import pytest
 from shapely import LineString, Point, box
 
@@ -130,6 +131,7 @@ def test_same_bytes_twice(tmp_path: Path, plane: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 def test_qgis_itself_reads_it(project: Path) -> None:
     """All layers valid, with their coordinate system, rows, aliases and labels; where QGIS is installed."""
     program = shutil.which("python3", path="/usr/bin")
@@ -143,3 +145,17 @@ def test_qgis_itself_reads_it(project: Path) -> None:
     assert lines[0] == ["read", "True", "True"]
     assert sorted(line[6] for line in lines[1:]) == sorted(["设施", "甲", "甲（点）", "甲（面）", "街道"])
     assert all(line[1:6] == ["True", "True", "1", "True", "True"] for line in lines[1:])
+
+
+def test_a_plane_without_a_number_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among all that are registered, which takes a tenth of a second, and not again for every layer."""
+    looked_up, asked = pyproj.CRS.to_epsg, list[int]()
+
+    def noted(plane: pyproj.CRS, least: int = 70) -> int | None:
+        asked.append(least)
+        return looked_up(plane, least)
+
+    monkeypatch.setattr(pyproj.CRS, "to_epsg", noted)
+    frames = layers(PLANES[1].replace("117.6", "116.25"))
+    write_layers(tmp_path / "a.gpkg", frames, 2024, LABELS)
+    assert len(asked) == 1 < len(frames)

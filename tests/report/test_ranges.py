@@ -67,6 +67,7 @@ def test_the_same_sentence_stands_in_every_document_that_was_asked(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_comparison_says_how_firm_it_is_where_that_was_asked(tmp_path: Path) -> None:
     toy = doubting(xh.District.load(TOY), DOUBTS)
     after = planned(toy, "less")

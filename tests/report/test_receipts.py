@@ -95,11 +95,13 @@ def same_ledger(district: xh.District, readd: Any) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_headlines_of_the_toy_district(readd: Any) -> None:
     assert same_headlines(xh.District.load(TOY), readd) >= 5
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_home_in_no_community_is_in_neither_part_of_a_share(readd: Any) -> None:
     """Without one of its communities: who lives there is not asked about, so that nobody there is counted as reached either."""
     district = xh.District.load(TOY)
@@ -110,6 +112,7 @@ def test_a_home_in_no_community_is_in_neither_part_of_a_share(readd: Any) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_headlines_of_random_gated_districts(tmp_path: Path, readd: Any, seed: int) -> None:
     """Lanes, waits, stairs, walls, barriers, parks: shares by every method, from the metres of every way."""
@@ -127,6 +130,7 @@ def test_headlines_of_random_gated_districts(tmp_path: Path, readd: Any, seed: i
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_receipt_that_was_changed_does_not_add_up(tmp_path: Path, readd: Any) -> None:
     """A metre more on the way of one point that is near the limit, one person more, one place less: the script says so."""
     district = xh.District.load(TOY)
@@ -142,6 +146,7 @@ def test_a_receipt_that_was_changed_does_not_add_up(tmp_path: Path, readd: Any) 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_receipt_has_what_is_needed_to_follow_it(tmp_path: Path) -> None:
     """Points of every home, their gates, doors of facilities, the rule, the hashes; its ways are the routes."""
     district = xh.District.load(districts.write(tmp_path, 2))
@@ -177,6 +182,7 @@ def test_a_receipt_has_what_is_needed_to_follow_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_ledger_of_a_random_district(tmp_path: Path, readd: Any) -> None:
     ways = same_ledger(xh.District.load(districts.write(tmp_path, 0)), readd)
     assert ways["walks"] >= 2 and sum(ways.values()) - ways["stated"] >= 5
@@ -220,17 +226,20 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_headlines_of_the_bundled_district(readd: Any) -> None:
     assert same_headlines(xh.District.load(), readd) >= 40
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_ledger_of_the_bundled_district(readd: Any) -> None:
     ways = same_ledger(xh.District.load(), readd)
     assert ways["walks"] >= 40 and ways["minus"] >= 4 and ways["per"] >= 15
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_comparisons_of_bundled_plans(readd: Any) -> None:
     district = xh.District.load()
     after = district.scenario("wuchedi-renewal").on(district)

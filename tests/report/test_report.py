@@ -37,10 +37,8 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("out") / "output"
-    xh.brief(xh.District.load(TOY), folder)
-    return folder
+def output(toy_report: Path) -> Path:
+    return toy_report
 
 
 def test_everything_promised_is_there(output: Path) -> None:
@@ -61,6 +59,7 @@ def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_documents_are_written_by_name(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
     assert report.documents(district, (), tmp_path / "none") == []
@@ -104,6 +103,7 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_sheet_loses_rows_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where homes are too many to list, every row stands in a file beside, and the sheet says how many there are."""
     for name, most in (("analysis.LISTED", 20), ("workbook.LISTED", 20), ("workbook.FITTING", 30)):
@@ -215,6 +215,7 @@ def test_bundled_district_prints_no_bare_verdict(bundled_reports: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_other_files_stay_and_stale_ones_go(output: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(output, tmp_path / "output"))
     district = xh.District.load(TOY)

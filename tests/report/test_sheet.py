@@ -124,6 +124,7 @@ def test_a_sheet_says_what_it_shows_and_how(toy: xh.District, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_same_inputs_same_bytes_and_matplotlib_as_before(toy: xh.District, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     first = [p.read_bytes() for p in xh.sheet(toy, "plan_canteen_community", tmp_path / "a", size="A4")]
@@ -137,6 +138,7 @@ def test_same_inputs_same_bytes_and_matplotlib_as_before(toy: xh.District, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("what", ["overview", "completeness", "gaps"])
 def test_fixed_themes(toy: xh.District, tmp_path: Path, what: str) -> None:
     (path,) = xh.sheet(toy, what, tmp_path / f"{what}.pdf", size="A4")
@@ -230,6 +232,7 @@ def test_an_overview_says_who_lives_where_and_what_there_is(toy: xh.District, tm
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> None:
     homes = toy.rows["homes"]
     many = pd.concat(
@@ -247,6 +250,7 @@ def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_sheet_speaks_english_but_for_names(toy: xh.District, tmp_path: Path) -> None:
     named = {toy.name, toy.manifest["credit"], *toy.kinds["symbol"].dropna()}
     for frame in toy.layers.values():
@@ -281,6 +285,7 @@ def test_public_sheets_colour_homes_by_their_community(toy: xh.District) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
     program = shutil.which("pdftoppm")
     if program is None:
@@ -297,6 +302,7 @@ def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -> None:
     written = _atlas.atlas(toy, tmp_path, form=_atlas.Format("A4"))
     assert written == [tmp_path / "图册.pdf"]

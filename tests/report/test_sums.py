@@ -65,6 +65,7 @@ def links_lead_somewhere(page: str, file: str, target: str) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_figure_of_the_story_of_the_toy_district(tmp_path: Path, lang: str) -> None:
     district = xh.District.load(TOY)
@@ -96,6 +97,7 @@ def test_every_figure_of_the_story_of_the_toy_district(tmp_path: Path, lang: str
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: str) -> None:
     """A row of every metric: each value is a link to its rows, which add up; whoever is behind a gap is told home by home."""
@@ -169,6 +171,7 @@ def compared(before: xh.District, after: xh.District, folder: Path, lang: str = 
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_figure_of_a_comparison(tmp_path: Path, lang: str) -> None:
     """Everything closed: shares, people, targets, users of each place; homes gone, new, fuller and emptier; and all of it the other way round."""
@@ -189,6 +192,7 @@ def test_every_figure_of_a_comparison(tmp_path: Path, lang: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("seed", [-1, 3])
 def test_every_figure_of_the_brief(tmp_path: Path, lang: str, seed: int) -> None:
@@ -216,6 +220,7 @@ def test_every_figure_of_the_brief(tmp_path: Path, lang: str, seed: int) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_figure_of_the_page_of_plans(tmp_path: Path) -> None:
     """It leads to the sums beside the comparison of each plan; without comparisons nowhere."""
     folder = folder_with(tmp_path / "toy", [])
@@ -240,6 +245,7 @@ def test_every_figure_of_the_comparison_of_a_bundled_plan(tmp_path: Path, name: 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_figure_of_a_comparison_in_which_the_plan_says_who_moves(tmp_path: Path) -> None:
     toy = xh.District.load(TOY)
     early, late = (
@@ -297,6 +303,7 @@ def test_halves_and_shares_are_rounded_as_the_pages_round_them(parts: list[float
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_receipt_of_a_part_is_that_of_the_page(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
     for figure, sums in of_story(Story(Analysis.of(district))).items():

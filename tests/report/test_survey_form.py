@@ -38,6 +38,7 @@ def written(district: xh.District, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_paper_workbook_and_geopackage_ask_of_the_same_places(district: xh.District, written: Path) -> None:
     pages, book, layers = (written / name for name in FORM_FILES)
     asked = {}
@@ -77,11 +78,12 @@ def test_what_is_asked_for_is_what_is_on_the_form(district: xh.District, tmp_pat
     found = xh.survey(district, tmp_path, facts=facts, most=2, crossings=0)
     assert sorted(found["id"]) == ["F1", "gB"] and found.index.tolist() == [1, 2]
     assert found["group"].is_monotonic_increasing
-    with pytest.raises(ValueError, match="至少列 1 处"):
+    with pytest.raises(ValueError, match="不小于 1"):
         xh.survey(district, tmp_path, most=0)
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_filled_in_and_read_back_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One gate turns out shut, one facility is where it was said to be: what is in doubt and the ranges shrink; undo brings it back."""
     folder, out = folder_in(tmp_path), tmp_path / "out"
@@ -121,6 +123,7 @@ def test_filled_in_and_read_back_by_command(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_number_of_whoever_checked_is_in_no_export(tmp_path: Path) -> None:
     folder, out, marker = folder_in(tmp_path), tmp_path / "out", "QX-70931"
     for file in ("homes/gates.geojson", "pois/facilities.geojson"):

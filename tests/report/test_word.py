@@ -72,6 +72,7 @@ def texts(slide: object) -> str:
 # --- Word ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
     """Title, addressee, sections 一、 with parts （一）, what is left to be typed, the annexes that are listed; in styles by name."""
     document = docx.Document(str(brief))
@@ -114,6 +115,7 @@ def test_the_brief_s_numbers_are_the_report_s(toy: xh.District, brief: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_who_lives_where_a_community_lacks_it(toy: xh.District, tmp_path: Path) -> None:
     """Nobody has day care: 甲社区 100 people (and C, unknown), 乙社区 250. Where nobody is known the table says so."""
 
@@ -223,6 +225,16 @@ def test_the_body_in_english_is_smaller(toy: xh.District) -> None:
     assert sizes == [16, 12] and paper.file.paragraphs[-1].text == "One. Two."
 
 
+def test_chinese_in_an_english_table_takes_no_room_from_english_words() -> None:
+    """It breaks anywhere; an English word does not, and has what it needs from columns that can spare it."""
+    cells, widths = [["S03", "到二〇二五年建成一刻钟便民生活圈" * 4, "within reach"]], (1.4, 7.6, 7.6)
+    with speaking("en"):
+        asked = _word._wide_enough([["S03", "", ""]], widths)
+        assert _word._wide_enough(cells, widths) == asked
+        narrow = _word._wide_enough([["incomparable", "短", "words"]], (0.5, 8, 8))
+        assert narrow[0] >= 12 * _word.LETTER_CM["en"] and sum(narrow) == pytest.approx(sum(asked))
+
+
 def test_a_chart_can_be_edited(deck: Path) -> None:
     charts = [shape.chart for slide in pptx.Presentation(str(deck)).slides for shape in slide.shapes if shape.has_chart]
     assert charts and all(chart.part.chart_workbook.xlsx_part is not None for chart in charts)
@@ -232,6 +244,7 @@ def test_a_chart_can_be_edited(deck: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None:
     again = xh.District.load(TOY)
     assert _word.write_brief(again, tmp_path / "b.docx").read_bytes() == brief.read_bytes()
@@ -244,6 +257,7 @@ def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_name_from_data_stays_text(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     shutil.copytree(TOY, folder)

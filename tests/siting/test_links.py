@@ -89,6 +89,7 @@ def test_why_a_home_is_outside_and_what_would_help(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_fast_search_says_what_coverage_counts() -> None:
     """On the bundled district, for a rule in minutes and 60+: the estimate of every link is what counting afresh gives."""
     district = xh.District.load()
@@ -105,6 +106,7 @@ def test_the_fast_search_says_what_coverage_counts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_every_pair_is_what_both_edits_give(toy: xh.District) -> None:
     """Bridges and closed gates of the toy in every combination: the search says what coverage counts with both there."""
     lines = [
@@ -143,6 +145,7 @@ def test_two_halves_that_only_help_together(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_pairs_on_the_bundled_district() -> None:
     district = xh.District.load()
     found = link_pairs(district, "plan_elderly_canteen_15", n=3)

@@ -187,6 +187,7 @@ def test_refusals(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_plan_carries_its_marks() -> None:
     district = xh.District.load()
     table = provision(district, district.scenario("wuchedi-renewal"))

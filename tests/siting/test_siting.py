@@ -100,6 +100,7 @@ def test_san_francisco_shares() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @needs_yardsticks
 @pytest.mark.parametrize("model", FOUR)
 def test_the_order_of_rows_changes_nothing(model: str) -> None:
@@ -111,6 +112,7 @@ def test_the_order_of_rows_changes_nothing(model: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @needs_yardsticks
 def test_near_ties_are_all_plans_within_the_share() -> None:
     """Every set of four out of sixteen stores counted, against the plans listed."""
@@ -191,6 +193,7 @@ def value_of(model: str, chosen: tuple[str, ...], costs: pd.DataFrame, weights: 
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=trials(40), deadline=None, derandomize=True)
 @given(case=small_cases(), limit=st.integers(2, 12))
@@ -253,6 +256,7 @@ def test_one_more_place_is_the_best_of_all(seed: int, locked: tuple[str, ...]) -
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -291,6 +295,7 @@ def test_ties_by_brute_force(model: str, n: int, case: tuple[pd.DataFrame, pd.Da
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(case=tied_cases(), limit=st.integers(2, 6), n=st.integers(1, 3), within=st.sampled_from([0.0, 0.1, 0.5]))
@@ -544,6 +549,7 @@ SPOTS = {"north": (150, 310), "inside": (150, 350), "east": (450, 150), "island"
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize(
     ("kind", "weight", "column"),
     [
@@ -758,6 +764,7 @@ def test_vacant_land_is_a_candidate() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.parametrize("limit", [1.2, 0.4])
 def test_whoever_no_candidate_reaches_gets_a_place_nearer(toy: xh.District, tmp_path: Path, limit: float) -> None:
     """Within 1.2 minutes a place beside the gate will do; within 0.4 it must stand inside the wall. Built, coverage finds all."""
@@ -807,6 +814,7 @@ def test_those_out_of_reach_are_left_out_where_allowed(toy: xh.District) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_kind_without_a_rule_is_asked_in_metres() -> None:
     bundled = xh.District.load()
     kind = next(k for k in bundled.kinds.index if not isinstance(bundled.kinds.loc[k, "rule"], str))
@@ -851,6 +859,7 @@ def test_a_district_refuses_what_is_not_known(toy: xh.District) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_bundled_district_is_counted_again(tmp_path: Path) -> None:
     bundled = xh.District.load()
     kind = next(k for k in bundled.kinds.index if bundled.kinds.loc[k, "lead"] == "circle")
@@ -948,6 +957,7 @@ def test_few_sites_are_looked_at_where_a_budget_counts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("model", ["mclp", "lscp", "p_center"])
 def test_an_interrupted_solve_gives_a_plan_and_an_honest_gap(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while the solver works: what is returned can be done, and the bound is one."""
@@ -989,6 +999,7 @@ def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_no_site_is_needed_where_everybody_is_served() -> None:
     """Every community of the bundled district has one of some kind already: the fewest sites are none."""
     bundled = xh.District.load()
@@ -1052,6 +1063,7 @@ def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("model", FOUR)
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str, part: int) -> None:
@@ -1128,6 +1140,10 @@ def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -
     write_links(toy, "clinic_station", ranked, link_pairs(toy, "clinic_station"), tmp_path)
     page = (tmp_path / "links-plan_clinic_15.html").read_text("utf-8")
     assert all(text in page for text in ranked["text"]) and "怎样才够得着" in page
+    disc = r'r="([\d.]+)" fill="[^"]*" stroke="[^"]*" stroke-width="[^"]*"/><text[^>]*font-size="([\d.]+)"[^>]*>(L\d+)</text>'
+    discs = [(float(r), float(size) * 0.57 * len(text)) for r, size, text in re.findall(disc, page)]
+    assert len({r for r, _ in discs}) > 1, "on the map and in its legend"
+    assert all(wide <= 1.9 * r for r, wide in discs), "a number lies within its disc"
     brief = (tmp_path / "index.html").read_text("utf-8")
     assert 'href="sites-clinic_station.html"' in brief and 'href="links-plan_clinic_15.html"' in brief
     first = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
@@ -1173,6 +1189,7 @@ def test_ctrl_c_in_a_long_solve_prints_the_best_plan_and_its_gap(tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("kind", "n"), [("clinic_station", 1), ("clinic_station", 2), ("canteen", 1)])
 def test_a_map_that_lacks_some_is_told_what_they_could_reach_at_most(tmp_path: Path, kind: str, n: int) -> None:
     """Whatever candidates the missing ones stand at, no more is reached; and the best of them reach it."""

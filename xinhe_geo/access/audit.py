@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import chain
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say
+from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say, without_brackets
 from ..district import District, buildings_said, kind_name, layer_name
 from .entrances import home_entrances, home_points
 
@@ -36,13 +37,21 @@ SEVERITIES = {"high": "要紧", "medium": "注意", "info": "说明"}
 
 
 class _Finding(NamedTuple):
-    topic: str
+    """What was found; `rows`: which rows, or only how many; `where`: what they are called, where that is not said by their ids."""
+
     severity: str
     finding: str
-    where: str
-    number: float
-    people: float
     remedy: str
+    rows: pd.Index | int
+    people: float = np.nan
+    where: str = ""
+
+    def cells(self, topic: str) -> tuple[object, ...]:
+        """Return a row of `audit`."""
+        named, count = (
+            (self.where, self.rows) if isinstance(self.rows, int) else (_names(self.rows.unique()), len(self.rows))
+        )
+        return topic, self.severity, self.finding, named, count, self.people, self.remedy
 
 
 @named_by_homes
@@ -57,13 +66,14 @@ def audit(district: District) -> pd.DataFrame:
         sentence), `where` (ids, the first ten), `count`, `people` (living in the homes concerned; missing where not known or
         not about homes), `remedy` (what to do). Most serious first.
     """
-    rows: list[_Finding] = []
+    found = [
+        (say("设施"), _facilities(district)),
+        (say("人口"), _people(district)),
+        (say("位置"), _positions(district)),
+    ]
     if district.streets is not None:
-        rows += _network(district)
-        rows += _homes_and_network(district)
-    rows += _facilities(district)
-    rows += _people(district)
-    rows += _positions(district)
+        found.insert(0, (say("路网"), chain(_network(district), _homes_and_network(district))))
+    rows = [finding.cells(topic) for topic, findings in found for finding in findings]
     order = {name: i for i, name in enumerate(SEVERITIES)}
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values("severity", key=lambda s: s.map(order), kind="stable", ignore_index=True)
@@ -119,58 +129,39 @@ def _network(district: District) -> Iterator[_Finding]:
     length = public["length_m"]
     foot = float(length[public["class"].isin(FOOTWAYS).to_numpy()].sum() / max(length.sum(), 1e-9))
     yield _Finding(
-        say("路网"),
         "medium" if foot < 0.05 else "info",
         say("步行道、小路占公共路网长度的 {0:.0%}（共 {1:,.1f} km）", foot, length.sum() / 1000),
-        "",
-        len(public),
-        np.nan,
         say("比例很低时多半是没有画步行道：补画过街、小路和小区出入口后再下结论") if foot < 0.05 else say("无需处理"),
+        len(public),
     )
     ends = _dead_ends(public)
     if len(ends):
-        yield _Finding(
-            say("路网"),
-            "info",
-            say("断头路端点 {0} 个", len(ends)),
-            "",
-            len(ends),
-            np.nan,
-            say("核对是否真的不通，尤其是小区之间"),
-        )
+        yield _Finding("info", say("断头路端点 {0} 个", len(ends)), say("核对是否真的不通，尤其是小区之间"), len(ends))
     near = _near_misses(district, ends, public)
     if len(near):
         yield _Finding(
-            say("路网"),
             "medium",
             say("{0} 个路段端点离另一条路不到 {1:g} 米却没有相接", len(near), NEAR_MISS_M),
-            _names(near),
-            len(near),
-            np.nan,
             say("在 GIS 里把端点接上（捕捉到同一顶点）"),
+            near,
         )
     far = _far_twins(district, public)
     if len(far):
         yield _Finding(
-            say("路网"),
             "medium",
             say("分成两条线画的路上有 {0} 处，走到对面要超过 {1:g} 米（没有画过街）", len(far), TWIN_WALK_M),
-            _names(far.unique()),
-            len(far),
-            np.nan,
             say("补画过街（斑马线、天桥、地道），否则路对面会被算成很远"),
+            far,
         )
     sizes = public.groupby("component")["length_m"].sum().sort_values(ascending=False)
     if len(sizes) > 1:
         island = public[(public["component"] != sizes.index[0]).to_numpy()]
         yield _Finding(
-            say("路网"),
             "medium",
             say("有 {0} 片路网与主网不通，共 {1:,.2f} km", len(sizes) - 1, sizes.iloc[1:].sum() / 1000),
-            _names(pd.Index(island["street"].drop_duplicates())),
-            len(sizes) - 1,
-            np.nan,
             say("核对是否漏画了桥、通道或连接路"),
+            len(sizes) - 1,
+            where=_names(pd.Index(island["street"].drop_duplicates())),
         )
 
 
@@ -250,13 +241,11 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
     lost = homes.difference(pd.Index(entrances["home"].unique()))
     if len(lost):
         yield _Finding(
-            say("路网"),
             "high",
             say("{0} 个小区没有任何走得出去的门", len(lost)),
-            _names(lost),
-            len(lost),
-            _people_of(district, lost),
             say("核对出入口的开闭状态，补画出入口"),
+            lost,
+            people=_people_of(district, lost),
         )
     if entrances.empty:
         return
@@ -269,13 +258,11 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
     )
     if len(stranded):
         yield _Finding(
-            say("路网"),
             "high",
             say("{0} 个小区只连着孤立路网，走不到别处", len(stranded)),
-            _names(stranded),
-            len(stranded),
-            _people_of(district, stranded),
             say("补画连接路，或确认确实隔绝"),
+            stranded,
+            people=_people_of(district, stranded),
         )
     street_leg = first["access_m"] - first["gate_metres"].fillna(0.0)
     beyond = first[(street_leg > LONG_ACCESS_M).to_numpy()]
@@ -289,13 +276,11 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
             far = far.drop(home)
     if len(far):
         yield _Finding(
-            say("路网"),
             "medium",
             say("{0} 个小区离最近的路超过 {1:g} 米", len(far), LONG_ACCESS_M),
-            _names(far),
-            len(far),
-            _people_of(district, far),
             say("补画小区出入口和门前的路"),
+            far,
+            people=_people_of(district, far),
         )
     guessed = pd.Index(first.loc[(~first["gate_known"].astype(bool)).to_numpy(), "home"].unique())
     frame = district.homes
@@ -304,13 +289,11 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
     if len(guessed):
         severity = "medium" if len(guessed) > 0.2 * len(homes) else "info"
         yield _Finding(
-            say("路网"),
             severity,
             say("{0} 个小区中 {1} 个不知道出入口，按最近的路计算", len(homes), len(guessed)),
-            _names(guessed),
-            len(guessed),
-            _people_of(district, guessed),
             say("在 GIS 里点出出入口（gates 图层），再算一遍"),
+            guessed,
+            people=_people_of(district, guessed),
         )
 
 
@@ -320,7 +303,7 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
 def _facilities(district: District) -> Iterator[_Finding]:
     facilities = district.facilities
     if facilities is None or facilities.empty:
-        yield _Finding(say("设施"), "high", say("没有设施图层，或图层是空的"), "", 0, np.nan, say("导入设施名录"))
+        yield _Finding("high", say("没有设施图层，或图层是空的"), say("导入设施名录"), 0)
         return
     points = gpd.GeoSeries(
         shapely.point_on_surface(facilities.geometry.array), index=facilities.index, crs=facilities.crs
@@ -328,24 +311,18 @@ def _facilities(district: District) -> Iterator[_Finding]:
     twins = _duplicates(facilities, points)
     if len(twins):
         yield _Finding(
-            say("设施"),
             "medium",
             say("{0} 处设施与同类设施相距不到 {1:g} 米，可能重复", len(twins), DUPLICATE_M),
-            _names(twins),
-            len(twins),
-            np.nan,
             say("核对是否同一处；是则删去一处"),
+            twins,
         )
     alike = _alike(district)
     if len(alike):
         yield _Finding(
-            say("设施"),
             "medium",
             say("自有名录中 {0} 处设施与底图设施相近且名称相似，没有自动合并", len(alike)),
-            _names(alike),
-            len(alike),
-            np.nan,
             say("确认是同一处的，在自有名录里写上底图的编号"),
+            alike,
         )
     if district.streets is not None:
         edges = district.network.edges
@@ -353,26 +330,20 @@ def _facilities(district: District) -> Iterator[_Finding]:
         off = facilities.index[nearest > OFF_STREET_M]
         if len(off):
             yield _Finding(
-                say("设施"),
                 "medium",
                 say("{0} 处设施离任何路都超过 {1:g} 米", len(off), OFF_STREET_M),
-                _names(off),
-                len(off),
-                np.nan,
                 say("核对坐标；补画门前的路或出入口"),
+                off,
             )
     if district.boundary is not None:
         outline = shapely.union_all(district.boundary.geometry.array)
         out = facilities.index[~shapely.intersects(outline, facilities.geometry.array)]
         if len(out):
             yield _Finding(
-                say("设施"),
                 "info",
                 say("{0} 处设施在街道界外，居民走得到就算", len(out)),
-                _names(out),
-                len(out),
-                np.nan,
                 say("无需处理；结果里另列依赖界外设施的份额"),
+                out,
             )
     noted = facilities["note"].fillna("").str.contains("人工确认") & facilities["checked_by"].isna()
     doubtful = facilities[(noted | (facilities["state"] == UNCHECKED)).to_numpy(dtype=bool)]
@@ -381,15 +352,13 @@ def _facilities(district: District) -> Iterator[_Finding]:
             f"{kind_name(district, str(k))} {n}" for k, n in doubtful["kind"].value_counts().head(6).items()
         )
         yield _Finding(
-            say("设施"),
             "medium",
             say("{0} 处设施是按地图标签归类的，标准不一定认可（{1}）", len(doubtful), which),
-            _names(doubtful.index),
-            len(doubtful),
-            np.nan,
             say(
                 "核对以前不计入，只给出上限：逐处核对后填 checked_by；不算的改类别或删去（如私人诊所不等于社区卫生服务站）"
             ),
+            len(doubtful),
+            where=_names(doubtful.index),
         )
     seen = set(facilities["kind"])
     never = [
@@ -398,13 +367,11 @@ def _facilities(district: District) -> Iterator[_Finding]:
     if never:
         said = say("{0} 类设施没有调查过，相关指标为数据不足", len(never))
         yield _Finding(
-            say("设施"),
             "info",
             said,
-            _names(pd.Index(never), kinds=True),
-            len(never),
-            np.nan,
             say("调查后写进 district.toml 的 surveyed_kinds"),
+            len(never),
+            where=_names(pd.Index(never), kinds=True),
         )
 
 
@@ -430,9 +397,7 @@ def _alike(district: District) -> pd.Index:
     a, b = others.sindex.query(own.geometry.array, predicate="dwithin", distance=ALIKE_M)
     kinds, other_kinds = own["kind"].to_numpy(), others["kind"].to_numpy()
     # what stands in brackets (a branch, a source) says nothing about likeness
-    names, other_names = (
-        f["name"].fillna("").str.replace(r"[（(].*?[）)]", "", regex=True).to_numpy() for f in (own, others)
-    )
+    names, other_names = (f["name"].fillna("").map(without_brackets).to_numpy() for f in (own, others))
     same = [
         i
         for i, j in zip(a, b, strict=True)
@@ -444,39 +409,31 @@ def _alike(district: District) -> pd.Index:
 def _people(district: District) -> Iterator[_Finding]:
     homes = district.homes
     if homes is None or homes.empty:
-        yield _Finding(
-            say("人口"), "high", say("没有小区图层，算不了任何覆盖率"), "", 0, np.nan, say("导入小区或人口表")
-        )
+        yield _Finding("high", say("没有小区图层，算不了任何覆盖率"), say("导入小区或人口表"), 0)
         return
     unknown = homes.index[homes["people"].isna().to_numpy()]
     if len(unknown):
         severity = "high" if len(unknown) == len(homes) else "medium"
         yield _Finding(
-            say("人口"),
             severity,
             say("{0} 个小区中 {1} 个不知道人口，不计入人口份额", len(homes), len(unknown)),
-            _names(unknown),
-            len(unknown),
-            np.nan,
             say("补填常住人口；不知道就留空，不要写 0"),
+            unknown,
         )
     elderly = homes.index[homes["people_60plus"].isna().to_numpy()]
     if len(elderly) > len(unknown):
         yield _Finding(
-            say("人口"),
             "medium",
             say("{0} 个小区不知道60岁及以上人口", len(elderly)),
-            _names(elderly),
-            len(elderly),
-            _people_of(district, elderly),
             say("为老指标只按有数的小区计算；补填后更可信"),
+            elderly,
+            people=_people_of(district, elderly),
         )
     hectares = homes.geometry.area / 1e4
     density = (homes["people"] / hectares.where(hectares > 0)).dropna()
     odd = density.index[((density > DENSITY_MAX) | (density < DENSITY_MIN)).to_numpy()]
     if len(odd):
         yield _Finding(
-            say("人口"),
             "medium",
             say(
                 "{0} 个小区的人口密度不合常理（每公顷 {1:g} 人以下或 {2:,.0f} 人以上）",
@@ -484,23 +441,20 @@ def _people(district: District) -> Iterator[_Finding]:
                 DENSITY_MIN,
                 DENSITY_MAX,
             ),
-            _names(odd),
-            len(odd),
-            _people_of(district, odd),
             say("核对人口和小区范围"),
+            odd,
+            people=_people_of(district, odd),
         )
     groups = district.groups
     if district.communities is not None:
         none = groups.index[groups["community"].isna().to_numpy()]
         if len(none):
             yield _Finding(
-                say("人口"),
                 "info",
                 say("{0} 个小区不在任何社区里", len(none)),
-                _names(none),
-                len(none),
-                _people_of(district, none),
                 say("按社区汇总时单列；核对社区界"),
+                none,
+                people=_people_of(district, none),
             )
     shapes = homes.geometry.array
     a, b = homes.sindex.query(shapes, predicate="overlaps")
@@ -510,13 +464,11 @@ def _people(district: District) -> Iterator[_Finding]:
         both = homes.index[np.unique(a[pairs][shared > 100.0])]
         if len(both):
             yield _Finding(
-                say("人口"),
                 "medium",
                 say("{0} 个小区与别的小区重叠超过 100 平方米", len(both)),
-                _names(both),
-                len(both),
-                _people_of(district, both),
                 say("在 GIS 里改正边界"),
+                both,
+                people=_people_of(district, both),
             )
 
 
@@ -534,11 +486,9 @@ def _positions(district: District) -> Iterator[_Finding]:
             else:
                 said = say("{0} {1:,} 处中 {2:,} 处为{3}，不能作结论", layer_name(layer), len(basis), len(weak), kinds)
             yield _Finding(
-                say("位置"),
                 "high" if layer in ("homes", "facilities", "streets") else "medium",
                 said,
-                "",
-                len(weak),
-                people,
                 say("换成实测、官方或开放地图数据，并在 basis 列写明"),
+                len(weak),
+                people=people,
             )

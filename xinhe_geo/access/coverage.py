@@ -128,7 +128,7 @@ def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) 
             columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
         )
     ground = _ground(district, homes)
-    parts: dict[str, Mapping[str, Any]] = {}
+    parts: dict[str, dict[str, Any]] = {}
     walkers = list(dict.fromkeys(rule.profile for rule in chosen))
     with work(say("计算覆盖率"), len(walkers) + len(chosen)) as step:
         for walker in walkers:
@@ -147,21 +147,32 @@ def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) 
     return _joined(ground.facts, [parts[rule.name] for rule in chosen])
 
 
-def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the rows of all rules, home by home: what the homes carry beside what each rule found for them."""
-    count, homes = len(rules), len(facts)
-    order = np.repeat(facts.index.argsort(), count), np.tile(np.arange(count), homes)
-    rows = order[1] * homes + order[0]
-    columns: dict[str, Any] = {"home": facts.index.take(order[0])}
-    columns |= {name: facts[name].array.take(order[0]) for name in facts.columns if name != "home_basis"}
-    for name, first in rules[0].items():
-        if isinstance(first, (str, float)):
-            words = pd.array([rule[name] for rule in rules], dtype="str" if isinstance(first, str) else "float64")
-            columns[name] = words.take(order[1])
+def _joined(facts: pd.DataFrame, rules: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """
+    Return the rows of all rules, home by home: what the homes carry beside what each rule found for them.
+
+    A city has millions of rows: nothing is copied twice, what a rule found is let go as it is taken, and texts, which repeat,
+    are Python's (a pointer a row, where Arrow writes each out again).
+    """
+    count, homes, at = len(rules), len(facts), facts.index.argsort()
+    text = pd.StringDtype("python", na_value=np.nan)
+    of_home = np.repeat(at, count)
+    columns: dict[str, Any] = {}
+    for name in facts.columns.drop("home_basis"):
+        own = facts[name]
+        columns[name] = (own.astype(text) if own.dtype == "str" else own).array.take(of_home)
+    for name, first in rules[0].copy().items():
+        told = [rule.pop(name) for rule in rules]
+        if isinstance(first, str | float):
+            values = np.tile(np.array(told, dtype=object if isinstance(first, str) else np.float64), homes)
         else:
-            values = np.concatenate([rule[name] for rule in rules]).take(rows)
-            columns[name] = pd.array(values, dtype="str") if values.dtype == object else values
-    return pd.DataFrame(columns).set_index(["home", "rule"])
+            values = np.stack([own[at] for own in told], axis=1).ravel()
+        columns[name] = pd.array(values, dtype=text) if values.dtype == object else values
+    names = pd.Index(columns.pop("rule")[:count])
+    levels = [facts.index.take(at), names.sort_values()]
+    codes = [np.repeat(np.arange(homes), count), np.tile(levels[1].get_indexer(names), homes)]
+    index = pd.MultiIndex(levels, codes, names=["home", "rule"], verify_integrity=False)
+    return pd.DataFrame(columns, index=index, copy=False)
 
 
 def rules_of(district: District, rules: Rules, profile: Named | None = None) -> list[Rule]:
@@ -169,7 +180,9 @@ def rules_of(district: District, rules: Rules, profile: Named | None = None) -> 
     table = district.rules
     if isinstance(rules, pd.DataFrame):
         rules = list(rules.index)
-    said = [rules] if isinstance(rules, ONE) else list(cast("Sequence[Named]", rules))
+    said = (
+        list(cast("Sequence[Named]", rules)) if isinstance(rules, Iterable) and not isinstance(rules, ONE) else [rules]
+    )
     names: list[Named] = []
     for name in said:
         own = [] if not isinstance(name, str) else list(table.index[(table["set"] == name).to_numpy()])

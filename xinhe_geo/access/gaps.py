@@ -10,17 +10,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from scipy.spatial import cKDTree
 
-from ..core import (
-    Rule,
-    UnknownNameError,
-    named_by_homes,
-    say,
-)
+from ..core import Rule, UnknownNameError, named_by_homes, say
 from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district
 from .bounds import EXACT, bound_of
 from .coverage import GROUPINGS, nearest_of_any
-from .entrances import home_points
+from .entrances import entrances_of_open, home_points
 from .home_shares import SHARE_TOLERANCE, within_limit
 from .od_table import od_tables
 
@@ -46,11 +42,13 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     -------
     places
         Index home. Columns `name`, groups, `people_unserved`, `people_60plus_unserved`, `share_unserved`, `counted` and
-        `unserved` (which of the two the rule counts in, and that number), and of the median
-        unserved point: `facility`, `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`),
-        `metres`, `straight_metres`, `detour` (walked over straight), `crosses` (names of barriers between), `reason`
-        (one Chinese sentence), geometry. Homes fully served, or 数据不足, are absent: so are all where a kind was only seen on a
-        map, for nobody knows who lacks it (`headlines` says in `needs` what has to be surveyed).
+        `unserved` (which of the two the rule counts in, and that number), the rule's `kind`, `metric`, `limit_metres`, and of the
+        median unserved point: `facility` and `metres` (the fewest metres); `facility_minutes` (the one that takes least time), and
+        of the walk to it `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`), `walked_metres`,
+        `straight_metres` (to its nearest entrance), `detour` (walked over straight), `crosses` (names of barriers between);
+        `nearest_straight_metres` (to any facility, as the crow flies), `reason` (one sentence), geometry. Homes fully served, or
+        数据不足, are absent: so are all where a kind was only seen on a map, for nobody knows who lacks it (`headlines` says in
+        `needs` what has to be surveyed).
 
     Raises
     ------
@@ -83,12 +81,12 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     table = table.drop(columns=["people", "people_60plus"]).join(worst.drop(columns="point"))
     table["gate_minutes"] = table.pop("gate_metres") / walker.speed_m_s / 60.0
     table["street_minutes"] = table["minutes"] - table["wait_minutes"] - table["gate_minutes"].fillna(0.0)
-    table["detour"] = table["metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
+    table["nearest_straight_metres"] = table["straight_metres"]
+    table["straight_metres"] = _straight_to_it(district, points, worst).fillna(table["straight_metres"])
+    table["detour"] = table["walked_metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
     table["crosses"] = _crossed(district, points, worst, facilities)
-    names = dict(zip(facilities.index, facilities["name"], strict=True))
-    what = say("、").join(kind_name(district, k) for k in chosen.kinds)
-    walks = map(_Walk._make, zip(*(table[part].tolist() for part in _Walk._fields), strict=True))
-    table["reason"] = [_reason(what, chosen, walk, names) for walk in walks]
+    table["kind"], table["metric"], table["limit_metres"] = ";".join(chosen.kinds), chosen.metric, chosen.metres
+    table["reason"] = reasons(district, table)
     table["geometry"] = homes.geometry.reindex(table.index)
     table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
     return table.sort_values(["unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
@@ -159,11 +157,28 @@ def _crossed(
     return crossed
 
 
+def _straight_to_it(district: District, points: gpd.GeoDataFrame, worst: pd.DataFrame) -> pd.Series:
+    """Return how far, as the crow flies, the nearest entrance is of the facility that is walked to in least time."""
+    there = worst["facility_minutes"].dropna()
+    spots = shapely.get_coordinates(points.geometry.loc[worst.loc[there.index, "point"]].array)
+    doors = entrances_of_open(district)
+    doors = doors[doors["place"].isin(there).to_numpy()]
+    ends = {place: cKDTree(own[["x", "y"]].to_numpy()) for place, own in doors.groupby("place")}
+    metres = pd.Series(np.nan, index=worst.index)
+    for place, rows in there.groupby(there).groups.items():
+        metres[rows] = ends[place].query(spots[there.index.get_indexer(rows)])[0]
+    return metres
+
+
 class _Walk(NamedTuple):
     """What is said of the walk to the nearest facility: columns of `gaps`."""
 
+    kind: str
+    metric: str
+    limit_metres: float
     minutes: float
     straight_metres: float
+    nearest_straight_metres: float
     facility_minutes: str
     gate_minutes: float
     wait_minutes: float
@@ -172,27 +187,36 @@ class _Walk(NamedTuple):
     detour: float
 
 
-def _reason(what: str, rule: Rule, row: _Walk, names: Mapping[str, object]) -> str:
-    """Say in one sentence why a place is not served, with the parts of its walk."""
-    minutes, straight = float(row.minutes), float(row.straight_metres)
-    if np.isnan(straight):
+def reasons(district: District, places: pd.DataFrame) -> list[str]:
+    """Say of each row of `gaps`, in the language that is spoken, why the place is not served, with the parts of its walk."""
+    facilities = district.facilities
+    names = {} if facilities is None else dict(zip(facilities.index, facilities["name"], strict=True))
+    walks = map(_Walk._make, zip(*(places[part].tolist() for part in _Walk._fields), strict=True))
+    return [_reason(district, walk, names) for walk in walks]
+
+
+def _reason(district: District, row: _Walk, names: Mapping[str, object]) -> str:
+    minutes, straight, nearest = float(row.minutes), float(row.straight_metres), float(row.nearest_straight_metres)
+    what = say("、").join(kind_name(district, kind) for kind in row.kind.split(";"))
+    if np.isnan(nearest):
         return say("全区没有开放的{0}", what)
     if np.isnan(minutes):
-        return say("走不到任何{0}：所在路网与其他街道不连通，或没有开放的出入口（直线 {1:,.0f} 米）", what, straight)
-    facility = row.facility_minutes
-    name = names.get(facility, facility)
-    name = facility if not isinstance(name, str) else name
+        return say("走不到任何{0}：所在路网与其他街道不连通，或没有开放的出入口（直线 {1:,.0f} 米）", what, nearest)
+    name = names.get(row.facility_minutes)
     parts = []
     if row.gate_minutes == row.gate_minutes and row.gate_minutes > 0:
         parts.append(say("到小区出入口 {0:.1f}", row.gate_minutes))
     if row.wait_minutes >= 0.05:
         parts.append(say("过街等候 {0:.1f}", row.wait_minutes))
     parts.append(say("沿街步行 {0:.1f}", row.street_minutes))
-    text = say("最近的{0}步行 {1:.1f} 分钟（{2}）", name, minutes, say("，").join(parts))
-    if rule.metric == "presence":
+    named = name if isinstance(name, str) else row.facility_minutes
+    text = say("最近的{0}步行 {1:.1f} 分钟（{2}）", named, minutes, say("，").join(parts))
+    if row.metric == "presence":
         return say("本社区没有开放的{0}；{1}", what, text)
     if row.crosses and row.detour > 1.5:
-        return say("{0}；直线 {1:,.0f} 米，隔着{2}，绕行 {3:.1f} 倍", text, straight, row.crosses, row.detour)
-    if straight <= rule.metres:
-        return say("{0}；直线只有 {1:,.0f} 米，绕行 {2:.1f} 倍", text, straight, row.detour)
-    return say("{0}；附近没有，直线也有 {1:,.0f} 米", text, straight)
+        return say("{0}；到它的直线 {1:,.0f} 米，隔着{2}，绕行 {3:.1f} 倍", text, straight, row.crosses, row.detour)
+    if straight <= row.limit_metres:
+        return say("{0}；到它的直线只有 {1:,.0f} 米，绕行 {2:.1f} 倍", text, straight, row.detour)
+    if nearest <= row.limit_metres:
+        return say("{0}；另一处直线只有 {1:,.0f} 米，走过去更久", text, nearest)
+    return say("{0}；附近没有，直线也有 {1:,.0f} 米", text, nearest)

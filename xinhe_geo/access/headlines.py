@@ -259,7 +259,10 @@ def _community_headline(
     certain, upper = found
     if certain.matrix.empty or not is_surveyed(district, rule.kinds):
         return
-    has, might = (_communities_that_have(rule, one.matrix) for one in (certain, upper or certain))
+    has, might = (
+        one.matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0
+        for one in (certain, upper or certain)
+    )
     row["value"], row["value_high"] = float(has.mean()), float(might.mean())
     count = f"{int(has.sum())}" if upper is None else f"{int(has.sum())}—{int(might.sum())}"
     if row["bound"] == AT_LEAST:
@@ -271,11 +274,6 @@ def _community_headline(
     lacks = [str(names.get(c, c)) for c in has.index[~has]]
     missing = say("；缺：{0}", say("、").join(lacks)) if lacks else ""
     row["headline"] = say("{0} 个社区（{1} 年名录）中 {2} 个有{3}", len(has), district.list_year, count, missing)
-
-
-def _communities_that_have(rule: Rule, matrix: pd.DataFrame) -> pd.Series:
-    """Return which communities have at least one of a rule's kinds."""
-    return matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0
 
 
 def limit_text(district: District, rule: Rule, walker: Profile) -> str:

@@ -17,15 +17,7 @@ from scipy.spatial import cKDTree
 
 from ..core import Profile
 from ..district import District, Named
-from .entrances import (
-    WAY_OUT,
-    entrances_of_open,
-    home_entrances,
-    home_points,
-    places_open,
-    same_compound,
-    walks_inside,
-)
+from .entrances import WAY_OUT, entrances_of_open, home_entrances, home_points, places_open, same_compound, walks_inside
 from .walls import without_stairs
 
 OD_COLUMNS = (

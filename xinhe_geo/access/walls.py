@@ -76,13 +76,9 @@ def ways_by_gates(
     ways["gate"] = np.asarray(gates.index, dtype=object)[gate[foot]]
     ways["access_m"] = inside + feet["access_m"].to_numpy()[foot]
     ways = ways[((ways["edge"] >= 0) & np.isfinite(ways["access_m"].to_numpy(dtype=float))).to_numpy()]
-    return ways[~_needless(ways["spot"], ways)].reset_index(drop=True)
-
-
-def _needless(whose: pd.Series, ways: pd.DataFrame) -> np.ndarray:
-    """Tell which ways were attached anew although who walks them has kept another."""
+    whose = ways["spot"]  # who has kept another way needs none that was attached anew
     kept = whose[~(ways["anew"] | ways["added"]).to_numpy(dtype=bool)]
-    return ways["anew"].to_numpy(dtype=bool) & whose.isin(kept).to_numpy()
+    return ways[~(ways["anew"].to_numpy(dtype=bool) & whose.isin(kept).to_numpy())].reset_index(drop=True)
 
 
 def _open_gates(district: District) -> gpd.GeoDataFrame | None:

@@ -72,7 +72,6 @@ from ..report import RECORD as RUN
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
 
-__all__ = ["batch", "districts_of"]
 
 Progress = Callable[["Tick"], object]
 

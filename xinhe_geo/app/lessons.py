@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..access import coverage, curve, effects, isochrones, od_table, summary
+from ..access import coverage, curve, effects, headlines, isochrones, od_table, summary
 from ..core import (
+    BASIS_LABELS,
     LAYERS,
     METHOD_LABELS,
     Edit,
@@ -31,10 +32,46 @@ from ..ledger import number_text, verdicts
 from ..maps import HouseMap, parcel_scene
 from ..network import Graph
 from ..renewal import CAPACITY_LABELS, parcel_named
-from ..report import Firmness, Parcel, Parcels, budget_name, concluded, options_grid, provision_sheet, topic_name
+from ..report import (
+    Analysis,
+    Firmness,
+    Parcel,
+    Parcels,
+    Story,
+    budget_name,
+    concluded,
+    options_grid,
+    provision_sheet,
+    topic_name,
+)
 from ..siting import links, provision, sites
 from .desk import COUNTED, GROUPS, Desk
 from .words import PROVIDED
+
+
+def told_first(district: District) -> str:
+    """Return what the brief says first: how many goals are met, which falls shortest and for whom; marked where that is no conclusion."""
+    first = Story(Analysis.of(district)).conclusion
+    return "；".join(said for said in (first.met, first.worst) if said) + (f"　{first.mark}" if first.mark else "")
+
+
+def headline(district: District, cover: pd.DataFrame) -> str:
+    """Return the one sentence that leads of the first rule of a coverage (`access.headlines`)."""
+    row = headlines(district, cover).iloc[0]
+    return f"{row['label']}：{row['headline']}　{row['mark']}".rstrip()
+
+
+def verdicts_told(table: pd.DataFrame) -> str:
+    """Return how many promises of a ledger have which verdict, as a sentence."""
+    counts = verdicts(table).value_counts()
+    return f"{counts.sum()} 条目标：" + "，".join(f"{verdict} {number} 条" for verdict, number in counts.items())
+
+
+def what_layers_rest_on(district: District) -> pd.DataFrame:
+    """Return how many rows of each layer were surveyed, mapped … invented: index the layer's name, a column for each basis."""
+    counts = {LAYERS[name].label: district.basis(name).value_counts() for name in district.layers}
+    table = pd.DataFrame({label: own.reindex(list(BASIS_LABELS), fill_value=0) for label, own in counts.items()}).T
+    return table.rename(columns={basis: f"{label}（个）" for basis, label in BASIS_LABELS.items()})
 
 
 def _of_kind(district: District, kind: str) -> gpd.GeoDataFrame:

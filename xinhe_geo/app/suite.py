@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 
-from ..core import EnvironmentProblem, as_typed, cannot_write, shipped_folder, write_bytes
+from ..core import EnvironmentProblem, as_typed, cannot_write, holds, shipped_folder, write_bytes
 
 
 def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
@@ -31,7 +32,7 @@ def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
     """
     folder = Path(to)
     own = {folder / file.name: _as_here(file) for file in sorted(shipped_folder("notebooks").glob("*.ipynb"))}
-    changed = [path.name for path, text in own.items() if path.exists() and path.read_bytes() != text]
+    changed = [path.name for path, text in own.items() if os.path.lexists(path) and not holds(path, text)]
     if changed:
         raise EnvironmentProblem(
             f"{folder} 里这些笔记本改过或运行过，没有覆盖：{'、'.join(changed)}。换一个文件夹，或先把它们改名"

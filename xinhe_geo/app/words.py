@@ -41,6 +41,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "homes_gain": "受益小区",
         "homes_lose": "受影响小区",
     },
+    "plans": {"label": "方案", "year": "年份（年）", "edits": "步数（步）", "note": "说明"},
     "sites": {
         "tag": "图上编号",
         "name": "位置",

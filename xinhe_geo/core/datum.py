@@ -12,7 +12,6 @@ is compared with twenty cities from another implementation. The inverses are ite
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -25,6 +24,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import SourceError, UnknownNameError
+from .validate import without_brackets
 
 DATUMS = ("WGS84", "GCJ-02", "BD-09")
 DATUM_LABELS = {
@@ -280,10 +280,7 @@ ERRORS, SPREAD = 3.5, 0.5
 DIRECTIONS = 24
 
 
-def diagnose(
-    points: gpd.GeoDataFrame | gpd.GeoSeries,
-    references: References,
-) -> pd.DataFrame:
+def diagnose(points: gpd.GeoDataFrame | gpd.GeoSeries, references: References) -> pd.DataFrame:
     """
     Measure which datum a layer's coordinates are in, by how near it lies to layers whose datum is certain.
 
@@ -562,8 +559,7 @@ def _wins_by_names(away: Floats, k: int) -> tuple[int, int, bool, bool]:
 
 
 def _stem(name: object) -> str:
-    said = re.sub(r"[（(].*?[)）]", "", str(name)).strip()
-    return said.removesuffix("社区")
+    return without_brackets(str(name)).strip().removesuffix("社区")
 
 
 def _by_name(known: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -579,7 +575,7 @@ def _namesake(name: object, shapes: Mapping[str, Any]) -> str:
     """Return the longest known name that a name contains; "" for none, or for two of one length."""
     if not isinstance(name, str):
         return ""
-    said = re.sub(r"[（(].*?[)）]", "", name)
+    said = without_brackets(name)
     hits = sorted((stem for stem in shapes if stem in said), key=lambda s: (-len(s), s))
     return hits[0] if hits and (len(hits) == 1 or len(hits[1]) < len(hits[0])) else ""
 

@@ -89,6 +89,11 @@ def cannot_write(name: str, error: Exception, place: Path | None = None, need: i
     return EnvironmentProblem("。".join(text for text in (f"写 {name} 时出错：{''.join(why)[-160:]}", remedy) if text))
 
 
+def holds(path: Path, content: bytes) -> bool:
+    """Return whether a path is an ordinary file of this content; nothing longer is read, and nothing that has no end."""
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+
+
 def write_bytes(path: Path, content: bytes, *, room: Path | None = None) -> Path:
     """
     Write a file, and the folders above it, so that it is there whole or not at all; return its place.

@@ -13,6 +13,7 @@ from importlib import resources
 
 from .i18n import HTML_LANG, language
 
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_IN_MARKUP = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ue000\ufffe\uffff]")
 
 
@@ -73,8 +74,10 @@ def by_hash(page: str) -> str:
     Return a page whose policy lets those scripts and styles count that stand in it now, by their hashes, and no other.
 
     Whatever somebody manages to put into a name is then no script and no style even where it gets into the page as markup. What a
-    policy does not allow at all stays so. What is attached to single elements counts as well (`onclick`, `style`).
+    policy does not allow at all stays so. What is attached to single elements counts as well (`onclick`, `style`). Signs that turn the
+    direction of what follows are taken out: a number beside such a name would be read backwards.
     """
+    page = _TURNING.sub("", page)
     for kind, found in (("script", _scripts), ("style", _styles)):
         if f"{kind}-src 'unsafe-inline'" in page:
             texts, attached = found(page)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -58,17 +60,31 @@ def is_whole(value: object) -> bool:
     return number and math.isfinite(value) and value == int(value)  # type: ignore[arg-type, call-overload]
 
 
-def checked_count(value: object, name: str) -> None:
+def checked_count(value: object, name: str, least: int = 1) -> None:
     """
-    Refuse what is no whole number from 1 on; `name` says of what.
+    Refuse what is no whole number from `least` on; `name` says of what.
 
     Raises
     ------
     WrongValueError
         Says what it is instead.
     """
-    if not is_whole(value) or value < 1:  # type: ignore[operator]
-        raise WrongValueError(f"{name}必须是不小于 1 的整数，如 3：{value!r:.40}")
+    if not is_whole(value) or value < least:  # type: ignore[operator]
+        raise WrongValueError(f"{name}必须是不小于 {least} 的整数，如 {max(3, least)}：{value!r:.40}")
+
+
+def path_given(value: object, name: str = "这里") -> Path:
+    """
+    Return the path that is given; `name` says of what.
+
+    Raises
+    ------
+    WrongValueError
+        No path, nor its text: says what it is instead.
+    """
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise WrongValueError(f"{name}要写文件夹或文件的路径，如 './我的街道'，不是 {type(value).__name__}")
 
 
 @well_made
@@ -214,14 +230,13 @@ class Rule:
         given: object = self.kinds
         kinds = [part.strip() for part in given.split(";")] if isinstance(given, str) else self.kinds
         object.__setattr__(self, "kinds", tuple(kinds))
-        if not self.method and (math.isfinite(self.minutes) or math.isfinite(self.metres)):
-            object.__setattr__(self, "method", "walk_min" if math.isfinite(self.minutes) else "network_m")
+        if not self.method and not self.minutes == self.metres == math.inf:
+            object.__setattr__(self, "method", "network_m" if self.minutes == math.inf else "walk_min")
+        if wrong := list(self._wrong()):
+            raise WrongValueError(f"规则 {self.name or '+'.join(map(str, self.kinds))}：{'；'.join(wrong)}")
         if not self.name:
             limit = f"{self.minutes:g}min" if self.method == "walk_min" else f"{self.metres:g}m"
-            object.__setattr__(self, "name", f"{'+'.join(map(str, self.kinds))}_{limit}")
-        wrong = list(self._wrong())
-        if wrong:
-            raise WrongValueError(f"规则 {self.name}：{'；'.join(wrong)}")
+            object.__setattr__(self, "name", f"{'+'.join(self.kinds)}_{limit}")
 
     def _wrong(self) -> Iterator[str]:
         """Say everything that is wrong with it."""
@@ -233,8 +248,10 @@ class Rule:
             yield f"方法 {self.method} 不在 {'、'.join(METHODS)}"
         if self.denominator not in DENOMINATORS:
             yield f"分母 {self.denominator} 不在 {'、'.join(DENOMINATORS)}"
-        if not (self.metres > 0 and self.minutes > 0):
-            yield "距离和时间必须大于 0"
+        for name in ("metres", "minutes"):
+            value: object = getattr(self, name)
+            if value != math.inf and not is_above_zero(value):
+                yield f"{name} 要写一个大于 0 的数，不是 {value!r:.40}；几个时限写成几条规则"
 
     @property
     def basis_text(self) -> str:

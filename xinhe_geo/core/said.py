@@ -96,4 +96,4 @@ def read_json(path: Path, folder: Path | None = None, content: bytes | None = No
 def _read_json(path: Path, content: bytes | None) -> Any:
     if content is None and path.stat().st_size > _MOST_JSON:
         raise ValueError("太长，不像本程序写的记录")
-    return json.loads((path.read_bytes() if content is None else content).decode("utf-8"))
+    return json.loads((path.read_bytes() if content is None else content).decode("utf-8-sig"))

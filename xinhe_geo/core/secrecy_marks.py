@@ -270,12 +270,8 @@ def _like_a_mark(key: str, value: object, level: int, depth: int = 0) -> bool:
         mark = title_mark(value) if key in _NAMES else secret_words(value)
         return mark is not None and mark.level > level
     mark = read_mark(value)
-    return (mark.understood and mark.secret) or _names_a_level(value)
-
-
-def _names_a_level(text: str) -> bool:
-    """Whether one of the three levels is named in a value of which nobody knows what it is: 机密（待核）."""
-    return re.search("绝密|机密|国家秘密|topsecret", _plain(text)) is not None
+    # of what nobody understands, one of the three levels by name is enough: 机密（待核）
+    return (mark.understood and mark.secret) or re.search("绝密|机密|国家秘密|topsecret", _plain(value)) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -309,3 +305,8 @@ def renewal_is_confirmed(manifest: Mapping[str, object]) -> bool:
     They are internal by default: a meeting page leaves them out, a copy for another computer is refused. A public edition never has any.
     """
     return _is_said(manifest.get("renewal_outputs"))
+
+
+def renewal_is_shown(manifest: Mapping[str, object]) -> bool:
+    """Return whether a paper of a district may name its parcels: somebody has confirmed it, or it is of a plan that was asked for."""
+    return renewal_is_confirmed(manifest) or bool(manifest.get("scenario"))

@@ -156,7 +156,11 @@ def _is_ours(path: Path) -> bool:
 
 
 def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    seconds, megabytes = _allowance(path)
+    # what reading a file, or the files of a folder, may take
+    parts = path.iterdir() if path.is_dir() else path.parent.glob(f"{_plain_stem(path)}.*") if path.exists() else ()
+    size = sum(p.stat().st_size for p in parts if p.is_file()) / 1e6 * _PACKED.get(path.suffix.lower(), 1)
+    work = _SECONDS_PER_MB * size * _WORK.get(path.suffix.lower(), 1)
+    seconds, megabytes = _SECONDS + work, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
     megabytes += _MEGABYTES_WRITING * (len(child.rooms) > 1)
     late = threading.Event()
 
@@ -194,14 +198,6 @@ def _answer(stream: IO[bytes]) -> bytes:
     if len(content) < size:
         raise EOFError
     return content
-
-
-def _allowance(path: Path) -> tuple[float, float]:
-    """Return seconds and megabytes that reading a file, or the files of a folder, may take."""
-    parts = path.iterdir() if path.is_dir() else path.parent.glob(f"{_plain_stem(path)}.*") if path.exists() else ()
-    size = sum(p.stat().st_size for p in parts if p.is_file()) / 1e6 * _PACKED.get(path.suffix.lower(), 1)
-    work = _SECONDS_PER_MB * size * _WORK.get(path.suffix.lower(), 1)
-    return _SECONDS + work, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
 
 
 def _plain_stem(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime, time
@@ -256,6 +257,15 @@ def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
 def _is_hidden(sign: str) -> bool:
     """Whether a sign takes no room in a line, or turns its direction: a joiner, a mark of byte order, a control character."""
     return unicodedata.category(sign) in ("Cf", "Cc", "Cs") and sign not in "\t\n\r"
+
+
+_BRACKETS = re.compile(r"[（(].*?[)）]", re.DOTALL)
+
+
+def without_brackets(text: str) -> str:
+    """Return a name without what stands in round brackets; in time that grows as its length does, for each that opens is closed."""
+    closed = max(text.rfind(")"), text.rfind("）")) + 1
+    return _BRACKETS.sub("", text[:closed]) + text[closed:]
 
 
 def as_read(text: str) -> str:

@@ -27,11 +27,7 @@ Result = TypeVar("Result")
 
 
 #: Where threads only wait, unless they call something from there: for work, for a process to end, for whatever an event loop serves.
-_WAITING = {
-    ("concurrent.futures.thread", "_worker"),
-    ("asyncio.unix_events", "_do_waitpid"),
-    ("selectors", "select"),
-}
+_WAITING = {("concurrent.futures.thread", "_worker"), ("asyncio.unix_events", "_do_waitpid"), ("selectors", "select")}
 
 
 class _Held(NamedTuple):

@@ -36,13 +36,16 @@ from ..core import (
     Rule,
     UnknownNameError,
     WrongCallError,
+    WrongValueError,
     are_h3,
     at_year,
     bundled_folder,
     guarded_problems,
     is_cleared,
+    is_whole,
     listed,
     no_such_name,
+    path_given,
     problems_table,
     read_toml,
     refuse_titles,
@@ -215,7 +218,7 @@ class District:
         DataError
             With *every* problem of *every* layer in `.problems` (layer, file, row, field, problem, remedy).
         """
-        folder = bundled_folder() if path is None else Path(path)
+        folder = bundled_folder() if path is None else path_given(path)
         with work("打开街道目录", len(LAYERS)) as step:
             manifest, rows, files, problems = read_folder(folder, step)
         if any(p.severity == "error" for p in problems):
@@ -261,7 +264,7 @@ class District:
         UnknownNameError
             Not a year between 1900 and 2200.
         """
-        if not 1900 <= int(year) <= 2200:
+        if not 1900 <= (int(year) if is_whole(year) or str(year).isdecimal() else 0) <= 2200:
             raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
         state = int(year), bool(planned), int(communities or self.list_year)
         if state == (self.year, self.with_planned, self.list_year):
@@ -374,7 +377,11 @@ class District:
             # a row of one's own hides that of the same id: where it goes the other comes back
             changed |= {str(kind) for frame in frames for kind in frame["kind"][frame.index.isin(ids)]}
             if self.with_planned != origin.with_planned and name in self._rows:
-                changed |= set(map(str, self._rows[name]["kind"][_due(self._rows[name], self.year)]))
+                rows = self._rows[name]
+                due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= self.year)).to_numpy(
+                    dtype=bool, na_value=False
+                )
+                changed |= set(map(str, self._rows[name]["kind"][due]))
         return frozenset(changed)
 
     @property
@@ -411,7 +418,14 @@ class District:
         -------
         District
             Another one; rows are taken as they are, nothing is checked again.
+
+        Raises
+        ------
+        WrongValueError
+            `rows` is no mapping.
         """
+        if not isinstance(rows, Mapping):
+            raise WrongValueError(f"rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {type(rows).__name__}")
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
@@ -714,7 +728,11 @@ class District:
             state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
             frame = frame.assign(state=state)
         if name in ("facilities", "own_facilities"):
-            unchecked, checked = _still_unchecked(frame)
+            # it is in their state, or, where that is blank, in the remark of an importer; who has looked signs
+            nobody = frame["checked_by"].isna()
+            said = frame["state"] == UNCHECKED
+            noted = frame["state"].isna() & frame["note"].fillna("").str.startswith(TO_CONFIRM)
+            unchecked, checked = (said | noted) & nobody, said & ~nobody
             if unchecked.any() or checked.any():
                 state = frame["state"].mask(unchecked, "open" if self.with_unchecked else UNCHECKED)
                 frame = frame.assign(state=state.mask(checked, "open"))
@@ -1185,24 +1203,6 @@ def _stated(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     ids = _changed_ids(old, new)
     changed = np.ones(len(new), np.bool_) if ids is None else new.index.isin(ids)
     return new.assign(basis=new["basis"].mask(changed & new["basis"].isna().to_numpy(), UNSTATED))
-
-
-def _due(rows: pd.DataFrame, year: int) -> np.ndarray:
-    """Return which rows are planned for a year, or earlier."""
-    due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= year)).to_numpy(dtype=bool, na_value=False)
-    return due
-
-
-def _still_unchecked(frame: gpd.GeoDataFrame) -> tuple[pd.Series, pd.Series]:
-    """
-    Return which facilities nobody has looked at yet, and which have been since.
-
-    It says so in their state, or, where that is blank, in the remark of an importer; who has looked signs as `checked_by`.
-    """
-    nobody = frame["checked_by"].isna()
-    said = frame["state"] == UNCHECKED
-    noted = frame["state"].isna() & frame["note"].fillna("").str.startswith(TO_CONFIRM)
-    return (said | noted) & nobody, said & ~nobody
 
 
 def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:

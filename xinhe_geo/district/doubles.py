@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent
+from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent, say, without_brackets
 
 #: Homes that share more than this part of the smaller one are one place told twice. Outlines that touch, and slivers
 #: between outlines drawn from different maps, share less.
@@ -46,15 +46,16 @@ class Pair(NamedTuple):
 
 
 def plain_name(name: object) -> str:
-    """Return a name without what writing habits differ in: width, case, blanks, brackets; "" where there is none."""
+    """Return a name without what writing habits differ in: width, case, blanks, brackets, 小区 at its end; "" where there is none."""
     if not isinstance(name, str):
         return ""
-    return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    said = "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    return re.sub("(?<=..)(住宅)?小区$", "", said)
 
 
 def bare_name(text: object) -> str:
     """Return a name without what stands in brackets."""
-    return re.sub(r"[（(].*?[)）]", "", str(text)).strip()
+    return without_brackets(str(text)).strip()
 
 
 def alike(one: object, other: object) -> bool:
@@ -292,9 +293,12 @@ def _doubled_facilities(facilities: gpd.GeoDataFrame, layer: str, file: str) -> 
         by_kind.setdefault(str(facilities["kind"].iloc[pair.first]), []).append(pair)
     for kind, pairs in by_kind.items():
         if len(pairs) > MANY:
-            some = "；".join(f"{_called(facilities, p.first)} 和 {_called(facilities, p.second)}" for p in pairs[:3])
-            said = f"{kind} 有 {len(pairs):,} 对名称相近、相距 {NEAR_M:g} 米以内，可能导入了两次：{some} 等"
-            yield Problem("warning", layer, file, "", "geometry", said, "重复的删去；本来成对的（如站台）不必改")
+            named = [(_called(facilities, p.first), _called(facilities, p.second)) for p in pairs[:3]]
+            some = say("；").join(say("{0} 和 {1}", *both) for both in named)
+            said = say(
+                "{0} 有 {1:,} 对名称相近、相距 {2:g} 米以内，可能导入了两次：{3} 等", kind, len(pairs), NEAR_M, some
+            )
+            yield Problem("warning", layer, file, "", "geometry", said, say("重复的删去；本来成对的（如站台）不必改"))
             continue
         for pair in pairs:
             first, second = _called(facilities, pair.first), _called(facilities, pair.second)
@@ -304,14 +308,14 @@ def _doubled_facilities(facilities: gpd.GeoDataFrame, layer: str, file: str) -> 
                 file,
                 str(facilities.index[pair.second]),
                 "geometry",
-                f"{second} 和 {first} 类别相同、名称相近、相距 {pair.metres:.0f} 米，可能是同一处",
-                f"和 {facilities.index[pair.first]} 是同一处就删去一处；不是就在名称里写出区别",
+                say("{0} 和 {1} 类别相同、名称相近、相距 {2:.0f} 米，可能是同一处", second, first, pair.metres),
+                say("和 {0} 是同一处就删去一处；不是就在名称里写出区别", facilities.index[pair.first]),
             )
 
 
 def _called(rows: pd.DataFrame, i: int) -> str:
     name = rows["name"].iloc[i]
-    return f"{rows.index[i]}（{name}）" if isinstance(name, str) else str(rows.index[i])
+    return say("{0}（{1}）", rows.index[i], name) if isinstance(name, str) else str(rows.index[i])
 
 
 def _people(value: float) -> str:

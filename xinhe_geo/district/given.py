@@ -46,6 +46,8 @@ def must_be_cover(given: object) -> None:
         said = (
             f"这张表缺 {'、'.join(c for c in ('home', 'rule', 'served') if c not in names) or '两级索引 (home, rule)'}"
         )
+        if "street_m" in names:
+            raise WrongValueError("这是 isochrones 的圈：写成 rings=…")
     else:
         said = f"不是 {type(given).__name__}"
     raise WrongValueError(f"这里要写 coverage 的结果（索引为小区和规则），{said}；先 cover = xh.coverage(街道)")

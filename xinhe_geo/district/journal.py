@@ -27,6 +27,7 @@ from ..core import (
     EnvironmentProblem,
     SourceError,
     XinheError,
+    bundled_folder,
     full_disk,
     hold,
     is_full,
@@ -57,6 +58,28 @@ _MOST_BYTES = 1_000_000
 _MOST_KEPT = 2_000_000_000
 #: What Windows does not take for a file, whatever follows the name.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(10))}
+
+
+def district_folder(folder: str | Path, instead: str = "") -> Path:
+    """
+    Return a folder that has a manifest.
+
+    Parameters
+    ----------
+    instead
+        What to do where it is the bundled district, which nothing may change, in Chinese; blank where it may be that.
+
+    Raises
+    ------
+    SourceError
+        It is no district folder, or the bundled one.
+    """
+    target = Path(folder)
+    if not (target / MANIFEST).is_file():
+        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
+    if instead and target.resolve() == bundled_folder().resolve():
+        raise SourceError(f"随程序的演示街道不能改；{instead}")
+    return target
 
 
 def _sha(content: bytes) -> str:

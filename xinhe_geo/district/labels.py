@@ -53,6 +53,11 @@ def column_name(layer: str, column: str) -> str:
     return renamed(own if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " "))
 
 
+def list_told(district: District) -> str:
+    """Say behind the year of the data of which year the list of communities is; "" where there is none."""
+    return "" if district.communities is None else say("，社区名录 {0} 年", district.list_year)
+
+
 def walker_name(district: District, walker: Profile) -> str:
     """Return what a walker is called."""
     table = district.profiles

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import HOLDERS, ScenarioError, amount, listed, os_words, per_cent, say
+from ..core import HOLDERS, ScenarioError, SourceError, amount, listed, os_words, per_cent, read_json, say
 from .edited_rows import ARRIVED, EditedRows
 from .parcel_facts import home_parcels, parcel_number, written
 
@@ -85,15 +85,17 @@ def parts_of_layer(edit: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if not isinstance(name, str) or Path(name).name != name or not name.lower().endswith((".geojson", ".json")):
         raise ScenarioError("layer 写方案文件旁边的一个 GeoJSON 文件的名字，不带文件夹")
     try:
-        told = json.loads((folder / name).read_text("utf-8-sig"))
-        features = told["features"]
-        if "CRS84" not in (crs := json.dumps(told.get("crs", "CRS84"))) and "4326" not in crs:
-            raise ScenarioError(f"{name} 写明的坐标系不是经纬度（WGS84）；在 QGIS 里另存为 EPSG:4326")
-        parts = [_part_of(feature) for feature in features]
+        told = read_json(folder / name, folder)
+        crs = json.dumps(told.get("crs", "CRS84"))
+        parts = [_part_of(feature) for feature in told["features"]]
+    except SourceError as error:
+        raise ScenarioError(str(error)) from error
     except OSError as error:
         raise ScenarioError(f"{name} 读不出来（{os_words(error)}）；放在方案文件旁边") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ScenarioError(f"{name} 读不懂；写成 GeoJSON：每块一个没有洞的多边形，属性有 parcel") from error
+    if "CRS84" not in crs and "4326" not in crs:
+        raise ScenarioError(f"{name} 写明的坐标系不是经纬度（WGS84）；在 QGIS 里另存为 EPSG:4326")
     return {**{key: value for key, value in edit.items() if key != "layer"}, "parts": parts}
 
 

@@ -11,17 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import (
-    IDEA,
-    RESERVED,
-    UNDER_WAY,
-    Edit,
-    Problem,
-    ScenarioError,
-    SourceError,
-    did_you_mean,
-    listed,
-)
+from ..core import IDEA, RESERVED, UNDER_WAY, Edit, Problem, ScenarioError, SourceError, as_text, did_you_mean, listed
 from .scenario import Scenario, plan_files
 
 #: Sums of money agree when they differ by no more than this (万元).
@@ -29,6 +19,8 @@ CENT = 0.005
 #: What is not begun yet: its years lie ahead.
 _AHEAD = (IDEA, RESERVED)
 _A_YEAR = 1900
+#: No plan has more steps than a number of so many digits says.
+_DIGITS = 6
 _PART = re.compile(r"([^#]+)(?:#([\d,，\s]+))?")
 
 
@@ -49,7 +41,7 @@ def funds_of(cell: object) -> list[Fund]:
         What stands behind `=` is no number of at least 0.
     """
     found = []
-    for part in listed(_text(cell)):
+    for part in listed(as_text(cell)):
         name, said, number = part.partition("=")
         amount = float(number) if said else math.nan
         if said and not 0 <= amount < math.inf:
@@ -67,9 +59,9 @@ def yearly_of(cell: object) -> list[float]:
     ValueError
         One of them is no number of at least 0.
     """
-    sums = [float(part) for part in listed(_text(cell))]
+    sums = [float(part) for part in listed(as_text(cell))]
     if not all(0 <= amount < math.inf for amount in sums):
-        raise ValueError(_text(cell))
+        raise ValueError(as_text(cell))
     return sums
 
 
@@ -97,7 +89,10 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
     """
     found: list[Edit] = []
     for name, wanted in steps_named(cell).items():
-        plan = _plan(folder, name)
+        files = plan_files(folder)
+        if name not in files:
+            raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
+        plan = Scenario.read(files[name])
         beyond = [step for step in sorted(wanted) if not 1 <= step <= len(plan.edits)]
         if beyond:
             raise ScenarioError(f"方案 {plan.name} 没有第 {beyond[0]} 步；它有 {len(plan.edits)} 步")
@@ -119,25 +114,15 @@ def steps_named(cell: object) -> dict[str, set[int]]:
         It is written in another way.
     """
     found: dict[str, set[int]] = {}
-    for part in listed(_text(cell)):
+    for part in listed(as_text(cell)):
         match = _PART.fullmatch(part)
-        if match is None:
-            raise ScenarioError(f"“{part}”的写法不对；写方案名，或 方案名#2,4")
-        name, steps = match[1].strip(), {int(step) for step in re.split(r"[,，\s]+", match[2] or "") if step}
+        said = re.split(r"[,，\s]+", match[2] or "") if match else []
+        if match is None or any(len(step) > _DIGITS for step in said):
+            raise ScenarioError(f"“{part[:60]}”的写法不对；写方案名，或 方案名#2,4")
+        name, steps = match[1].strip(), {int(step) for step in said if step}
         whole = name in found and not (steps and found[name])
         found[name] = set() if whole else found.get(name, set()) | steps
     return found
-
-
-def _plan(folder: Path, name: str) -> Scenario:
-    files = plan_files(folder)
-    if name not in files:
-        raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
-    return Scenario.read(files[name])
-
-
-def _text(cell: object) -> str:
-    return "" if cell is None or pd.isna(cell) else str(cell)
 
 
 # --- the check at the door -------------------------------------------------------------------------------------------
@@ -182,14 +167,14 @@ def project_problems(
             if _number(row["year"]) < year:
                 said = f"{row['year']} 年早于数据年 {year}"
                 yield Problem("error", "budgets", file, str(key), "year", said, f"只写 {year} 年及以后的资金")
-            for kind in listed(_text(row["types"])):
+            for kind in listed(as_text(row["types"])):
                 if kinds and kind not in kinds:
                     said = f"项目库里没有更新类型“{kind}”"
                     yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
 
 
 def _unknown_problems(row: pd.Series, problems: pd.DataFrame | None) -> list[str]:
-    return [] if problems is None else [n for n in listed(_text(row["problem"])) if n not in problems.index]
+    return [] if problems is None else [n for n in listed(as_text(row["problem"])) if n not in problems.index]
 
 
 #: Field, problem, remedy.
@@ -254,7 +239,7 @@ def _funds(row: pd.Series, known: list[str] | None) -> Iterator[_Told]:
 
 
 def _others(key: str, row: pd.Series) -> Iterator[_Told]:
-    after, excludes = (listed(_text(row[c])) for c in ("after", "excludes"))
+    after, excludes = (listed(as_text(row[c])) for c in ("after", "excludes"))
     if key in excludes:
         yield "excludes", "与自己互斥", "从这一格去掉自己"
     for both in sorted(set(after) & set(excludes)):
@@ -272,7 +257,7 @@ def _edits(row: pd.Series, folder: Path) -> Iterator[_Told]:
 def _circles(projects: pd.DataFrame, file: str) -> Iterator[Problem]:
     """Yield the circle that prerequisites close, where they do: nothing in it can ever begin."""
     before = {
-        str(key): [p for p in listed(_text(cell)) if p in projects.index] for key, cell in projects["after"].items()
+        str(key): [p for p in listed(as_text(cell)) if p in projects.index] for key, cell in projects["after"].items()
     }
     while True:
         try:

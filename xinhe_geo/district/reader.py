@@ -38,6 +38,7 @@ from ..core import (
     level_of,
     listed,
     ordinary,
+    path_given,
     problems_table,
     read_layer,
     read_toml,
@@ -50,7 +51,7 @@ from .doubles import doubled
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
 from .parcel_facts import ledger_problems
 from .project_facts import project_problems
-from .seal import broken, is_own
+from .seal import broken, is_own, is_vouched
 
 #: West, south, east, north in degrees.
 Box: TypeAlias = tuple[float, float, float, float]
@@ -99,7 +100,7 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
         One row per problem, empty where there is none. Columns `severity` (error, warning), `layer`, `file`, `row`,
         `field`, `problem`, `remedy` (Chinese).
     """
-    manifest, _, _, problems = read_folder(bundled_folder() if folder is None else Path(folder))
+    manifest, _, _, problems = read_folder(bundled_folder() if folder is None else path_given(folder))
     return problems_table(guarded_problems(problems, manifest))
 
 
@@ -138,7 +139,13 @@ def _read_folder(
         if entry is None and layer.default:
             entry = _usual_entry(name)
             path = folder if (folder / entry["file"]).is_file() else bundled_folder()
-        if entry is None or (path == folder and PurePosixPath(str(entry["file"])).as_posix() in unsealed):
+        if entry is None:
+            continue
+        if path == folder and not is_vouched(folder, named := str(entry["file"]), unsealed):
+            if named not in unsealed:
+                what = "封条管不到它，或和它一起读的文件对不上封条；没有读它"
+                remedy = f"文件夹 {HISTORY}、output 里的移到别处，核对后用 seal --again 重新封存"
+                problems.append(Problem("error", name, named, "", "file", what, remedy))
             continue
         if path == folder:
             frame = _read_layer(path, layer, entry, target, problems, level_of(manifest, name))
@@ -161,7 +168,8 @@ def _read_folder(
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
     problems += ledger_problems(rows, declared)
-    problems += project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
+    if not any(as_read(name).startswith("scenarios/") for name in unsealed):  # it reads the plans that projects name
+        problems += project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))

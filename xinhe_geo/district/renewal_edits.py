@@ -352,16 +352,12 @@ def build_floor_area(work: EditedRows, e: Mapping[str, Any]) -> None:
     new = pd.DataFrame(row, index=pd.Index([f"plan-{work.step}"], name="row"))
     if len(facts):
         # of two rows of one year the later one stands: what the plan builds is in it
-        old = facts[~_same_figure(facts, e, work.year)]
+        same = (facts["parcel"] == e["parcel"]) & (facts["quantity"] == e["quantity"]) & facts["holder"].isna()
+        old = facts[~(same & (facts["year"] == work.year)).fillna(False).astype(bool)]
         blank = [c for c in new if facts[c].isna().all()]  # such a column says nothing of what it is to hold
         old = old.astype({c: new[c].dtype for c in blank})
         new = pd.concat([old, new.astype({c: facts[c].dtype for c in new if c not in blank})])
     work.rows["parcel_facts"] = new
-
-
-def _same_figure(facts: pd.DataFrame, e: Mapping[str, Any], year: int) -> pd.Series:
-    same = (facts["parcel"] == e["parcel"]) & (facts["quantity"] == e["quantity"]) & facts["holder"].isna()
-    return (same & (facts["year"] == year)).fillna(False).astype(bool)
 
 
 def floor_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:

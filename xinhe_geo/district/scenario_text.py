@@ -119,12 +119,7 @@ def blank(district: District, name: str) -> str:
         *_three_phases(district),
     ]
     for do, what in ACTIONS.items():
-        lines += [
-            "",
-            f"# {what.label}" + (f"：{what.help}" if what.help else ""),
-            "# [[edit]]",
-            f"# do = {_toml(do)}",
-        ]
+        lines += ["", f"# {what.label}" + (f"：{what.help}" if what.help else ""), "# [[edit]]", f"# do = {_toml(do)}"]
         lines += [f"# {key} = {_toml(_sample(district, do, key))}" for key in what.needs]
         lines += [f"# {key} = {_toml(_sample(district, do, key))}   # 可不写" for key in what.may]
     return "\n".join(lines) + "\n"

@@ -12,11 +12,11 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from ..core import EnvironmentProblem, SourceError, os_words, read_json, write_text
+from ..core import EnvironmentProblem, SourceError, as_read, os_words, read_json, write_text
 from . import own_journals
-from .journal import HISTORY, MANIFEST, SEAL, finish, is_last_change_own, locked
+from .journal import HISTORY, SEAL, district_folder, finish, is_last_change_own, locked
 
 #: What lies in a folder and is not sealed: versions before, outputs, what systems leave behind.
 _LEFT_OUT = {HISTORY, "output", ".git", ".DS_Store", "Thumbs.db", "desktop.ini", SEAL}
@@ -43,9 +43,7 @@ def seal(folder: str | Path, *, again: bool = False) -> str:
     EnvironmentProblem
         It cannot be read or written.
     """
-    target = Path(folder)
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
+    target = district_folder(folder)
     wrong = broken(target)
     if wrong and not again:
         named = "、".join(f"{name}（{what}）" for name, what in list(wrong.items())[:12])
@@ -97,6 +95,29 @@ def broken(folder: Path) -> dict[str, str]:
     return found | {name: ADDED for name in now if name not in said}
 
 
+def is_vouched(folder: Path, file: str, wrong: Mapping[str, str]) -> bool:
+    """
+    Return whether a folder has no seal, or one that says what reading one of its files would read.
+
+    Parameters
+    ----------
+    file
+        As the manifest names it. What lies beside it under its name is read with it (a shapefile's table, a log of changes of a
+        GeoPackage), and what lies in it; other systems find it under another case too.
+    wrong
+        What `broken` found.
+    """
+    own = PurePosixPath(file.replace("\\", "/"))
+    beside = as_read(own.with_suffix("").as_posix()) + "."
+    if any(as_read(name.replace("\\", "/")).startswith((beside, as_read(f"{own}/"))) for name in wrong):
+        return False
+    return not any(map(_is_left_out, own.parts)) or not os.path.lexists(folder / SEAL)
+
+
+def _is_left_out(name: str) -> bool:
+    return name in _LEFT_OUT or name.startswith(".xinhe-")
+
+
 def is_own(folder: Path) -> bool:
     """Return whether a folder is this user's: last changed here by an import, or sealed here and as it was then."""
     with suppress(OSError):
@@ -117,10 +138,10 @@ def _hashes(folder: Path) -> dict[str, str]:
     """Return the hash of every file, links by where they lead; other things, and what is too large, are not read."""
     found, left = dict[str, str](), _MOST_HASHED
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not n.startswith(".xinhe-"))
+        folders[:] = sorted(n for n in folders if not _is_left_out(n))
         for name in sorted([*names, *(n for n in folders if Path(place, n).is_symlink())]):
             path = Path(place, name)
-            if name in _LEFT_OUT or name.startswith(".xinhe-"):
+            if _is_left_out(name):
                 continue
             key = path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
             if path.is_symlink():

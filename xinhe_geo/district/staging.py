@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from ..core import (
     read_layer,
     write_bytes,
 )
-from .journal import HISTORY, MANIFEST, SEAL, within
+from .journal import HISTORY, MANIFEST, SEAL, commit, finish, locked, within
 from .reader import read_folder
 
 LONLAT = "EPSG:4326"
@@ -259,3 +259,19 @@ def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
         after = [p for p in read_folder(copy)[3] if p.severity == "error" and _where(p) not in before]
     if after:
         raise DataError(problems_table(after), folder.name)
+
+
+Planned = tuple[pd.DataFrame, Mapping[str, bytes]]
+
+
+def take_in(folder: Path, planned: Callable[[], Planned], layer: str, source: str, *, apply: bool) -> pd.DataFrame:
+    """Return what `planned` would change; with `apply` its files are written, under the folder's lock, once a copy is judged."""
+    if not apply:
+        return planned()[0]
+    with locked(folder):
+        finish(folder)
+        changes, files = planned()
+        if files:
+            check_copy(folder, files)
+            commit(folder, files, layer, source)
+    return changes

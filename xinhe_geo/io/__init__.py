@@ -3,7 +3,7 @@
 from .add import Coordinates, Request, add
 from .answer_book import Questions, answer_book
 from .blanks import blanks
-from .cells import printable, written
+from .cells import printable, why_hostile, written
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
@@ -17,70 +17,7 @@ from .row_report import RESULT_LABELS, tally
 from .sample_extract import sample_extract
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
-from .survey_form import (
-    BY,
-    FOUND,
-    ON,
-    REMARK,
-    SHEETS,
-    SurveyRow,
-    heads_of,
-    survey_book,
-)
+from .survey_form import BY, FOUND, ON, REMARK, SHEETS, SurveyRow, heads_of, survey_book
 from .survey_take import OUTCOMES, answers_tally, take_survey
 from .template import template
 from .year_list import update
-
-__all__ = [
-    "BY",
-    "CATALOGUE",
-    "FETCH",
-    "FORMATS",
-    "FOUND",
-    "HOSTS",
-    "LEFT_OUT",
-    "ON",
-    "OUTCOMES",
-    "PARTS",
-    "PEOPLE_COLUMN",
-    "REMARK",
-    "RESULT_LABELS",
-    "SHEETS",
-    "UNPROVEN",
-    "Coordinates",
-    "Division",
-    "PeopleJump",
-    "Questions",
-    "Request",
-    "SurveyRow",
-    "Wishes",
-    "add",
-    "answer_book",
-    "answers_tally",
-    "asked",
-    "blanks",
-    "boundary_box",
-    "box_to_fetch",
-    "check_workbook",
-    "downloaded",
-    "drawing_of",
-    "fetch",
-    "heads_of",
-    "import_osm",
-    "left_out",
-    "new_district",
-    "printable",
-    "read_said",
-    "read_text",
-    "recipe_of",
-    "safe_name",
-    "sample_extract",
-    "split",
-    "survey_book",
-    "take_survey",
-    "tally",
-    "template",
-    "update",
-    "workbook_rows",
-    "written",
-]

@@ -36,7 +36,7 @@ from .decisions import choices_of, read_decisions, write_decisions
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
 from .head_count import HeadCount, PeopleJump, head_count, say_whom
-from .headers import refuse_secret_rows
+from .headers import one_datum, refuse_secret_rows
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
@@ -98,22 +98,10 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         )
     current = read_current(folder, layer)
     report = RowReport()
-    incoming = read_file(source, layer, request.sheet, report)
+    incoming = one_datum(read_file(source, layer, request.sheet, report), request.coordinates.crs, report)
     refuse_secret_rows(incoming, layer, current.manifest)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
-    answers = kept_answers(folder)
-    kept = remembered(answers) if answers.said else b""
-    if request.values is not None and request.values.is_file():
-        answers.said |= read_answers(request.values).said
-    name_codes(rows, current.tables)
-    words = ValueWords(rows, current.kinds, answers)
-    words.read_written()
-    fill_blanks(rows, request.fill, current.kinds)
-    words.read_classes()
-    questions = words.ask()
-    if questions and request.values is not None:
-        refuse_uncleared(current.manifest, "写出对照表")
-        write_bytes(request.values, answer_sheet(answers, questions))
+    answered = read_words(rows, folder, current, request)
     placed = None
     if layer.geometry is not None:
         placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
@@ -141,9 +129,43 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
-    if answers.said and remembered(answers) != kept:
-        files = {ANSWERS: remembered(answers), **files}
+    files = {**answered, **files}
     return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+
+
+def read_words(
+    rows: FileRows, folder: Path, current: CurrentLayer, request: Request, kind: str = ""
+) -> dict[str, bytes]:
+    """
+    Read the coded cells of a file by the tables of values and what has been answered; ask what nobody knows, value by value.
+
+    Parameters
+    ----------
+    kind
+        What a row is whose class the file does not tell; without it the name tells, where it is sure.
+
+    Returns
+    -------
+    files
+        What the folder remembers, where that is more than before.
+    """
+    answers = kept_answers(folder)
+    kept = remembered(answers) if answers.said else b""
+    if request.values is not None and request.values.is_file():
+        answers.said |= read_answers(request.values).said
+    name_codes(rows, current.tables)
+    words = ValueWords(rows, current.kinds, answers)
+    words.read_written()
+    fill_blanks(rows, request.fill, current.kinds)
+    words.read_classes(names=not kind)
+    if kind:
+        for i in (i for i in range(len(rows)) if i not in rows.unclear and i not in rows.foreign):
+            rows.cells["kind"][i] = rows.cells["kind"][i] or kind
+    questions = words.ask()
+    if questions and request.values is not None:
+        refuse_uncleared(current.manifest, "写出对照表")
+        write_bytes(request.values, answer_sheet(answers, questions))
+    return {ANSWERS: remembered(answers)} if answers.said and remembered(answers) != kept else {}
 
 
 def wishes_of(request: Request, rows: FileRows, matched: Matched, current: CurrentLayer) -> Wishes:
@@ -154,10 +176,7 @@ def wishes_of(request: Request, rows: FileRows, matched: Matched, current: Curre
 
 
 def ask_decisions(
-    request: Request,
-    matched: Matched,
-    held: tuple[FileRows, Placed, CurrentLayer],
-    people: HeadCount | None,
+    request: Request, matched: Matched, held: tuple[FileRows, Placed, CurrentLayer], people: HeadCount | None
 ) -> None:
     """Write the sheet of decisions and its page where they are asked for and not there yet."""
     if request.decide is None or request.decide.is_file():
@@ -281,8 +300,8 @@ def add(
     Parameters
     ----------
     file
-        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .parquet, .gdb (a folder)
-        or .dxf.
+        .xlsx, .xls, .csv and .txt (UTF-8, UTF-16 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .gpx, .parquet,
+        .gdb (a folder) or .dxf.
     folder
         A district folder. A layer that is not declared there yet is declared.
     layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -51,9 +51,20 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
 UNIT_NAMES = frozenset(unicodedata.normalize("NFKC", u) for units in _UNITS.values() for u in (*units, "m²", "㎡"))
 
 #: What stands before or behind a number that somebody has not counted, and the digits of a year in words.
-_ROUGH = re.compile("^(约|大约|约计|近)|(左右|上下|多|余)(?=[^0-9]*$)")
+_ROUGH = re.compile(
+    "^(约计|大约|大概|约|将近|接近|近|不足|不到|超过|逾|超|至少|[≈~])|(左右|上下|以上|多|余|来|许|[+])(?=[^0-9一二两三四五六七八九]*$)"
+)
 _YEAR_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
-_YEAR = re.compile(r"^(\d{4})(年度?|[年./-]\d{1,2}([月./-](\d{1,2}日?)?)?)$")
+_YEAR = re.compile(
+    r"^(\d{4})(年度?|[年./-]\d{1,2}([月./-](\d{1,2}日?)?)?|(0[1-9]|1[0-2])([0-2]\d|3[01]))(\s?00:00:00)?$"
+)
+
+#: Numbers in words: 二千, 三万五, 一百零二, 1.2万, 3千; and such as are spelt digit by digit (一二〇).
+_WORD_DIGITS = {**{c: i for i, c in enumerate("零一二三四五六七八九")}, "两": 2}
+_PLACES = {"十": 10, "百": 100, "千": 1000}
+_DIGIT = r"(?:\d+(?:\.\d+)?|[一二两三四五六七八九])"
+_BELOW = rf"(?:{_DIGIT}千)?(?:零?{_DIGIT}百)?(?:零?{_DIGIT}?十)?(?:零?{_DIGIT})?"
+_IN_WORDS = re.compile(rf"(?:(?P<yi>{_BELOW})亿)?(?:(?P<wan>{_BELOW})万)?(?P<rest>{_BELOW})")
 
 
 #: What stands in a cell of numbers where nobody knows the number, or there is none to tell.
@@ -70,6 +81,11 @@ def is_no_number(cell: object) -> bool:
 def is_rough(cell: object) -> bool:
     """Whether a number is written as a rough one (约500)."""
     return isinstance(cell, str) and _ROUGH.search(unicodedata.normalize("NFKC", cell).strip()) is not None
+
+
+def is_serial(cell: object) -> bool:
+    """Whether a cell of years holds a date as Excel counts days: 38353 is the first of 2005, and 20055 a year mistyped."""
+    return re.fullmatch(r"(2[1-9]|[3-7]\d)\d{3}(\.0)?", str(cell)) is not None
 
 
 def is_blank(cell: object) -> bool:
@@ -110,7 +126,8 @@ def head_of(column: Column) -> str:
 def unit_factor(head: str, column: Column) -> float:
     """Return what numbers under a header are multiplied by: "人口（万人）" counts in ten thousands."""
     known = _UNITS.get(column.unit, {})
-    said = unicodedata.normalize("NFKC", head).lower().replace(" ", "")
+    # no header is longer that anybody reads, and brackets that nothing closes would be gone through again and again
+    said = unicodedata.normalize("NFKC", head[:300]).lower().replace(" ", "")
     for text in (*re.findall(r"[(\[【{](.*?)[)\]】}]", said), said):
         unit = text.removeprefix("单位:").removeprefix("单位")
         if unit in known:
@@ -134,40 +151,82 @@ def cell_text(column: Column, value: object, codes: Mapping[str, str], factor: f
     text = str(value).strip()
     if column.type in ("int", "float", "year"):
         return None if is_no_number(text) else _number(column, text, factor)
+    text = re.sub("^'(?=[=+@＝＋＠-])", "", text)  # what our own tables put before a text that is no formula
     return codes.get(text, text)
+
+
+def in_words(text: str) -> float | None:
+    """
+    Return the number that words say ("二千", "三万五", "1.2万", "一百零二"), None where they say none or could say two ("三五").
+
+    A digit behind the last place counts in the next lower one: 三万五 is 35,000, 三万零五 is 30,005.
+    """
+    spelt = text.translate(_YEAR_DIGITS)
+    if spelt != text and re.fullmatch(r"\d|\d{3,}|\d0", spelt):
+        return float(spelt)
+    plain = re.sub("[〇○]", "零", text)
+    found = _IN_WORDS.fullmatch(re.sub("^(?=[百千万亿])", "一", plain))
+    if found is None or not re.search("[十百千万亿]", plain):
+        return None
+    total, place = 0.0, 1
+    for part, size in (("yi", 10**8), ("wan", 10**4), ("rest", 1)):
+        said = found[part]
+        if said is None:
+            continue
+        here = 0.0
+        for zero, digit, unit in re.findall(rf"(零?)({_DIGIT}?)([十百千]?)", said):
+            if unit:
+                here += (float(_WORD_DIGITS.get(digit, digit)) if digit else 1) * (place := _PLACES[unit])
+            elif digit:
+                number = float(_WORD_DIGITS.get(digit, digit))
+                here += number * (place // 10 if place > 1 and number < 10 and not zero else 1)
+        total, place = total + here * size, size if size > 1 else place
+    return total
 
 
 def _number(column: Column, text: str, factor: float) -> str:
     """Return a number as text in the column's unit; what is none stays as it is, for the check to refuse."""
     plain = unicodedata.normalize("NFKC", text).replace(",", "").replace(" ", "")
     if column.type == "year":
+        if is_serial(plain):
+            return str((date(1899, 12, 30) + timedelta(int(plain))).year)
+        plain = _ROUGH.sub("", plain)
         digits = plain.translate(_YEAR_DIGITS)
         found = _YEAR.match(digits)
-        return found.group(1) if found else digits if re.fullmatch(r"\d{4}", digits) else plain
-    if re.search(r"\d", plain):
-        plain = _ROUGH.sub("", plain)
-    for unit in (*_UNITS.get(column.unit, {}), column.unit):
+        said = None if found else in_words(plain.removesuffix("年"))
+        return found.group(1) if found else plain if said is None else f"{said:.12g}"
+    without, known = _ROUGH.sub("", plain), {**_UNITS.get(column.unit, {}), column.unit: 1.0}
+    # Without a unit of its own first: "三千户" is three thousand, not three of a thousand households each.
+    for unit in ("", *known):
         own = unicodedata.normalize("NFKC", unit)
-        number = plain.removesuffix(own) if own else plain
-        if own and number != plain and re.fullmatch(r"[+-]?[\d.]+万?", number):
-            plain, factor = (
-                number,
-                _UNITS.get(column.unit, {}).get(unit, 1.0) if unit in _UNITS.get(column.unit, {}) else 1.0,
-            )
+        number = without.removesuffix(own)
+        said = in_words(number)
+        if (unit == "" or number != without) and (said is not None or re.fullmatch(r"[+-]?\d[\d.]*", number)):
+            plain = number if said is None else f"{said:.12g}"
+            # "1.2万" says its own ten thousand, also under a head that counts in them
+            factor = known[unit] if unit else 1.0 if said is not None and re.search("[万亿]", number) else factor
             break
-    if plain.endswith("万"):
-        plain, factor = plain[:-1], factor * 1e4
-    if factor != 1.0 and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", plain):
+    if factor != 1.0 and re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", plain):
         # Twelve digits: 1.2 times ten thousand is 12000, not 11999.999999999998.
         return f"{float(plain) * factor:.12g}"
     return plain
 
 
-def why_hostile(text: str) -> tuple[str, str] | None:
-    """Say why a text cannot be taken as it is."""
+def like_formula(text: str) -> bool:
+    """Whether a spreadsheet could take a text for a formula; as a remark it is text, and everything that is written keeps it so."""
+    return re.match(r"[=@]|[+-].*[|!(]", text) is not None or is_failed(text)
+
+
+def is_failed(text: str) -> bool:
+    """Whether a cell holds nothing but a formula's failure (#N/A)."""
+    return re.fullmatch(r"=?#(N/A|[A-Z]+[?!]|DIV/0!)", text) is not None
+
+
+def why_hostile(text: str, *, remark: bool = False) -> tuple[str, str] | None:
+    """Say why a text cannot be taken as it is; a remark may begin like a formula."""
     if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") and c not in "\n\t\u200d" for c in text):
         return "含有看不见的控制字符", "删去重新输入"
-    if re.match(r"[=@]|[+-].*[|!(]", text):
+    if not remark and like_formula(text):
         return "是没有算出结果的公式", "在 Excel 里复制、选择性粘贴为数值"
     if _MARKUP.search(text):
         return "像网页代码", "只写文字"
@@ -183,8 +242,9 @@ def coordinate(value: object) -> float:
     text = unicodedata.normalize("NFKC", str(value)).strip().replace(" ", "")
     text = re.sub(r"^(\d{1,3}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)$", r"\1°\2'\3", text)
     bare = text.replace(",", "")
-    bare = re.sub(r"^[EN东北][经纬]?|[EN°度]+$", "", bare) if not re.search(r"[°度].*\d", bare) else bare
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", bare):
+    if not re.match(r"[^°度]*[°度].*\d", bare):
+        bare = re.sub(r"^[EN东北][经纬]?", "", bare).rstrip("EN°度")
+    if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", bare):
         return float(bare)
     found = _ANGLE.match(text)
     if found is None:

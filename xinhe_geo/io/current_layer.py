@@ -11,16 +11,8 @@ import geopandas as gpd
 import pandas as pd
 import pyproj
 
-from ..core import (
-    DataError,
-    Layer,
-    Problem,
-    SourceError,
-    crs_of,
-    guarded_problems,
-    problems_table,
-)
-from ..district import MANIFEST, read_folder
+from ..core import DataError, Layer, Problem, SourceError, crs_of, guarded_problems, problems_table
+from ..district import MANIFEST, district_folder, read_folder
 
 
 @dataclass(frozen=True)
@@ -57,9 +49,7 @@ class CurrentLayer:
 
 def read_current(folder: Path, layer: Layer) -> CurrentLayer:
     """Read a folder for a layer that a file is added to; what is wrong elsewhere in it does not matter here."""
-    if not (folder / MANIFEST).is_file():
-        raise SourceError(f"{folder.name or folder} 不是街道目录：里面没有 {MANIFEST}")
-    manifest, tables, _, problems = read_folder(folder)
+    manifest, tables, _, problems = read_folder(district_folder(folder))
     stops = [p for p in problems if p.severity == "error" and _matters(p, layer)]
     if stops:
         raise DataError(problems_table(guarded_problems(stops, manifest)), folder.name)

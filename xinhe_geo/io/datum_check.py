@@ -92,7 +92,9 @@ def _measured_well(rows: FileRows, placed: Placed, current: CurrentLayer, anchor
     here, datum = ~shapely.is_missing(placed.lonlat), placed.datum
     written = as_written(placed.lonlat[here], datum)
     points = gpd.GeoSeries(written, crs=LONLAT)
-    if not _would_move(points):  # outside China all datums are one
+    lon, lat = shapely.get_coordinates(shapely.point_on_surface(np.asarray(points.array))).T
+    # outside China all datums are one
+    if all(np.allclose([lon, lat], to_wgs84(lon, lat, name), atol=1e-6) for name in DATUMS):
         return True
     names = [n for n, is_here in zip(rows.column("name"), here, strict=True) if is_here]
     measures = _measures(points, names, current)
@@ -133,12 +135,6 @@ def _measured_well(rows: FileRows, placed: Placed, current: CurrentLayer, anchor
     return False
 
 
-def _would_move(points: gpd.GeoSeries) -> bool:
-    """Whether another datum would put the points elsewhere at all."""
-    lon, lat = shapely.get_coordinates(shapely.point_on_surface(np.asarray(points.array))).T
-    return any(not np.allclose([lon, lat], to_wgs84(lon, lat, name), atol=1e-6) for name in DATUMS)
-
-
 def _measures(points: gpd.GeoSeries, names: Sequence[object], current: CurrentLayer) -> list[pd.DataFrame]:
     """Return what each measure says that the district has the layers for: streets, names, how rows of its kind lie."""
     tables, layer = current.tables, current.layer.name
@@ -169,9 +165,7 @@ def _wrong_datum(file: str, datum: str, suspect: _Suspect, written: Shapes, curr
     spots = shapely.get_coordinates(shapely.point_on_surface(written))
     page = datum_page(spots, datum, table, current.tables, file, said + str(table["text"].iloc[0]))
     return SourceError(
-        f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n没有写入任何东西。{remedy}",
-        table,
-        page,
+        f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n没有写入任何东西。{remedy}", table, page
     )
 
 

@@ -23,6 +23,7 @@ import shapely
 from ..core import LAYERS, Layer, SourceError, crs_label, needing, refuse_leaving, write_bytes
 from ..district import District, place_title
 from .cells import printable
+from .headers import classified
 from .incoming import MOST_ROWS, Floats, Incoming, cannot_take
 from .row_report import RowReport, Where
 
@@ -53,9 +54,9 @@ def read_dxf(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> 
     Read what a drawing's model space holds, one row for each entity: blocks and points as points, curves as lines.
 
     Closed curves become polygons where the layer takes polygons; a text inside a polygon names it, and one beside a point
-    on the same CAD layer names that. `sheet` names the
-    drawing's layers to read, several joined by `;`. Attributes of blocks are columns. Entities that are no feature
-    (dimensions, hatches, texts) are skipped rows.
+    on the same CAD layer names that. On a CAD layer that holds nothing but texts each text is a place, where the rows of the
+    layer have a kind. `sheet` names the drawing's layers to read, several joined by `;`. Attributes of blocks are columns.
+    Entities that are no feature (dimensions, hatches, other texts) are skipped rows.
     """
     drawing = _drawing(path)
     wanted = None if sheet is None else {name.strip() for name in re.split("[;；]", sheet) if name.strip()}
@@ -122,6 +123,7 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> I
     if len(entities) > MOST_ROWS:
         raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "用 --dxf-layer 只读要用的 CAD 图层")
     areas = layer.geometry is not None and "Polygon" in layer.geometry
+    drawn = {str(e.dxf.layer) for e in entities if e.dxftype() not in _TEXTS} if classified(layer) else None
     records: list[dict[str, Any]] = []
     shapes: list[Any] = []
     lines: list[int] = []
@@ -132,6 +134,11 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> I
         if kind in _TEXTS:
             height = entity.dxf.char_height if kind == "MTEXT" else entity.dxf.height
             spot = shapely.Point(tuple(entity.dxf.insert)[:2])
+            if drawn is not None and str(entity.dxf.layer) not in drawn and _words(entity):
+                records.append({"名称": _words(entity), **_record(entity)})
+                shapes.append(spot)
+                lines.append(number)
+                continue
             labels.append(_Text(spot, _words(entity), number, str(entity.dxf.layer), BESIDE * float(height)))
             continue
         shape = _shape(entity, kind, areas)
@@ -320,7 +327,10 @@ def drawing_of(
         drawing = new("R2010", units=6)
         counts = _draw(drawing, district, drawn, sites)
         counts |= _draw_changes(drawing, district, against)
-        _write_notes(drawing, district, notes)
+        west, south, *_ = _extent(district)
+        for i, text in enumerate(notes, 1):
+            at = {"layer": _NOTES, "style": "宋体", "insert": (west, south - 80 - 40 * i)}
+            drawing.modelspace().add_text(_clean(text), height=20, dxfattribs=at)
         # The library registers classes in the order of a set, which differs from run to run.
         drawing.classes.add_required_classes(drawing.dxfversion)
         drawing.classes.classes = dict(sorted(drawing.classes.classes.items()))
@@ -425,13 +435,6 @@ def _draw_changes(drawing: Drawing, district: District, against: District | None
                     drawing, space, part, label, {"编号": str(key), "名称": title if isinstance(title, str) else ""}
                 )
     return counts
-
-
-def _write_notes(drawing: Drawing, district: District, notes: Sequence[str]) -> None:
-    west, south, *_ = _extent(district)
-    for i, text in enumerate(notes, 1):
-        at = {"layer": _NOTES, "style": "宋体", "insert": (west, south - 80 - 40 * i)}
-        drawing.modelspace().add_text(_clean(text), height=20, dxfattribs=at)
 
 
 def _extent(district: District) -> Floats:

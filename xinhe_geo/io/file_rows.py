@@ -17,8 +17,11 @@ from .cells import (
     WIDE,
     Cell,
     cell_text,
+    is_failed,
     is_no_number,
     is_rough,
+    is_serial,
+    like_formula,
     printable,
     unit_factor,
     value_labels,
@@ -131,7 +134,7 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
         rows.cells[name] = [_accepted(value, i, column, rows) for i, value in enumerate(values)]
     if "capacity" in rows.columns and "capacity_unit" not in rows.columns:
         head = plain_header(incoming.heads[rows.columns["capacity"]])
-        unit = next((unit for word, unit in SIZES.items() if head.startswith(word)), None)
+        unit = next((unit for word, unit in SIZES.items() if word in head), None)
         if unit is not None:
             rows.cells["capacity_unit"] = [None if v is None else unit for v in rows.cells["capacity"]]
     return rows
@@ -165,10 +168,18 @@ def _say_of_numbers(column: Column, written: Sequence[object], values: Sequence[
         words = "、".join(dict.fromkeys(f"“{printable(str(written[i]).strip())}”" for i in none[:20]))
         said = f"{len(none):,} 行写的是{words}，当作没有填（不是 0）"
         rows.report.say("note", said, "知道就写数", rows.where(none[0], column.label, written[none[0]]))
+    serial = [i for i, cell in enumerate(written) if column.type == "year" and is_serial(cell)]
+    if serial:
+        said = f"{len(serial):,} 行写的是 Excel 的日期序号，换算成年份"
+        rows.report.say("note", said, "核对年份", rows.where(serial[0], column.label, written[serial[0]]))
     rough = [i for i, cell in enumerate(written) if is_rough(cell) and values[i] != str(cell).strip()]
     if rough:
         said = f"{len(rough):,} 行写的是约数，按所写的数取用"
         rows.report.say("note", said, "有准数就改成准数", rows.where(rough[0], column.label, written[rough[0]]))
+
+
+#: Columns that hold what somebody remarks.
+_REMARKS = ("note", "source")
 
 
 def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
@@ -176,7 +187,15 @@ def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
     if not isinstance(value, str):
         return value
     own_key = column.name == rows.layer.key
-    wrong = why_hostile(value)
+    # what a row is called or says of itself is no formula; a remark that begins like one is text, and holds back no row
+    remark = column.name in _REMARKS
+    if remark and is_failed(value):
+        return None
+    wrong = why_hostile(value, remark=remark)
+    if wrong is None and like_formula(value):
+        rows.report.say(
+            "note", "以 =、+、- 或 @ 开头，当作文字收下，不会当公式计算", "", rows.where(i, column.label, value)
+        )
     if wrong is None and own_key:
         value = value.translate(WIDE)
         if re.search(r"[/\\]|\.\.", value):

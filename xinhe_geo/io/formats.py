@@ -15,6 +15,7 @@ from .gis_files import (
     read_geodatabase,
     read_geojson,
     read_geopackage,
+    read_gpx,
     read_kml,
     read_kmz,
     read_shapefile,
@@ -51,6 +52,7 @@ FORMATS = {
     ".xlsx": _TABLE,
     ".xls": _TABLE,
     ".csv": _TABLE,
+    ".txt": _TABLE,
     ".json": Format(
         lambda path, layer, sheet, report: (
             read_geojson(path) if is_collection(path) else read_table(path, layer, sheet, report)
@@ -62,6 +64,7 @@ FORMATS = {
     ".shp": Format(lambda path, *_: read_shapefile(path)),
     ".kml": Format(lambda path, _layer, sheet, _report: read_kml(path, sheet)),
     ".kmz": Format(lambda path, _layer, sheet, _report: read_kmz(path, sheet)),
+    ".gpx": Format(lambda path, *_: read_gpx(path)),
     ".parquet": _PARQUET,
     ".geoparquet": _PARQUET,
     ".gdb": Format(lambda path, _layer, sheet, _report: read_geodatabase(path, sheet), folder=True),

@@ -1,4 +1,4 @@
-"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, file geodatabase."""
+"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, GPX, file geodatabase."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import (
-    SourceError,
-    crs_of,
-    layers_in,
-    read_layer,
-    size_of,
-    write_bytes,
-)
+from ..core import SourceError, crs_of, layers_in, read_layer, size_of, write_bytes
 from .cells import printable
 from .incoming import (
     LONLAT,
@@ -137,21 +130,7 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
 
     GDAL's driver turns every Chinese name of a field into underscores, so the file is read here.
     """
-    text = decoded(path)
-    remedy = "在导出它的程序里重新导出为 KML"
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise cannot_take(path.name, "里面有实体定义", remedy)
-    try:
-        # Encoded again: what the declaration says no longer holds.
-        parser = XMLParser(target=_Bounded())
-        parser.feed(re.sub(r"^\s*<\?xml[^<>]*\?>", "", text).encode())
-        root = parser.close()
-    except _TooMuch as error:
-        raise cannot_take(path.name, "里面的内容太多，或一层套一层太深", remedy) from error
-    except (ElementTree.ParseError, RecursionError, ValueError) as error:
-        raise cannot_take(path.name, "不是完整的 KML", f"检查扩展名；{remedy}") from error
-    if _tag(root) != "kml":
-        raise cannot_take(path.name, "不是 KML", f"检查扩展名；{remedy}")
+    root = _tree(path, "KML")
     marks = list(_placemarks(root, ""))
     folders = list(dict.fromkeys(folder for folder, _ in marks))
     if layer is not None and layer not in folders:
@@ -169,6 +148,26 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
     heads = list(dict.fromkeys(name for record in records for name in record))
     rows = [[record.get(h) for h in heads] for record in records]
     return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), shapes, pyproj.CRS(LONLAT))
+
+
+def _tree(path: Path, what: str) -> Element:
+    """Return the root of an XML document of a kind, within bounds."""
+    text = decoded(path)
+    remedy = f"在导出它的程序里重新导出为 {what}"
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise cannot_take(path.name, "里面有实体定义", remedy)
+    try:
+        # Encoded again: what the declaration says no longer holds.
+        parser = XMLParser(target=_Bounded())
+        parser.feed(re.sub(r"^\s*<\?xml[^<>]*\?>", "", text).encode())
+        root = parser.close()
+    except _TooMuch as error:
+        raise cannot_take(path.name, "里面的内容太多，或一层套一层太深", remedy) from error
+    except (ElementTree.ParseError, RecursionError, ValueError) as error:
+        raise cannot_take(path.name, f"不是完整的 {what}", f"检查扩展名；{remedy}") from error
+    if _tag(root) != what.lower():
+        raise cannot_take(path.name, f"不是 {what}", f"检查扩展名；{remedy}")
+    return root
 
 
 def _tag(element: Element) -> str:
@@ -261,6 +260,21 @@ def read_kmz(path: Path, layer: str | None) -> Incoming:
             raise SourceError(str(error).replace("doc.kml", path.name, 1)) from error
     found.file = path.name
     return found
+
+
+def read_gpx(path: Path) -> Incoming:
+    """Read the waypoints of a GPX; where somebody walked (its tracks) is no feature."""
+    marks = [e for e in _tree(path, "GPX").iter() if _tag(e) == "wpt"]
+    if not marks or len(marks) > MOST_ROWS:
+        raise cannot_take(path.name, f"有 {len(marks):,} 个航点", f"要有航点（轨迹不读），最多 {MOST_ROWS:,} 个")
+    heads = {"name": "名称", "type": "type", "desc": "备注"}
+    said = [{_tag(c): (c.text or "").strip() for c in mark} for mark in marks]
+    rows: list[list[object]] = [[cells.get(tag) or None for tag in heads] for cells in said]
+    try:
+        shapes = shapely.points([[float(mark.get(axis, "nan")) for axis in ("lon", "lat")] for mark in marks])
+    except ValueError as error:
+        raise cannot_take(path.name, "里面有不是数的坐标", "在导出它的程序里重新导出为 GPX") from error
+    return Incoming(path.name, list(heads.values()), rows, list(range(1, len(rows) + 1)), shapes, pyproj.CRS(LONLAT))
 
 
 def read_shapefile(path: Path) -> Incoming:

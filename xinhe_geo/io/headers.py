@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from ..core import PEOPLE_KINDS, RESIDENT, Layer, refuse_above, secret_cells
+from ..core import PEOPLE_KINDS, RESIDENT, Layer, UnknownNameError, datum_name, refuse_above, secret_cells
 from .cells import PRIVATE_VALUE, is_blank, printable
 from .incoming import SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .row_report import RowReport, Where
@@ -14,10 +14,16 @@ from .row_report import RowReport, Where
 #: What a size is called, and the unit it is counted in: "床位数" says both.
 SIZES = {"床位": "床", "座位": "座", "学位": "座", "托位": "托位", "车位": "车位", "停车位": "车位", "泊位": "车位"}
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "name": ("名称", "名字", "title", "单位名称", "机构名称", "点位名称", "设施名称", "项目名称"),
-    "kind": ("类别", "类型", "设施类别", "设施类型", "种类"),
-    "state": ("状态", "运营状态", "开放状态", "使用状态", "使用情况", "运营情况", "营业状态", "建设状态", "运行状态"),
-    "households": ("户数", "总户数", "居民户数"),
+    "name": ("名称", "名字", "title", "单位名称", "机构名称", "机构全称", "小区名", "点位名称", "设施名称", "项目名称"),
+    "kind": (
+        *("类别", "类型", "设施类别", "设施类型", "种类", "类别名称", "类型名称", "设施类别名称", "设施类型名称"),
+        *("机构类型", "机构类别"),
+    ),
+    "state": (
+        *("状态", "运营状态", "开放状态", "使用状态", "使用情况", "运营情况", "营业状态", "建设状态", "运行状态"),
+        *("运营状况", "使用状况", "营业状况", "现状"),
+    ),
+    "households": ("户数", "总户数", "居民户数", "住户数", "常住户数"),
     "people": (
         *("常住人口", "人口", "人口数", "总人口", "常住人口数"),
         *(f"{kind}{word}" for kind in ("户籍", "实有") for word in ("人口", "人口数", "人数")),
@@ -25,10 +31,10 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "people_kind": ("口径", "人口类型", "统计口径"),
     "people_year": ("人口统计年份", "统计年份"),
     "capacity": tuple(f"{word}{end}" for word in SIZES for end in ("", "数", "数量", "总数")),
-    "serves_community": ("服务的社区", "所服务社区", "服务社区名称", "覆盖社区"),
+    "serves_community": ("服务的社区", "所服务的社区", "所服务社区", "服务社区名称", "覆盖社区"),
     "people_60plus": ("60岁及以上", "60岁以上", "60岁及以上人口", "60岁以上人口", "老年人口"),
-    "built": ("建成年代", "建成年份", "建成时间", "建造年代"),
-    "floor_area_m2": ("建筑面积", "面积"),
+    "built": ("建成年代", "建成年份", "建成时间", "建造年代", "竣工年份", "竣工时间"),
+    "floor_area_m2": ("建筑面积", "总建筑面积", "面积"),
     "community": ("社区代码", "社区编码"),
     "year": ("年份", "年度"),
     "value": ("数值", "值"),
@@ -57,11 +63,8 @@ _COORDINATES: Mapping[str, tuple[str, ...]] = {
         "longitude",
         "经度坐标",
         "坐标经度",
-        "百度经度",
-        "高德经度",
-        "gps经度",
     ),
-    "lat": ("纬度", "北纬", "lat", "latitude", "纬度坐标", "坐标纬度", "百度纬度", "高德纬度", "gps纬度"),
+    "lat": ("纬度", "北纬", "lat", "latitude", "纬度坐标", "坐标纬度"),
     "x": ("x", "x坐标", "坐标x", "横坐标", "东坐标", "东向坐标", "easting"),
     "y": ("y", "y坐标", "坐标y", "纵坐标", "北坐标", "北向坐标", "northing"),
     "address": (
@@ -77,7 +80,7 @@ _COORDINATES: Mapping[str, tuple[str, ...]] = {
         "小区",
         "小区名称",
     ),
-    "both": ("坐标", "经纬度", "location", "lnglat", "坐标经纬度"),
+    "both": ("坐标", "经纬度", "location", "lnglat", "坐标经纬度", "wkt", "geom", "geometry"),
 }
 #: How map services call their classification: in one text, level by level, by code.
 _CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -94,6 +97,7 @@ _CLASSES: Mapping[str, tuple[str, ...]] = {
         "所属分类",
         "行业分类",
         "CAD图层",
+        "文件夹",
     ),
     "big": ("大类", "一级分类", "一级类别"),
     "middle": ("中类", "二级分类", "二级类别"),
@@ -112,11 +116,30 @@ _OTHERS_NAME = re.compile(
 )
 
 
+#: No header is longer that anybody reads: what opens brackets without end is not gone through.
+_MOST_HEAD = 300
+#: What a header says of the datum of the coordinates under it.
+_DATUMS = {"wgs84": "WGS84", "gps": "WGS84", "gcj02": "GCJ-02", "高德": "GCJ-02", "腾讯": "GCJ-02"}
+_DATUMS |= {"bd09": "BD-09", "百度": "BD-09", "cgcs2000": "WGS84"}
+_DATUM = re.compile("|".join(_DATUMS))
+#: What offices put around the word that a header is: of which year, how many, on whose map.
+_AROUND = re.compile(
+    rf"^(其中|截至|核定|现有|(19|20)\d\d年?[末底度]?|poi|{_DATUM.pattern})+|(总数|数量|情况|°|{_DATUM.pattern})+$"
+)
+_YEAR_IN_HEAD = re.compile(r"(?:19|20)\d\d(?=年)")
+
+
 def plain_header(text: object) -> str:
     """Return a header without brackets, units, blanks and stars, in small letters."""
     said = unicodedata.normalize("NFKC", str(text))
-    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said)
+    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said[:_MOST_HEAD])
     return re.sub(r"[\s*:：_]", "", said).lower()
+
+
+def classified(layer: Layer) -> bool:
+    """Whether the rows of a layer have a kind, which map services and drawings tell by classes of their own."""
+    kind = layer.names.get("kind")
+    return kind is not None and kind.parent == ("kinds", "kind")
 
 
 def header_words(layer: Layer) -> dict[str, str]:
@@ -126,14 +149,20 @@ def header_words(layer: Layer) -> dict[str, str]:
         own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
         nouns = (layer.label, *_NOUNS.get(layer.name, ()))
         if column.name == layer.key:
-            own += ("编号", "id", "编码", *(f"{n}{e}" for n in nouns for e in ("编号", "代码", "编码")), "CAD句柄")
+            own += (
+                "编号",
+                "id",
+                "uid",
+                "poiid",
+                "编码",
+                *(f"{n}{e}" for n in nouns for e in ("编号", "代码", "编码")),
+                "CAD句柄",
+            )
         if column.name == "name":
             own += (*(f"{n}名称" for n in nouns), layer.label)
         for word in own:
             found.setdefault(plain_header(word), column.name)
-    kind = layer.names.get("kind")
-    classified = kind is not None and kind.parent == ("kinds", "kind")
-    for table in (_COORDINATES if layer.geometry is not None else {}, _CLASSES if classified else {}):
+    for table in (_COORDINATES if layer.geometry is not None else {}, _CLASSES if classified(layer) else {}):
         for name, words in table.items():
             for word in words:
                 found.setdefault(plain_header(word), f"@{name}")
@@ -142,7 +171,14 @@ def header_words(layer: Layer) -> dict[str, str]:
 
 def understood(heads: Sequence[object], words: Mapping[str, str]) -> int:
     """Return how many columns of a layer these heads name."""
-    return len({words[plain_header(c)] for c in heads if not is_blank(c) and plain_header(c) in words})
+    return len({meant for c in heads if not is_blank(c) and (meant := _word(plain_header(c), words))})
+
+
+def _word(plain: str, words: Mapping[str, str]) -> str | None:
+    """Return the column a header means, as it stands or without what offices put around its word."""
+    usual = _AROUND.sub("", plain)
+    usual = re.sub("^60周?岁及?以上(老年人?|老人)?(人?口)?数?$", "60岁以上", usual)
+    return words.get(plain) or words.get(usual)
 
 
 def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowReport) -> dict[str, int]:
@@ -155,7 +191,7 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
                 incoming.file, f"没有列“{printable(key)}”", f"现有列：{printable('、'.join(incoming.heads))}"
             )
         found[layer.key] = incoming.heads.index(key)
-    for j, head in enumerate(incoming.heads):
+    for j, head in sorted(enumerate(incoming.heads), key=_rank):
         if SPECIAL_GROUPS.search(head):
             raise special_groups(incoming.file, head)
         meaning = _meaning(head, words, incoming.short)
@@ -183,6 +219,37 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
         else:
             found[meaning] = j
     return found
+
+
+def _rank(at: tuple[int, str]) -> tuple[bool, int]:
+    """
+    Return what goes before what where several columns mean the same: a later year before an earlier one.
+
+    百度 and 腾讯 have a `type` of their own ("life", 0) beside their classification (tag, category), which goes before it.
+    """
+    year = _YEAR_IN_HEAD.search(at[1])
+    return plain_header(at[1]).endswith("type"), -int(year.group()) if year else -9999
+
+
+def one_datum(incoming: Incoming, crs: object, report: RowReport) -> Incoming:
+    """Return a file that has its coordinates in several datums (lng_gcj02, lng_wgs84) with those only that are declared."""
+    words = {word for one in _COORDINATES.values() for word in one}
+    said = {
+        j: _DATUMS[found.group()]
+        for j, head in enumerate(incoming.heads)
+        if (found := _DATUM.search(plain_header(head))) and _AROUND.sub("", plain_header(head)) in words
+    }
+    if len(set(said.values())) < 2:
+        return incoming
+    try:
+        wanted = datum_name(str(crs))
+    except UnknownNameError:
+        wanted = "WGS84"
+    for j in (j for j, datum in said.items() if datum != wanted):
+        at = Where(column=printable(incoming.heads[j]))
+        report.say("note", f"坐标声明的是 {wanted}，这一列是 {said[j]}，没有读", "要用这一列就改 --crs", at=at)
+        incoming.heads[j] = ""
+    return incoming
 
 
 def _own_name(heads: Sequence[str], layer: Layer) -> dict[str, str]:
@@ -227,8 +294,9 @@ def _meaning(head: str, words: Mapping[str, str], short: str) -> str | None:
     inner = words.get(plain.rpartition(".")[2], "") if plain not in words and "." in plain else ""
     if inner.startswith("@"):
         return inner  # an answer of a map service made a table: location.lng, detail_info.tag
-    if plain in words or not short or len(head.encode(short)) < 8:
-        return words.get(plain)
+    known = _word(plain, words)
+    if known or not short or len(head.encode(short)) < 8:
+        return known
     longer = {words[w] for w in words if w.startswith(plain)}
     return longer.pop() if len(longer) == 1 else None
 

@@ -124,7 +124,12 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
         own = str(current.rows.index[one.at])
         rows.known[i] = f"认作目录里的 {printable(own)}：{one.why}"
         if rows.layer.key in rows.cells and matched.keys[i] != own:
-            _keep_id(rows, i, matched.keys[i], current.rows["other_id"].iloc[one.at])
+            key = matched.keys[i]
+            there = current.rows["other_id"].iloc[one.at]
+            cells = rows.cells.setdefault("other_id", rows.column("other_id"))
+            ids = [] if is_missing(there) else str(there).split(";")
+            if cells[i] is None and key is not None:
+                cells[i] = ";".join(dict.fromkeys([*ids, key]))
     return Matched(matched.keys, at)
 
 
@@ -146,14 +151,6 @@ def _grant(i: int, wish: str | int, held: _Held, matched: Matched, known: dict[i
             known[i] = max(likely, key=lambda c: c.score)
         elif wish == "update":
             raise SourceError(f"第 {rows.lines[i]} 行在目录里没有相像的行，说不出更新哪一行。写 --update 行=编号")
-
-
-def _keep_id(rows: FileRows, i: int, key: str | None, there: object) -> None:
-    """Write the id a row has in the file into `other_id`, beside those of other files."""
-    cells = rows.cells.setdefault("other_id", rows.column("other_id"))
-    ids = [] if is_missing(there) else str(there).split(";")
-    if cells[i] is None and key is not None:
-        cells[i] = ";".join(dict.fromkeys([*ids, key]))
 
 
 def _asked(rows: FileRows, matched: Matched, current: CurrentLayer, wishes: Wishes) -> dict[int, str | int]:

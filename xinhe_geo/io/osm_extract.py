@@ -147,7 +147,8 @@ class _Sorter:
     def take(self, thing: Entity) -> None:
         """Sort one node, way, relation or area; a closed way comes twice, as itself and as an area."""
         tags = {tag.k: tag.v for tag in thing.tags}
-        rules = self._matching(tags)
+        near = sorted({i for key in tags for i in self.by_key.get(key, ())})
+        rules = [self.rules[i] for i in near if self.rules[i].matches(tags)]
         if isinstance(thing, Node):
             if thing.location.valid():
                 point = shapely.Point(thing.location.lon, thing.location.lat)
@@ -163,11 +164,6 @@ class _Sorter:
             self._expect_area(f"r{own_id(thing.id)}", tags, rules)
         elif rules:
             self.found.lines.append(f"r{own_id(thing.id)}")
-
-    def _matching(self, tags: Tags) -> list[TagRule]:
-        """Return the rules these tags satisfy, in the table's order: the first decides the kind."""
-        near = sorted({i for key in tags for i in self.by_key.get(key, ())})
-        return [self.rules[i] for i in near if self.rules[i].matches(tags)]
 
     def _way(self, way: Way, tags: Tags, rules: Sequence[TagRule]) -> None:
         ref = f"w{own_id(way.id)}"

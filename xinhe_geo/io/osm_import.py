@@ -191,7 +191,9 @@ def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -
         say("{0} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件", path.name),
     )
     origin = _osm_origin(f"OpenStreetMap 街道文件 {path.name}", read.day) if read.from_osm else None
-    return _reported(read.streets, read.excluded, path.name, log), origin or _own_origin(path.name, read.day)
+    return _reported(read.streets, read.excluded, path.name, log), origin or _Origin(
+        UNSTATED, f"街道文件 {path.name}（来源未说明）", "见原文件", read.day, "internal", f"街道：{path.name}"
+    )
 
 
 def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, file: str, log: ImportLog) -> gpd.GeoDataFrame:
@@ -483,11 +485,6 @@ class _Origin(NamedTuple):
 
 def _osm_origin(source: str, day: str) -> _Origin:
     return _Origin("osm", source, "ODbL 1.0", day, "public", CREDIT)
-
-
-def _own_origin(file: str, day: str) -> _Origin:
-    # Nobody has said how these lines were drawn, so they are not called official; nor public.
-    return _Origin(UNSTATED, f"街道文件 {file}（来源未说明）", "见原文件", day, "internal", f"街道：{file}")
 
 
 def _entry(

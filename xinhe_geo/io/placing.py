@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -40,7 +40,11 @@ def place_by_name(rows: FileRows, placed: Placed, matched: Matched, current: Cur
         address = rows.incoming.rows[i][rows.columns["@address"]] if "@address" in rows.columns else None
         name = rows.cells["name"][i] if "name" in rows.cells else None
         text = next((str(s) for s in (address, name) if not is_blank(s)), "")
-        hits = _in_text(text, known)
+        said = bare_name(text)
+        names = {name for name, _ in known if len(name) >= 2 and name in said}
+        # a name inside a longer one that is there too does not count
+        longest = {a for a in names if not any(a != b and a in b for b in names)}
+        hits = [i for name, i in known if name in longest]
         if homes is not None and len(hits) == 1 and i not in rows.refused:
             _put_inside(rows, placed, i, homes.iloc[hits], text)
             continue
@@ -62,14 +66,6 @@ def _put_inside(rows: FileRows, placed: Placed, i: int, home: gpd.GeoDataFrame, 
     basis[i] = basis[i] or "derived"
     said = f"没有坐标，按名称放在小区“{printable(home['name'].iloc[0])}”内一点，依据记为推算"
     rows.report.say("note", said, "核对；放得不对就写上坐标", Where(row=rows.lines[i], value=text))
-
-
-def _in_text(text: str, known: Sequence[tuple[str, int]]) -> list[int]:
-    """Return which known names a text contains; a name inside a longer one that is there too does not count."""
-    said = bare_name(text)
-    names = {name for name, _ in known if len(name) >= 2 and name in said}
-    longest = {a for a in names if not any(a != b and a in b for b in names)}
-    return [i for name, i in known if name in longest]
 
 
 def write_placing_page(

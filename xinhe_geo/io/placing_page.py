@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, to_wgs84, web_file, whole_page
+from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, to_wgs84, web_file, whole_page, without_brackets
 from .incoming import LONLAT, Floats, Shapes
 
 #: What is drawn under the rows, from the ground up, and its look.
@@ -124,7 +123,7 @@ def placing_page(
             frame = layers[name][layers[name]["name"].notna().to_numpy()].to_crs(LONLAT)
             spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array)))
             names += [
-                [re.sub(r"[（(].*?[)）]", "", n), *np.round(xy, 1).tolist()]
+                [without_brackets(n), *np.round(xy, 1).tolist()]
                 for n, xy in zip(frame["name"], flat.of(spots), strict=True)
             ]
     data = {

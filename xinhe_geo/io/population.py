@@ -27,6 +27,8 @@ _PEOPLE = ("people", "population", "pop", "常住人口", "人口", "人口数")
 _NAMES = ("area", "id", "code", "code_", "h3", "hex", "编号", "代码")
 #: More pixels than this in the box of the streets are not looked at one by one.
 _MOST_PIXELS = 4_000_000
+#: Nowhere live more.
+_MOST_PEOPLE = 1e10
 
 
 class Areas(NamedTuple):
@@ -63,12 +65,14 @@ def read_areas(path: Path, metric: pyproj.CRS, extent: shapely.Geometry, log: Im
             f"文件不存在：{path.name}。人口要一个栅格（.tif，每格人数），或带人口列的面（.gpkg、.geojson）"
         )
     suffix = path.suffix.lower()
-    if suffix in RASTERS:
-        frame = _pixels(path, metric, extent)
-    elif suffix in LAYERS_READ:
-        frame = _polygons(path, metric)
-    else:
+    if suffix not in (*RASTERS, *LAYERS_READ):
         raise SourceError(f"{path.name}：人口读栅格（{'、'.join(RASTERS)}）或面图层（{'、'.join(LAYERS_READ)}）")
+    try:
+        frame = _pixels(path, metric, extent) if suffix in RASTERS else _polygons(path, metric)
+    except pyproj.exceptions.ProjError as error:
+        raise SourceError(f"{path.name} 的坐标系换算不过来。在 QGIS 里换成有 EPSG 代码的坐标系后另存") from error
+    if (frame["people"] > _MOST_PEOPLE).any():
+        raise SourceError(f"{path.name} 里有一格（块）的人比世界上的还多。检查人口列，或取了别的栅格")
     here = shapely.intersects(shapely.point_on_surface(frame.geometry.to_numpy()), extent)
     if not here.any():
         raise SourceError(f"{path.name} 和道路不在一处：没有一格（块）落在道路范围里。检查范围和坐标系")
@@ -149,7 +153,6 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list
     """
     import rasterio
     from rasterio import warp, windows
-    from rasterio.errors import RasterioError
 
     try:
         # One driver only: GDAL would otherwise follow what a file says about other files, or addresses.
@@ -172,7 +175,9 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list
             values = raster.read(1, window=piece, masked=True).astype("float64").filled(np.nan)
             transform = list(raster.window_transform(piece))[:6]
             return values, transform, [row, column], str(raster.crs.to_wkt())
-    except RasterioError as error:
+    except SourceError:
+        raise
+    except Exception as error:  # a grid that leads nowhere, a CRS of another planet: each library has its own
         raise SourceError(
             f"{path.name} 不是能读的 GeoTIFF（{(str(error).splitlines() or ['?'])[0]}）。重新下载，或另存一次"
         ) from error

@@ -20,6 +20,12 @@ from .cells import coordinate, is_blank, printable
 from .incoming import LONLAT, Floats, Incoming, Shapes, cannot_take
 from .row_report import RowReport, Where
 
+#: A coordinate that says of itself that it is a latitude.
+_NORTH = re.compile("^[NS北南]|[NS北南]$", re.IGNORECASE)
+#: A shape as GIS programs write it into a table, and a position as an answer of a map service has it: {"lng": 117.6, "lat": 39.0}.
+_WKT = re.compile(r"^(srid=\d+;)?(?=(multi)?(point|linestring|polygon)\b)", re.IGNORECASE)
+_NAMED = re.compile(r"['\"]?\b(lng|lat)['\"]?\s*:\s*['\"]?(-?\d+(?:\.\d+)?)")
+
 
 def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, list[str]]:
     """Return one shape per row in the file's own numbers (None where it has none), and what the row wrote there."""
@@ -33,7 +39,15 @@ def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, 
         if pair is not None:
             cells = [row[columns[p]] for p in pair]
         elif "@both" in columns and not is_blank(row[columns["@both"]]):
-            cells = re.split(r"[,，;；\s]+", str(row[columns["@both"]]).strip())
+            text = str(row[columns["@both"]]).strip()
+            if _WKT.match(text):
+                said[i], shapes[i] = text[:60], shapely.from_wkt(_WKT.sub("", text), on_invalid="ignore")
+                continue
+            named = dict(_NAMED.findall(text.lower()))
+            both = [named["lng"], named["lat"]] if {"lng", "lat"} <= set(named) else re.split(r"[,，;；\s]+", text)
+            if len(both) == 2 and _NORTH.search(both[0]) and not _NORTH.search(both[1]):
+                both.reverse()  # "N39°…, E117°…": each says itself what it is
+            cells = list(both)
         else:
             continue
         if all(is_blank(c) for c in cells):

@@ -67,8 +67,11 @@ def _refuse_for(problem: Problem, rows: FileRows) -> None:
         return
     value = rows.cells[problem.field][i] if problem.field in rows.cells else ""
     said = "图形" if column is None else column.label
+    remedy = problem.remedy
+    if column is not None and column.required and problem.field not in rows.cells:
+        remedy = f"文件里没有认得的“{said}”一列：把那一列的表头改成“{said}”，或全表一样时写 --set {said}=…"
     if said not in {known.column for known in rows.refused.get(i, ())}:
-        rows.refuse(i, Refusal(said, value, problem.problem, problem.remedy))
+        rows.refuse(i, Refusal(said, value, problem.problem, remedy))
 
 
 def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, rows: FileRows) -> None:

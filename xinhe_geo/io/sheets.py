@@ -239,15 +239,19 @@ def read_csv_sheet(path: Path) -> Sheet:
 
 
 def read_records(path: Path) -> Sheet:
-    """Read a JSON list of records, or an object that holds one such list under any name (as web services answer)."""
+    """Read a JSON list of records, or an object that holds one such list under any name (as web services answer), or several."""
     text = decoded(path)
     if text.count("[") + text.count("{") > MOST_PARTS:
         raise cannot_take(path.name, "里面的记录太多", "分成几份导入")
     try:
         found = json.loads(text)
         if isinstance(found, dict):
-            lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-            found = lists[0] if len(lists) == 1 else None
+            found = _held(found)
+        elif isinstance(found, list) and all(isinstance(page, dict) and "status" in page for page in found):
+            pages = [
+                _held(page) for page in found
+            ]  # an answer in pages, one behind the other; the last one may be empty
+            found = [row for page in pages for row in page] or found
         if not isinstance(found, list) or not found or not all(isinstance(row, dict) for row in found):
             raise TypeError
     except (ValueError, TypeError, RecursionError) as error:
@@ -258,6 +262,14 @@ def read_records(path: Path) -> Sheet:
     heads = list(dict.fromkeys(k for row in found[: MOST_ROWS + 1] for k in row))
     cells = ([_flat(row.get(h)) for h in heads] for row in found)
     return Sheet(_filled(path, "", enumerate([heads, *cells], 0)))
+
+
+def _held(answer: object) -> list[object]:
+    """Return the one list of records that an answer of a web service holds, however deep; none where there are several."""
+    values = list(answer.values()) if isinstance(answer, dict) else []
+    lists = [value for value in values if isinstance(value, list) and value and isinstance(value[0], dict)]
+    lists = lists or [held for value in values if (held := _held(value))]
+    return lists[0] if len(lists) == 1 else []
 
 
 def _opened(record: dict[object, object]) -> dict[str, object]:

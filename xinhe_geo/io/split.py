@@ -183,11 +183,6 @@ def _widened(districts: gpd.GeoDataFrame, margin: float) -> NDArray[Any]:
     return wide
 
 
-def _neighbours_together(districts: gpd.GeoDataFrame) -> NDArray[np.int64]:
-    """Return positions of the districts in an order in which neighbours follow each other."""
-    return np.asarray(np.argsort(districts.geometry.hilbert_distance().to_numpy(), kind="stable"))
-
-
 # --- joins through files ---------------------------------------------------------------------------------------------
 
 
@@ -654,7 +649,9 @@ def split(
         city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
         say(f"把 {source.name} 分给 {len(frame)} 个街道")
         made: dict[int, dict[str, Any]] = {}
-        for at, file in _extracts(source, work, city, _neighbours_together(frame)):
+        for at, file in _extracts(
+            source, work, city, np.asarray(np.argsort(frame.geometry.hilbert_distance().to_numpy(), kind="stable"))
+        ):
             table = None if counts is None or counts[at] == 0 else tables[at]
             say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
             made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)

@@ -11,19 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import (
-    LAYERS,
-    OPEN_TO,
-    SURVEYED,
-    Column,
-    SourceError,
-    amount,
-    at_year,
-    layers_in,
-    listed,
-    nearest,
-    ordinary,
-)
+from ..core import LAYERS, OPEN_TO, SURVEYED, Column, SourceError, amount, at_year, layers_in, listed, nearest, ordinary
 from ..district import Changes, Edit, LayerFile, check_copy, commit, finish, is_missing, locked, new_files
 from .cells import is_blank, printable, value_labels
 from .current_layer import CurrentLayer, read_current

@@ -17,7 +17,9 @@ from .row_report import RowReport, Where
 from .sheets import HEADER_WITHIN, Grid, Sheet, put_uncomputed, read_csv_sheet, read_records, read_workbook
 
 _TOTAL = re.compile("^(本页|本表)?(合计|总计|小计|共计|总和|累计|汇总|total|sum)[:：]?$", re.IGNORECASE)
-_REMARK = re.compile(r"^(\d+[.、)）]|注|备注|说明|填报|填表|制表|审核|单位负责|数据来源|联系)")
+_REMARK = re.compile(
+    r"^(\d+[.、)）]|[（(]?[一二三四五六七八九十]+[、.)）]|注|备注|说明|填报|填表|制表|审核|单位负责|数据来源|联系)"
+)
 
 
 #: How many rows a header may have.
@@ -251,8 +253,9 @@ def _not_data(cells: Sequence[object], heads: Sequence[str]) -> str:
         return "合计行，不是一个要素"
     if filled[0].startswith(EXAMPLE):
         return "模板的示例行"
-    if len(set(filled)) == 1 and _REMARK.match(filled[0]):
-        return "表尾的说明，不是一个要素"
+    signed = all(re.match(r"[^\d:：]{2,8}[:：]", text) for text in filled)
+    if (len(set(filled)) == 1 or signed) and _REMARK.match(filled[0]):
+        return "说明或小标题，不是一个要素"
     if len(filled) > 1 and filled == [h for h in heads if h]:
         return "重复的表头"
     return ""

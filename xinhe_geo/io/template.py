@@ -74,10 +74,7 @@ def _heads(layer: Layer) -> list[tuple[str, Column | None, str]]:
     for column in layer.columns:
         heads.append((head_of(column), column, column.help))
     if layer.geometry is not None:
-        heads += [
-            ("经度（度）", None, "十进制度，也可写度分秒"),
-            ("纬度（度）", None, "十进制度，也可写度分秒"),
-        ]
+        heads += [("经度（度）", None, "十进制度，也可写度分秒"), ("纬度（度）", None, "十进制度，也可写度分秒")]
         heads += [(head_of(c), c, c.help) for c in layer.names.values() if c not in layer.columns]
     return heads
 
@@ -173,11 +170,7 @@ def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[s
 
 
 def _template_sheet(
-    sheet: Worksheet,
-    layer: Layer,
-    kinds: Mapping[str, str],
-    styles: Mapping[str, Format],
-    offers: Offers,
+    sheet: Worksheet, layer: Layer, kinds: Mapping[str, str], styles: Mapping[str, Format], offers: Offers
 ) -> None:
     sheet.write(0, 0, f"{layer.label}：一行一个，第 3 行是示例（自动跳过）", styles["title"])
     sheet.freeze_panes(2, 1)

@@ -157,13 +157,6 @@ def kept_answers(folder: Path) -> Answers:
     return read_answers(path, folder) if path.is_file() else Answers()
 
 
-def _sheet(lines: Sequence[Sequence[str]]) -> bytes:
-    """Return lines of a sheet of answers as a CSV that Excel opens."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows([ANSWER_HEADS, *lines])
-    return b"\xef\xbb\xbf" + stream.getvalue().encode()
-
-
 def remembered(answers: Answers) -> bytes:
     """Return answers as a folder keeps them."""
     return answer_sheet(answers, ())
@@ -172,7 +165,9 @@ def remembered(answers: Answers) -> bytes:
 def answer_sheet(answers: Answers, questions: Sequence[Sequence[str]]) -> bytes:
     """Return the sheet on which a person answers: what is open first, then what has been said."""
     said = [(column, value, "", "", answer) for (column, value), answer in sorted(answers.said.items())]
-    return _sheet([*questions, *said])
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows([ANSWER_HEADS, *[*questions, *said]])
+    return b"\xef\xbb\xbf" + stream.getvalue().encode()
 
 
 class ValueWords:
@@ -191,7 +186,7 @@ class ValueWords:
         """Read what stands in columns of codes (类别, 状态); before anything is filled in for the whole file."""
         for name in list(self.rows.cells):
             column = self.rows.layer.names[name]
-            if not _is_coded(column):
+            if not (_is_kind(column) or (column.name == "state" and bool(column.values))):
                 continue
             known = set(codes_of(column, self.kinds).values()) | set(self.kinds if _is_kind(column) else column.values)
             cells = self.rows.cells[name]
@@ -199,8 +194,8 @@ class ValueWords:
                 if value is not None and str(value) not in known:
                     cells[i] = self._meant(i, column, str(value), str(value).split("|"))
 
-    def read_classes(self) -> None:
-        """Read the kind of rows that do not write one: from a service's classification, else from the name."""
+    def read_classes(self, *, names: bool = True) -> None:
+        """Read the kind of rows that do not write one: from a service's classification, else (`names`) from the name."""
         column = self.rows.layer.names.get("kind")
         if column is None or not _is_kind(column):
             return
@@ -211,9 +206,8 @@ class ValueWords:
             said, texts = self._class_of(i)
             if texts:
                 cells[i] = self._meant(i, column, said, texts)
-            else:
-                name = self.rows.column_cell("name", i)
-                cells[i] = self._kind_of_name(i, str(name)) if name is not None else None
+            elif names:
+                cells[i] = self._kind_of_name(i, "没有写类别") or None
 
     def _class_of(self, i: int) -> tuple[str, list[str]]:
         """Return a row's class as it is written, and as texts of one class each."""
@@ -229,13 +223,17 @@ class ValueWords:
             return "", []
         return said, said.split("|")
 
-    def _kind_of_name(self, i: int, name: str) -> Cell:
+    def _kind_of_name(self, i: int, because: str) -> str:
+        """Return the kind that a row's name tells, and say so in the report; "" where it tells none."""
+        name = self.rows.column_cell("name", i)
+        if name is None:
+            return ""
         found = _of_name(name, self.by_value) or _like_label(plain_value(bare_name(name)), self.labels)
         if found not in self.kinds:
-            return None
+            return ""
         self.rows.report.say(
             "note",
-            f"没有写类别，按名称认作“{printable(self.kinds[found])}”",
+            f"{because}，按名称认作“{printable(self.kinds[found])}”",
             "不对就在表里写明类别",
             self.rows.where(i, column="类别", value=name),
         )
@@ -250,7 +248,9 @@ class ValueWords:
         elif _is_kind(column):
             found = _of_several([plain_value(t) for t in texts], self.by_value)
             if found in (ASK, ""):
-                found = _of_code(said) or found or self._like(i, said)
+                found = _of_code(said) or self._like(i, said) or found
+            if found in (ASK, "") and column.name not in self.rows.columns:
+                found = self._kind_of_name(i, f"“{printable(said)}”说不清是哪一类") or found
         else:
             found = dict(column.words).get(said, "")
         if found == NOT_OURS:
@@ -303,7 +303,3 @@ class ValueWords:
 
 def _is_kind(column: Column) -> bool:
     return column.parent == ("kinds", "kind")
-
-
-def _is_coded(column: Column) -> bool:
-    return _is_kind(column) or (column.name == "state" and bool(column.values))

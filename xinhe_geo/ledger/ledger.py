@@ -41,7 +41,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, Named, cell, must_be_district
+from ..district import District, Named, cell, list_told, must_be_district
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
@@ -361,11 +361,11 @@ def foot(district: District) -> str:
     scenario = say("，方案：{0}", district.manifest["scenario"]) if district.manifest.get("scenario") else ""
     credit = str(district.manifest.get("credit", ""))
     return say(
-        "{0}{1}，数据年份 {2}，社区名录 {3} 年{4}。{5}",
+        "{0}{1}，数据年份 {2}{3}{4}。{5}",
         mark,
         district.name,
         district.year,
-        district.list_year,
+        list_told(district),
         scenario,
         credit,
     )

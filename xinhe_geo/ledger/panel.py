@@ -258,10 +258,7 @@ def _known(district: District) -> dict[str, Mapping[str, Any]]:
 
 
 def _judge(
-    district: District,
-    cell: Typed,
-    draft: Mapping[tuple[str, str], float],
-    known: Mapping[str, Mapping[str, Any]],
+    district: District, cell: Typed, draft: Mapping[tuple[str, str], float], known: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any] | str | None:
     """Return the figure that was typed into a cell, None where nothing was, or what is wrong and what to do about it."""
     written = draft.get((cell.code, cell.column), math.nan)

@@ -31,8 +31,8 @@ from ..core import (
     refuse_uncleared,
     write_bytes,
 )
-from ..district import MANIFEST, District, check_copy, commit, finish, locked, read_folder, secrecy_of
-from ..io import workbook_rows, written
+from ..district import MANIFEST, District, check_copy, commit, district_folder, finish, locked, read_folder, secrecy_of
+from ..io import why_hostile, workbook_rows, written
 from .ledger import measure_problems
 
 if TYPE_CHECKING:
@@ -250,11 +250,7 @@ def import_rules(file: str | Path, folder: str | Path, *, apply: bool = False) -
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target = Path(file), Path(folder)
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
-    if target.resolve() == bundled_folder().resolve():
-        raise SourceError("随程序的演示街道不能改；把它复制成自己的目录，或导入到自己的街道目录")
+    source, target = Path(file), district_folder(folder, "把它复制成自己的目录，或导入到自己的街道目录")
     sheets = _sheets(source)
     if not apply:
         return _plan(source, sheets, target)[0]
@@ -293,6 +289,10 @@ def _plan(
             continue
         if name == "rules":
             new = _verified(old, new, layer.label, problems)
+        there = set(old.to_numpy().ravel())
+        for row in new.to_dict("records"):
+            odd = {column: why_hostile(text) for column, text in row.items() if text not in there}
+            problems += [Problem("error", name, layer.label, row[layer.key], str(c), *w) for c, w in odd.items() if w]
         _, found = check_rows(layer, new.replace("", pd.NA).astype("object"), layer.label)
         problems += found
         mine = list(_differences(layer, old, new))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import LAYERS, SourceError, bundled_folder
-from ..district import MANIFEST, Changes, District, Edit, LayerFile, check_copy, commit, finish, locked, new_files
+from ..core import LAYERS, SourceError
+from ..district import Changes, District, Edit, LayerFile, district_folder, new_files, take_in
 from .panel import row_of, typed_figures
 
 COLUMNS = ("indicator", "year", "unit", "before", "after", "cell")
@@ -43,24 +43,17 @@ def take_figures(workbook: str | Path, folder: str | Path, *, by: str = "", appl
     EnvironmentProblem
         The workbook cannot be read, or the folder cannot be written.
     """
-    source, target = Path(workbook), Path(folder)
+    source = Path(workbook)
     if not source.is_file():
         raise SourceError(f"没有这个工作簿：{source.name}；给核对表写出的 .xlsx")
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
-    if target.resolve() == bundled_folder().resolve():
-        raise SourceError("随程序的演示街道不能改；把它复制成自己的目录，再记进自己的目录")
-    if not apply:
-        return _shown(typed_figures(District.load(target), source, by=by))
-    with locked(target):
-        finish(target)
+    target = district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+
+    def planned() -> tuple[pd.DataFrame, dict[str, bytes]]:
         district = District.load(target)
         figures = typed_figures(district, source, by=by)
-        if len(figures):
-            files = _files(target, district, figures, source.name)
-            check_copy(target, files)
-            commit(target, files, "series", source.name)
-    return _shown(figures)
+        return _shown(figures), _files(target, district, figures, source.name) if len(figures) else {}
+
+    return take_in(target, planned, "series", source.name, apply=apply)
 
 
 def _files(folder: Path, district: District, figures: pd.DataFrame, source: str) -> dict[str, bytes]:

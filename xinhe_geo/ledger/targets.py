@@ -19,7 +19,7 @@ from ..core import (
     DataError,
     Problem,
     SourceError,
-    bundled_folder,
+    as_text,
     listed,
     problems_table,
     refuse_uncleared,
@@ -28,20 +28,17 @@ from ..core import (
     write_bytes,
 )
 from ..district import (
-    MANIFEST,
     Changes,
     District,
     Edit,
     LayerFile,
-    check_copy,
-    commit,
-    finish,
+    district_folder,
     kind_name,
     layer_name,
-    locked,
     new_files,
+    take_in,
 )
-from ..io import Questions, answer_book, printable, read_text, workbook_rows, written
+from ..io import Questions, answer_book, printable, read_text, why_hostile, workbook_rows, written
 from .ledger import has_own_plan
 from .plan_text import Said, cells_alone, said_in
 
@@ -162,7 +159,9 @@ def offered(text: str, district: District) -> pd.DataFrame:
             continue
         seen.add(key)
         code = known.get(key[0], "")
-        held = {c: _text(own.loc[code, c]) for c in _COLUMNS} if code else {}  # what stands there is what was confirmed
+        held = (
+            {c: as_text(own.loc[code, c]) for c in _COLUMNS} if code else {}
+        )  # what stands there is what was confirmed
         rows.append({"line": said.line, "binding": "", "note": "", **row, **held, "known": code})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -327,20 +326,8 @@ def take_targets(text: str | Path, folder: str | Path, book: str | Path, *, appl
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target, path = _named(text), Path(folder), Path(book)
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
-    if target.resolve() == bundled_folder().resolve():
-        raise SourceError("随程序的演示街道不能改；把它复制成自己的目录，再记进自己的目录")
-    if not apply:
-        return _planned(source, target, path)[0]
-    with locked(target):
-        finish(target)
-        changes, files = _planned(source, target, path)
-        if files:
-            check_copy(target, files)
-            commit(target, files, "commitments", source.name)
-    return changes
+    source, target = _named(text), district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+    return take_in(target, lambda: _planned(source, target, Path(book)), "commitments", source.name, apply=apply)
 
 
 #: A plan of a whole city has a tenth of it.
@@ -371,10 +358,10 @@ def _planned(source: Path, folder: Path, book: Path) -> tuple[pd.DataFrame, dict
             changes.append((key, "新增", "", "", cells["quote"]))
             continue
         before = own.loc[key]
-        other = {c: v for c, v in cells.items() if v and v != _text(before[c])}  # a blank cell leaves what is there
+        other = {c: v for c, v in cells.items() if v and v != as_text(before[c])}  # a blank cell leaves what is there
         if other:
             edits.append(Edit(int(own.index.get_loc(key)), dict(other)))
-            changes += [(key, "改", names[c].label, _text(before[c]), v) for c, v in other.items()]
+            changes += [(key, "改", names[c].label, as_text(before[c]), v) for c, v in other.items()]
     table = pd.DataFrame(changes, columns=["row", "change", "column", "before", "after"], dtype="object")
     if not edits:
         return table, {}
@@ -382,10 +369,6 @@ def _planned(source: Path, folder: Path, book: Path) -> tuple[pd.DataFrame, dict
     entry = district.manifest["layers"].get(layer.name)
     given = Changes(edits, set(), "official", source.name)
     return table, new_files(LayerFile(folder, layer, entry, district.manifest), given)
-
-
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
 
 
 def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -400,7 +383,7 @@ def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, 
     wrong: list[Problem] = []
     lines = [(n, {h: written(c) for h, c in zip(heads, cells, strict=False)}) for n, cells in grid[1:]]
     taken = {said.get(_ID, "") for _, said in lines} | set(own.index)
-    known = {(_plain(_text(row["quote"])), _text(row["target"])): str(key) for key, row in own.iterrows()}
+    known = {(_plain(as_text(row["quote"])), as_text(row["target"])): str(key) for key, row in own.iterrows()}
     for number, given in lines:
         said = {head: given.get(head, "") for head in HEADS}
         told = list(_faults(said, text))
@@ -422,6 +405,9 @@ def _faults(said: Mapping[str, str], text: str) -> Iterator[tuple[str, str, str]
         yield _TAKE, f"“{printable(said[_TAKE])}”看不懂", f"写 {TAKE}、{LEAVE}，或空着（不收）"
     if said[_TAKE] != TAKE:
         return
+    for head in _COLUMNS.values():
+        if (wrong := why_hostile(said[head])) is not None:
+            yield head, *wrong
     if not said[_QUOTE] or _plain(said[_QUOTE]) not in text:
         yield _QUOTE, f"文本里没有这句原话：“{printable(said[_QUOTE])}”", "照抄文本里的字，可以删短，不能改"
     if said[_YEAR] and not all(map(_YEARS.fullmatch, listed(said[_YEAR]))):

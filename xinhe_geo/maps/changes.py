@@ -369,7 +369,8 @@ def _change_facts(
     notes = []
     column = change.rule.denominator if change.rule.denominator == "area_m2" else counted_in(change.rule)
     land = homes.geometry.area.to_numpy(dtype=float) if column == "area_m2" else floats_of(homes, column)
-    net = _net(delta, land)
+    gain, lose = (_known(np.clip(sign * delta, 0, 1), land) for sign in (1, -1))
+    net = gain - lose
     if not is_at_least(change.after) and not math.isnan(net):
         amount = land_text(abs(net), lang) if column == "area_m2" else number_text(abs(net), t["person"])
         notes.append(t["net_fact"].format(den=t[f"den_{column}"], n=f"{'−' if net < 0 else '+'}{amount}"))
@@ -398,12 +399,6 @@ def _known(part: np.ndarray, amounts: np.ndarray) -> float:
     own = (part * amounts)[part > 0]
     unknown = np.isnan(amounts).all() or (len(own) and np.isnan(own).all())
     return math.nan if unknown else float(np.nansum(own))
-
-
-def _net(delta: np.ndarray, amounts: np.ndarray) -> float:
-    """Return gains less losses; missing where of nobody, or of nobody who gains or loses, the amount is known."""
-    gain, lose = (_known(np.clip(sign * delta, 0, 1), amounts) for sign in (1, -1))
-    return gain - lose
 
 
 def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:

@@ -26,6 +26,7 @@ from ..core import (
     EnvironmentProblem,
     SourceError,
     UnknownNameError,
+    WrongValueError,
     by_hash,
     escape,
     refuse_uncleared,
@@ -46,6 +47,8 @@ from .tiles import OnlineTiles
 STYLES = {"zh": ("maps/map.css",), "en": ("maps/map.css", "maps/map-en.css")}
 #: A file larger than this opens slowly on an office machine.
 LARGE_BYTES = 5_000_000
+#: Endings of files that no page can be opened as.
+_OTHER_FILES = (".pdf", ".png", ".jpg", ".jpeg", ".svg")
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "base-uri 'none'; form-action 'none'"
@@ -286,12 +289,18 @@ class HouseMap(folium.Map):
         ------
         MissingAsset
             Something added to the map would have to be loaded.
+        WrongValueError
+            The name is that of a picture or of paper.
         SourceError
             A layer of the district is secret, and nobody has cleared its outputs.
         EnvironmentProblem
             The file cannot be written.
         """
         refuse_uncleared(self._scene.manifest, "写出地图")
+        if isinstance(outfile, str | os.PathLike) and Path(outfile).suffix.lower() in _OTHER_FILES:
+            raise WrongValueError(
+                f"save 写的是网页（.html），不是 {Path(outfile).suffix}；图用 xh.picture，纸用 xh.sheet"
+            )
         page = self.get_root().render().encode("utf-8")
         if len(page) > LARGE_BYTES:
             warnings.warn(f"地图有 {len(page) / 1e6:.1f} MB，在办公电脑上打开会慢；可少放图层或先汇总", stacklevel=2)

@@ -41,6 +41,7 @@ def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[b
     place = {f["id"]: i for i, f in enumerate(facilities)}
     own = next((f for f in facilities if f["id"] == chosen and f["serves"]), None)
     listed = [{k: v for k, v in f.items() if k != "place"} | {"kind": number[f["kind"]]} for f in facilities]
+    rule = model.rule
     content = {
         "title": f"{model.district.name}　{rule_name(model.district, model.rule)}",
         "kind": model.kind,
@@ -61,7 +62,7 @@ def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[b
         "effects": shown.effects(),
         "gaps": shown.gaps(),
         "facilities": listed,
-        "key": _key(model),
+        "key": "|".join([rule.name, rule.method, rule.metric, model.walker.name, f"{rule.minutes:g}"]),
         "mark": "" if shown.denominator is None or not model.weak else say(MARK),
         "changes": changed,
         "warnings": warnings(model),
@@ -88,7 +89,9 @@ class LiveNumbers:
         self.now, self.was = self.totals(answer.share), self.totals(model.before)
         self.mapped = bound_of(model.district, model.rule.kinds) != EXACT
         self.denominator = usable_denominator(model.rule.denominator, self.now["whole"])
-        self.elderly = _counts_elderly(model)
+        rules = model.district.rules
+        theirs = set(rules["profile"][rules["denominator"].eq("people_60plus")])
+        self.elderly = model.rule.method != "walk_min" or model.rule.metric == "presence" or model.walker.name in theirs
 
     def totals(self, share: np.ndarray) -> dict[str, dict[str, float]]:
         """Return known and served totals and shares: of the whole, and by zone."""
@@ -234,13 +237,6 @@ class LiveNumbers:
         }
 
 
-def _counts_elderly(model: LiveModel) -> bool:
-    """Whether those of 60 and over are told apart: where nobody's pace counts, or it is one at which a rule counts them; as the meeting map."""
-    rules = model.district.rules
-    theirs = set(rules["profile"][rules["denominator"].eq("people_60plus")])
-    return model.rule.method != "walk_min" or model.rule.metric == "presence" or model.walker.name in theirs
-
-
 def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], column: str) -> list[str]:
     unit, factor, digits = UNITS[column]
     change = (now[f"{column}_served"] - was[f"{column}_served"]) * factor
@@ -250,12 +246,6 @@ def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], col
         per_cent(now[f"{column}_share"]),
         _signed(change, digits, f" {say(unit)}"),
     ]
-
-
-def _key(model: LiveModel) -> str:
-    """Name the question: homes are painted anew when it changes."""
-    rule = model.rule
-    return "|".join([rule.name, rule.method, rule.metric, model.walker.name, f"{rule.minutes:g}"])
 
 
 def _line(model: LiveModel) -> list[str]:

@@ -142,6 +142,7 @@ def _content(district: District) -> dict[str, Any]:
     kinds = [k for k in district.kinds.index if any(k in rule["kinds"] for rule in rules)]
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     network, facilities = packed_network(district), district.facilities
+    gates = district.gates
     return {
         "name": district.name,
         "year": district.year,
@@ -169,7 +170,7 @@ def _content(district: District) -> dict[str, Any]:
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": network,
         "walls": _walls(district),
-        "gates": packed(_gate_spots(district), "<f8"),
+        "gates": packed(np.empty(0) if gates is None else shapely.get_coordinates(gates.geometry.array).ravel(), "<f8"),
         "homes": packed_homes(district, outlines, origin),
         "zones": outlines["zones"],
         "communities": outlines["communities"],
@@ -366,12 +367,6 @@ def _walls(district: District) -> dict[str, Any]:
     return {"xy": packed(xy, "<f8", "points"), "count": count, "name": names}
 
 
-def _gate_spots(district: District) -> np.ndarray:
-    """Return where the gates are, x and y in turn, in their order."""
-    gates = district.gates
-    return np.empty(0) if gates is None else shapely.get_coordinates(gates.geometry.array).ravel()
-
-
 def _gate_numbers(district: District, gates: pd.Series) -> np.ndarray:
     """Return each gate's number in that order, -1 for none."""
     known = pd.Index([]) if district.gates is None else district.gates.index
@@ -421,6 +416,7 @@ def packed_homes(
     shapes = homes.geometry.where(
         area > 0, homes.geometry.buffer(disc_radius(homes.geometry), quad_segs=4)
     )  # a home known as a point is a disc
+    level = _level(district)
     return {
         "id": [str(i) for i in homes.index],
         "name": names_or_ids(homes["name"], homes.index),
@@ -436,7 +432,7 @@ def packed_homes(
             "weight": packed(points["weight"], "<f8"),
         },
         "doors": _packed_doors(district, None),
-        "level": _level_doors(district),
+        "level": None if level is None else _packed_doors(district, level),
     }
 
 
@@ -450,12 +446,6 @@ def _packed_doors(district: District, level: Profile | None) -> dict[str, Any]:
         "gate": packed(_gate_numbers(district, doors["gate"]), "<i4", "steps"),
         "corners": [[row, np.round(xy, 2).tolist()] for row, xy in corners.items()],  # only drawn
     }
-
-
-def _level_doors(district: District) -> dict[str, Any] | None:
-    """Return the ways out of homes for those who take no stairs; None where there are none, or nobody is like that."""
-    level = _level(district)
-    return None if level is None else _packed_doors(district, level)
 
 
 def _level(district: District) -> Profile | None:

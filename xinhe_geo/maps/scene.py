@@ -11,7 +11,8 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ..core import UnknownNameError, amount
+from ..access import reasons
+from ..core import UnknownNameError, speaking
 from ..district import District, place_title
 from .basemap import (
     Label,
@@ -43,7 +44,6 @@ from .style import (
     house_style,
     is_demonstration,
     layer_of,
-    number_text,
     numbers_of,
     texts_of,
     wording,
@@ -191,23 +191,11 @@ def _gap_layers(district: District, gaps: gpd.GeoDataFrame, edition: Edition) ->
 
 
 def reasons_of(district: District, gaps: gpd.GeoDataFrame, lang: str) -> list[str | None]:
-    """Return why each place is not served: the sentence of `gaps`, or the same facts in the other language."""
-    walked, crow, detour = (floats_of(gaps, c) for c in ("minutes", "straight_metres", "detour"))
-    if lang == "zh" or "straight_metres" not in gaps.columns:
+    """Return why each place is not served: what `gaps` says of it, in the language of the map."""
+    if "nearest_straight_metres" not in gaps.columns:
         return texts_of(gaps, "reason")
-    t = wording(lang)
-    names = names_of(district, "facilities", column_of(gaps, "facility_minutes"))
-    found: list[str | None] = []
-    for name, m, s, d, wall in zip(names, walked, crow, detour, texts_of(gaps, "crosses"), strict=True):
-        if np.isnan(s):
-            found.append(t["why_none"])
-        elif np.isnan(m):
-            found.append(t["why_cut_off"].format(s=number_text(s, t["m"])))
-        else:
-            more = t["why_behind"].format(w=wall) if wall else ""
-            more += t["why_detour"].format(d=amount(d, 1)) if d > 1.5 else ""
-            found.append(t["why_far"].format(f=name or "", m=amount(m, 1), s=number_text(s, t["m"])) + more)
-    return found
+    with speaking(lang):
+        return list(reasons(district, gaps))
 
 
 # --- the scene -------------------------------------------------------------------------------------------------------
@@ -240,12 +228,7 @@ def _four(bounds: Iterable[float]) -> Bounds:
 
 
 def scene_of(
-    district: District,
-    subject: Subject,
-    edition: Edition,
-    *,
-    themes: Sequence[Theme] = (),
-    extra: Sequence[Layer] = (),
+    district: District, subject: Subject, edition: Edition, *, themes: Sequence[Theme] = (), extra: Sequence[Layer] = ()
 ) -> Scene:
     """
     Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet.

@@ -49,7 +49,7 @@ def _english(script: str, cells: bool) -> str:
         parts.append(
             _literal(renamed(catalogue[text.sentence]), text.values, cells)
             if _HAN.search(text.sentence)
-            else _as_it_was(text, cells)
+            else _literal(text.sentence, text.values, cells)
         )
         at = text.end
     return "".join([*parts, script[at:]])
@@ -77,11 +77,6 @@ def _literal(said: str, values: tuple[str, ...], cells: bool) -> str:
         return f'${{String({own}) === "1" ? {json.dumps(found[2])} : {json.dumps(found[3])}}}'
 
     return "`" + re.sub(r"\{(\d)(?::([^{}|]*)\|([^{}|]*))?\}", code, plain) + "`"
-
-
-def _as_it_was(text: _Text, cells: bool) -> str:
-    """Return a template without Chinese of its own; what is worked out in it may have some."""
-    return _literal(text.sentence, text.values, cells)
 
 
 def _texts(script: str) -> Iterator[_Text]:

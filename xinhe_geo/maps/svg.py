@@ -176,6 +176,8 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     """Return a point's symbol: full where it is open, hollow and dashed where it is planned."""
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
     hollow = bool(style.get("hollow"))
+    if len(symbol) > 1 and r >= 5:  # several characters at their least height need a larger disc
+        r = max(r, 0.34 * _LEAST_SYMBOL * len(symbol))
     dash = f' stroke-dasharray="{r * 0.55:.1f} {r * 0.3:.1f}"' if hollow else ""
     out = ""
     if style.get("ring"):
@@ -208,11 +210,6 @@ class _Face:
         return _Face(float(style["size"]), style["colour"], "middle", style["weight"], halo=True)
 
 
-def _tongue(text: str) -> str | None:
-    """Return in which language a text is read aloud, where that is not the page's: names stay Chinese on an English map."""
-    return "zh" if language() == "en" and re.search("[\u3400-\u9fff]", text) else None
-
-
 def _words(x: float, y: float, text: str, face: _Face, turn: float = 0.0) -> str:
     """Return a text whose middle height lies at y, turned by so many degrees."""
     size = face.size
@@ -222,7 +219,7 @@ def _words(x: float, y: float, text: str, face: _Face, turn: float = 0.0) -> str
         font_style="italic" if face.italic else None,
         letter_spacing=f"{face.spacing:g}" if face.spacing else None,
         transform=f"rotate({turn:.1f} {x:.1f} {y:.1f})" if abs(turn) > 0.05 else None,
-        lang=_tongue(text),
+        lang="zh" if language() == "en" and re.search("[\u3400-\u9fff]", text) else None,
     )
     rim = f' class="{OWN}halo"' if face.halo else ""
     return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{face.colour}"{more}{rim}>{escape(text)}</text>'
@@ -328,13 +325,6 @@ def _scale_bar(view: Room) -> float:
     limit = 200 / view.scale
     power = 10 ** math.floor(math.log10(limit))
     return float(next(m * power for m in (5, 3, 2, 1) if m * power <= limit))
-
-
-def _corners(view: Room) -> tuple[Bounds, Bounds]:
-    """Return where the scale bar and the north arrow lie, which nothing else may cover."""
-    length = _scale_bar(view) * view.scale
-    bottom, right = view.height, view.width - 34
-    return (12, bottom - 42, length + 82, bottom - 6), (right - 31, 13, right + 31, 75)
 
 
 def _picture_rule(view: Room, letter: str) -> str:
@@ -526,7 +516,9 @@ def _watermark(text: str, width: float = _FRAME[2], rows: int = 6) -> str:
 def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
     """Return what lies in the frame: areas and lines (in tenths of a unit), then symbols and names."""
     (theme, mode), off = shown_mode(scene), hidden(scene)
-    for corner in _corners(view):
+    length = _scale_bar(view) * view.scale
+    bottom, right = view.height, view.width - 34
+    for corner in ((12, bottom - 42, length + 82, bottom - 6), (right - 31, 13, right + 31, 75)):
         view.take(corner)
     body = []
     for layer in scene.layers:

@@ -58,11 +58,7 @@ READ_BATCH = 32768  # doors read off at once: what is known of them stays in the
 
 
 def search_each(
-    streets: Streets,
-    origins: pd.DataFrame,
-    targets: Mapping[Key, pd.DataFrame],
-    profile: Profile | None,
-    limit: float,
+    streets: Streets, origins: pd.DataFrame, targets: Mapping[Key, pd.DataFrame], profile: Profile | None, limit: float
 ) -> dict[Key, pd.DataFrame]:
     """Find the nearest target of every door for several kinds at once: see `WalkNetwork.search_each`."""
     bound = checked_limit(limit)

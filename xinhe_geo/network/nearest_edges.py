@@ -159,12 +159,7 @@ def crossing(start: Floats, stop: Floats, barriers: shapely.STRtree) -> Flags:
 
 
 def _around_barriers(
-    streets: Streets,
-    xy: Floats,
-    rows: Ints,
-    edge: Shorts,
-    trees: Sequence[EdgeTree],
-    barriers: shapely.STRtree,
+    streets: Streets, xy: Floats, rows: Ints, edge: Shorts, trees: Sequence[EdgeTree], barriers: shapely.STRtree
 ) -> None:
     """Replace edges whose leg crosses a barrier by the nearest one whose leg does not, looking ever further out."""
     foot = feet_on(streets, xy[rows], edge[rows]).xy

@@ -28,7 +28,10 @@ def save(streets: Streets, path: StrPath) -> None:
     """Write streets to a file: see `WalkNetwork.save`."""
     arrays = streets.arrays
     head = {"format": FORMAT, "version": FORMAT_VERSION, "crs": streets.crs.to_json_dict()}
-    table = {name: _plain(streets.table[name]) for name in streets.table.columns}
+    table = {
+        name: [_plain_value(value.item() if isinstance(value, np.generic) else value) for value in streets.table[name]]
+        for name in streets.table.columns
+    }
     text = json.dumps({"head": head, "table": table}, ensure_ascii=False, sort_keys=True)
     arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
     arrays["hash"] = np.frombuffer(_digest(arrays), np.uint8)
@@ -66,11 +69,6 @@ def load(path: StrPath) -> Streets:
     if head["version"] != FORMAT_VERSION:
         raise NetworkError(f"{name} 由另一个版本保存（格式 {head['version']}）；请从街道图层重新生成")
     return Streets.of(pyproj.CRS.from_json_dict(head["crs"]), arrays, table_from(table))
-
-
-def _plain(column: pd.Series) -> list[Any]:
-    """Return a column as JSON can hold it."""
-    return [_plain_value(value.item() if isinstance(value, np.generic) else value) for value in column]
 
 
 def _plain_value(value: object) -> str | float | None:

@@ -22,11 +22,7 @@ from .streets import Streets
 
 
 def between(
-    streets: Streets,
-    origins: Asked,
-    targets: gpd.GeoSeries,
-    limit: float,
-    profile: Profile | None,
+    streets: Streets, origins: Asked, targets: gpd.GeoSeries, limit: float, profile: Profile | None
 ) -> pd.DataFrame:
     """Measure from every place to every place: see `WalkNetwork.metres` and `WalkNetwork.minutes`."""
     points, _, access = origins

@@ -110,17 +110,13 @@ def course_of(streets: Streets, piece: Piece) -> shapely.LineString:
 def street_legs(streets: Streets, pieces: Iterable[Piece], profile: Profile | None) -> Iterator[Leg]:
     """Return the legs of a walk along edges: what follows on one street is one leg; its wait, if any, comes before it."""
     moving = (piece for piece in pieces if piece.from_m != piece.to_m)
-    for street, run in groupby(moving, key=lambda piece: _street_of(streets, piece)):
+    for street, run in groupby(moving, key=lambda piece: str(streets.table["street"].iloc[streets.row[piece.edge]])):
         own = list(run)
         courses, wait = [course_of(streets, piece) for piece in own], sum(waited(streets, p, profile) for p in own)
         if wait > 0:  # one waits, then crosses
             yield Leg("wait", street, 0.0, wait, shapely.points(shapely.get_coordinates(courses[0])[0]))
         line = shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(courses)))
         yield walked("street", street, sum(abs(p.to_m - p.from_m) for p in own), profile, line)
-
-
-def _street_of(streets: Streets, piece: Piece) -> str:
-    return str(streets.table["street"].iloc[streets.row[piece.edge]])
 
 
 def waited(streets: Streets, piece: Piece, profile: Profile | None) -> float:
@@ -147,7 +143,10 @@ class WayTree:
         self.metres: Floats = found.metres if self.weights.waits else found.cost / self.weights.unit
         self.last, self.begin = self._last()
         self.arc = self._arcs()
-        self.end = self._ends()
+        there = np.where(self.arc >= 0, self.weights.arcs.adj[self.arc], np.arange(len(self.cost)))
+        while not np.array_equal(further := there[there], there):  # each round goes twice as far
+            there = further
+        self.end = self.last[there]
         self._street = streets.table["street"].to_numpy(object)
         self._on: dict[int, list[int]] = {}
         for door in np.flatnonzero(self.doors.edge >= 0).tolist():
@@ -188,13 +187,6 @@ class WayTree:
         chosen = on[before[tail[on]] == arcs.adj[on]][::-1]  # of parallel edges that cost the same the first
         onward[tail[chosen]] = chosen
         return onward
-
-    def _ends(self) -> Ints:
-        """Return, per node, the row of the door that its way ends at; -1 where there is none."""
-        there = np.where(self.arc >= 0, self.weights.arcs.adj[self.arc], np.arange(len(self.cost)))
-        while not np.array_equal(further := there[there], there):  # each round goes twice as far
-            there = further
-        return self.last[there]
 
     def way(self, edge: int, at: float, access: float) -> Way | None:
         """Return the least way from a door, of several that cost the same the one with the fewest metres; None: there is none."""

@@ -36,6 +36,7 @@ from ..core import (
     bundled_folder,
     card,
     checked_count,
+    path_given,
     say,
     small_map,
     well_called,
@@ -44,26 +45,15 @@ from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .nearest_edges import Barriers
-from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
-from .osmnx_graphs import Graph, graph_edges
+from .osm import WalkFilter
+from .osmnx_graphs import Graph
 from .points import Asked, between, nearest, nearest_few, reach
 from .routes import Leg, WayOut, WayTree
 from .streets import Streets
-from .threads import thread_count
 
 if TYPE_CHECKING:
     from .osmnx_graphs import MultiDiGraph
 
-__all__ = [
-    "Pieces",
-    "SearchState",
-    "WalkNetwork",
-    "excluded_ways",
-    "graph_edges",
-    "read_osm_streets",
-    "thread_count",
-    "walkable",
-]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -181,7 +171,7 @@ class WalkNetwork:
         NetworkError
             It holds nothing to walk on.
         """
-        return cls(osm.of_file(path, crs, walk_filter))
+        return cls(osm.of_file(path_given(path), crs, walk_filter))
 
     @classmethod
     def load(cls, path: StrPath) -> WalkNetwork:

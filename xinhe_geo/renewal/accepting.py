@@ -21,27 +21,23 @@ from ..core import (
     Problem,
     SourceError,
     UnknownNameError,
-    bundled_folder,
     listed,
     problems_table,
     refuse_uncleared,
     write_bytes,
 )
 from ..district import (
-    MANIFEST,
     SUGGESTED,
     Changes,
     District,
     Edit,
     LayerFile,
     Scenario,
-    check_copy,
-    commit,
-    finish,
-    locked,
+    district_folder,
     new_files,
+    take_in,
 )
-from ..io import Questions, answer_book, printable, workbook_rows, written
+from ..io import Questions, answer_book, printable, why_hostile, workbook_rows, written
 from .suggesting import SOURCES
 
 SHEET, TAKE, LEAVE = "建议项目", "采纳", "不采纳"
@@ -145,6 +141,8 @@ def accepted_in(book: str | Path, table: pd.DataFrame) -> dict[str, dict[str, st
             told.append((_ID, f"现在没有建议“{printable(said[_ID])}”", "数据改过就重新写出建议表"))
         if said[_TAKE] == TAKE and said[_ID] in found:
             told.append((_ID, f"建议 {said[_ID]} 写了两次", "留一行"))
+        if said[_TAKE] == TAKE:
+            told += [(head, *odd) for head in _FILLED if (odd := why_hostile(said[head])) is not None]
         wrong += [Problem("error", SHEET, printable(path.name), str(number), *fault) for fault in told]
         if said[_TAKE] == TAKE:
             found[said[_ID]] = {column: said[head] for head, column in _FILLED.items() if said[head]}
@@ -186,24 +184,12 @@ def accept(
     EnvironmentProblem
         The folder cannot be written.
     """
-    target = Path(folder)
-    if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
-    if target.resolve() == bundled_folder().resolve():
-        raise SourceError("随程序的演示街道不能改；把它复制成自己的目录，再采纳到自己的目录")
+    target = district_folder(folder, "把它复制成自己的目录，再采纳到自己的目录")
     for key in accepted:
         if key not in table.index:
             raise UnknownNameError("建议", key, list(table.index))
     chosen = table.loc[[key for key in table.index if key in accepted]]
-    if not apply:
-        return _planned(target, chosen, accepted)[0]
-    with locked(target):
-        finish(target)
-        changes, files = _planned(target, chosen, accepted)
-        if files:
-            check_copy(target, files)
-            commit(target, files, "projects", "suggest")
-    return changes
+    return take_in(target, lambda: _planned(target, chosen, accepted), "projects", "suggest", apply=apply)
 
 
 def _planned(
@@ -217,7 +203,9 @@ def _planned(
     told = pd.DataFrame(changes, columns=["row", "change", "column", "before", "after"], dtype="object")
     if fresh.empty:
         return told, {}
-    plan = _plan(folder)
+    path = folder / SUGGESTED
+    note = "由 suggest 采纳的建议写成，项目库按步号引用：不要改步骤的次序，新的接在后面"
+    plan = Scenario.read(path) if path.is_file() else Scenario(path.stem, "采纳的建议", note=note)
     steps = [*plan.edits]
     edits = []
     for key, row in fresh.iterrows():
@@ -235,13 +223,6 @@ def _planned(
         grown = Scenario(plan.name, plan.label, tuple(steps), plan.year, plan.planned, plan.note)
         made = {SUGGESTED: grown.text().encode(), **made}
     return told, made
-
-
-def _plan(folder: Path) -> Scenario:
-    """Return the plan in which the steps of accepted suggestions stand."""
-    path = folder / SUGGESTED
-    note = "由 suggest 采纳的建议写成，项目库按步号引用：不要改步骤的次序，新的接在后面"
-    return Scenario.read(path) if path.is_file() else Scenario(path.stem, "采纳的建议", note=note)
 
 
 def _cells(key: str, row: pd.Series, step: str) -> Iterator[tuple[str, object]]:

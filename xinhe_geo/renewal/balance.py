@@ -330,13 +330,11 @@ def _accounts(district: District, book: _Book) -> list[tuple[str, str, str]]:
                 own = [f for f in book.flows if f.parcel == parcel and f.what != "in" and holder in ("", f.holder)]
                 said = any(not math.isnan(float(getattr(f, count))) for f in own if f.people != 0)
                 known = parcel != "" and not math.isnan(book.work.held(parcel, count, holder))
-                if (count != "registered" and not holder) or (parcel and (said or known) and _is_kept(count, holder)):
+                if (count != "registered" and not holder) or (
+                    parcel and (said or known) and not (holder and count == "registered")
+                ):
                     found.append((parcel, count, holder))
     return found
-
-
-def _is_kept(count: str, holder: str) -> bool:
-    return not (holder and count == "registered")
 
 
 def _closing(books: Mapping[int, _Book], account: Account, year: int) -> float:

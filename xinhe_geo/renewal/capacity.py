@@ -129,7 +129,7 @@ def _needed(states: tuple[District, District], norm: pd.Series, lived: pd.Series
     nowhere = outside - float(near["own"].sum()) * each
     gross = float(lacks.clip(lower=0.0).sum(skipna=False)) + nowhere
     net = float(lacks.sum(skipna=False)) + nowhere
-    short, gross, net = (_nothing_if_rounding(number) for number in (outside - left, gross, net))
+    short, gross, net = (0.0 if number < ROUNDING else number for number in (outside - left, gross, net))
     there, coming = there + float(had.sum()), coming + float((here - had).sum())
     silent = int(own.isna().sum())
     return Capacity(
@@ -141,10 +141,6 @@ def at_most_in_words(bound: str, silent: int) -> str:
     """Say why what lacks is at most so much; "" where it is known."""
     told = say("（只据地图，至多如此）") if bound != EXACT else ""
     return told + (say("（{0} 个小区没有写自有的有多少，至多如此）", silent) if silent else "")
-
-
-def _nothing_if_rounding(number: float) -> float:
-    return 0.0 if number < ROUNDING else number
 
 
 def _authority(district: District, norm: pd.Series) -> dict[str, str]:

@@ -26,6 +26,7 @@ from ..core import (
     Rule,
     UnknownNameError,
     WrongValueError,
+    as_text,
     listed,
     say,
 )
@@ -213,12 +214,12 @@ def _projects_of(district: District, number: str) -> str:
     rows = district.rows.get("projects")
     if rows is None:
         return ""
-    return ";".join(str(key) for key, cell in rows["problem"].items() if number in listed(_text(cell)))
+    return ";".join(str(key) for key, cell in rows["problem"].items() if number in listed(as_text(cell)))
 
 
 def _about(district: District, key: str, row: pd.Series) -> dict[str, object]:
     """Return what every problem of an indicator says."""
-    about = {c: _text(row[c]) for c in ("set", "level", "name", "urgency", "duty", "suggest")}
+    about = {c: as_text(row[c]) for c in ("set", "level", "name", "urgency", "duty", "suggest")}
     return {**about, "indicator": key, "definition": _definition(district, row)}
 
 
@@ -226,7 +227,7 @@ def _definition(district: District, row: pd.Series) -> str:
     """Return by what an indicator is judged; where it is not what it was, figures of two years do not compare."""
     parts = [f"{c}={row[c]}" for c in ("metric", "rule", "test", "have", "need", "per") if pd.notna(row[c])]
     try:
-        rule = None if pd.isna(row["rule"]) else district.rule(_text(row["rule"]))
+        rule = None if pd.isna(row["rule"]) else district.rule(as_text(row["rule"]))
     except UnknownNameError:
         rule = None
     if rule is not None:
@@ -247,7 +248,7 @@ def _numbers(district: District, old: pd.DataFrame) -> dict[tuple[str, str], str
 
 def _place_of(district: District, place: object) -> str:
     """Return the code of a place; the whole district has none."""
-    return "" if _text(place) == (district.code or "district") else _text(place)
+    return "" if as_text(place) == (district.code or "district") else as_text(place)
 
 
 def _number_of(district: District, indicator: str, place: str) -> str:
@@ -272,7 +273,7 @@ def _again(
     base: dict[str, object] = {} if row is None else _about(district, key, row)
     line = {"indicator": key, "people": math.nan, "amount": math.nan, **base, **kept}
     line |= {"is_new": False, "is_found": now is not None, "people_before": was.get("people", math.nan)}
-    state = _text(was.get("state")) or OPEN
+    state = as_text(was.get("state")) or OPEN
     line["state_before"] = state
     if now is not None:
         # it is there, whatever was said of it: what was closed and is found again is open again
@@ -284,21 +285,21 @@ def _again(
 
 
 def _is_same(district: District, was: pd.Series, row: pd.Series | None) -> bool:
-    said = _text(was.get("definition"))
+    said = as_text(was.get("definition"))
     return row is None or not said or said == _definition(district, row)
 
 
 def _state(district: District, row: pd.Series | None, found: _Found | None, was: pd.Series) -> str:
     """Return the state of a problem that is not found again."""
-    place = _text(was.get("place"))
+    place = as_text(was.get("place"))
     if row is None or not _is_same(district, was, row):
         return REDEFINED
     if place and not _stands(district, place):
         return DEMOLISHED if _stood(district, place) else CORRECTED
     if row["metric"] == "typed" or found is None:
-        if _text(was.get("checked_by")) and _text(was.get("paper")):
+        if as_text(was.get("checked_by")) and as_text(was.get("paper")):
             return CLOSED
-        return TO_REVIEW if _text(was.get("paper")) else OPEN
+        return TO_REVIEW if as_text(was.get("paper")) else OPEN
     if found.lacks or _is_unknown(district, row, place):
         return NOT_MEASURED
     return SOLVED
@@ -310,9 +311,9 @@ def _is_unknown(district: District, row: pd.Series, place: str) -> bool:
     if homes is None or place not in homes.index:
         return False
     columns = [
-        *(m[1] for m in map(_TEST.fullmatch, listed(_text(row["test"]))) if m),
-        _text(row["have"]),
-        _text(row["need"]),
+        *(m[1] for m in map(_TEST.fullmatch, listed(as_text(row["test"]))) if m),
+        as_text(row["have"]),
+        as_text(row["need"]),
     ]
     return any(c in homes.columns and pd.isna(homes.loc[place, c]) for c in columns)
 
@@ -349,10 +350,6 @@ def _nothing(lacks: str = "", value: float = math.nan) -> _Found:
     return _Found(value, pd.DataFrame(columns=_FOUND), lacks)
 
 
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
-
-
 # --- how each is found -----------------------------------------------------------------------------------------------
 
 
@@ -383,13 +380,13 @@ def _worked_out(district: District, key: str, row: pd.Series) -> _Found:
     if district.homes is None or district.homes.empty:
         return _nothing(LAYERS["homes"].label)
     if metric == "homes_where":
-        return _homes_where(district, _text(row["test"]))
+        return _homes_where(district, as_text(row["test"]))
     if metric == "shortfall":
         return _shortfall(district, row)
     try:
-        rule = district.rule(_text(row["rule"]))
+        rule = district.rule(as_text(row["rule"]))
     except UnknownNameError:
-        return _nothing(_text(row["rule"]))
+        return _nothing(as_text(row["rule"]))
     if metric == "per_households":
         return _per_households(district, row, rule)
     cover = coverage(district, rules=[rule]).droplevel("rule")
@@ -453,9 +450,11 @@ def _homes_where(district: District, test: str) -> _Found:
         if match is None or column not in homes.columns or homes[column].isna().all():
             lacks.append(f"homes.{column}")
             continue
-        number = pd.to_numeric(match[3], errors="coerce")
-        cells = homes[column] if pd.isna(number) else homes[column].astype("float64")
-        holds &= _COMPARE[match[2]](cells, match[3] if pd.isna(number) else float(number)).fillna(False).astype(bool)
+        cells, bound = _compared(homes[column], match[3])
+        if bound is None:
+            lacks.append(f"checkup_indicators.test:{part[:40]}")
+            continue
+        holds &= _COMPARE[match[2]](cells, bound).fillna(False).astype(bool)
         known &= cells.notna()
     if lacks:
         return _nothing(";".join(lacks))
@@ -466,9 +465,20 @@ def _homes_where(district: District, test: str) -> _Found:
     return _Found(float(len(some)), where, unknown=int((~known).sum()))
 
 
+def _compared(cells: pd.Series, said: str) -> tuple[pd.Series, float | str | None]:
+    """Return cells and what they are held against, both as numbers or both as texts; None where a number is asked for and none is said."""
+    cells = cells.infer_objects()
+    if not pd.api.types.is_numeric_dtype(cells.dtype):
+        return cells.astype("string"), said
+    number = math.nan
+    with suppress(ValueError):
+        number = float(said)
+    return cells.astype("float64"), number if math.isfinite(number) else None
+
+
 def _shortfall(district: District, row: pd.Series) -> _Found:
     """What homes need and do not have: wants alone (gross), and less what others have too much of (net)."""
-    homes, columns = _homes(district), [_text(row["need"]), _text(row["have"])]
+    homes, columns = _homes(district), [as_text(row["need"]), as_text(row["have"])]
     lacks = [f"homes.{c}" for c in columns if c not in homes.columns or homes[c].isna().all()]
     if lacks:
         return _nothing(";".join(lacks))
@@ -488,7 +498,7 @@ def _shortfall(district: District, row: pd.Series) -> _Found:
 
 def _per_households(district: District, row: pd.Series, rule: Rule) -> _Found:
     """So much of something for every hundred households of the district."""
-    facilities, homes, column = district.facilities, _homes(district), _text(row["have"])
+    facilities, homes, column = district.facilities, _homes(district), as_text(row["have"])
     if facilities is None or not set(rule.kinds) <= district.surveyed_kinds:
         return _nothing(";".join(rule.kinds))
     own = facilities[(facilities["kind"].isin(rule.kinds) & (facilities["state"].fillna("open") == "open")).to_numpy()]

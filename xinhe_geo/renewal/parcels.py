@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import HOLDERS, LAYERS, ScenarioError, listed, well_called
+from ..core import HOLDERS, LAYERS, ScenarioError, as_text, listed, well_called
 from ..district import District, Fact, Scenario, completion, fact, home_parcels
 
 #: What a promise has come to. "filled in by nobody" is its own answer: 待填.
@@ -48,7 +48,7 @@ def parcel_figures(district: District, year: int | None = None) -> pd.DataFrame:
                     found = Fact(f"{area:.0f}", area, area, math.nan, "derived", "", "")
                 if found.known or (about["asked"] and not holder):
                     line = {**about[["topic", "label", "unit"]].fillna("").to_dict(), **found._asdict()}
-                    rows[parcel, str(quantity), holder] = {**line, "who": _text(about["who"])}
+                    rows[parcel, str(quantity), holder] = {**line, "who": as_text(about["who"])}
     index = pd.MultiIndex.from_tuples(list(rows), names=["parcel", "quantity", "holder"])
     return pd.DataFrame(list(rows.values()), index=index, columns=["topic", "label", "unit", *Fact._fields, "who"])
 
@@ -78,19 +78,15 @@ def parcel_stages(district: District) -> pd.DataFrame:
             last = said.iloc[-1] if len(said) else pd.Series(dtype=object)
             share = last.get("share", math.nan)
             rows[parcel, str(stage)] = [
-                *(_text(about[c]) for c in ("chain", "label")),
-                _text(last.get("date")),
+                *(as_text(about[c]) for c in ("chain", "label")),
+                as_text(last.get("date")),
                 math.nan if pd.isna(share) else float(share),
-                _text(about["share_of"]),
-                *(_text(last.get(c)) for c in ("source", "filled_by")),
-                _text(about["who"]),
+                as_text(about["share_of"]),
+                *(as_text(last.get(c)) for c in ("source", "filled_by")),
+                as_text(about["who"]),
             ]
     index = pd.MultiIndex.from_tuples(list(rows), names=["parcel", "stage"])
     return pd.DataFrame(list(rows.values()), index=index, columns=columns)
-
-
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
 
 
 def promises(district: District, plan: Scenario | None = None, *, after: District | None = None) -> pd.DataFrame:
@@ -145,17 +141,18 @@ _COLUMNS = (
 
 
 def _promise(district: District, after: District, plan: Scenario | None, row: pd.Series) -> dict[str, object]:
-    parcels, kinds = (listed(_text(row[c])) for c in ("parcel", "kinds"))
-    line: dict[str, object] = {c: _text(row[c]) for c in ("place", "commitment", "quote", "filled_by")}
+    parcels, kinds = (listed(as_text(row[c])) for c in ("parcel", "kinds"))
+    line: dict[str, object] = {c: as_text(row[c]) for c in ("place", "commitment", "quote", "filled_by")}
     line |= {"parcels": parcels, "kinds": kinds, "by": [], "steps": []}
     line |= dict.fromkeys(("amount", "there", "coming", "lacks", "done"), math.nan)
     if not kinds:
-        shares = [completion(after.rows, parcel, district.year) for parcel in parcels] if _text(row["stage"]) else []
+        shares = [completion(after.rows, parcel, district.year) for parcel in parcels] if as_text(row["stage"]) else []
         done = float(np.mean(shares)) if shares else math.nan
         status = BLANK if math.isnan(done) else DELIVERED if done >= 100 else PROMISED
         return {**line, "done": done, "status": status}
     amount = 1.0 if pd.isna(row["amount"]) else float(row["amount"])
-    ground = _ground(after, parcels)
+    places = after.parcels
+    ground = shapely.union_all([] if places is None else places.geometry[places.index.isin(parcels)].array)
     open_now, open_then = (_standing(d, ground, kinds, "open") for d in (district, after))
     coming = [f for f in open_then if f not in open_now]
     if plan is None:
@@ -171,12 +168,6 @@ def _promise(district: District, after: District, plan: Scenario | None, row: pd
         status = MISSING if lacks else PROMISED
     line |= {"amount": amount, "there": float(len(open_now)), "coming": float(len(coming)), "lacks": lacks}
     return {**line, "by": [*open_now, *coming], "steps": steps, "status": status}
-
-
-def _ground(district: District, parcels: Sequence[str]) -> shapely.Geometry:
-    """Return the ground of some parcels together; empty where there are none."""
-    places = district.parcels
-    return shapely.union_all([] if places is None else places.geometry[places.index.isin(parcels)].array)
 
 
 def _standing(district: District, ground: shapely.Geometry, kinds: Sequence[str], state: str) -> list[str]:

@@ -37,6 +37,7 @@ from ..core import (
     ScenarioError,
     UnknownNameError,
     WrongValueError,
+    as_text,
     listed,
     problems_table,
     well_called,
@@ -581,7 +582,7 @@ class _Work:
                 key = ahead.pop()
                 if key in by_key and key not in before:
                     before[key] = None
-                    ahead += listed(_text(by_key[key].row["after"]))
+                    ahead += listed(as_text(by_key[key].row["after"]))
             edits = [e for p in self.projects if p.key in before for e in p.edits]
             try:
                 if edits:
@@ -605,7 +606,7 @@ class _Work:
         row, roles = project.row, project.roles()
         must = project.status == UNDER_WAY and not pd.isna(row["start"])
         over = {p.key for p in self.projects if p.status == FINISHED}
-        names = {c: [n for n in listed(_text(row[c])) if n in index and n not in over] for c in ("after", "excludes")}
+        names = {c: [n for n in listed(as_text(row[c])) if n in index and n not in over] for c in ("after", "excludes")}
         pays = self._pays(project, costs)
         starts: tuple[int, ...] = ()
         if must:
@@ -663,10 +664,10 @@ class _Work:
 
     def _pots(self, funds: Sequence[str], project: _Project) -> Set:
         """Return the pots that may pay for a project: of these sources (any where none is named), for its type."""
-        kind = _text(project.row["kind"])
+        kind = as_text(project.row["kind"])
         found = set()
         for p, (_, row) in enumerate(self.budgets.iterrows()):
-            types = listed(_text(row["types"]))
+            types = listed(as_text(row["types"]))
             if (not funds or row["fund"] in funds) and (not types or kind in types):
                 found.add(p)
         return frozenset({*found, self.spare})
@@ -681,7 +682,7 @@ class _Work:
                 continue
             if not project.roles() and (people := self.declared(project)) > 0:
                 extras.append(Extra(frozenset({j}), PEOPLE, people))
-            names = listed(_text(project.row["problem"])) or [f"项目 {project.key}"]
+            names = listed(as_text(project.row["problem"])) or [f"项目 {project.key}"]
             for name in names:
                 cited.setdefault(name, set()).add(j)
             if project.row["urgency"] == URGENT:
@@ -693,7 +694,7 @@ class _Work:
         if not pd.isna(project.row["people"]):
             return float(project.row["people"])
         homes = self.state.homes
-        own = [h for h in listed(_text(project.row["homes"])) if homes is not None and h in homes.index]
+        own = [h for h in listed(as_text(project.row["homes"])) if homes is not None and h in homes.index]
         return float(homes.loc[own, "people"].sum()) if homes is not None else 0.0
 
     # --- what is told
@@ -917,10 +918,6 @@ class _Work:
             for e in p.edits
         ]
         return Scenario("programme", "年度计划", tuple(edit for _, edit in sorted(edits, key=lambda pair: pair[0])))
-
-
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
 
 
 def promised(state: District, rules: str | Sequence[str | Rule]) -> list[Rule]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from ..core import CLOSED, CORRECTED, DEMOLISHED, REDEFINED, SOLVED, URGENT, Rule, UnknownNameError, listed
+from ..core import CLOSED, CORRECTED, DEMOLISHED, REDEFINED, SOLVED, URGENT, Rule, UnknownNameError, as_text, listed
 from ..district import District
 
 #: States of problems that nobody has to do anything about any more.
@@ -59,7 +59,7 @@ def ranked(district: District, found: pd.DataFrame) -> pd.DataFrame:
     lived = _Lived(district)
     rows = district.rows["checkup_indicators"]
     elderly = {str(key): _elderly(district, row) for key, row in rows.iterrows()}
-    places = [_text(place) for place in found["place"]]
+    places = [as_text(place) for place in found["place"]]
     judged = found["definition"].fillna("").to_numpy(object)
     judged = np.array([d or i for d, i in zip(judged, found["indicator"], strict=True)], dtype=object)
     key = pd.DataFrame({"judged": judged, "community": [lived.community_of(place) for place in places]})
@@ -73,13 +73,13 @@ def ranked(district: District, found: pd.DataFrame) -> pd.DataFrame:
             "indicators": ";".join(indicators),
             "community": community or None,
             "numbers": ";".join(sorted(map(str, own.index))),
-            "problems": len({_text(place) for place in own["place"]}),
+            "problems": len({as_text(place) for place in own["place"]}),
             "people": lived.concerned(own),
             "people_60plus": lived.concerned(own, older=True),
             "urgent": bool((own["urgency"] == URGENT).any()),
             "elderly": any(elderly.get(i, False) for i in indicators),
-            **{c: next((t for t in map(_text, own[c]) if t), "") for c in ("duty", "suggest")},
-            "projects": ";".join(sorted({p for cell in own["projects"] for p in listed(_text(cell))})),
+            **{c: next((t for t in map(as_text, own[c]) if t), "") for c in ("duty", "suggest")},
+            "projects": ";".join(sorted({p for cell in own["projects"] for p in listed(as_text(cell))})),
         }
     table = pd.DataFrame(list(told.values()), index=pd.Index(list(told), name="group", dtype="str"), columns=_COLUMNS)
     people = table["people"].astype("float64").fillna(-1.0)
@@ -132,7 +132,7 @@ class _Lived:
         """Return how many people some problems concern, each home's and each unknown place's once."""
         by_place: dict[str, float] = {}
         for place, people in zip(found["place"], found["people"].astype("float64"), strict=True):
-            for where, count in self._within(_text(place), float(people)):
+            for where, count in self._within(as_text(place), float(people)):
                 number = self._older(where, count) if older else count
                 if not math.isnan(number):
                     by_place[where] = max(by_place.get(where, 0.0), number)
@@ -160,7 +160,3 @@ def _elderly(district: District, row: pd.Series) -> bool:
         return is_for_elderly(district, district.rule(str(row["rule"])))
     except UnknownNameError:
         return False
-
-
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)

@@ -18,7 +18,7 @@ import pandas as pd
 import shapely
 
 from ..access import PLAN
-from ..core import URGENT, Edit, Rule, SitingError, UnknownNameError, amount, listed, say, speaking, work
+from ..core import URGENT, Edit, Rule, SitingError, UnknownNameError, amount, as_text, listed, say, speaking, work
 from ..district import District, Scenario, must_be_district, place_name, rule_name
 from ..siting import Watch, links, provision, shortage_in_words, sites
 from .checkup import TYPED_METRIC, WALKED, problems, problems_of
@@ -251,7 +251,7 @@ def _told(district: District, key: str, idea: _Idea, still: pd.DataFrame) -> dic
     numbers = list(idea.problems) if edit is None else _solved(district, edit, still)
     own = still.loc[numbers]
     people = concerned(district, own) if numbers else math.nan
-    cited = {str(k): set(listed(_text(cell))) for k, cell in _projects(district)["problem"].items()}
+    cited = {str(k): set(listed(as_text(cell))) for k, cell in _projects(district)["problem"].items()}
     known = key in cited
     return {
         "source": idea.source,
@@ -299,7 +299,7 @@ def _solved(district: District, edit: Edit, still: pd.DataFrame) -> list[str]:
 def _is_walked(district: District, row: pd.Series) -> bool:
     """Return whether a new way can change an indicator: not where it is judged by what a community has, or as the crow flies."""
     try:
-        rule = district.rule(_text(row["rule"]))
+        rule = district.rule(as_text(row["rule"]))
     except UnknownNameError:
         return False
     return row["metric"] != "communities_without" and rule.metric == "reach" and rule.method != "buffer"
@@ -307,7 +307,7 @@ def _is_walked(district: District, row: pd.Series) -> bool:
 
 def _kinds(district: District, row: pd.Series) -> Iterable[str]:
     try:
-        return district.rule(_text(row["rule"])).kinds
+        return district.rule(as_text(row["rule"])).kinds
     except UnknownNameError:
         return ()
 
@@ -319,7 +319,3 @@ def _projects(district: District) -> pd.DataFrame:
 
 def _first(values: pd.Series) -> str:
     return next((str(v) for v in values if not pd.isna(v) and v), "")
-
-
-def _text(value: object) -> str:
-    return "" if value is None or pd.isna(value) else str(value)

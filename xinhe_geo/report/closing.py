@@ -76,10 +76,6 @@ def closed_and_missed(district: District, last: pd.DataFrame) -> Iterator[str]:
     if len(closed):
         yield say("由完工的项目解决 {0} 个。", amount(len(closed)))
     if len(missed):
-        yield say("项目应解决而未解决 {0} 个：{1}。", amount(len(missed)), _numbers(missed))
-
-
-def _numbers(missed: pd.DataFrame) -> str:
-    shown = [say("{0}（{1}）", number, by.replace(";", say("、"))) for number, by in missed["by"].iloc[:10].items()]
-    more = say(" 等 {0} 个", len(missed)) if len(missed) > len(shown) else ""
-    return say("、").join(shown) + more
+        shown = [say("{0}（{1}）", number, by.replace(";", say("、"))) for number, by in missed["by"].iloc[:10].items()]
+        more = say(" 等 {0} 个", len(missed)) if len(missed) > len(shown) else ""
+        yield say("项目应解决而未解决 {0} 个：{1}。", amount(len(missed)), say("、").join(shown) + more)

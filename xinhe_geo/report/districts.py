@@ -39,7 +39,7 @@ DENOMINATORS = {
     "people": "常住人口（人）",
     "people_60plus": "60岁及以上（人）",
     "area_m2": "居住用地（平方米）",
-    "homes": "小区（个）",
+    "homes": "住处（个）",
     "communities": "社区（个）",
 }
 #: Why a district has no rank.
@@ -87,6 +87,7 @@ def facts(district: District, results: Analysis) -> dict[str, Any]:
             "outline_basis": BASIS_LABELS.get(basis, ""),
             "area_km2": _number(area, 4),
             "homes": 0 if homes is None else len(homes),
+            "cells": bool(district.cells),
             "facilities": 0 if inside is None else int(inside.sum()),
             **{name: _number(value, 3) for name, value in totals.items()},
         },

@@ -41,13 +41,7 @@ _REPORTED = re.compile(
 #: Bytes of a file: a longer one is not ours (somebody may have left a file of holes, of a thousand gigabytes).
 _LONGEST = 4_000_000_000
 #: What a report begins with: looked at before anything is computed.
-FIRST = (
-    "index.html",
-    "tables/coverage.xlsx",
-    "tables/coverage.parquet",
-    "gis/coverage.gpkg",
-    RECORD,
-)
+FIRST = ("index.html", "tables/coverage.xlsx", "tables/coverage.parquet", "gis/coverage.gpkg", RECORD)
 
 
 def cannot_write_into(folder: Path, error: OSError) -> EnvironmentProblem:

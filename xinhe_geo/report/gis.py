@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,9 +12,10 @@ from types import MappingProxyType
 import geopandas as gpd
 import pandas as pd
 import pyogrio
+import pyproj
 
 from ..access import EXACT, only_known
-from ..core import LAYERS, growing, refuse_uncleared, say, word
+from ..core import LAYERS, growing, named_by_homes, refuse_uncleared, say, word
 from ..district import District, column_name, kind_name, place_title
 from ..maps import mapped_rules
 from .analysis import Analysis, analyse
@@ -37,6 +39,7 @@ _ALIASES = {
     "minutes": "步行时间_分钟",
     "metres": "路网距离_米",
     "straight_metres": "直线距离_米",
+    "nearest_straight_metres": "直线最近_米",
     "people_unserved": "不可达人口",
     "reason": "原因",
     "completeness": "配套齐全度",
@@ -147,6 +150,7 @@ def _shown(story: Story) -> dict[str, Shown]:
     return shown
 
 
+@named_by_homes
 def write_geopackage(
     district: District, to: str | Path, *, preset: str = "plan", against: District | None = None
 ) -> Path:
@@ -210,7 +214,7 @@ def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataF
     layers: dict[str, gpd.GeoDataFrame] = {}
     if homes is not None and len(cover):
         for rule in mapped_rules(district, results):
-            own = cover.xs(rule, level="rule")
+            own = cover.xs(rule, level="rule").assign(label=results.headlines.at[rule, "label"])
             layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
             table = results.gap_tables.get(rule)
             if table is not None and len(table):
@@ -246,15 +250,23 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for column in frame.columns:
         if column != frame.geometry.name and str(frame[column].dtype) in ("Int64", "boolean"):
             frame[column] = frame[column].astype("float64")
-    return frame
+    return frame if frame.crs is None else frame.set_crs(_Known(frame.crs), allow_override=True)
+
+
+class _Known(pyproj.CRS):
+    """A coordinate system whose number is looked up among all that there are once, and not for every layer that is written."""
+
+    def to_epsg(self, min_confidence: int = 70) -> int | None:
+        return _number(self.to_wkt(), min_confidence)
+
+
+@functools.cache
+def _number(wkt: str, least: int) -> int | None:
+    return pyproj.CRS(wkt).to_epsg(least)
 
 
 def _dress(
-    path: Path,
-    layers: Mapping[str, gpd.GeoDataFrame],
-    year: int,
-    labels: Mapping[str, str],
-    shown: Mapping[str, Shown],
+    path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str], shown: Mapping[str, Shown]
 ) -> None:
     """Put aliases, what each layer says and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:

@@ -10,7 +10,7 @@ from ..access import rests_on
 from ..core import growing, say, title
 from ..district import place_title
 from ..maps import DEMONSTRATION_TEXT
-from .story.records import Figure, Goal
+from .story.records import Figure
 from .story.story import Story
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def _communities(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
     for i, name in enumerate(names, _HEAD + 1):
         sheet.write_string(i, 0, name, form.text)
     for j, goal in enumerate(judged, 1):
-        _sum(sheet, (last + 1, j), f"=SUM({_cell(_HEAD + 1, j)}:{_cell(last, j)})", goal, form)
+        formula = f"=SUM({_cell(_HEAD + 1, j)}:{_cell(last, j)})"
+        sheet.write_formula(last + 1, j, formula, form.total, goal.unserved.value if goal.unserved.known else 0)
     sheet.set_column(0, 0, 18)
     sheet.set_column(1, len(judged), 13)
     _for_print(sheet, (_HEAD + 1, 1), (last + 1, len(judged)))
@@ -157,11 +158,6 @@ def _figure(sheet: Worksheet, at: tuple[int, int], figure: Figure | None, form: 
         sheet.write_number(*at, figure.shown, form)
     else:
         sheet.write_string(*at, figure.text, words)
-
-
-def _sum(sheet: Worksheet, at: tuple[int, int], formula: str, goal: Goal, form: _Forms) -> None:
-    known = goal.unserved.known
-    sheet.write_formula(*at, formula, form.total, goal.unserved.value if known else 0)
 
 
 def _for_print(sheet: Worksheet, frozen: tuple[int, int], corner: tuple[int, int]) -> None:

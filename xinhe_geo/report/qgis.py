@@ -137,7 +137,11 @@ def write_project(
         kept.append(_layer(layers[entry.table], labels, entry))
     SubElement(canvas, "units").text = "meters"
     extent = SubElement(canvas, "extent")
-    for corner, value in zip(("xmin", "ymin", "xmax", "ymax"), _extent(layers), strict=True):
+    bounds = [frame.total_bounds for frame in layers.values() if len(frame.geometry.dropna())]
+    west, south, east, north = zip(*bounds, strict=True) if bounds else ((0.0,), (0.0,), (1.0,), (1.0,))
+    for corner, value in zip(
+        ("xmin", "ymin", "xmax", "ymax"), (min(west), min(south), max(east), max(north)), strict=True
+    ):
         SubElement(extent, corner).text = f"{value:.2f}"
     SubElement(canvas, "destinationsrs").append(_system(crs))
     root.extend((canvas, kept))
@@ -199,12 +203,6 @@ def _shapes(frame: gpd.GeoDataFrame) -> list[str]:
 
 def _shape_words(shape: str) -> str:
     return say({"Point": "点", "Line": "线", "Polygon": "面"}[shape])
-
-
-def _extent(layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[float, ...]:
-    bounds = [frame.total_bounds for frame in layers.values() if len(frame.geometry.dropna())]
-    west, south, east, north = zip(*bounds, strict=True) if bounds else ((0.0,), (0.0,), (1.0,), (1.0,))
-    return min(west), min(south), max(east), max(north)
 
 
 def _system(crs: pyproj.CRS) -> Element:

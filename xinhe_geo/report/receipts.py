@@ -259,13 +259,7 @@ def _walks(
 ) -> Receipt:
     """Return the points of homes and how they get to what each rule asks for."""
     walks = [_walk(district, rule, homes) for rule in rules]
-    return {
-        "how": "walks",
-        "combine": combine,
-        "homes": dict(homes),
-        "columns": list(POINT),
-        "walks": walks,
-    }
+    return {"how": "walks", "combine": combine, "homes": dict(homes), "columns": list(POINT), "walks": walks}
 
 
 def _told(district: District, rule: Rule) -> Receipt:

@@ -16,7 +16,18 @@ from typing import NamedTuple
 import pandas as pd
 
 from .. import maps
-from ..core import Rule, UnknownNameError, Worker, named_by_homes, refuse_uncleared, say, speaking, told, write_text
+from ..core import (
+    Rule,
+    UnknownNameError,
+    Worker,
+    named_by_homes,
+    path_given,
+    refuse_uncleared,
+    say,
+    speaking,
+    told,
+    write_text,
+)
 from ..district import District, must_be_district, rule_name
 from ..ledger import (
     RECORDS,
@@ -128,7 +139,7 @@ def brief(
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     refuse_uncleared(district.manifest, "写出报告")
-    refuse_foreign(Path(to), [*FIRST, *(page.file for page in PAGES)])
+    refuse_foreign(path_given(to, "to "), [*FIRST, *(page.file for page in PAGES)])
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with speaking(lang):

@@ -69,9 +69,11 @@ class Parts(NamedTuple):
             weights = pd.Series(1.0, index=self.values.index)
         else:
             kept, weights = self.values.notna() & self.weights.notna(), self.weights
-        names = self.names.reindex(self.values.index)
-        cells = zip(self.values.index[kept], names[kept], self.values[kept], weights[kept], strict=True)
-        return [[str(k), None if pd.isna(n) else str(n), float(v), float(w)] for k, n, v, w in cells]
+        names = self.names.reindex(self.values.index)[kept].to_numpy(object)
+        keys, gone = self.values.index[kept].to_numpy(object), pd.isna(names).tolist()
+        values, counted = self.values[kept].to_numpy(np.float64).tolist(), weights[kept].to_numpy(np.float64).tolist()
+        cells = zip(keys, names, gone, values, counted, strict=True)
+        return [[str(k), None if no_name else str(n), v, w] for k, n, no_name, v, w in cells]
 
     def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
         """Return the sum of the parts or, where they have weights, the share of these."""
@@ -144,7 +146,10 @@ def of_story(story: Story) -> Sums:
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
-    found[GOALS] = _of_tally(story)
+    states = {"目标": story.goals, "做到": [g for g in story.goals if g.state == "whole"]}
+    states |= {"还差": [g for g in story.goals if g.state == "short"]}
+    states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
+    found[GOALS] = [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
     homes = district.homes
     if homes is None:
         return found
@@ -164,14 +169,6 @@ def _of_curve(district: District, grown: Curve) -> Sums:
         label = say("{0}：{1}", goal.label, say("{0} 分钟", at))
         found[figure.about] = of_figure(label, _served(own, weights(own, denominator)), figure)
     return found
-
-
-def _of_tally(story: Story) -> list[Sum]:
-    """Return which goals are met, which are not, and of which nobody can say: of the sentence that counts them."""
-    states = {"目标": story.goals, "做到": [g for g in story.goals if g.state == "whole"]}
-    states |= {"还差": [g for g in story.goals if g.state == "short"]}
-    states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
-    return [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
 
 
 def counting(label: str, names: Sequence[str]) -> Sum:
@@ -348,8 +345,9 @@ def of_ledger(district: District, table: pd.DataFrame) -> Sums:
     for key, row in rows[~rows.index.duplicated()].iterrows():
         m = known.get(str(key))
         if m is not None and np.isfinite(row["value"]):
+            made, printed = _made_of(district, m), [number_form(float(row["value"]), str(row["unit"]))]
             found[str(key)] = [
-                *_of_measure(district, m, row),
+                *([] if made is None else [{"label": str(row["label"]), **made, "printed": printed}]),
                 *_otherwise(district, m, row),
                 *_behind(district, m, row),
             ]
@@ -362,11 +360,6 @@ def number_form(value: float, unit: str) -> list[str]:
     digits = len(plain.rpartition(".")[2]) if "." in plain else 0
     form = f"{{value:,.{digits}f}} {counted(value, word(unit))}".strip()
     return [say("数值"), form, number_text(value, unit)]
-
-
-def _of_measure(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
-    made, printed = _made_of(district, m), [number_form(float(row["value"]), str(row["unit"]))]
-    return [] if made is None else [{"label": str(row["label"]), **made, "printed": printed}]
 
 
 def _made_of(district: District, m: Mapping[str, Any]) -> Sum | None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
-from ..district import District, kind_name, place_title, walker_name
+from ..district import District, kind_name, list_told, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import LISTED, Analysis, by_heading, sources_table
 from .story.goals import goal_of
@@ -218,8 +218,8 @@ def _gap_sheet(table: pd.DataFrame, communities: pd.Series) -> pd.DataFrame:
             "gate_minutes": "其中到出入口",
             "wait_minutes": "其中过街等候",
             "street_minutes": "其中沿街步行",
-            "metres": "路网距离（米）",
-            "straight_metres": "直线距离（米）",
+            "walked_metres": "步行距离（米）",
+            "straight_metres": "到它的直线（米）",
             "detour": "绕行倍数",
             "crosses": "隔着",
             "reason": "原因",
@@ -395,5 +395,5 @@ def foot(district: District) -> str:
     mark = say("{0}。", say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     credit = str(district.manifest.get("credit", ""))
     mark += say("{0}。", keeping(district.manifest))
-    text = "{0}{1}，数据年份 {2}，社区名录 {3} 年，坐标系 {4}。{5}"
-    return say(text, mark, place_title(district), district.year, district.list_year, crs_label(district.crs), credit)
+    text = "{0}{1}，数据年份 {2}{3}，坐标系 {4}。{5}"
+    return say(text, mark, place_title(district), district.year, list_told(district), crs_label(district.crs), credit)

@@ -22,36 +22,3 @@ from .provision import (
 )
 from .sites import LETTERS, judged_by, sites, sites_plan
 from .task import MODEL_LABELS, Siting, Watch
-
-__all__ = [
-    "AREA_UNITS",
-    "BASE_LABELS",
-    "EQUAL",
-    "LEAST_PLACE",
-    "LETTERS",
-    "MODEL_LABELS",
-    "ROUNDING",
-    "MixedInteger",
-    "Openings",
-    "Siting",
-    "Watch",
-    "assumption",
-    "at_homes",
-    "chosen_norms",
-    "fixes",
-    "judged_by",
-    "link_pairs",
-    "links",
-    "links_plan",
-    "on_parcel",
-    "pairs_plan",
-    "places_near",
-    "provision",
-    "shortage_in_words",
-    "shortage_number",
-    "shortage_told",
-    "sites",
-    "sites_plan",
-    "unmet",
-    "whole_units",
-]

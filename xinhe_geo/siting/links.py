@@ -199,7 +199,10 @@ def asked_for(district: District, name: Named, weight: str | None, openings: Ope
             raise UnknownNameError("连接种类", kind, list(KIND_LABELS))
     rule = district.rule(name)
     if rule.metric != "reach" or rule.method == "buffer":
-        others = _other_rules(district, rule)
+        rules = district.rules  # those about the same kinds that do depend on streets
+        fits = (rules["metric"] == "reach") & (rules["method"] != "buffer")
+        same = np.array([bool(set(str(k).split(";")) & set(rule.kinds)) for k in rules["kinds"]], dtype=bool)
+        others = list(rules.index[fits.to_numpy() & same])[:4]
         hint = f"；可以改用：{'、'.join(others)}" if others else ""
         raise SitingError(f"“{rule.label}”不看怎么走（按社区有无，或直线距离），增开通道不会改变它{hint}")
     if weight is not None and weight not in WEIGHTS:
@@ -237,14 +240,6 @@ def asked_for(district: District, name: Named, weight: str | None, openings: Ope
         weight,
         assumed,
     )
-
-
-def _other_rules(district: District, rule: Rule) -> list[str]:
-    """Return rules about the same kinds that do depend on streets."""
-    rules = district.rules
-    fits = (rules["metric"] == "reach") & (rules["method"] != "buffer")
-    same = np.array([bool(set(str(k).split(";")) & set(rule.kinds)) for k in rules["kinds"]], dtype=bool)
-    return list(rules.index[fits.to_numpy() & same])[:4]
 
 
 # --- candidates ------------------------------------------------------------------------------------------------------

@@ -51,24 +51,15 @@ from ..core import (
     amount,
     named_by_homes,
     per_cent,
+    renewal_is_shown,
     say,
     told,
 )
-from ..district import (
-    SAME_SPOT_M,
-    District,
-    Named,
-    Scenario,
-    kind_name,
-    meant,
-    must_be_district,
-    rule_name,
-)
+from ..district import SAME_SPOT_M, District, Named, Scenario, kind_name, meant, must_be_district, rule_name
 from .assumed import assumption, with_assumption
 from .candidates import (
     DOOR_APART_M,
     GRID_M,
-    ORIGIN_LABELS,
     candidate_sites,
     community_spots,
     door_spots,
@@ -77,31 +68,8 @@ from .candidates import (
     room_spots,
     spots_of,
 )
-from .links import fixes, links, links_plan
-from .models import ROUNDING, assign, solve
-from .pairs import link_pairs, pairs_plan
-from .task import MODEL_LABELS, MODELS, Progress, Sites, Siting, some
-
-__all__ = [
-    "LETTERS",
-    "MODELS",
-    "MODEL_LABELS",
-    "ORIGIN_LABELS",
-    "ROUNDING",
-    "Siting",
-    "assign",
-    "candidate_sites",
-    "fixes",
-    "judged_by",
-    "link_pairs",
-    "links",
-    "links_plan",
-    "pairs_plan",
-    "phases",
-    "sites",
-    "sites_plan",
-    "solve",
-]
+from .models import ROUNDING, solve
+from .task import Progress, Sites, Siting, some
 
 WEIGHTS = ("people", "people_60plus", "area_m2", "homes", "community")
 #: `sites` calls two plans different only when some site of one lies farther than this from every site of the other.
@@ -364,12 +332,7 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
     edits = tuple(
         Edit(
             "use_rooms" if origin == "room" else "open_facility",
-            {
-                "facility": str(site),
-                "kind": str(kind),
-                "name": f"拟设 {where}",
-                "xy": [float(spot.x), float(spot.y)],
-            },
+            {"facility": str(site), "kind": str(kind), "name": f"拟设 {where}", "xy": [float(spot.x), float(spot.y)]},
         )
         for site, spot, kind, where, origin in spots
     )
@@ -1089,19 +1052,20 @@ def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
     """
     Return what people call the places of candidates: by a name, else by the community and the streets about it.
 
-    What is no candidate, or has neither, keeps its id.
+    What is no candidate, or has neither, keeps its id. A parcel is called by where it lies, unless it may be named.
     """
+    unnamed = {"street"} if renewal_is_shown(case.district.manifest) else {"street", "parcel"}
     own = case.spots.loc[case.spots.index.isin(list(sites))]
     communities = case.district.locate(own)["community"]
     edges = case.district.network.edges
     edges = edges[edges["name"].notna().to_numpy() & edges["home"].isna().to_numpy()]
     texts: dict[Hashable, str] = {site: str(site) for site in sites}
     for site, name, origin, spot in zip(own.index, own["name"], own["origin"], own.geometry, strict=True):
-        if isinstance(name, str) and origin != "street":
+        if isinstance(name, str) and origin not in unnamed:
             texts[site] = say(_CALLED[origin], name)
             continue
         roads = _near_streets(edges, shapely.point_on_surface(spot))
-        if isinstance(name, str):  # the street it stands on
+        if isinstance(name, str) and origin == "street":  # it stands on it
             roads = [name, *(road for road in roads if road != name)][:2]
         parts = (_community_name(case, communities[site]), say("、").join(roads) + say("附近") * bool(roads))
         where = " ".join(part for part in parts if part)
@@ -1215,7 +1179,7 @@ def _moves_text(case: _Case, plans: pd.DataFrame, distances: pd.DataFrame, sitin
         return ""
     where = say("同一社区里") if _by_community(case, siting) else say("{0:g} 米以内", siting.apart_m)
     several = len(counts) > 1
-    parts = [say("A{0} {1} 个", i, k) if several else f"{k} " + say("个") for i, k in enumerate(counts, 1) if k]
+    parts = [say("A{0} {1} 个", i, k) if several else say("{0} 个", k) for i, k in enumerate(counts, 1) if k]
     lost = say("一样好") if case.rule.metric == "presence" else say(_LOST_AT_MOST[siting.model], siting.within)
     return say("{0}另有候选点 {1}，只把这一处移过去，{2}（范围见图）", where, say("、").join(parts), lost)
 
@@ -1253,8 +1217,10 @@ def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:
         )
         letter = LETTERS[(i + 1) % len(LETTERS)]
         parts.append(say("{0} {1}（{2}）", letter, places, say("一样好") if off < ROUNDING else say("差 {0:.1%}", off)))
-    more = say("至少另有") if len(plans) == siting.plans else say("另有")  # the list ends where it was told to
-    return say("{0} {1} 个相差不到 {2:.0%} 的方案：{3}", more, len(parts), siting.within, say("；").join(parts))
+    told = "另有 {0} 个相差不到 {1:.0%} 的方案：{2}"
+    if len(plans) == siting.plans:  # the list ends where it was told to
+        told = "至少另有 {0} 个相差不到 {1:.0%} 的方案：{2}"
+    return say(told, len(parts), siting.within, say("；").join(parts))
 
 
 _LOST_HINT = "。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）"

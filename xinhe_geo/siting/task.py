@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
-from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_whole, per_cent, well_made
+from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_above_zero, is_whole, per_cent, well_made
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -122,8 +122,8 @@ class Siting:
             object.__setattr__(self, name, labels)
         for name in ("limit", "budget", "apart_m", "spacing_m", "within", "gap"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < np.inf:
-                raise SitingError(f"{name} 要是不小于 0 的数：{value}")
+            if value is not None and not (value == 0 or is_above_zero(value)):
+                raise SitingError(f"{name} 要是不小于 0 的数：{value!r:.40}")
         if self.plans < 1:
             raise SitingError(f"plans 至少是 1：{self.plans}")
         if self.budget is not None and self.costs is None:

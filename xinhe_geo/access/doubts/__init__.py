@@ -6,5 +6,3 @@ from .facts import facts_in_doubt
 from .flips import flips
 from .robustness import robustness
 from .stress import LOSSES, stress
-
-__all__ = ["LOSSES", "Visits", "differences", "facts_in_doubt", "flips", "robustness", "stress", "worth_checking"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import Rule
+from ...core import Rule, checked_count
 from ...district import District
 from ..coverage import is_surveyed, rules_of
 from .supposed import NOTHING, Share, Supposing
@@ -96,10 +96,8 @@ def worth_checking(
     ValueError
         Fewer than 39 draws, or no place in the list.
     """
-    if draws < 39:
-        raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
-    if most < 1:
-        raise ValueError(f"清单至少列 1 件事，不能是 {most}")
+    checked_count(draws, "draws（抽样次数）", 39)
+    checked_count(most, "most（清单列几件事）")
     case = Supposing(district, rules_of(district, rules), seed, draws)
     known = [
         rule

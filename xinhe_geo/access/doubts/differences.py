@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import Rule
+from ...core import Rule, checked_count
 from ...district import District
 from ..bounds import AT_LEAST, bound_of
 from ..coverage import is_surveyed, presence, rules_of
@@ -69,8 +69,7 @@ def differences(
     ValueError
         Fewer than 39 draws.
     """
-    if draws < 39:
-        raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
+    checked_count(draws, "draws（抽样次数）", 39)
     asked, origin = rules_of(first, rules), base or first.ground or first
     cases = tuple(AsPlanned(district, asked, seed, draws, origin) for district in (first, second))
     rows = [_row(cases, rule) for rule in asked]

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 from scipy.special import ndtr
 
-from ...core import Rule, UnknownNameError, well_called
+from ...core import Rule, UnknownNameError, checked_count, well_called
 from ...district import District
 from ..bounds import AT_LEAST, bound_of
 from ..coverage import coverage, is_surveyed, presence, rules_of, summary
@@ -74,7 +74,8 @@ def robustness(
     table
         MultiIndex (rule, group; group "" is the whole). Columns `value` (0-1, as `headlines`, by the rule's denominator), `low`, `high` (95 % of the draws),
         `low_80`, `high_80`, `least`, `most` (all that gates, streets and existence can do, positions and people as recorded), `exact` (these two are
-        reached, not only never left), `bias` (mean of the draws minus the value), `facts` (how many in doubt touch it), `cause` (layer and
+        reached, not only never left; False also where a street in doubt, closed, leaves somebody without a door: of several such streets only all
+        and none are looked at), `bias` (mean of the draws minus the value), `facts` (how many in doubt touch it), `cause` (layer and
         what of it, "gates:gate", that alone moves it most; "" where nothing does), `cause_facts` (how many these are), `who` (who finds out and by
         when, as typed, those of most facts first, with ";" between), `denominator`. Missing: 数据不足; of
         a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
@@ -86,8 +87,7 @@ def robustness(
     ValueError
         Fewer than 39 draws: they have no 95 %.
     """
-    if draws < 39:
-        raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
+    checked_count(draws, "draws（抽样次数）", 39)
     asked = rules_of(district, rules)
     if by is not None and by not in district.groups.columns:
         raise UnknownNameError("分组", by, list(district.groups.columns))
@@ -239,6 +239,13 @@ class Case:
     def chosen(self, rule: Rule) -> np.ndarray:
         """Return which of the facilities a rule asks for."""
         return np.flatnonzero(self.facilities["kind"].isin(rule.kinds).to_numpy())
+
+    def lose_doors(self, changes: frozenset[Change]) -> bool:
+        """Tell whether somebody has no door left with some streets otherwise, and is attached anew."""
+        key = "lose doors", changes
+        if key not in self._memo:
+            self._memo[key] = any(len(names) for names in attached_anew(self.changed(changes)))
+        return bool(self._memo[key])
 
     def ways(self, rule: Rule, changes: frozenset[Change]) -> Ways:
         """Return which ways lead to what a rule asks for, with some streets otherwise."""
@@ -414,8 +421,11 @@ class Case:
         walked = facts if rule.method != "buffer" else facts[:0]
         for rows, worst, best in self.streets(walked, len(state.position), drawn=drawn):
             own = State(*(part[rows] for part in state))
-            low = served_at_worst(self.wide, self.ways(rule, worst), own)
-            parts.append(np.stack([low, served_at_best(self.wide, self.ways(rule, best), own)]))
+            # Whom a closed street leaves without a door is attached anew, perhaps to a better one: then neither state is the worst by itself.
+            either = [worst, best] if worst != best and self.lose_doors(worst) else []
+            low = [served_at_worst(self.wide, self.ways(rule, changes), own) for changes in either or [worst]]
+            high = [served_at_best(self.wide, self.ways(rule, changes), own) for changes in either or [best]]
+            parts.append(np.stack([np.min(low, axis=0), np.max(high, axis=0)]))
             order.append(rows)
         shares = np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(order))]
         return self._weighted(rule, facts, groups, shares, drawn=drawn)
@@ -640,5 +650,4 @@ def _is_exact(case: Case, rule: Rule, facts: pd.DataFrame) -> bool:
     if rule.metric == "presence":
         return True
     ((_, shut, _),) = case.streets(facts if rule.method != "buffer" else facts[:0], 1, drawn=False)
-    lost = any(len(names) for names in attached_anew(case.changed(shut)))
-    return case.ways(rule, shut).exact and not lost
+    return case.ways(rule, shut).exact and not case.lose_doors(shut)

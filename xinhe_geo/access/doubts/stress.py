@@ -249,7 +249,10 @@ class _Base:
         """Yield what is lost with each passage and each crossing."""
         for loss, name in _streets(self.district):
             if name in self._stood_on:  # a plan attaches what has lost all its doors anew
-                yield (loss, name), _Lost(self._by_plan(name))
+                plan = Scenario("stress", edits=(Edit("close_street", {"street": name}),)).on(
+                    self.district, with_conflicts=True
+                )
+                yield (loss, name), _Lost(self.served & ~_Base(plan, self.rules).served)
                 continue
             shut = self.district.network.shutting([name])
             lost = np.zeros_like(self.served)
@@ -277,12 +280,6 @@ class _Base:
         parts = [doors["edge"].to_numpy() for number in self.walked for doors in self.walks(number)[:2]]
         edges = np.unique(np.concatenate(parts or [np.empty(0, np.int64)]))
         return frozenset(self.district.network.edges["street"].iloc[edges[edges >= 0]])
-
-    def _by_plan(self, street: str) -> np.ndarray:
-        plan = Scenario("stress", edits=(Edit("close_street", {"street": street}),)).on(
-            self.district, with_conflicts=True
-        )
-        return self.served & ~_Base(plan, self.rules).served
 
 
 def _streets(district: District) -> Iterator[tuple[str, str]]:

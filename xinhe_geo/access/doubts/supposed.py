@@ -115,14 +115,11 @@ class Share:
         self.position, self.there = (np.broadcast_to(part, (case.draws, part.shape[1])).T for part in state[:2])
         elements = elements_of(case, rule, changes)
         self.amount = np.repeat(elements.amount[:, None], case.draws, axis=1)
-        self._draw_people()
-        self._sort(elements)
-
-    def _draw_people(self) -> None:
         own = self.facts[(self.facts["what"] == "people").to_numpy()]
         if len(own):
             error = self.case.numbers(own, "people") * own["spread"].to_numpy(dtype=float)
             self.amount[self.homes.get_indexer(own["id"])] *= np.maximum(1.0 + error, NOTHING).T
+        self._sort(elements)
 
     def _sort(self, elements: Elements) -> None:
         """Keep the ways of those who are neither always served nor never; the others are a sum."""

@@ -67,8 +67,7 @@ from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, messa
 
 
 def check(
-    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
-    lang: Lang = "zh",
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None, lang: Lang = "zh"
 ) -> None:
     """检查街道目录：每一处问题在哪个文件、哪一行、哪一列、怎么改；数据能支撑到什么程度。"""
     problems = check_folder(folder)
@@ -421,8 +420,7 @@ def add(
     repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
     place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
     values: Annotated[
-        Path | None,
-        typer.Option("--values", help="不认识的类别和状态：写出对照表（.csv），填好再导入一次，目录会记住"),
+        Path | None, typer.Option("--values", help="不认识的类别和状态：写出对照表（.csv），填好再导入一次，目录会记住")
     ] = None,
     datum_checked: Annotated[
         str,
@@ -506,13 +504,16 @@ def update(
             "--decide", help="决定表（.xlsx）：没有就写出，每行一个建议，旁边一页对照图；改好再运行一次照它办"
         ),
     ] = None,
+    values: Annotated[Path | None, typer.Option("--values", help="不认识的类别和状态写到哪张对照表（见 add）")] = None,
     datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
     lang: Lang = "zh",
 ) -> None:
     """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
     wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
-    request = Request(Coordinates(crs, checked=datum_checked), basis, sheet, key, wishes=wishes, decide=decide)
+    request = Request(
+        Coordinates(crs, checked=datum_checked), basis, sheet, key, values=values, wishes=wishes, decide=decide
+    )
     waiting = decide is not None and not decide.exists()
     with watched(file.name):
         try:

@@ -11,15 +11,7 @@ from rich.markup import escape
 
 from ...core import keeping, say, speaking
 from ...maps import DEMONSTRATION_TEXT
-from ...report import (
-    NO_STAGES,
-    PARCELS_PAGE,
-    Parcel,
-    Parcels,
-    PromiseLine,
-    topic_name,
-    write_parcels,
-)
+from ...report import NO_STAGES, PARCELS_PAGE, Parcel, Parcels, PromiseLine, topic_name, write_parcels
 from .console import OUT, Lang, WithConflicts, grid, message, opened, shown_path, watched
 from .parcel_money import show_left_to_others, show_money, show_unit_lines
 from .parcel_plans import PlanFigures

@@ -64,7 +64,8 @@ def report(
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
     with watched(message(lang, "loading")) as tell:
-        district = opened(folder, "写出报告")
+        with speaking(lang):
+            district = opened(folder, "写出报告")
         if planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
         sides = sides_of(district, Asked(plan, against, year, with_conflicts))

@@ -34,15 +34,7 @@ def list_rules(
             grades = [str(counts.get(c, 0)) for c in ("read", "second_hand", "recalled", "convention")]
             shown.add_row(escape(name), str(int(counts.sum())), *grades)
     else:
-        shown = grid(
-            "规则",
-            "名称",
-            "方法",
-            "米",
-            "分钟",
-            "能印什么",
-            title=escape(_heading(district, set_)),
-        )
+        shown = grid("规则", "名称", "方法", "米", "分钟", "能印什么", title=escape(_heading(district, set_)))
         for name in table.index[(table["set"] == set_).to_numpy()]:
             rule = district.rule(name)
             cells = (

@@ -34,7 +34,7 @@ from ...core import (
     whole,
     word,
 )
-from ...district import District, column_name, kind_name, layer_name, walker_name
+from ...district import District, column_name, kind_name, layer_name, list_told, walker_name
 
 #: Metrics that count communities; what they lack is said with the people who live there.
 IN_COMMUNITIES = ("communities_with", "communities_without")
@@ -337,7 +337,7 @@ def layers_for(m: Measure) -> list[str]:
 def require_layers(district: District, m: Measure) -> None:
     """Name the layers a measure cannot do without and that are not there (`Lacks`)."""
     have = once(district, "declared", lambda: frozenset(district.rows))
-    unsaid = _unsaid(district, m)
+    unsaid = [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
     missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
     if missing:
         words = say("、").join(say("{0}（layers.{1}）", layer_name(n), n) for n in missing)
@@ -349,11 +349,6 @@ def require_layers(district: District, m: Measure) -> None:
 def _walked(m: Measure) -> bool:
     """Whether a measure rests on walks: from homes, or from a parcel, along the streets."""
     return {"homes", "streets"} <= set(layers_for(m))
-
-
-def _unsaid(district: District, m: Measure) -> list[str]:
-    """Return the layers on the way that are not there, and of which nobody said that there are none."""
-    return [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
 
 
 def touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
@@ -461,7 +456,7 @@ def parameters(district: District, m: Measure) -> str:
             shown = word(_WORDS.get(value, value)) if isinstance(value, str) else f"{value:g}"
         called = column_name("measures", name).partition("（")[0]
         parts.append(f"{called} {shown}{column.unit and ' ' + word(column.unit)}")
-    parts.append(say("数据年份 {0}，社区名录 {1} 年", district.year, district.list_year))
+    parts.append(say("数据年份 {0}{1}", district.year, list_told(district)))
     return say("；").join(parts)
 
 

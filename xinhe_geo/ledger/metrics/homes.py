@@ -526,12 +526,7 @@ def _difference(district: District, m: Measure) -> Found:
     worse = names[0] if value < 0 else names[1]
     gap = say("{0}低 {1:.1f} 个百分点", worse, abs(value)) if abs(value) > 0.05 else ""
     return Found(
-        value,
-        said,
-        touched,
-        gap,
-        say("先补{0}的缺项", worse) if gap else "",
-        note=unsurveyed(district, kinds_of(m)),
+        value, said, touched, gap, say("先补{0}的缺项", worse) if gap else "", note=unsurveyed(district, kinds_of(m))
     )
 
 

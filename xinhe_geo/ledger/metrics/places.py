@@ -162,10 +162,7 @@ def _in_brackets(living: Residents, community: object) -> str:
     if living.why:
         return ""
     count = float(living.counts[community])
-    return say(
-        "（{0}）",
-        whole_text(count, say(UNITS[living.short.weight])) if np.isfinite(count) else say("不详"),
-    )
+    return say("（{0}）", whole_text(count, say(UNITS[living.short.weight])) if np.isfinite(count) else say("不详"))
 
 
 def living_text(living: Residents) -> str:

@@ -12,19 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import (
-    SourceError,
-    crs_label,
-    language,
-    marked,
-    ordinary,
-    per_cent,
-    say,
-    speaking,
-    title,
-    web_file,
-    word,
-)
+from ...core import SourceError, crs_label, language, marked, ordinary, per_cent, say, speaking, title, web_file, word
 from ...district import place_title, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
@@ -62,10 +50,7 @@ ROWS, FIRST_GAPS, FIRST_GOALS = 12, 5, 12
 
 
 def brief_page(
-    story: Story,
-    drawn: Sequence[Mapping[str, str]],
-    pages: Sequence[Page],
-    changed: pd.DataFrame | None = None,
+    story: Story, drawn: Sequence[Mapping[str, str]], pages: Sequence[Page], changed: pd.DataFrame | None = None
 ) -> str:
     """
     Return `index.html`: two pages that conclude, and the annex. One file, nothing loaded.
@@ -250,7 +235,8 @@ def _plans(story: Story) -> str:
         f"<td>{say('已证明最优') if step.proven else e(say('未证明最优，至多还差 {0}', step.unproven.text))}</td></tr>"
         for step in story.plans
     )
-    names = [say("方案"), say("位置（图上字母）"), say("新增服务"), say("可达"), say("仍在服务范围外"), say("可信度")]
+    have = story.plans[0].before.counted or say("可达")
+    names = [say("方案"), say("位置（图上字母）"), say("新增服务"), have, say("仍在服务范围外"), say("可信度")]
     about = say("怎么补：{0}", goal.label)
     mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark else ""
     return f"<h2>{e(about)}{mark}</h2>{scrolled(heads(names, (2, 3, 4)), rows, 'plans')}"

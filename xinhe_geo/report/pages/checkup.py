@@ -20,6 +20,7 @@ from ...core import (
     URGENCIES,
     amount,
     csv_text,
+    named_by_homes,
     per_cent,
     refuse_uncleared,
     say,
@@ -146,6 +147,7 @@ class Checked(NamedTuple):
         return tuple(line for lines in self.told.values() for line in lines)
 
 
+@named_by_homes
 def checked(district: District, sets: list[str] | None = None) -> Checked:
     """
     Return the checkup of a district in words: what there is to say, which problems to begin with, and the sheets of the form.
@@ -394,6 +396,7 @@ def _effects(district: District, old: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_checkup(district: District, found: Checked, to: str | Path) -> None:
     """
     Write a checkup as its form has it: a page, a workbook, and `tables/problems.csv`, next year's list of last year's problems.

@@ -95,6 +95,12 @@ def write_side_by_side(
     write_layers(out / "gis" / "comparison.gpkg", _layers(districts, values), year, labels)
 
 
+def _homes(districts: gpd.GeoDataFrame) -> str:
+    """Return what those are called in which people live: some places are counted by cells of a grid, and not by compounds."""
+    cells = districts["cells"]
+    return "格网单元" if cells.all() else "小区或格网单元" if cells.any() else "小区"
+
+
 def _note(districts: gpd.GeoDataFrame) -> str:
     demo = int(districts["demonstration"].sum())
     weak = f"其中 {demo} 个是{DEMONSTRATION_TEXT}。" if demo else ""
@@ -156,7 +162,7 @@ def _spread_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _long_table(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFrame:
-    names = districts["name"]
+    names, homes = districts["name"], _homes(districts)
     parts = [ranking(values, rule, names) for rule in dict.fromkeys(values["rule"])]
     rows = pd.concat(parts) if parts else values.assign(name="")
     rows = rows.assign(
@@ -182,8 +188,8 @@ def _long_table(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFra
         "minutes": "到最近设施（分钟，中位）",
         "facilities": "界内设施",
         "facilities_near": "界内外设施",
-        "homes": "小区数",
-        "largest_home": "最大一个小区占（份额）",
+        "homes": f"{homes}数",
+        "largest_home": f"最大一个{homes}占（份额）",
         "z": "稳健z值",
         "outlier": "离群",
         "why": "可能的原因",
@@ -204,7 +210,7 @@ def _district_table(districts: gpd.GeoDataFrame, status: pd.DataFrame) -> pd.Dat
         "year": "数据年份",
         "people": "常住人口",
         "people_60plus": "60岁及以上",
-        "homes": "小区数",
+        "homes": f"{_homes(districts)}数",
         "facilities": "界内设施",
         "area_km2": "面积（平方公里）",
         "demonstration": "演示",
@@ -257,7 +263,7 @@ def _page(
     bad = int((status["status"] != "done").sum())
     failed = f"，{bad} 个没有完成（见“各街道”）" if bad else ""
     known = table[table["known"] > 0]
-    shapes = _Shapes(districts, page)
+    shapes, homes = _Shapes(districts, page), _homes(districts)
     sections = "".join(_indicator(districts, values, rule, known.loc[rule], shapes) for rule in known.index)
     lacking = "、".join(e(label) for label in table.loc[table["known"] == 0, "label"])
     missing = f'<p class="small">所有街道都数据不足的 {len(table) - len(known)} 项：{lacking}</p>' if lacking else ""
@@ -272,8 +278,8 @@ def _page(
 <main>
 <section><h2>各指标的分布</h2>{_overview(known)}{missing}</section>
 <section><h2>逐项比较</h2>
-<p class="small">名次只在口径和分母相同、不是演示、样本够大的街道之间排。样本小：不足 {FEW_HOMES} 个小区、最大一个小区超过分母的
-{per_cent(LARGEST_HOME, 0)}，或不足 {FEW_COMMUNITIES} 个社区，一个小区就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
+<p class="small">名次只在口径和分母相同、不是演示、样本够大的街道之间排。样本小：不足 {FEW_HOMES} 个{homes}、最大一个{homes}超过分母的
+{per_cent(LARGEST_HOME, 0)}，或不足 {FEW_COMMUNITIES} 个社区，一个{homes}就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
 {FEW_DISTRICTS} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。</p>
 {sections}</section>
 {_over_years(districts, values)}<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
@@ -487,7 +493,7 @@ def _rank_row(row: _Ranked, rank: str, page: str) -> str:
         else "数据不足"
     )
     ways = "｜".join(per_cent(v, 0, unknown="—") for v in (row.share_buffer, row.share_network_m, row.share_walk_min))
-    large = f"最大一个小区占 {per_cent(row.largest_home, 0)}" if row.small and not math.isnan(row.largest_home) else ""
+    large = f"最大一处占 {per_cent(row.largest_home, 0)}" if row.small and not math.isnan(row.largest_home) else ""
     said = [row.no_rank, _OUTLIER[row.outlier], large]
     text = (
         "；".join(t for t in said if t) if known else row.headline.removeprefix("数据不足：").removeprefix("数据不足")
@@ -523,7 +529,7 @@ def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame, page: str)
             f'<td class="n">{d["homes"]:,}</td><td class="n">{d["facilities"]:,}</td><td class="n">{amount(d["area_km2"], 1)}</td>'
             f"<td>{e(d['rests_on'])}</td></tr>"
         )
-    names = ("街道", "代码", "年份", "常住人口", "小区", "界内设施", "平方公里", "数据依据")
+    names = ("街道", "代码", "年份", "常住人口", _homes(districts), "界内设施", "平方公里", "数据依据")
     more = f'<p class="small">另有 {len(order) - 2 * ROWS} 个，见工作簿“街道”表。</p>' if len(order) > 2 * ROWS else ""
     return scrolled(heads(names, (2, 3, 4, 5, 6)), "".join(rows)) + more
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from ...core import UnknownNameError, amount, language, listed_words, say, word
+from ...core import UnknownNameError, amount, language, listed_words, named_by_homes, say, word
 from ...district import District
 from ...ledger import VERDICTS, borrowed_plan, canonical, last_year, ledger, number_text, verdicts
 from ..story.promises import promises_of
@@ -47,6 +47,7 @@ FINAL = Form(
 )
 
 
+@named_by_homes
 def final_checked(district: District, year: int | None = None) -> Checked:
     """
     Return the final evaluation of a plan in words: each target as it stands at the end of the plan's last year.
@@ -80,10 +81,7 @@ def final_checked(district: District, year: int | None = None) -> Checked:
     }
     if "projects" in district.rows:
         sheets["项目库"] = project_sheet(district.rows["projects"])
-    told = {
-        "目标完成情况": tuple(_counted(district, end, said)),
-        "项目库": tuple(projects_told(sheets.get("项目库"))),
-    }
+    told = {"目标完成情况": tuple(_counted(district, end, said)), "项目库": tuple(projects_told(sheets.get("项目库")))}
     first = sheets["未完成目标"].head(BEGIN)
     points = [
         say(

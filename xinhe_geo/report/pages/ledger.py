@@ -137,11 +137,7 @@ _PAGE_SCRIPT = """
 
 
 def ledger_page(
-    district: District,
-    table: pd.DataFrame,
-    *,
-    maps: Mapping[str, str] | None = None,
-    since: pd.DataFrame | None = None,
+    district: District, table: pd.DataFrame, *, maps: Mapping[str, str] | None = None, since: pd.DataFrame | None = None
 ) -> str:
     """
     Return `ledger.html`: one file that loads nothing, a promise per row, to walk down in a meeting; in the language of `table`.

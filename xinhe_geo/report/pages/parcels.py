@@ -10,7 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 
 from ... import maps
-from ...core import language, refuse_uncleared, say, write_text
+from ...core import language, named_by_homes, refuse_uncleared, say, write_text
 from ...core import title as column_title
 from ...district import District, place_title
 from ...maps import figure_of, parcel_scene, wording
@@ -58,7 +58,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
   @page { size: A4; margin: 10mm 11mm; } body { page: auto !important; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
   .side { border: 0; padding: 0; margin: 0 0 10px; } .side figure { break-inside: avoid; } .side h2 { break-after: avoid; }
-  .side:not([id]) + .side[id] { break-before: page; } main .side :is(th, td) { overflow-wrap: break-word; }
+  .side[id] { min-height: 276mm; margin: 0; } .side:not([id]) + .side[id] { break-before: page; } main .side :is(th, td) { overflow-wrap: break-word; }
   main .side .kept td:is(:first-child, :nth-child(3), .n) { white-space: normal; }
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.2; margin: 2px 0; } .side :is(th, td) { padding: 0 4px; }
@@ -70,6 +70,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
 """
 
 
+@named_by_homes
 def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, progress: Progress | None = None) -> Path:
     """
     Write the parcels: `parcels.html`, `tables/地块台账.xlsx` (whose formulas give every figure of the page) and `gis/地块.gpkg`.

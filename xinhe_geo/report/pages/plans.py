@@ -25,6 +25,7 @@ from ...core import (
     as_typed,
     csv_text,
     growing,
+    holds,
     language,
     named_by_homes,
     read_layer,
@@ -246,7 +247,7 @@ def write_new(path: Path, text: str) -> None:
         Another one is there already, or it cannot be written.
     """
     # the same is there where a run was killed right after it
-    if path.exists() and not (path.is_file() and path.read_bytes() == text.encode()):
+    if path.exists() and not holds(path, text.encode()):
         raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
     write_text(path, text)
 
@@ -321,12 +322,7 @@ def write_comparison(
 
 
 def comparison_files(
-    change: Change,
-    names: tuple[str, str],
-    folder: Path,
-    progress: Progress | None = None,
-    *,
-    back: str | None = None,
+    change: Change, names: tuple[str, str], folder: Path, progress: Progress | None = None, *, back: str | None = None
 ) -> pd.DataFrame:
     """Write the files of a comparison into a folder; return the one-page table. Parameters as in `write_comparison`."""
     pair, tell = change.pair, progress or (lambda _: None)
@@ -474,12 +470,7 @@ def _write_plans(district: District, to: Path, told: Mapping[str, _Told]) -> pd.
 
 @named_by_homes
 def write_comparisons(
-    district: District,
-    to: str | Path,
-    *,
-    rules: str = "plan",
-    progress: Progress | None = None,
-    processes: int = 1,
+    district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None, processes: int = 1
 ) -> list[str]:
     """
     Compare each plan of a district's folder with the same year without it (`plans/NAME/compare.html`), then write `plans.html`.

@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from ...core import SCRIPT, marked, say, web_file
 from ...district import District, place_title
 from ..sums import Sum, Sums
@@ -36,7 +38,8 @@ def receipts_page(district: District, sums: Sums, heading: str, options: str = "
     options
         What the command that follows one figure down to its metres needs besides.
     """
-    e, names = html.escape, _names(district)
+    layers = [frame for frame in (district.communities, district.homes) if frame is not None]
+    e, names = html.escape, {str(k): v for frame in layers for k, v in frame["name"].items() if isinstance(v, str)}
     sums, listed = thinned(sums)
     parts = "".join(
         f'<details id="{e(about, quote=True)}"><summary><b>{e(_title(about, own, names))}</b> <code>{e(about)}</code> '
@@ -82,19 +85,14 @@ def _thinned(one: Sum, most: int) -> Sum:
     rows = one.get("rows", [])
     if one["how"] not in ("sum", "per") or len(rows) <= most:
         return one
-    order = sorted(range(len(rows)), key=lambda i: (-abs(rows[i][3]), -abs(rows[i][2]), i))
+    value, weight = np.abs([row[2:4] for row in rows]).T
+    order = np.lexsort((-value, -weight)).tolist()  # of equals the first
     kept, rest = sorted(order[: most - 1]), [rows[i] for i in order[most - 1 :]]
     name = say("其余 {0} 行合计", len(rest))
     return {
         **one,
         "rows": [*(rows[i] for i in kept), ["…", name, *(math.fsum(row[k] for row in rest) for k in (2, 3))]],
     }
-
-
-def _names(district: District) -> dict[str, str]:
-    """Return what homes and communities are called."""
-    layers = [frame for frame in (district.communities, district.homes) if frame is not None]
-    return {str(k): v for frame in layers for k, v in frame["name"].items() if isinstance(v, str)}
 
 
 def _title(about: str, own: list[Sum], names: Mapping[str, str]) -> str:

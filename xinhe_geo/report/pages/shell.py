@@ -121,7 +121,7 @@ _WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em
   body:has(main table th:nth-child(9)) { page: across; }
   main :is(th, th.n, td, td:not(.n)) { min-width: 0; overflow-wrap: anywhere; } main td.n { white-space: nowrap; overflow-wrap: normal; }
   main table:has(th:nth-child(8)) { font-size: 7pt; } main table:has(th:nth-child(8)) :is(th, td) { padding: 2px 3px; }
-  main figure svg { max-height: 100mm; } h2 + :is(.small, .line) { break-after: avoid; } footer { break-before: avoid; }
+  main figure svg { max-height: 100mm; } h2 + :is(.small, .line), h2 + .line + .small { break-after: avoid; } footer { break-before: avoid; }
 }
 """
 
@@ -129,16 +129,11 @@ _WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em
 def page_text(district: District, title: str, nav: str, body: str, *, style: str = "") -> str:
     """Return a page in the style of the brief, in the language that is spoken; `style` is what it needs besides."""
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
-    mark += warning(_from_a_map(district))
+    kinds = [kind_name(district, str(kind)) for kind in district.kinds.index if kind in district.mapped_kinds]
+    names = say("、").join(kinds[:NAMED]) + (say(" 等 {0} 类", len(kinds)) if len(kinds) > NAMED else "")
+    told = "只取自地图、没有查全的设施：{0}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有"
+    mark += warning(say(told, names) if kinds else "")
     content = f"""<header><h1>{html.escape(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>
 <footer><p>{html.escape(foot(district))}</p></footer>"""
     return marked(html_page(title, _WIDE + style, content))
-
-
-def _from_a_map(district: District) -> str:
-    """Say of which kinds nobody knows how many are missing, and what that makes of gains; empty where there are none."""
-    kinds = [kind_name(district, str(kind)) for kind in district.kinds.index if kind in district.mapped_kinds]
-    names = say("、").join(kinds[:NAMED]) + (say(" 等 {0} 类", len(kinds)) if len(kinds) > NAMED else "")
-    told = "只取自地图、没有查全的设施：{0}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有"
-    return say(told, names) if kinds else ""

@@ -17,17 +17,7 @@ from ... import maps
 from ...access import coverage
 from ...core import Profile, SitingError, as_typed, named_by_homes, refuse_uncleared, write_text
 from ...district import District
-from ...siting import (
-    LETTERS,
-    Siting,
-    assumption,
-    fixes,
-    judged_by,
-    links_plan,
-    pairs_plan,
-    sites,
-    sites_plan,
-)
+from ...siting import LETTERS, Siting, assumption, fixes, judged_by, links_plan, pairs_plan, sites, sites_plan
 from ..analysis import Progress
 from ..files import added_to
 from ..story.choice import (
@@ -119,7 +109,9 @@ def _write_choice(
         say(f"画方案 {choice.letter}")
         pair = maps.Comparison(district, choice.after, (now.cover, choice.cover))
         zones = dict(zip(choice.rows["tag"], choice.rows["may_stand"], strict=True))
-        drawn = maps.difference(pair, rule, tags=_tags(choice.rows), zones=zones).figure(HALF_PAGE)
+        drawn = maps.difference(
+            pair, rule, tags=dict(zip(choice.rows.index.astype(str), choice.rows["tag"], strict=True)), zones=zones
+        ).figure(HALF_PAGE)
         figures.append(figure(drawn, f"{plan_name(choice)}{html.escape(placed(choice))}"))
         plan = sites_plan(chosen, int(choice.rows["plan"].iloc[0]), name=f"sites-{kind}-{choice.letter}")
         write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan, district)
@@ -177,11 +169,6 @@ def write_worst(
 
 def _back(folder: Path) -> str:
     return '　<a href="index.html">简报</a>' if (folder / "index.html").is_file() else ""
-
-
-def _tags(rows: pd.DataFrame) -> dict[str, str]:
-    """Return what is written on the map at each new facility."""
-    return dict(zip(rows.index.astype(str), rows["tag"], strict=True))
 
 
 def _question(now: Now, chosen: gpd.GeoDataFrame) -> str:

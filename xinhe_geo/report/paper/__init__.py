@@ -8,21 +8,3 @@ from .public import missing_on_sheets, public
 from .sheet import file_name, sheet
 from .sheet_parts import Format
 from .survey_form import FORM_FILES, survey
-
-__all__ = [
-    "FORM_FILES",
-    "Format",
-    "atlas",
-    "file_name",
-    "left_to_type",
-    "missing_on_sheets",
-    "parcel_asked",
-    "parcel_sheet",
-    "public",
-    "sheet",
-    "survey",
-    "write_brief",
-    "write_checkup_word",
-    "write_programme_slides",
-    "write_slides",
-]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core import amount, named_by_homes, refuse_uncleared, told, write_bytes
+from ...core import amount, named_by_homes, refuse_uncleared, renewal_is_shown, told, write_bytes
 from ...district import District, place_title
 from ...maps import (
     COMPLETENESS,
@@ -104,7 +104,8 @@ def atlas(
 def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
     """Yield the pages with their names; a theme's further pages have the number of its first."""
     district, named = story.district, themes(story.district, form.lang)
-    fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if layer_of(district, "parcels") is not None else [])]
+    with_parcels = layer_of(district, "parcels") is not None and renewal_is_shown(district.manifest)
+    fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if with_parcels else [])]
     i, shown = 0, [*fixed, *(goal.rule for goal in story.goals if goal.share.known)]
     for i, what in enumerate(shown, 1):
         own = replace(form, number=f"{i:02d}")
@@ -127,7 +128,8 @@ def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
 def community_page(story: Story, code: str, form: Format) -> Paper:
     """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
     district = story.district
-    scene = community_scene(district, code, scene_for(district, COMPLETENESS, results=story.analysis, lang=form.lang))
+    scene = scene_for(district, COMPLETENESS, results=story.analysis, lang=form.lang)
+    scene = community_scene(district, code, carto.handed_on(scene, district))
     paper = Paper(*SIZES[form.size], UNITS[form.size])
     page_head(paper, scene.title, scene.badges, [_people_line(story, code, form.lang)])
     frame = Frame(_MARGIN, _TOP, paper.width * _MAP - _MARGIN, paper.height - _TOP - _FOOT)
@@ -199,11 +201,7 @@ def _kind_table(column: Column, story: Story, code: str, lang: str) -> None:
         return
     column.text(t["essential_here"], 14, bold=True)
     rows = [
-        [
-            short_label(kind_label(story.district, str(r.Index), lang)),
-            f"{r.places}",
-            _minutes(r.minutes, lang),
-        ]
+        [short_label(kind_label(story.district, str(r.Index), lang)), f"{r.places}", _minutes(r.minutes, lang)]
         for r in facts.itertuples()
     ]
     none = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}

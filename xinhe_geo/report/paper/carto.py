@@ -15,7 +15,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ...core import amount, renewal_is_confirmed
+from ...core import amount, renewal_is_shown
 from ...district import District
 from ...maps import (
     Label,
@@ -612,7 +612,7 @@ def handed_on(scene: Scene, district: District) -> Scene:
 
     They stay where somebody has confirmed them (`renewal_outputs`), and in documents of a plan, which are asked for by its name.
     """
-    if renewal_is_confirmed(district.manifest) or district.manifest.get("scenario"):
+    if renewal_is_shown(district.manifest):
         return scene
     return _without(scene, {"parcels"}, ("parcel",))
 

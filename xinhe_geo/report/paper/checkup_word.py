@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -80,16 +79,13 @@ def _annex(paper: Document, name: str, found: Checked) -> None:
     head, rows = [column(c) for c in shown], list(zip(*shown.values(), strict=True))
     right = [j for j, c in enumerate(shown) if pd.api.types.is_numeric_dtype(own[c].dtype)]
     paper.annex(say(name))
-    paper.table(say(name), head, rows, _widths([head, *rows]), right=right)
+    columns = list(zip(*[head, *rows], strict=True))
+    asked = (min(max(*map(letters, cells), _NARROW), _BROAD) for cells in columns)
+    # as wide as their longest words, and room beside them
+    widths = [EM_CM * max(wide, *map(unbroken, cells)) + _BESIDE for wide, cells in zip(asked, columns, strict=True)]
+    paper.table(say(name), head, rows, widths, right=right)
     paper.text(say("{0}。", say(found.form.how[name])))
     if blank:
         paper.text(say("各行都没有填的列：{0}。", say("、").join(map(column, blank))))
     if len(own) > ANNEXED:
         paper.text(say("另有 {0} 行，见{1}。", len(own) - ANNEXED, Path(found.form.book).name))
-
-
-def _widths(rows: Sequence[Sequence[str]]) -> list[float]:
-    """Return how wide the columns of a table are, in centimetres: by their longest words, and room beside them."""
-    columns = list(zip(*rows, strict=True))
-    asked = (min(max(*map(letters, cells), _NARROW), _BROAD) for cells in columns)
-    return [EM_CM * max(wide, *map(unbroken, cells)) + _BESIDE for wide, cells in zip(asked, columns, strict=True)]

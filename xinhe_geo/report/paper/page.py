@@ -47,7 +47,7 @@ _SETTINGS = {
     "text.hinting": "none",
     "agg.path.chunksize": 0,
 }
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufe00-\ufe0f\ufeff]")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u061c\u2066-\u2069\ufe00-\ufe0f\ufeff]")
 _BOX = "□"
 _CLOSING = "，。；、：）》”！？)"
 

@@ -172,15 +172,12 @@ def _before_and_after(
         frame = Frame(column.left + i * (wide + 12), column.y + 18, wide, _SMALL[form.size])
         Column(paper, frame.left, column.y, wide, frame.top).text(state_name(state), 12, bold=True, lines=1)
         scene = parcel_scene(state, parcel, form.lang, kinds)
-        carto.draw_map(paper, frame, replace(scene, bounds=_close(scene.bounds), mark=""), small=True)
+        west, south, east, north = scene.bounds
+        x, y = _CLOSER * (east - west), _CLOSER * (north - south)
+        carto.draw_map(
+            paper, frame, replace(scene, bounds=(west + x, south + y, east - x, north - y), mark=""), small=True
+        )
     column.skip(_SMALL[form.size] + 28)
-
-
-def _close(bounds: Box) -> Box:
-    """Return bounds that show little but the parcel."""
-    west, south, east, north = bounds
-    x, y = _CLOSER * (east - west), _CLOSER * (north - south)
-    return west + x, south + y, east - x, north - y
 
 
 def _changes(column: Column, story: Story) -> None:

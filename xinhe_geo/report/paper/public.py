@@ -37,8 +37,6 @@ from .page import pdf_bytes, png_bytes
 from .sheet import check_size, file_name, refuse_plan, refuse_public, theme_pages
 from .sheet_parts import Format
 
-__all__ = ["missing_on_sheets", "public"]
-
 #: Dots per inch of the pictures inside the page; those beside it have the resolution of print.
 SCREEN_DPI = 110
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -20,6 +20,7 @@ from ...core import (
     amount,
     crs_label,
     named_by_homes,
+    path_given,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
@@ -28,10 +29,11 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as heading
-from ...district import MANIFEST, District, Named, meant, must_be_district
+from ...district import MANIFEST, District, Named, layer_name, meant, must_be_district
 from ...maps import (
     COMPLETENESS,
     OVERVIEW,
+    PARCELS,
     Layer,
     Scene,
     joined,
@@ -129,7 +131,7 @@ def sheet(
     with speaking(lang):
         story = Story(Analysis.of(district), against=against)
     pages = theme_pages(story, what, form, show=show, alone=against is None)
-    return write_pages(pages, Path(to), str(themes(district, lang)[what]))
+    return write_pages(pages, path_given(to, "to "), str(themes(district, lang)[what]))
 
 
 def refuse_public(district: District) -> None:
@@ -195,7 +197,10 @@ def theme_pages(
     what = theme_meant(district, what)
     results = None if alone else story.analysis
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
-    scene = _for_public(district, scene) if form.public else scene
+    if form.public:
+        scene = _for_public(district, scene)
+    elif what != PARCELS:  # asked for by its name
+        scene = carto.handed_on(scene, district)
     return _pages(scene, form, Told(story, what), whole=whole)
 
 
@@ -434,7 +439,7 @@ def _source_table(column: Column, story: Story, lang: str) -> None:
     t, rows = wording(lang), []
     for r in story.layer_table.itertuples():
         name = str(r.Index)
-        label = short_label(LAYERS[name].label) if lang == "zh" else name.replace("_", " ").capitalize()
+        label = short_label(layer_name(name)) if lang == "zh" else layer_name(name).capitalize()
         bases = joined([t.get(f"basis_{b}", str(b)) for b in r.bases], lang)
         date = str(story.district.manifest["layers"][name].get("date", ""))
         rows.append([label, f"{r.features:,}", f"{r.weak:,}", bases, date])

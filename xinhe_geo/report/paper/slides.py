@@ -20,9 +20,9 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, amount, crs_label, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, place_title
+from ...district import District, list_told, place_title
 from ...maps import (
     COMPLETENESS,
     DEMONSTRATION_TEXT,
@@ -106,6 +106,7 @@ class Bars:
 
 
 @told("写幻灯片", 5)
+@named_by_homes
 def slides(
     district: District,
     to: str | Path = SLIDES,
@@ -339,12 +340,13 @@ class Deck:
         first = story.change.verdict[:1] if story.change is not None else ()
         concluded = first[0].text if first else _tally(story)
         slide = self.page(concluded, notes)
-        lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         built = [] if story.change is None else [Line(line, 16, INK) for line in story.change.built]
         lines = [
             Line(_name(district), 22, STRONG, True),
             *built,
-            Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 16, INK),
+            Line(
+                say("数据年份 {0}{1}；坐标系 {2}", district.year, list_told(district), crs_label(district.crs)), 16, INK
+            ),
         ]
         if district.is_demonstration:
             lines += [Line(say(DEMONSTRATION_TEXT), 18, MARK, True), Line(rests_on(district), 13)]
@@ -497,8 +499,8 @@ def _promise(deck: Deck, story: Story, goal: Goal) -> None:
 
 def _completeness(deck: Deck, story: Story) -> None:
     mean = story.mean_completeness
-    title = say("走 15 分钟，居民平均够得着 {0} 的必备设施", mean.text)
-    notes = say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", story.essential)
+    title = say("必备设施共 {0} 类，居民走 15 分钟平均够得着其中的 {1}", story.essential, mean.text)
+    notes = say("哪些类必备见 kinds.csv 的 essential；按常住人口加权；成人步速。")
     slide = deck.page(title, [notes, rests_on(deck.district)])
     lacks = story.out_of_reach[:CHARTED]
     if not lacks:
@@ -526,20 +528,27 @@ def _gaps(deck: Deck, story: Story) -> None:
 
 
 def _help(deck: Deck, story: Story) -> None:
-    first = story.first_remedy
-    assert first is not None
-    title = say("补一处受益最多的是“{0}”：新增 {1}够得着", first.label, first.gained.told)
+    first = story.first_remedies[0]
+    labels = say("、").join(say("“{0}”", remedy.label) for remedy in story.first_remedies)
+    title = say("补一处受益最多的是{0}：新增服务 {1}", labels, first.gained.told)
     notes = [say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。")]
     for r in story.remedies:
         notes += [
-            say("{0}：{1} → {2}，{3}；{4}", r.label, r.before.text, r.after.text, r.gained.told, r.reason),
+            say(
+                "{0}：{1} → {2}，{3}；{4}",
+                r.label,
+                f"{r.before.counted}{r.before.text}",
+                r.after.text,
+                r.gained.told,
+                r.reason,
+            ),
             r.near_ties,
         ]
     slide = deck.page((say("规划目标里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
     shown = [r for r in story.remedies if r.before.known and r.after.known][:CHANGED]
     sides = {say("补前"): [r.before.plotted for r in shown], say("补后"): [r.after.plotted for r in shown]}
     names = [say("{0}（新增 {1}）", r.label, r.gained.told) for r in shown]
-    deck.bars(slide, WHOLE, Bars(say("每项目标各补一处，补前和补后"), names, sides, colours=SIDES))
+    deck.bars(slide, WHOLE, Bars(say("每项目标各补一处，补前和补后（各条自己的分母）"), names, sides, colours=SIDES))
 
 
 def _ledger(deck: Deck, story: Story) -> None:
@@ -603,7 +612,7 @@ _PAGES = (
     _Page(lambda story: any(goal.share.known for goal in story.goals), _goals),
     _Page(lambda story: bool(story.gaps), _gaps),
     _Page(lambda story: story.mean_completeness.known, _completeness),
-    _Page(lambda story: story.first_remedy is not None, _help, "算补点"),
+    _Page(lambda story: bool(story.first_remedies), _help, "算补点"),
     _Page(lambda story: story.promises is not None, _ledger, "核对规划目标"),
     _Page(lambda _: True, _rests),
 )

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from ...access import facts_in_doubt, worth_checking
-from ...core import amount, named_by_homes, refuse_uncleared, write_bytes
+from ...core import amount, checked_count, named_by_homes, path_given, refuse_uncleared, write_bytes
 from ...district import District, kind_name, must_be_district, place_title
 from ...io import BY, FOUND, ON, REMARK, SHEETS, SurveyRow, heads_of, survey_book
 from ...maps import Scene, ground_scene, promised_rules
@@ -78,8 +78,9 @@ def survey(
         A file cannot be written, or the typeface is missing.
     """
     must_be_district(district)
-    if most < 1 or crossings < 0:
-        raise ValueError(f"核查表至少列 1 处，过街不少于 0 处，不能是 {most}、{crossings}")
+    checked_count(most, "most（核查表列几处）")
+    checked_count(crossings, "crossings（过街几处）", 0)
+    path_given(to, "to ")
     refuse_uncleared(district.manifest, "写出核查表")
     places = _chosen(district, facts, most, crossings)
     rows = [place.row for place in places]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -29,7 +30,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, kind_name, place_title
+from ...district import MANIFEST, District, kind_name, list_told, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -287,12 +288,16 @@ class Document:
         return document_bytes(self.file.save, self.file.core_properties, title, self.district.year)
 
 
+#: What a line does not break in; between Chinese characters it may.
+_UNBROKEN = re.compile(r"[!-\u024f\u2010-\u2015\u2212]+")
+
+
 def _wide_enough(cells: Sequence[Sequence[str]], widths: Sequence[float]) -> list[float]:
     """Return widths that fill the page, in centimetres; words that cannot be broken have room, where the language has such."""
     scale = _WIDTH / sum(widths)
     asked = [width * scale for width in widths]
     least = [
-        max(len(part) for row in cells for part in [*row[j].split(), ""]) * LETTER_CM[language()]
+        max(len(part) for row in cells for part in [*_UNBROKEN.findall(row[j]), ""]) * LETTER_CM[language()]
         for j in range(len(widths))
     ]
     wide = [max(width, room and room + 0.45) for width, room in zip(asked, least, strict=True)]
@@ -348,14 +353,13 @@ def _report(paper: Document, story: Story) -> None:
     paper.title(say("关于{0}公共服务设施步行可达情况的报告", place))
     paper.say(say("（主送机关待填）："), style="主送机关")
     preset = preset_text(district, story.analysis.preset)
-    lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
     paper.say(
         say(
             "现将{0}公共服务设施步行可达情况报告如下（口径：{1}；数据年份 {2}{3}）。",
             place,
             preset,
             district.year,
-            lists,
+            list_told(district),
         )
     )
     warn(paper)
@@ -391,7 +395,7 @@ def _report(paper: Document, story: Story) -> None:
 
 def _request(paper: Document, story: Story) -> None:
     """Write the body of a request: one matter, why, what it brings, what it rests on; who can be asked is named under the date."""
-    district, change, first = paper.district, story.change, story.first_remedy
+    district, change, first = paper.district, story.change, next(iter(story.first_remedies), None)
     if change is not None:
         matter = say("在{0}实施方案“{1}”", district.name, district.manifest["scenario"])
         asked = [say("{0}。", line) for line in change.built] or [say("{0}。", change.people)]
@@ -413,8 +417,8 @@ def _request(paper: Document, story: Story) -> None:
         paper.heading(say("理由"))
         goal = next((goal for goal in story.goals if goal.rule == first.rule), None)
         paper.say(*([say("现状：{0}：{1}。", goal.label, goal.told)] if goal is not None else []))
-        told = "增设以后：{0}由 {1} 到 {2}，新增服务 {3}（没有考虑用地、造价和权属）。"
-        paper.say(say(told, first.label, first.before.text, first.after.text, first.gained.told))
+        told = "增设以后：{0}：{1}由 {2} 到 {3}，新增服务 {4}（没有考虑用地、造价和权属）。"
+        paper.say(say(told, first.label, first.before.counted, first.before.text, first.after.text, first.gained.told))
     _firm(paper, story)
     paper.say(say("妥否，请批示。"))
     close(paper, _ANNEXES)
@@ -470,7 +474,14 @@ def _next_steps(paper: Document, story: Story) -> None:
         return
     paper.say(say("每项目标各补一处，取新增服务居民最多的位置（已证明最优；没有考虑用地、造价和权属）："))
     paper.points(
-        say("{0}：新增服务 {1}，由 {2} 到 {3}。", r.label, r.gained.told, r.before.text, r.after.text)
+        say(
+            "{0}：新增服务 {1}，{2}由 {3} 到 {4}。",
+            r.label,
+            r.gained.told,
+            r.before.counted,
+            r.before.text,
+            r.after.text,
+        )
         for r in story.remedies[:BRIEFLY]
     )
     if story.remedies[BRIEFLY:]:
@@ -592,7 +603,10 @@ def _help(paper: Document, story: Story) -> None:
     paper.table(
         say("每项目标各补一处：新增覆盖最多的位置"),
         [column("任务"), say("新增（按本项口径）"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
-        [[r.label, r.gained.told, r.before.text, r.after.text, r.reason] for r in story.remedies],
+        [
+            [r.label, r.gained.told, f"{r.before.counted}{r.before.text}", r.after.text, r.reason]
+            for r in story.remedies
+        ],
         (3.2, 2.6, 1.5, 1.5, 7.8),
         right=(1, 2, 3),
     )
@@ -631,10 +645,7 @@ def _unknown(paper: Document, story: Story) -> None:
     plan = story.promises
     if plan is not None and plan.blanks:
         paper.table(
-            say("缺数据的度量"),
-            [say("编号"), say("度量"), say("结果"), say("缺什么")],
-            plan.blanks,
-            (1.5, 5, 2.2, 7.9),
+            say("缺数据的度量"), [say("编号"), say("度量"), say("结果"), say("缺什么")], plan.blanks, (1.5, 5, 2.2, 7.9)
         )
     elif not story.unknown:
         paper.text(say("没有。"))

@@ -107,12 +107,7 @@ def _state(now: Now, cover: pd.DataFrame) -> dict[str, float | str]:
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
             text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {per_cent(by.min(), 0)}"
     left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
-    return {
-        "实施后": per_cent(share),
-        "平均步行（分钟）": mean,
-        "仍不可达（人）": left,
-        "覆盖最低的社区": text,
-    }
+    return {"实施后": per_cent(share), "平均步行（分钟）": mean, "仍不可达（人）": left, "覆盖最低的社区": text}
 
 
 def plan_name(choice: Choice) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from ...access import SEVERITIES
-from ...core import amount, say
+from ...core import amount, renewal_is_shown, say
+from ...district import layer_name
 from ..analysis import Analysis, best_sites, sources_table, speed_range
 from .records import Finding, Pace, Remedy, Source, Weak, people, share
 
@@ -32,10 +34,10 @@ def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
     return tuple(sorted(found, key=lambda remedy: -remedy.gained.value if remedy.gained.known else np.inf))
 
 
-def first_remedy(remedies: tuple[Remedy, ...]) -> Remedy | None:
-    """Return the one to begin with: what the plan itself promises goes before what a standard asks of somebody else."""
-    own = [remedy for remedy in remedies if remedy.own]
-    return next(iter([*own, *remedies]), None)
+def first_remedies(remedies: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
+    """Return those that serve most: what the plan itself promises goes before what a standard asks of somebody else."""
+    first = [remedy for remedy in remedies if remedy.own] or remedies
+    return tuple(r for r in first if (r.gained.text, r.gained.of) == (first[0].gained.text, first[0].gained.of))
 
 
 def paces_of(analysis: Analysis) -> tuple[Pace, ...]:
@@ -55,23 +57,19 @@ def paces_of(analysis: Analysis) -> tuple[Pace, ...]:
 
 
 def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
-    """Return what the audit found that matters."""
-    table = analysis.audit
+    """Return what the audit found that matters; of parcels only where they may be told of."""
+    table, untold = analysis.audit, layer_name("parcels")
+    if not renewal_is_shown(analysis.district.manifest):
+        table = table[[not found.startswith(untold) for found in table["finding"]]]
     return tuple(
-        Finding(
-            say(SEVERITIES[r.severity]),
-            r.topic,
-            r.finding,
-            amount(r.people, unknown=""),
-            r.remedy,
-        )
+        Finding(say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy)
         for r in table[(table["severity"] != "info").to_numpy()].itertuples(index=False)
     )
 
 
 def sources_of(analysis: Analysis) -> tuple[Source, ...]:
-    """Return the layers that have features, and where they come from."""
-    table = sources_table(analysis.district)
+    """Return the layers that have features and may be told of, and where they come from."""
+    table = _layers_told(analysis)
     return tuple(
         Source(
             str(r["图层"]),
@@ -88,8 +86,15 @@ def sources_of(analysis: Analysis) -> tuple[Source, ...]:
 
 def weak_of(analysis: Analysis) -> tuple[Weak, ...]:
     """Return how much of each layer that has features is schematic or synthetic."""
-    table = sources_table(analysis.district)
+    table = _layers_told(analysis)
     return tuple(
         Weak(str(r["图层"]), float(r["其中示意或合成"] / r["要素数"]), amount(r["要素数"]), amount(r["其中示意或合成"]))
         for _, r in table[table["要素数"] > 0].iterrows()
     )
+
+
+def _layers_told(analysis: Analysis) -> pd.DataFrame:
+    """Return the layers and tables without parcels, which are internal, unless they may be named."""
+    table = sources_table(analysis.district)
+    shown = renewal_is_shown(analysis.district.manifest)
+    return table if shown else table[table["图层"] != layer_name("parcels")]

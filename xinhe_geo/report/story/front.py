@@ -70,8 +70,17 @@ def next_sentence(goal: Goal | None, step: Step | None, survey: Sequence[str]) -
     if goal is not None and step is not None:
         place = step.places[0]
         sure = say("已证明最优") if step.proven else say("未证明最优，至多还差 {0}", step.unproven.text)
-        said = "下一步：为“{0}”在{1}增设 1 处，新增服务 {2}，由 {3} 提高到 {4}（{5}）"
-        return say(said, goal.label, place.where, step.gained.told, step.before.text, step.after.text, sure)
+        said = "下一步：为“{0}”在{1}增设 1 处，新增服务 {2}，{3}由 {4} 提高到 {5}（{6}）"
+        return say(
+            said,
+            goal.label,
+            place.where,
+            step.gained.told,
+            step.before.counted,
+            step.before.text,
+            step.after.text,
+            sure,
+        )
     if survey:
         return say("下一步：调查{0}，查全了才能判断谁在服务范围外、补在哪里", say("、").join(survey[:NAMED]))
     if goal is not None:

@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from ...access import EXACT, SHARE_TOLERANCE, home_points, od_tables, only_known, presence
-from ...core import DEMONSTRATION, say
+from ...core import DEMONSTRATION, renewal_is_shown, say
 from ...district import District
 from ...ledger import CIRCLE_MIN
 from ...maps import promised_rules
@@ -69,7 +69,7 @@ def facilities_beyond(district: District, zones: pd.DataFrame) -> int:
 
 def layer_figures(district: District) -> pd.DataFrame:
     """
-    Return what each layer with shapes rests on.
+    Return what each layer with shapes rests on; parcels are told of only where they may be (`core.renewal_is_shown`).
 
     Returns
     -------
@@ -79,7 +79,7 @@ def layer_figures(district: District) -> pd.DataFrame:
     rows = {}
     for name in district.manifest["layers"]:
         frame = district.layers.get(name)
-        if frame is not None:
+        if frame is not None and (name != "parcels" or renewal_is_shown(district.manifest)):
             basis = district.basis(name)
             weak = int(basis.isin(DEMONSTRATION).sum())
             rows[name] = {"features": len(frame), "weak": weak, "bases": tuple(sorted(set(basis.dropna())))}

@@ -15,6 +15,9 @@ from ...core import amount, per_cent, say, whole
 GOALS = "goals"
 
 
+_COUNTED = {"community": "有的社区", "homes": "可达的小区", "area_m2": "可达的居住用地"}
+
+
 class Figure(NamedTuple):
     """
     One number, said in the same digits everywhere.
@@ -61,6 +64,11 @@ class Figure(NamedTuple):
     def amount(self) -> str:
         """A number of people with its unit."""
         return say("{0:,.0f} 人", self.value) if self.known else say("数据不足")
+
+    @property
+    def counted(self) -> str:
+        """Of what a share is where that is not people, to be said before it: beside a number of people it would be taken for theirs."""
+        return say(_COUNTED[self.of]) if self.of in _COUNTED else ""
 
     @property
     def told(self) -> str:

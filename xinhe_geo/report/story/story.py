@@ -319,9 +319,9 @@ class Story:
             return evidence.remedies_of(self.analysis)
 
     @property
-    def first_remedy(self) -> Remedy | None:
-        """The one to begin with; None where no place helps."""
-        return evidence.first_remedy(self.remedies)
+    def first_remedies(self) -> tuple[Remedy, ...]:
+        """The one to begin with, and those that serve as many; none where no place helps."""
+        return evidence.first_remedies(self.remedies)
 
     @cached_property
     def paces(self) -> tuple[Pace, ...]:
