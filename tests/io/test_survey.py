@@ -234,6 +234,35 @@ def test_whatever_is_typed_the_counts_add_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_stairs_are_asked_taken_and_settle_what_is_in_doubt_of_a_way(tmp_path: Path) -> None:
+    """Of the bridge is in doubt whether one can pass and by stairs: that it has some is written, and both leave; a day to come is asked about."""
+    folder = folder_in(tmp_path)
+    rows = [f"{what},streets,{what},surveyed,footway,convention,试验" for what in ("stairs", "street")]
+    (folder / "doubts.csv").write_text("\n".join(["doubt,layer,what,basis,classes,confidence,source", *rows]), "utf-8")
+    manifest = folder / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8") + '\n[layers.doubts]\nfile = "doubts.csv"\n', "utf-8")
+    in_doubt = {"streets:bridge:stairs", "streets:bridge:street"}
+    assert in_doubt <= set(facts_in_doubt(xh.District.load(folder)).index)
+    assert "bridge" in xh.survey(xh.District.load(folder), tmp_path / "out", most=1, crossings=1)["id"].tolist()
+    cases = {
+        "h0": ({"核实情况": "走不通"}, "asked", "走不通"),
+        "h100": ({"核实情况": "能走", "有没有台阶": "不少"}, "asked", "不认识"),
+        "h200": ({"核实情况": "已测", "有没有台阶": "有"}, "asked", "0 次"),
+        "h300": ({"核实情况": "能走", "有没有台阶": "有", "第一次等待（秒）": 9}, "asked", "1 次"),
+        "h400": ({"核实情况": "能走", "有没有台阶": "有", "日期": "2199-01-01"}, "asked", "还没有到"),
+        "h500": ({"核实情况": "能走"}, "taken", "仍算待核"),
+        "bridge": ({"核实情况": "能走", "有没有台阶": "有"}, "taken", "台阶 有（原来是 没有）"),
+    }
+    form = form_in(tmp_path, [("streets", key, {**SEEN, **cells}) for key, (cells, *_) in cases.items()])
+    found = take_survey(form, folder, surveyed=True, apply=True)
+    for (_, outcome, said), row in zip(cases.values(), found.itertuples(), strict=True):
+        assert row.outcome == outcome and said in row.what, row
+    after = xh.District.load(folder)
+    assert after.rows["streets"].loc["bridge", "steps"] and not in_doubt & set(facts_in_doubt(after).index)
+    undo(folder)
+    assert in_doubt <= set(facts_in_doubt(xh.District.load(folder)).index)
+
+
 @pytest.mark.matrix
 def test_a_geopackage_is_read_as_the_workbook(tmp_path: Path) -> None:
     folder = folder_in(tmp_path)

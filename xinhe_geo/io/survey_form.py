@@ -22,6 +22,9 @@ WAITS = ("第一次等待（秒）", "第二次等待（秒）", "第三次等�
 HOURS, OPEN_FOR, STEPS, RAMP = "开放时段", "对谁开放", "台阶级数", "坡道"
 FLOOR, BEDS, SERVES = "建筑面积（m²）", "床位", "服务社区"
 OPEN, SHUT, NONE_THERE, MEASURED = "开放", "不开放", "查无", "已测"
+#: Of a crossing or a passage: it was walked, its waits were not measured; nobody can walk it. Whether it has stairs.
+WALKED, BLOCKED, STAIRS = "能走", "走不通", "有没有台阶"
+YES, NO = "有", "没有"
 ONLY_VEHICLES = "仅车辆"
 RUNS = "正常"
 
@@ -51,7 +54,7 @@ SHEETS: Mapping[str, Sheet] = {
             HOURS: (),
             OPEN_FOR: (*OPEN_TO.values(), ONLY_VEHICLES),
             STEPS: (),
-            RAMP: ("有", "没有"),
+            RAMP: (YES, NO),
         },
     ),
     "facilities": Sheet(
@@ -64,7 +67,9 @@ SHEETS: Mapping[str, Sheet] = {
             SERVES: (),
         },
     ),
-    "streets": Sheet("过街", {FOUND: (MEASURED, NOT_CHECKED), **dict.fromkeys(WAITS, ())}),
+    "streets": Sheet(
+        "过街", {FOUND: (MEASURED, WALKED, BLOCKED, NOT_CHECKED), STAIRS: (YES, NO), **dict.fromkeys(WAITS, ())}
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,14 @@ from .row_report import REPORTED, Line, RowReport
 from .sheets import workbook_rows
 from .survey_form import (
     BEDS,
+    BLOCKED,
     BY,
     FLOOR,
     FOUND,
     HOURS,
     ID,
+    MEASURED,
+    NO,
     NONE_THERE,
     NOT_CHECKED,
     ON,
@@ -44,8 +47,10 @@ from .survey_form import (
     SPOT,
     SPOT_RIGHT,
     SPOT_WRONG,
+    STAIRS,
     STEPS,
     WAITS,
+    YES,
 )
 
 #: What becomes of a line of a form, and what that is called.
@@ -297,7 +302,7 @@ def _gate(answer: Answer, current: CurrentLayer) -> None:
         "hours": said[HOURS],
         "open_to": codes.get(said[OPEN_FOR], ""),
         "steps": said[STEPS],
-        "ramp": {"有": "yes", "没有": "no"}.get(said[RAMP], ""),
+        "ramp": {YES: "yes", NO: "no"}.get(said[RAMP], ""),
     }
 
 
@@ -322,8 +327,13 @@ def _facility(answer: Answer, current: CurrentLayer) -> None:
 def _crossing(answer: Answer, _current: CurrentLayer) -> None:
     written = answer.filled(*WAITS)
     waits = [_number(answer.said[head]) for head in written]
+    if answer.said[FOUND] == BLOCKED:
+        answer.ask("走不通：核查表不删路", "核对后用 add 从路网里去掉这一段，或在方案里写 close_street")
+    answer.cells["steps"] = {YES: "是", NO: "否"}.get(answer.said[STAIRS], "")
+    if not written and answer.said[FOUND] != MEASURED:
+        return
     if len(written) < len(WAITS):
-        answer.ask(f"只填了 {len(written)} 次等待", "等满三次，或写未能核实")
+        answer.ask(f"只填了 {len(written)} 次等待", "等满三次；没有测就都空着，核实情况写能走或未能核实")
     elif any(wait is None or not 0 <= wait <= _LONGEST_WAIT for wait in waits):
         answer.ask("等待不是秒数", f"写 0 到 {amount(_LONGEST_WAIT)} 的数")
     else:
@@ -344,12 +354,19 @@ def _who_and_when(answer: Answer, current: CurrentLayer) -> None:
         answer.ask("工号一格不像工号", "写工号，不写姓名和电话")
     elif when is None:
         answer.ask(f"日期不认识“{printable(answer.said[ON])}”", "写成 2026-11-28")
+    elif when > _latest():
+        answer.ask(f"日期 {when} 还没有到", "写哪一天看的；日期没有写错就核对电脑的时钟")
     else:
         before = current.rows.loc[[answer.id], "checked_on"].iloc[0]
         known = None if is_missing(before) else _day(str(before))
         if known is not None and known > when:
             answer.ask(f"目录里 {known} 核对过，比表上的日期晚", "核对哪一次算数；要用表上的就改日期")
         answer.cells |= {"checked_by": who, "checked_on": when.isoformat()}
+
+
+def _latest() -> date:
+    """Return the last day on which anybody can have looked: today, wherever the form was filled in."""
+    return date.today() + timedelta(days=1)
 
 
 def _day(text: str) -> date | None:
@@ -385,7 +402,9 @@ def _hold_together(answers: Sequence[Answer]) -> None:
 
 
 def _signs(answer: Answer) -> bool:
-    """Whether an answer settles all that could be in doubt of its row: of a facility that is there, where it is as well."""
+    """Whether an answer settles all that could be in doubt of its row: of a facility that is there, where it is as well; of a way, stairs."""
+    if answer.layer == "streets":
+        return bool(answer.said[STAIRS])
     return answer.layer != "facilities" or answer.said[FOUND] != RUNS or answer.said[SPOT] == SPOT_RIGHT
 
 
@@ -439,7 +458,9 @@ def _change(line: Line, current: CurrentLayer) -> str:
 
 def _words_of(column: Column) -> dict[str, str]:
     """Return what a form calls the values of a choice that has no labels of its own."""
-    return {"yes": "有", "no": "没有"} if column.values == ("yes", "no") else {}
+    if column.type == "bool":
+        return {"True": YES, "False": NO}
+    return {"yes": YES, "no": NO} if column.values == ("yes", "no") else {}
 
 
 def _settled(answer: Answer, *, surveyed: bool, named: bool) -> Iterator[str]:
@@ -451,8 +472,11 @@ def _settled(answer: Answer, *, surveyed: bool, named: bool) -> Iterator[str]:
         if named:
             yield "存疑表（doubts.csv）点了名，仍算待核：从那里删去"
     elif not _signs(answer):
-        wrong = answer.said[SPOT] == SPOT_WRONG
-        yield "位置不对，用 add 改，仍算待核" if wrong else "没有说图上位置对不对，位置仍算待核"
+        if answer.layer == "streets":
+            yield "没有说有没有台阶，仍算待核"
+        else:
+            wrong = answer.said[SPOT] == SPOT_WRONG
+            yield "位置不对，用 add 改，仍算待核" if wrong else "没有说图上位置对不对，位置仍算待核"
     elif not surveyed:
         yield "没有确认，不记为实测"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +16,16 @@ from scipy.sparse import coo_matrix
 from ...core import Rule, well_called
 from ...district import District
 from ..coverage import is_surveyed
+from ..entrances import attached_anew
 from ..home_shares import SHARE_TOLERANCE
 from .elements import displacements, elements_of
-from .robustness import UNCHANGED, Case
+from .robustness import OF_STREETS, UNCHANGED, Case, Change
 
 FLIP_COLUMNS = ("fact", "becomes", "east_m", "north_m", "size", "least", "share", "proven")
 #: Sets of so many facts are all tried, where there are not more than so many of them; larger ones are looked for by a model.
 TRIED, TRIED_AT_MOST = 2, 30_000
+#: So many sets of streets are searched anew at most: for pairs that are tried, and for the model.
+SEARCHED_AT_MOST = 40
 #: What the model takes for less than the target: by so much of the whole, ten times what it takes for nothing.
 VISIBLE = 1e-5
 #: Sets that are listed, and branches that the model looks at.
@@ -47,10 +50,10 @@ def flips(district: District, rule: str | Rule, *, target: float = 1.0) -> pd.Da
     -------
     table
         MultiIndex (flip, number): the sets, best first, and their facts. Columns `fact` (as in `facts_in_doubt`), `becomes`
-        ("open", "closed", "there", "absent", "moved"), `east_m`, `north_m` (of what is moved), `size` (facts in the set), `least`
-        (no set of fewer turns the verdict), `share` (what the rule comes to), `proven` (`size` is that least). Empty where nothing
-        in doubt can turn it, or nothing is known. Gates count for who lives behind them, not for places behind them; streets and
-        people are left out.
+        ("open", "closed", "there", "absent", "moved"; of a street "impassable", "stairs", "level"), `east_m`, `north_m` (of what is moved),
+        `size` (facts in the set), `least` (no set of fewer turns the verdict), `share` (what the rule comes to), `proven` (`size` is that
+        least). Empty where nothing in doubt can turn it, or nothing is known. Gates count for who lives behind them, not for places behind them; people are
+        left out.
 
     Raises
     ------
@@ -74,32 +77,44 @@ def flips(district: District, rule: str | Rule, *, target: float = 1.0) -> pd.Da
 
 
 class Option(NamedTuple):
-    """What a fact could be otherwise: the row of the gate or facility, and its position where it is moved."""
+    """What a fact could be otherwise: the row of the gate or facility, and its position where it is moved; what becomes of a street."""
 
     fact: str
     becomes: str
-    row: int
+    row: int = -1
     position: int = -1
+    change: Change | None = None
+
+
+class Led(NamedTuple):
+    """
+    Ways of elements by gate and facility.
+
+    A way is open if its gate is (-1: none), its facility is there, and `reach` has the position of the facility.
+    """
+
+    element: np.ndarray  # of each way
+    gate: np.ndarray
+    facility: np.ndarray
+    reach: np.ndarray  # (ways, positions)
 
 
 @dataclass(frozen=True, eq=False)
 class Covering:
     """
-    Who is served by which ways: elements (points of homes, or communities) by their weight, and ways to them by gate and facility.
+    Who is served by which ways: elements (points of homes, or communities) by their weight, and the ways to them.
 
-    A way is open if its gate is (-1: none), its facility is there, and `reach` has the position of the facility.
+    `led` searches the ways anew where some streets are otherwise: what closes only takes ways, what becomes level only adds some.
     """
 
     weight: np.ndarray  # of each element, as a share of the whole
-    element: np.ndarray  # of each way
-    gate: np.ndarray
-    facility: np.ndarray
-    reach: np.ndarray  # (ways, positions)
+    led: Callable[[frozenset[Change]], Led]
     recorded: tuple[np.ndarray, np.ndarray, np.ndarray]  # gates open, facilities there, position of each
     homes: tuple[np.ndarray, ...]  # gates of each home all of whose gates are in doubt
     away: np.ndarray  # (facilities, positions, 2): metres east and north of the recorded one
     options: tuple[Option, ...]
     target: float
+    feet_stay: bool = True  # no street takes the last door of a place, which then would be attached anew
 
     @staticmethod
     def of(case: Case, rule: Rule, target: float) -> Covering:
@@ -112,12 +127,20 @@ class Covering:
         options = tuple(_options(case, rule, own.index, (state.open[0], there, count)))
         away = np.stack([displacements(sigma) for sigma in case.sigma()[chosen]])
         recorded = state.open[0], there, count // 2
-        return Covering(found.weight, *found[3:], recorded, case.only_doubted, away, options, target)
+        led = cache(lambda changes: Led(*elements_of(case, rule, changes)[3:]))
+        cover = Covering(found.weight, led, recorded, case.only_doubted, away, options, target)
+        streets = tuple(option for option in _streets(case, rule) if option.change and option.change.level == cover.up)
+        feet_stay = not any(len(names) for names in attached_anew(case.changed(changes_of(streets))))
+        # where all of them together change nothing, none of them does
+        useful = bool(streets) and not (feet_stay and cover.share(streets) == cover.value)
+        return replace(cover, options=(*options, *streets), feet_stay=feet_stay) if useful else cover
 
     def share(self, chosen: tuple[Option, ...]) -> float:
         """Return the share that is served if some facts are otherwise; missing where that cannot be."""
         opened, there, position = (part.copy() for part in self.recorded)
         for option in chosen:
+            if option.change is not None:
+                continue
             if option.becomes in ("open", "closed"):
                 opened[option.row] = option.becomes == "open"
             elif option.becomes == "moved":
@@ -126,10 +149,11 @@ class Covering:
                 there[option.row] = option.becomes == "there"
         if any(self.recorded[0][own].any() and not opened[own].any() for own in self.homes):
             return float("nan")  # people live there, and come out
-        ways = np.append(opened, True)[self.gate] & there[self.facility]
-        ways &= self.reach[np.arange(len(self.reach)), position[self.facility]]
+        led = self.led(changes_of(chosen))
+        ways = np.append(opened, True)[led.gate] & there[led.facility]
+        ways &= led.reach[np.arange(len(led.reach)), position[led.facility]]
         served = np.zeros(len(self.weight), np.bool_)
-        served[self.element[ways]] = True
+        served[led.element[ways]] = True
         return float(self.weight[served].sum())
 
     @cached_property
@@ -146,6 +170,20 @@ class Covering:
         """Return whether the verdict is another if some facts are otherwise."""
         share = self.share(chosen)
         return bool(np.isfinite(share)) and (share < self.target - SHARE_TOLERANCE) != self.up
+
+
+def changes_of(chosen: Iterable[Option]) -> frozenset[Change]:
+    """Return which streets are otherwise."""
+    return frozenset(option.change for option in chosen if option.change is not None)
+
+
+def _streets(case: Case, rule: Rule) -> Iterator[Option]:
+    """Yield what streets could be otherwise."""
+    own = case.touching(rule)
+    own = own[own["what"].isin(OF_STREETS).to_numpy()]
+    for fact, change in zip(own.itertuples(), case.changes(own), strict=True):
+        becomes = "level" if change.level else "impassable" if fact.what == "street" else "stairs"
+        yield Option(fact.Index, becomes, change=change)
 
 
 def _options(
@@ -171,7 +209,9 @@ def _tried(cover: Covering) -> tuple[list[tuple[Option, ...]], int]:
     """Try all sets of one and two facts; return those of the smallest size that turn the verdict, and how small none is."""
     for size in range(1, TRIED + 1):
         count = len(cover.options)
-        if size > count or (size > 1 and count * (count - 1) // 2 > TRIED_AT_MOST):
+        streets = len(changes_of(cover.options))
+        many = count * (count - 1) // 2 > TRIED_AT_MOST or streets * (streets - 1) // 2 > SEARCHED_AT_MOST
+        if size > count or streets > SEARCHED_AT_MOST or (size > 1 and many):
             return [], size
         found = [
             chosen
@@ -215,32 +255,57 @@ def _modelled(cover: Covering, least: int) -> tuple[tuple[Option, ...], int]:
     """
     Find a smallest set by partial covering with weights; return it, and how many facts any set has at least.
 
-    Down, an element is lost only if each way to it is cut: lost + gate + there + reach <= 3. Up, it is won only if some way to it is open:
-    won <= the sum of its open ways, each of these at most its gate, its facility and its reach. One option at most of each fact.
+    Ways are searched with the streets as recorded and with all of them otherwise, and then as the set found has them, until it turns the
+    verdict as it is counted: each model is a relaxation, so that its bound holds.
+    """
+    if not cover.options:
+        return (), least
+    searched = list(dict.fromkeys([UNCHANGED, changes_of(cover.options)]))
+    while True:
+        chosen, bound = _solved(cover, searched)
+        least = max(least, bound) if cover.feet_stay else least
+        if not chosen or cover.turns(chosen):
+            return chosen, least
+        if (changes := changes_of(chosen)) in searched or len(searched) >= SEARCHED_AT_MOST:
+            return (), least
+        searched.append(changes)
+
+
+def _solved(cover: Covering, searched: Sequence[frozenset[Change]]) -> tuple[tuple[Option, ...], int]:
+    """
+    Solve the model with the ways of some sets of streets; return a set, and how many facts any has at least.
+
+    Down, an element is lost only if each way to it is cut: lost + gate + there + reach <= 3, and as much more as streets are shut with
+    which the way was not searched. Up, it is won only if some way to it is open, or a street becomes level with which none was searched:
+    won <= the sum of these, each way at most its gate, its facility and its reach. One option at most of each fact.
     """
     count = len(cover.options)
-    if not count:
-        return (), least
     gates, there, reach = _states(cover)
     elements = np.flatnonzero(cover.weight > 0)
     column = dict(zip(elements.tolist(), range(count, count + len(elements)), strict=True))
     rows, columns = _Rows(), count + len(elements)
-    ways = [w for w in range(len(cover.element)) if int(cover.element[w]) in column]
-    sums: dict[int, list[int]] = {element: [] for element in column}
-    for way in ways:
-        element = int(cover.element[way])
-        parts = gates[int(cover.gate[way])], there[int(cover.facility[way])], reach(way)
-        if not cover.up:
-            rows.add([(1.0, _Linear(0.0, (column[element],), (1.0,))), *((1.0, part) for part in parts)], 3.0)
-            continue
-        opened = _Linear(0.0, (columns,), (1.0,))
-        sums[element].append(columns)
-        columns += 1
-        for part in parts:
-            rows.add([(1.0, opened), (-1.0, part)], 0.0)
-    for element in column if cover.up else ():
-        some = tuple(sums[element])
-        rows.add([(1.0, _Linear(0.0, (column[element], *some), (1.0, *(-1.0 for _ in some))))], 0.0)
+    for changes in searched:
+        led = cover.led(changes)
+        other = tuple(i for i, o in enumerate(cover.options) if o.change is not None and o.change not in changes)
+        beyond = _Linear(0.0, other, (1.0,) * len(other))
+        sums: dict[int, list[int]] = {element: [] for element in column}
+        for way, element in enumerate(map(int, led.element)):
+            if element not in column:
+                continue
+            parts = gates[int(led.gate[way])], there[int(led.facility[way])], reach(led, way)
+            if not cover.up:
+                lost = _Linear(0.0, (column[element],), (1.0,))
+                rows.add([(1.0, lost), *((1.0, part) for part in parts), (-1.0, beyond)], 3.0)
+                continue
+            opened = _Linear(0.0, (columns,), (1.0,))
+            sums[element].append(columns)
+            columns += 1
+            for part in parts:
+                rows.add([(1.0, opened), (-1.0, part)], 0.0)
+        for element in column if cover.up else ():
+            some = tuple(sums[element])
+            won = _Linear(0.0, (column[element], *some), (1.0, *(-1.0 for _ in some)))
+            rows.add([(1.0, won), (-1.0, beyond)], 0.0)
     for fact in dict.fromkeys(option.fact for option in cover.options):
         own = tuple(i for i, option in enumerate(cover.options) if option.fact == fact)
         rows.add([(1.0, _Linear(0.0, own, (1.0,) * len(own)))], 1.0)
@@ -261,19 +326,20 @@ def _modelled(cover: Covering, least: int) -> tuple[tuple[Option, ...], int]:
         options={"node_limit": NODES},
     )
     bound = answer.mip_dual_bound
-    if bound is not None and np.isfinite(bound):
-        least = max(least, int(np.ceil(bound - 1e-6)))
+    least = int(np.ceil(bound - 1e-6)) if bound is not None and np.isfinite(bound) else 0
     chosen = () if answer.x is None else tuple(o for o, x in zip(cover.options, answer.x, strict=False) if x > 0.5)
-    return (chosen if chosen and cover.turns(chosen) else ()), least
+    return chosen, least
 
 
-def _states(cover: Covering) -> tuple[list[_Linear], list[_Linear], Callable[[int], _Linear]]:
+def _states(cover: Covering) -> tuple[list[_Linear], list[_Linear], Callable[[Led, int], _Linear]]:
     """Return what becomes of each gate (the last: none, always open), of each facility, and of the reach of a way, as sums of options."""
     opened, present, position = cover.recorded
     gates = [*(_Linear(float(value)) for value in opened), _Linear(1.0)]
     there = [_Linear(float(value)) for value in present]
     moves: dict[int, list[tuple[int, int]]] = {}
     for number, option in enumerate(cover.options):
+        if option.change is not None:
+            continue
         if option.becomes == "moved":
             moves.setdefault(option.row, []).append((number, option.position))
         else:
@@ -281,10 +347,10 @@ def _states(cover: Covering) -> tuple[list[_Linear], list[_Linear], Callable[[in
             sign = 1.0 if option.becomes in ("open", "there") else -1.0
             some[option.row] = _Linear(some[option.row].constant, (number,), (sign,))
 
-    def reach(way: int) -> _Linear:
-        facility = int(cover.facility[way])
-        now = float(cover.reach[way, position[facility]])
-        own = [(n, float(cover.reach[way, at]) - now) for n, at in moves.get(facility, ())]
+    def reach(led: Led, way: int) -> _Linear:
+        facility = int(led.facility[way])
+        now = float(led.reach[way, position[facility]])
+        own = [(n, float(led.reach[way, at]) - now) for n, at in moves.get(facility, ())]
         own = [(number, change) for number, change in own if change]
         return _Linear(now, tuple(number for number, _ in own), tuple(change for _, change in own))
 

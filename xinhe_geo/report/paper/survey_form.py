@@ -112,10 +112,10 @@ def _chosen(district: District, facts: Sequence[str] | None, most: int, crossing
     """Return the places that are looked at, community by community, from north to south, with their numbers."""
     asked = _worth(district, most) if facts is None else facts
     ids = dict.fromkeys(_place_of(fact) for fact in asked)
-    wanted = [
-        (layer, key) for layer, key in ids if layer in ("gates", "facilities") and key in district.layers[layer].index
-    ]
-    wanted = wanted[:most] + [("streets", key) for key in _crossings(district)[:crossings]]
+    wanted = [(layer, key) for layer, key in ids if layer in SHEETS and key in district.layers[layer].index][:most]
+    own = facts_in_doubt(district)
+    ways = dict.fromkeys([*own["id"][(own["layer"] == "streets").to_numpy()], *_crossings(district)])
+    wanted += [("streets", key) for key in list(ways)[:crossings] if ("streets", key) not in wanted]
     if not wanted:
         return []
     shapes = [district.layers[layer].geometry.loc[key] for layer, key in wanted]
@@ -196,7 +196,8 @@ def _told(district: District, layer: str, key: str) -> tuple[str, str]:
         kind = kind_name(district, str(row["kind"]))
         size = "" if pd.isna(row["capacity"]) else f"，规模 {amount(row['capacity'])} {row['capacity_unit']}"
         return name, kind + size
-    return name, f"现按等 {amount(row['wait_s'])} 秒"
+    steps = "现按有台阶" if row["steps"] is True or row["steps"] == 1 else "现按没有台阶"
+    return name, steps if pd.isna(row["wait_s"]) else f"{steps}，等 {amount(row['wait_s'])} 秒"
 
 
 # --- for the telephone ------------------------------------------------------------------------------------------------
