@@ -9,6 +9,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterator
+from inspect import ismodule
 
 import xinhe_geo
 
@@ -106,7 +107,8 @@ def _source_read(app: Sphinx, name: str, content: list[str]) -> None:
         text += "\n" + _api("xinhe_geo", public)
     elif name == "api-packages":
         for front in FRONTS:
-            others = set(importlib.import_module(f"xinhe_geo.{front}").__all__) - set(public)
+            held = vars(importlib.import_module(f"xinhe_geo.{front}"))
+            others = {name for name, what in held.items() if name[0] != "_" and not ismodule(what)} - set(public)
             text += f"\n## xinhe_geo.{front}\n\n" + _api(f"xinhe_geo.{front}", sorted(others))
     content[0] = text
 

@@ -21,10 +21,18 @@ from hypothesis import settings
 BUDGET_S = 0.25
 #: Seconds that any other test may take of `--all`; more is for `--matrix`.
 SLOW_BUDGET_S = 5
-#: Whole programs, of which there is one case each.
+#: What may take longer still: whole programs and journeys, of which there is one case each.
 LONGER = {
+    "tests/app/test_batch.py::test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice",
+    "tests/core/test_secrecy.py::test_a_run_of_a_notebook_is_kept_with_its_mark_or_not_at_all",
+    "tests/io/test_add.py::test_a_kill_at_any_moment_leaves_old_or_new",
     "tests/io/test_hostile.py::test_a_minute_of_damage",
-    "tests/journeys/test_lab.py::test_maps_and_the_live_map_in_jupyterlab_without_a_network",
+    "tests/io/test_osm_apart.py::test_no_extract_takes_minutes_or_gigabytes",
+    "tests/journeys/test_front_door.py::test_a_bundle_installs_without_a_network",
+    "tests/journeys/test_notebooks.py::test_the_lines_of_the_tutorial_run",
+    "tests/ledger/test_ledger.py::test_the_outputs_are_the_same_in_any_process",
+    "tests/report/test_plans.py::test_the_pages_ask_once_for_each_state",
+    "tests/report/test_unknown.py::test_no_output_says_nan_or_0_of_whom_nobody_counted",
     "tests/test_architecture.py::test_types",
 }
 #: What may take longer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,16 @@ def filled(sheet: pypdf.PageObject) -> float:
     return 1.0 - min(rows) / float(sheet.mediabox.height) if rows else 0.0
 
 
+#: Headings and the lines under them that lead to a table or picture.
+LEADING = """() => [...document.querySelectorAll("h2, h2 + :is(.line, .small), h2 + .line + .small")]
+  .filter((e) => e.nextElementSibling && e.nextElementSibling.matches(".line, .small, .scroll, figure")).map((e) => e.textContent)"""
+
+
+def _letters(text: str) -> str:
+    """Return a text without its spaces, and with the signs that a printed file has for Chinese ones as these."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
 def printed(chromium: Any, page: Path) -> list[str]:
     """Return what is wrong with a page on A4: sheets more than half empty before the last, a last one that holds the foot alone, what cannot be read."""
     tab = chromium.new_page()
@@ -111,6 +122,10 @@ def printed(chromium: Any, page: Path) -> list[str]:
     paper = pypdf.PdfReader(io.BytesIO(tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)))
     found = [f"sheet {n}: filled {part:.0%}" for n, part in enumerate(map(filled, paper.pages[:-1]), 1) if part < 0.45]
     foot = tab.evaluate("(document.querySelector('footer') || document.createElement('p')).textContent")
+    led = [_letters(text) for text in tab.evaluate(LEADING)]
+    for n, sheet in enumerate(paper.pages[:-1], 1):
+        last = _letters(sheet.extract_text().strip().rpartition("\n")[2])
+        found += [f"sheet {n} ends before what it leads to: {last}"] if any(text.endswith(last) for text in led) else []
     if len(paper.pages) > 1 and len(paper.pages[-1].extract_text()) < len(foot) + 10:
         found.append("the last sheet holds the foot alone")
     inside = float(paper.pages[0].mediabox.width) / 0.75 - 24 / 25.4 * 96  # margins of 12 mm

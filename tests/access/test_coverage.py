@@ -229,3 +229,14 @@ def test_straight_line_serves_at_least_as_much(toy: xh.District) -> None:
     for district in (toy, xh.District.load()):
         cover = xh.coverage(district).dropna(subset=["served_buffer"])
         assert (cover["served_buffer"] >= cover["served_network_m"] - 1e-9).all()
+
+
+def test_texts_that_repeat_are_a_pointer_a_row() -> None:
+    """Arrow's arrays, which pandas takes where pyarrow is installed, write each out again: gigabytes for the homes of a city."""
+    pytest.importorskip("pyarrow")
+    with pd.option_context("mode.string_storage", "pyarrow"):
+        cover = xh.coverage(xh.District.load(TOY), rules=["plan_clinic_15", "plan_canteen_community"])
+        index = pd.MultiIndex.from_arrays([cover.index.get_level_values(i) for i in (0, 1)])
+    texts = [dtype for dtype in cover.dtypes if dtype == "str"]
+    assert len(texts) > 10 and {dtype.storage for dtype in texts} == {"python"}
+    pd.testing.assert_index_equal(cover.index, index)  # as if worked out of what stands in the rows

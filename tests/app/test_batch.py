@@ -165,7 +165,11 @@ def test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice(
 )
 def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path, here: None, only: list[str]) -> None:
     copies(tmp_path / "in", "a")
-    assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single"), *only]) == 0
+    if only:
+        district = module.District.load(tmp_path / "in" / "a")
+        module.write_report(district, module.analyse(district), tmp_path / "single", only="tables")
+    else:
+        assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single")]) == 0
     assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "many"), *only]) == 0
     assert main(["batch", str(tmp_path / "in"), "--out", str(tmp_path / "shipped"), "--ship", *only]) == 0
     assert files_of(tmp_path / "many" / "districts" / "a") == files_of(tmp_path / "single")

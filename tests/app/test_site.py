@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -42,6 +43,20 @@ def test_the_pages_of_packages_are_of_those_there_are() -> None:
     (fronts,) = re.findall(r"^FRONTS = \((.+?)\)", (DOCS / "conf.py").read_text("utf-8"), re.DOTALL | re.MULTILINE)
     packages = {path.parent.name for path in (ROOT / "xinhe_geo").glob("*/__init__.py")}
     assert sorted(re.findall(r'"(\w+)"', fronts)) == sorted(packages)
+
+
+@needs_sphinx
+def test_the_reference_names_what_the_fronts_offer() -> None:
+    """Every public name once, and in the reference of packages what their fronts offer besides: a front that says it otherwise stops the site."""
+    made = runpy.run_path(str(DOCS / "conf.py"))
+    said: dict[str, list[str]] = {}
+    for page in ("api", "api-packages"):
+        content = [""]
+        made["_source_read"](None, page, content)
+        said[page] = re.findall(r"auto(?:class|function):: xinhe_geo\.(\S+)", content[0])
+    assert {name.partition(".")[0] for name in said["api-packages"]} == set(made["FRONTS"])
+    assert set(said["api"]) >= {"coverage", "District"} and "access.od_tables" in said["api-packages"]
+    assert all(len(set(names)) == len(names) for names in said.values())
 
 
 class Page(HTMLParser):

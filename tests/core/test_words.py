@@ -20,7 +20,7 @@ from ledger_toy import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
-from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking
+from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking, word
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import (
     BASIS_LABELS,
@@ -34,8 +34,10 @@ from xinhe_geo.core.schema import (
     PROBLEM_STATES,
     PROJECT_STATES,
     STATE_LABELS,
+    TO_CONFIRM,
     TOPICS,
     URGENCIES,
+    bundled_folder,
 )
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
@@ -215,6 +217,15 @@ def test_a_script_is_put_over_text_by_text() -> None:
     assert own == (
         '// 现状\nput(e, `plan ${a ? `${b}` : "Now"}, now ${c}`); x.replace(/（.*）/, " residents"); y = `${d}`; z = a / b / c;'
     )
+
+
+def test_what_an_import_notes_of_facilities_has_its_english() -> None:
+    """Maps show these notes to whoever clicks a facility: an extract of any city has some."""
+    table = pd.read_csv(bundled_folder() / "pois/osm_tags.csv", dtype="str", keep_default_na=False)
+    doubtful = set(table.loc[table["note"].str.startswith(TO_CONFIRM), "note"])
+    assert len(doubtful) > 10
+    with speaking("en"):
+        assert not [note for note in doubtful if HAN.search(word(note))]
 
 
 def test_no_two_headers_of_the_workbook_are_called_the_same() -> None:

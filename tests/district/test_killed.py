@@ -90,7 +90,7 @@ def test_add_and_undo_at_every_moment(room: Path, tmp_path: Path, every: int) ->
     assert min(len(added), len(undone)) > 15
     for states in (added, undone):
         seen = set()
-        for state in states[::every]:
+        for state in (*states[:-1:every], states[-1]):
             put(state, room)
             recover(folder)
             found = contents(folder)

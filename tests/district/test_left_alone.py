@@ -43,7 +43,7 @@ def test_random_plans_on_the_toy_district(seed: int) -> None:
     hold(toy(), seed, judged=False)
 
 
-@pytest.mark.parametrize("seed", seeds(0, 1, 16))
+@pytest.mark.parametrize("seed", seeds(0, 0, 16))
 def test_random_plans_on_random_districts(tmp_path: Path, seed: int) -> None:
     hold(xh.District.load(districts.write(tmp_path, seed % 7)), seed, judged=seed % 4 == 0)
 

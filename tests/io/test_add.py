@@ -213,7 +213,7 @@ def messy() -> list[list[Any]]:
             "负责人",
         ],
         [1, "Ａ１", "一食堂", "社区食堂点", None, "117°00′08.3″", "39°00′40.7″", "１，２００", "13800000000", "张三"],
-        [2, "A2", "二食堂", "canteen", None, f"{LON:.6f}", f"{LAT:.6f}", "三百多一点", "13900000000", "李四"],
+        [2, "A2", "二食堂", "canteen", None, f"{LON:.6f}", f"{LAT:.6f}", "宽敞", "13900000000", "李四"],
         [3, "A3", "三食堂", "canteen", None, LON, LAT, 300, None, None],
         [4, "A3", "三食堂", "canteen", None, LON, LAT, 300, None, None],
         [5, "A5", "五食堂", "canteen", None, None, None, None, None, None],

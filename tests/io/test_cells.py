@@ -57,7 +57,8 @@ def test_a_number_that_is_said_is_that_number(number: int) -> None:
         ("floor_area_m2", "一千二百平方米", "1200"),
         ("floor_area_m2", "3公顷", "30000"),
         *[("built", w, "2005") for w in ("二〇〇五年", "二千零五年", "20050601", "38353", "2005-06-01 00:00:00")],
-        ("built", "九十年代", "九十年代"),
+        *[("built", w, "2005") for w in ("约2005年", "2005年左右", "2005.0")],
+        *[("built", w, w) for w in ("九十年代", "20055", "98年")],
     ],
 )
 def test_numbers_as_people_write_them(column: str, written: str, meant: str) -> None:

@@ -164,6 +164,31 @@ def test_rows_of_another_kind_are_not_taken(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_list_of_a_map_service_is_read_by_its_classes(folder: Path, tmp_path: Path) -> None:
+    """The office calls its canteens 长者食堂; a bank and a supermarket on the list are no canteens, a clinic is asked about."""
+    listed = {**THERE, "北食堂": (150, 290), "新店": (600, 500)}
+    rows = [row("", name, at, type="长者食堂") for name, at in listed.items()]
+    for name, kind in (
+        ("某银行", "金融保险服务;银行;中国银行"),
+        ("某超市", "购物服务;超级市场;超市"),
+        ("某诊所", "诊所"),
+    ):
+        rows.append(row("", name, (620, 300), type=kind))
+    file = table(tmp_path / "导出.csv", [{k: v for k, v in r.items() if k != "编号"} for r in rows])
+    asked = replace(SAID, values=tmp_path / "对照.csv")
+    report = update(file, folder, kind="canteen", year=2026, request=asked, apply=True)
+    counts = tally(report)
+    told = {name: counts[name] for name in ("new", "unchanged", "closed", "skipped", "refused", "unclear")}
+    assert told == {"new": 1, "unchanged": 6, "closed": 0, "skipped": 1, "refused": 1, "unclear": 1}, report.to_string()
+    assert {n for n, _, _ in open_in(folder, 2026).values()} == set(listed)
+    sheet = asked.values
+    assert sheet is not None
+    sheet.write_text(sheet.read_text("utf-8-sig").replace("某诊所,", "某诊所,不收"), "utf-8-sig")
+    assert tally(update(file, folder, kind="canteen", year=2026, request=asked, apply=True))["skipped"] == 2
+    assert tally(update(file, folder, kind="canteen", year=2026, request=SAID))["unclear"] == 0, "the folder remembers"
+
+
+@pytest.mark.slow
 @pytest.mark.matrix
 def test_a_kind_is_called_by_its_label_too_and_one_that_nobody_knows_is_refused(folder: Path, following: Path) -> None:
     label = District.load(folder).kinds["label"]["canteen"]

@@ -564,7 +564,17 @@ def test_the_tutorial_names_every_notebook() -> None:
 
 
 #: Calls of the tutorial that take longest; each has tests of its own.
-LONG = ("xh.brief(", "xh.robustness(", "xh.programme(", "links(", "provision(", "chain(", "ledger(")
+LONG = (
+    "xh.brief(",
+    "xh.robustness(",
+    "xh.programme(",
+    "links(",
+    "provision(",
+    "chain(",
+    "ledger(",
+    "template(",
+    "curve(",
+)
 
 
 @pytest.mark.slow

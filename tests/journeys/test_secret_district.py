@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import struct
+import typing
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ import openpyxl
 import pyproj
 import pytest
 import shapely
+import typer
+from clock import one_in
 
 import xinhe_geo as xh
 from xinhe_geo.app.batch import Task, versions, work
@@ -460,6 +463,63 @@ def test_nothing_comes_out(
             (folder / "seal.json").unlink()
         assert not out.exists() and tree(folder) == before, line
     assert not list((tmp_path / "cwd").iterdir())
+
+
+#: What is typed for options that name a file, where that is not another output: (folder for outputs, what was made beforehand).
+FILES: dict[str, Callable[[Path, Path], Path]] = {
+    "word": lambda out, _: out / "a.docx",
+    "slides": lambda out, _: out / "a.pptx",
+    "place": lambda out, _: out / "a.html",
+    "decide": lambda out, _: out / "a.xlsx",
+    **{name: lambda out, _: out / "a.csv" for name in ("values", "report")},
+    **{name: lambda _, made: made / "rules.xlsx" for name in ("take",)},
+    **{name: lambda _, made: made / "homes.csv" for name in ("control", "layer", "homes")},
+}
+
+
+def every_option() -> Iterator[tuple[tuple[str, str], str, bool]]:
+    """Yield every option that names a file, or is there or not, and is not typed above: the command, the option, whether it names one."""
+    groups = {id(g.typer_instance): str(g.name or g.typer_instance.info.name) for g in root.registered_groups}
+    for group, names in COMMANDS.items():
+        for name, function in names.items():
+            command = ("" if group is root else groups[id(group)], name)
+            if command not in TYPED:
+                continue
+            typed = TYPED[command]("d", Path("o"), Path("m"))
+            for option, kind in typing.get_type_hints(function, include_extras=True).items():
+                (said,) = getattr(kind, "__metadata__", (None,))[:1]
+                named = [*(getattr(said, "param_decls", None) or ()), f"--{option.replace('_', '-')}"]
+                spelt = next(n for n in named if n.startswith("--")).partition("/")[0]
+                if (
+                    isinstance(said, typer.models.OptionInfo)
+                    and spelt not in typed
+                    and re.search("Path|bool", str(kind))
+                ):
+                    yield command, spelt, "Path" in str(kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", one_in(4, every_option()), ids=str)
+def test_nothing_comes_out_by_any_option_either(
+    tmp_path: Path,
+    made: Path,
+    case: tuple[tuple[str, str], str, bool],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Derived from the commands as they are: one that is new comes in by itself, and names a file of the table above or an output."""
+    command, option, is_file = case
+    monkeypatch.chdir(tmp_path)
+    folder, out = marked(tmp_path, 'secrecy = "机密★10年"'), tmp_path / "out"
+    more = [str(FILES.get(option[2:], lambda out, _: out / "a.xlsx")(out, made))] if is_file else []
+    code = main([*TYPED[command](str(folder), out, made), option, *more])
+    said = "".join(capsys.readouterr())
+    assert code in (DATA, 2) or command in SILENT, said
+    assert not betrayed(said.replace("\n", "").encode(), folder), said
+    assert not out.exists() or command in SILENT
+    assert not [
+        p for p in tmp_path.rglob("*") if p.is_file() and folder not in p.parents and betrayed(p.read_bytes(), folder)
+    ]
 
 
 @pytest.mark.parametrize("said", ['"机密★10年"', '"机蜜"'])

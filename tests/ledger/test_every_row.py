@@ -405,7 +405,7 @@ def test_more_of_what_was_promised_is_never_worse(toy: Small, seed: int) -> None
     grows(toy, seed)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "seed", [pytest.param(n, marks=pytest.mark.slow if n < 2 else pytest.mark.matrix) for n in range(24)]
 )

@@ -266,11 +266,11 @@ def rows(only: list[int]) -> Iterator[str]:
             oracle, unit = (_first_failure(copy, tests) for tests in (ORACLE, defect.tests.split()))
             file.unlink()
             kept.rename(file)
-            yield f"| {number} | {defect.what} | `{defect.file}` | {_told(oracle)} | {_told(unit)} |"
+            yield f"| {number} | {defect.what} | `{defect.file}` | {_told(oracle.removeprefix('test_oracle.py::'))} | {_told(unit)} |"
 
 
 def _told(failed: str) -> str:
-    return f"`{failed.replace('.py::', ' ')}`" if failed else "-"
+    return f"`{failed.replace('.py::', ' ').removeprefix('test_oracle ')}`" if failed else "-"
 
 
 if __name__ == "__main__":

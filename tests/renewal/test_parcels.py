@@ -333,8 +333,8 @@ def test_parcels_are_internal_unless_somebody_says_otherwise() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.matrix)])
-def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.MonkeyPatch, bundled: bool) -> None:
+@pytest.mark.matrix
+def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a window of 80 columns, the narrowest that is common: no number is broken there."""
     monkeypatch.setattr(console.OUT, "_width", 80)
 
@@ -345,8 +345,6 @@ def test_the_command_tells_everything_in_both_languages(monkeypatch: pytest.Monk
 
     text = said("sample-a", "--plan", "sample-renewal")
     assert "居民收支" in text and "2,500" in text and "14,000—18,000" in text and "内部资料" in text
-    if not bundled:
-        return
     everything = said()
     whole = re.sub(r"[\s│]", "", everything)
     assert "待填" in whole and "示意位置，非征收范围、非权属界线" in whole and "五车地" in everything

@@ -1140,6 +1140,10 @@ def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -
     write_links(toy, "clinic_station", ranked, link_pairs(toy, "clinic_station"), tmp_path)
     page = (tmp_path / "links-plan_clinic_15.html").read_text("utf-8")
     assert all(text in page for text in ranked["text"]) and "怎样才够得着" in page
+    disc = r'r="([\d.]+)" fill="[^"]*" stroke="[^"]*" stroke-width="[^"]*"/><text[^>]*font-size="([\d.]+)"[^>]*>(L\d+)</text>'
+    discs = [(float(r), float(size) * 0.57 * len(text)) for r, size, text in re.findall(disc, page)]
+    assert len({r for r, _ in discs}) > 1, "on the map and in its legend"
+    assert all(wide <= 1.9 * r for r, wide in discs), "a number lies within its disc"
     brief = (tmp_path / "index.html").read_text("utf-8")
     assert 'href="sites-clinic_station.html"' in brief and 'href="links-plan_clinic_15.html"' in brief
     first = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}

@@ -101,19 +101,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     incoming = one_datum(read_file(source, layer, request.sheet, report), request.coordinates.crs, report)
     refuse_secret_rows(incoming, layer, current.manifest)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
-    answers = kept_answers(folder)
-    kept = remembered(answers) if answers.said else b""
-    if request.values is not None and request.values.is_file():
-        answers.said |= read_answers(request.values).said
-    name_codes(rows, current.tables)
-    words = ValueWords(rows, current.kinds, answers)
-    words.read_written()
-    fill_blanks(rows, request.fill, current.kinds)
-    words.read_classes()
-    questions = words.ask()
-    if questions and request.values is not None:
-        refuse_uncleared(current.manifest, "写出对照表")
-        write_bytes(request.values, answer_sheet(answers, questions))
+    answered = read_words(rows, folder, current, request)
     placed = None
     if layer.geometry is not None:
         placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
@@ -141,9 +129,43 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
-    if answers.said and remembered(answers) != kept:
-        files = {ANSWERS: remembered(answers), **files}
+    files = {**answered, **files}
     return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+
+
+def read_words(
+    rows: FileRows, folder: Path, current: CurrentLayer, request: Request, kind: str = ""
+) -> dict[str, bytes]:
+    """
+    Read the coded cells of a file by the tables of values and what has been answered; ask what nobody knows, value by value.
+
+    Parameters
+    ----------
+    kind
+        What a row is whose class the file does not tell; without it the name tells, where it is sure.
+
+    Returns
+    -------
+    files
+        What the folder remembers, where that is more than before.
+    """
+    answers = kept_answers(folder)
+    kept = remembered(answers) if answers.said else b""
+    if request.values is not None and request.values.is_file():
+        answers.said |= read_answers(request.values).said
+    name_codes(rows, current.tables)
+    words = ValueWords(rows, current.kinds, answers)
+    words.read_written()
+    fill_blanks(rows, request.fill, current.kinds)
+    words.read_classes(names=not kind)
+    if kind:
+        for i in (i for i in range(len(rows)) if i not in rows.unclear and i not in rows.foreign):
+            rows.cells["kind"][i] = rows.cells["kind"][i] or kind
+    questions = words.ask()
+    if questions and request.values is not None:
+        refuse_uncleared(current.manifest, "写出对照表")
+        write_bytes(request.values, answer_sheet(answers, questions))
+    return {ANSWERS: remembered(answers)} if answers.said and remembered(answers) != kept else {}
 
 
 def wishes_of(request: Request, rows: FileRows, matched: Matched, current: CurrentLayer) -> Wishes:

@@ -84,8 +84,8 @@ def is_rough(cell: object) -> bool:
 
 
 def is_serial(cell: object) -> bool:
-    """Whether a cell of years holds a date as Excel counts days (38353 is the first of 2005): such a number is no year."""
-    return re.fullmatch(r"[1-7]\d{4}(\.0)?", str(cell)) is not None
+    """Whether a cell of years holds a date as Excel counts days: 38353 is the first of 2005, and 20055 a year mistyped."""
+    return re.fullmatch(r"(2[1-9]|[3-7]\d)\d{3}(\.0)?", str(cell)) is not None
 
 
 def is_blank(cell: object) -> bool:
@@ -190,6 +190,7 @@ def _number(column: Column, text: str, factor: float) -> str:
     if column.type == "year":
         if is_serial(plain):
             return str((date(1899, 12, 30) + timedelta(int(plain))).year)
+        plain = _ROUGH.sub("", plain)
         digits = plain.translate(_YEAR_DIGITS)
         found = _YEAR.match(digits)
         said = None if found else in_words(plain.removesuffix("年"))

@@ -178,14 +178,17 @@ def _say_of_numbers(column: Column, written: Sequence[object], values: Sequence[
         rows.report.say("note", said, "有准数就改成准数", rows.where(rough[0], column.label, written[rough[0]]))
 
 
+#: Columns that hold what somebody remarks.
+_REMARKS = ("note", "source")
+
+
 def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
     """Return a cell as it goes on; a hostile one refuses its row, one with somebody's number is left out."""
     if not isinstance(value, str):
         return value
     own_key = column.name == rows.layer.key
-    # what a row is called or counted as is no formula; a remark that begins like one is text, and holds back no row
-    remark = column.type == "text" and not own_key and column.name != "name" and column.parent is None
-    remark = remark and not column.values
+    # what a row is called or says of itself is no formula; a remark that begins like one is text, and holds back no row
+    remark = column.name in _REMARKS
     if remark and is_failed(value):
         return None
     wrong = why_hostile(value, remark=remark)

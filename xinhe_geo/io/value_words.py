@@ -194,8 +194,8 @@ class ValueWords:
                 if value is not None and str(value) not in known:
                     cells[i] = self._meant(i, column, str(value), str(value).split("|"))
 
-    def read_classes(self) -> None:
-        """Read the kind of rows that do not write one: from a service's classification, else from the name."""
+    def read_classes(self, *, names: bool = True) -> None:
+        """Read the kind of rows that do not write one: from a service's classification, else (`names`) from the name."""
         column = self.rows.layer.names.get("kind")
         if column is None or not _is_kind(column):
             return
@@ -206,7 +206,7 @@ class ValueWords:
             said, texts = self._class_of(i)
             if texts:
                 cells[i] = self._meant(i, column, said, texts)
-            else:
+            elif names:
                 cells[i] = self._kind_of_name(i, "没有写类别") or None
 
     def _class_of(self, i: int) -> tuple[str, list[str]]:

@@ -38,6 +38,7 @@ from .add import (
     checked_words,
     origin_of,
     positions,
+    read_words,
     settled,
     unconfirmed,
     waits,
@@ -46,9 +47,9 @@ from .add import (
 from .cells import printable
 from .current_layer import CurrentLayer, read_current
 from .densities import in_all
-from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
+from .file_rows import FileRows, Refusal, rows_of
 from .formats import read_file
-from .headers import refuse_secret_rows
+from .headers import one_datum, refuse_secret_rows
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
 from .positions import place_of
@@ -145,11 +146,10 @@ def _planned(
     listed = _Year(kinds, year, np.flatnonzero(alive.to_numpy(dtype=bool)).tolist())
     current = replace(whole, rows=rows_there.iloc[listed.live])
     report = RowReport()
-    incoming = read_file(source, _LAYER, request.sheet, report)
+    incoming = one_datum(read_file(source, _LAYER, request.sheet, report), request.coordinates.crs, report)
     refuse_secret_rows(incoming, _LAYER, whole.manifest)
     rows = rows_of(incoming, _LAYER, current.kinds, request.key, report)
-    name_codes(rows, whole.tables)
-    fill_blanks(rows, {**({"kind": kinds[0]} if len(kinds) == 1 else {}), **request.fill}, current.kinds)
+    answered = read_words(rows, folder, current, request, kinds[0] if len(kinds) == 1 else "")
     _refuse_others(rows, listed, kind)
     placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
@@ -175,7 +175,7 @@ def _planned(
     for p in ending:
         said = f"停用：到 {year - 1} 年为止，这一行保留"
         report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
-    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
+    if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
     edits = [*_in_periods(edits, current, year), *(Edit(p, {"until": year - 1}) for p in ending)]
     for edit in edits:
@@ -186,7 +186,7 @@ def _planned(
         files = new_files(layer, Changes(_one_each(edits), set(), request.basis, origin))
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
-    return report.frame(), files, proven or bool(request.coordinates.checked)
+    return report.frame(), {**answered, **files}, proven or bool(request.coordinates.checked)
 
 
 def _say_in_all(rows: FileRows, matched: Matched, current: CurrentLayer) -> None:

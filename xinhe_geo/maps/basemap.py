@@ -26,6 +26,7 @@ from .style import (
     text_of,
     texts_of,
     wording,
+    words_of,
 )
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
@@ -371,7 +372,7 @@ def _facility_columns(
         told.append((t["floor"], numbers_of(frame, "floor_area_m2", t["m2"]), False))
     told.append((t["basis"], _basis_words(district, "facilities", frame, lang), True))
     if "note" in frame.columns:
-        told.append((t["note"], texts_of(frame, "note"), False))
+        told.append((t["note"], words_of(frame, "note", lang), False))
     return told
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..core import escape, packaged_font, packed_page, say
 
 #: Width in pixels, and colours: legible on a projector, and small enough that a notebook with three maps stays below 1 MB.
-_WIDE, _COLOURS = 840, 48
+_WIDE, _COLOURS = 800, 48
 
 
 @lru_cache(maxsize=4)

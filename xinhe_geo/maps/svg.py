@@ -176,6 +176,8 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     """Return a point's symbol: full where it is open, hollow and dashed where it is planned."""
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
     hollow = bool(style.get("hollow"))
+    if len(symbol) > 1 and r >= 5:  # several characters at their least height need a larger disc
+        r = max(r, 0.34 * _LEAST_SYMBOL * len(symbol))
     dash = f' stroke-dasharray="{r * 0.55:.1f} {r * 0.3:.1f}"' if hollow else ""
     out = ""
     if style.get("ring"):

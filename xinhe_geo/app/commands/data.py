@@ -504,13 +504,16 @@ def update(
             "--decide", help="决定表（.xlsx）：没有就写出，每行一个建议，旁边一页对照图；改好再运行一次照它办"
         ),
     ] = None,
+    values: Annotated[Path | None, typer.Option("--values", help="不认识的类别和状态写到哪张对照表（见 add）")] = None,
     datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
     lang: Lang = "zh",
 ) -> None:
     """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
     wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
-    request = Request(Coordinates(crs, checked=datum_checked), basis, sheet, key, wishes=wishes, decide=decide)
+    request = Request(
+        Coordinates(crs, checked=datum_checked), basis, sheet, key, values=values, wishes=wishes, decide=decide
+    )
     waiting = decide is not None and not decide.exists()
     with watched(file.name):
         try:
