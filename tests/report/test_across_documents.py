@@ -326,17 +326,20 @@ def check_vocabulary(plan: Written) -> None:
     assert not any(foreign.values()), foreign
 
 
-def clauses(text: str) -> set[str]:
-    """Return the parts of a text that say something by themselves, without spaces."""
-    return {squeezed(part) for part in re.split(r"[\n。；;]|\. ", MEASURES.sub(" ", text))}
+def clauses(text: str) -> dict[str, str]:
+    """Return the parts of a text that say something by themselves, without spaces, each with its wording: a sign for each figure."""
+    parts = re.split(r"[\n。；;]|\. ", MEASURES.sub(" ", text))
+    return {squeezed(part): squeezed(FIGURE.sub("#", part)) for part in parts}
 
 
 def check_sentences(plan: Written) -> None:
     """What is worded as something that the story says has the story's figures: another figure of the story is as wrong as any."""
-    known = set().union(*map(clauses, told_by(plan.story)))
-    worded = {worded for text in known if "#" in (worded := FIGURE.sub("#", text)) and len(worded) > 6}
-    told = {name: clauses(said) - known for name, said in plan.says.items()}
-    wrong = {name: [text for text in own if FIGURE.sub("#", text) in worded] for name, own in told.items()}
+    known = {part: wording for text in told_by(plan.story) for part, wording in clauses(text).items()}
+    worded = {wording for wording in known.values() if "#" in wording and len(wording) > 6}
+    told = {
+        name: {part: w for part, w in clauses(said).items() if part not in known} for name, said in plan.says.items()
+    }
+    wrong = {name: [part for part, wording in own.items() if wording in worded] for name, own in told.items()}
     assert not any(wrong.values()), wrong
 
 
