@@ -64,7 +64,7 @@ def said_in(folder: Path) -> Iterator[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.matrix)])
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.matrix) if n in SLOWEST else n for n in [*PAPERS, *DATA]]
 )
