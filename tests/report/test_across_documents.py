@@ -38,6 +38,7 @@ from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.io import drawing_of
 from xinhe_geo.maps import number_text, percent
 from xinhe_geo.maps.presets import scene_for
+from xinhe_geo.report import Parcels
 from xinhe_geo.report.analysis import analyse
 from xinhe_geo.report.gis import geopackage
 from xinhe_geo.report.leader_book import leader_book
@@ -60,7 +61,7 @@ FIGURE = re.compile(
 )
 #: What is not counted: how papers and maps are measured, versions, coordinate systems, licences, numbers of chapters.
 MEASURES = re.compile(
-    r"1:[\d,]+|[\d.,]+ ?(?:k?m\b|mm|公里|米|公顷|ha\b|m/s|dpi)|EPSG:\d+|ODbL [\d.]+|CC BY [\d.]+|\d+\.\d+\.\d+"
+    r"1:[\d,]+|[\d.,]+\s?(?:k?m\b|mm|公里|米|公顷|ha\b|m/s|dpi)|EPSG:\d+|ODbL [\d.]+|CC BY [\d.]+|\d+\.\d+\.\d+"
 )
 
 
@@ -237,7 +238,7 @@ def strings(thing: object, seen: dict[int, object]) -> Iterator[str]:
     elif isinstance(thing, Sequence | set | frozenset):
         for part in thing:
             yield from strings(part, seen)
-    elif type(thing).__name__ in ("Story", "Change", "Parcels"):
+    elif type(thing).__name__ in ("Story", "Change", "Parcel", "Parcels"):
         names = [n for n in dir(type(thing)) if not n.startswith("_") and not callable(getattr(type(thing), n))]
         for name in names:
             yield from strings(getattr(thing, name), seen)
@@ -261,6 +262,9 @@ def told_by(story: Story) -> list[str]:
         numbers = table.select_dtypes("number").to_numpy(dtype=float).ravel()
         texts += [said for v in numbers[np.isfinite(numbers)] for said in (amount(v) + " 人", f"{v:.2f}", f"{v:.1f}")]
     texts += of_communities(story)
+    if story.against is not None and story.district.parcels is not None:  # the sheets of parcels
+        parcels = Parcels(story.against, year=story.district.year, carried_out=story.district)
+        texts += strings([parcels.of(str(parcel)) for parcel in story.district.parcels.index], seen)
     scenes = [
         scene_for(story.district, what, results=story.analysis) for what in (*SCENES, *(g.rule for g in story.goals))
     ]
