@@ -83,7 +83,12 @@ def test_the_same_sentence_stands_in_every_document_that_was_asked(folder: Path,
     head, *rows = book.worksheets[0].iter_rows(min_row=3, values_only=True)
     told = {row[head.index("编号")]: row[head.index("核没核")] for row in rows}
     own = {goal.rule: goal.checked for goal in goals}
-    assert told == {"T1.walked": own["plan_clinic_15"], "T1.near": own["plan_waste_point"] or None, "T1.count": None}
+    assert told == {
+        "T1.walked": own["plan_clinic_15"],
+        "T1.near": None,
+        "T1.count": None,
+        "T2": None,
+    }
     assert {"待核", "已核"} <= {part for mark in marks for part in mark.split("；")}, "what goes upward says so too"
 
 
@@ -91,7 +96,7 @@ def test_the_same_sentence_stands_in_every_document_that_was_asked(folder: Path,
 def test_a_figure_is_checked_or_not_whichever_document_shows_it(folder: Path, tmp_path: Path) -> None:
     toy = doubting(xh.District.load(folder), DOUBTS)
     table, found = xh.ledger(toy), checkup(toy)
-    rules = sorted({str(name) for name in [*table["rule"], *found["rule"]] if name})
+    rules = sorted({str(name) for name in [*table["rule"], *found["rule"]]} & {*toy.rules.index})
     firm = xh.robustness(toy, rules, draws=39).droplevel("group")
     # the counts are those of the ranges, without the draws
     pd.testing.assert_series_equal(
@@ -105,6 +110,8 @@ def test_a_figure_is_checked_or_not_whichever_document_shows_it(folder: Path, tm
         ]
 
     assert {"待核", "已核", ""} <= set(asked(found))
+    by_kind = pd.DataFrame({"rule": [toy.rule("plan_clinic_15").kinds[0], "no_such_kind", ""], "value": 1.0})
+    assert checked_marks(toy, by_kind) == ["待核", "", ""]
     self_check = checked(toy, ranges=True)
     assert self_check.sheets["指标汇总"]["核没核"].tolist() == asked(found)
     assert "核没核" not in checked(toy).sheets["指标汇总"], "nobody asked"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 
 from ...access import SHARE_TOLERANCE, doubted
-from ...core import amount, listed, per_cent, say
+from ...core import UnknownNameError, amount, listed, per_cent, say
 from ...district import District
 from .records import Firmness, Goal
 
@@ -77,8 +79,12 @@ def checked_marks(district: District, rows: pd.DataFrame) -> list[str]:
         Columns `value`, and `rule`: what decides who is served; "" or missing where nothing does.
     """
     rules = rows["rule"].fillna("").astype(str)
-    own = [name for name in dict.fromkeys(rules) if name in district.rules.index]
-    facts = rules.map(doubted(district, own) if own else {})
+    own = {}
+    for name in filter(None, dict.fromkeys(rules)):
+        with suppress(UnknownNameError):  # of a kind that the folder does not know
+            own[name] = district.rule(name)
+    found = doubted(district, list({rule.name: rule for rule in own.values()}.values())) if own else {}
+    facts = [found[own[name].name] if name in own else np.nan for name in rules]
     return [checked_mark(float(value), float(count)) for value, count in zip(rows["value"], facts, strict=True)]
 
 
