@@ -494,6 +494,29 @@ def test_progress_says_what_and_how_long_where_nobody_can_see_it_move(
     assert len(said.splitlines()) < 8, "now and then, not line by line"
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Collecting nbconvert>=7.16,!=7.17,<9 (from xinhe-geo==1.0)", ("查找", "nbconvert>=7.16")),
+        ("  Downloading openpyxl-3.1.5-py2.py3-none-any.whl (250 kB)", ("下载", "openpyxl-3.1.5（250 kB）")),
+        (f"  Using cached {'long_' * 9}name-2026.11.30-cp311-cp311-manylinux_2_28.whl (116.3 MB)", ("（116.3 MB）",)),
+        (f"Installing collected packages: {'a, ' * 170}b", ("正在安装 171 个",)),
+    ],
+)
+def test_progress_is_never_cut_and_never_wider_than_a_window(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, words: tuple[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    clock = iter((2.0, 2.0, 1200.0))
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
+    run.NOW.update(packages=120, began=0.0)
+    run.show_progress(line)
+    run.show_progress("")
+    said = capsys.readouterr().err.split("\r\033[K")
+    assert all(word in shown for word in words for shown in said[1:])
+    assert said[-1].endswith("，已 1200 秒") and max(map(columns, said)) < 80
+
+
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
