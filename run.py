@@ -342,7 +342,9 @@ def make_environment() -> None:
     try:
         venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt", prompt="xinhe").create(ENV)
     except (subprocess.CalledProcessError, SystemExit) as error:  # Debian's own venv leaves by SystemExit
-        raise Trouble(no_venv_text(["ensurepip"])) from error
+        # What filled it says why it failed: a full disk is not a Python that lacks something.
+        advice = hint((getattr(error, "output", None) or b"").decode("utf-8", "replace"))
+        raise Trouble(f"建不了运行环境 {ENV}。\n{advice}" if advice else no_venv_text(["ensurepip"])) from error
     except (OSError, ValueError) as error:
         raise Trouble(f"建不了运行环境 {ENV}：{error}\n{hint(str(error))}".rstrip()) from error
 

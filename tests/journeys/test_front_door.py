@@ -543,9 +543,20 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
-@pytest.mark.parametrize("failure", [subprocess.CalledProcessError(1, "ensurepip"), SystemExit(1)])
-def test_a_venv_that_cannot_be_filled_says_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: BaseException
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (subprocess.CalledProcessError(1, "ensurepip"), "缺少 ensurepip"),
+        (SystemExit(1), "缺少 ensurepip"),
+        (subprocess.CalledProcessError(1, "ensurepip", b"OSError: [Errno 28] No space left on device"), "磁盘满了"),
+    ],
+)
+def test_a_venv_that_cannot_be_filled_says_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: BaseException,
+    words: str,
 ) -> None:
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).touch()
@@ -557,7 +568,8 @@ def test_a_venv_that_cannot_be_filled_says_the_same(
 
     monkeypatch.setattr("venv.EnvBuilder.create", fail)
     assert launcher.main(["report"]) == 4
-    assert "缺少 ensurepip" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words in said and ("缺少" in said) == ("缺少" in words)
 
 
 def test_a_program_that_says_nothing_for_a_while_is_heard_of_every_second(run: ModuleType) -> None:
