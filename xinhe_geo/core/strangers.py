@@ -402,7 +402,7 @@ def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], rooms: Se
         except Exception as error:
             stream = io.BytesIO()
             write_plain(_said(error), stream)
-        content = stream.getbuffer()
-        answers.write(struct.pack("Q", len(content)))
-        answers.write(content)
+        with stream.getbuffer() as content:
+            answers.write(struct.pack("Q", len(content)))
+            answers.write(content)
         answers.flush()
