@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import ledger_toy
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.core.i18n import english
+from xinhe_geo.core.i18n import english, speaking
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS, METRICS
 from xinhe_geo.core.strangers import reading
@@ -22,6 +23,7 @@ from xinhe_geo.io.formats import Format
 from xinhe_geo.io.incoming import Incoming
 from xinhe_geo.ledger.metrics.base import MEASURED, Found, Measure, Metric, metric, touch
 from xinhe_geo.ledger.metrics.base import METRICS as RECORDS
+from xinhe_geo.maps import too_many_to_meet
 from xinhe_geo.report.pages import registry
 from xinhe_geo.report.pages.registry import PAGES, Page, Shown
 
@@ -113,3 +115,18 @@ def test_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dict(registry.made("results", Shown(district))) == {"toy.html": f"<title>{district.name}</title>"}
     assert {page.needs for page in PAGES} <= {"district", "ledger", "results"}
     assert len({page.file for page in PAGES}) == len(PAGES) and all(page.link in english()["say"] for page in PAGES)
+
+
+def test_no_meeting_map_of_more_homes_than_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not written, and said in one sentence: how many there may be, how many there are, what to do instead."""
+    toy = ledger_toy.toy()
+    homes = len(toy.layers["homes"])
+    assert too_many_to_meet(toy) == ""
+    monkeypatch.setattr(import_module("xinhe_geo.maps.meeting"), "MOST_HOMES", homes - 1)
+    assert "meeting.html" not in dict(registry.made("district", Shown(toy)))
+    for lang, words in (
+        ("zh", f"{homes - 1} 个小区，这里有 {homes} 个"),
+        ("en", f"{homes - 1} homes, and here there are {homes}"),
+    ):
+        with speaking(lang):
+            assert words in too_many_to_meet(toy) and " split" in too_many_to_meet(toy)

@@ -191,8 +191,6 @@ def test_each_document_names_homes_as_its_district_does(front: str) -> None:
 def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     """Names of data apart (a nursing home is one): the toy district, whose homes are said to be cells."""
     folder = tmp_path / "cells"
-    import shutil
-
     shutil.copytree(ROOT / "tests/toy", folder)
     manifest = folder / "district.toml"
     manifest.write_text(

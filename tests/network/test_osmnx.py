@@ -172,3 +172,13 @@ def test_isochrones_of_a_graph_are_those_of_its_network(toy: xh.District) -> Non
     one, other = (xh.isochrones(where, point, minutes=(3, 7)) for where in (toy.network, toy.network.to_graph()))
     assert one["street_m"].tolist() == pytest.approx(other["street_m"].tolist())
     assert shapely.equals_exact(one.geometry.normalize().array, other.geometry.normalize().array, 1e-6).all()
+
+
+def test_streets_of_ones_own_need_no_class() -> None:
+    """A walk does not ask for it: the same walks with classes and without, and a district that is sound."""
+    toy = xh.District.load(Path(__file__).parents[1] / "toy")
+    streets = toy.streets[["geometry", "class"]].reset_index(names="street")
+    own = [toy.walking_on(xh.WalkNetwork.from_streets(s)) for s in (streets, streets.drop(columns="class"))]
+    assert set(own[1].streets["class"]) == {"road"}
+    with_class, without = (xh.coverage(d, rules=["plan_clinic_15"])["minutes"] for d in own)
+    assert without.notna().any() and without.equals(with_class)

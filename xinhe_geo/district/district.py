@@ -520,7 +520,8 @@ class District:
         Parameters
         ----------
         network
-            A `WalkNetwork` in `crs`, or a graph of OSMnx in any. What its streets rest on is unstated.
+            A `WalkNetwork` in `crs`, or a graph of OSMnx in any. What its streets rest on is unstated; one without a class is a
+            `road`, OpenStreetMap's word for a way whose class nobody has said.
 
         Returns
         -------
@@ -544,6 +545,7 @@ class District:
         edges = own.edges
         lines = edges[["name", "class", "wait_s", "steps", "home", "geometry"]]
         lines = lines.assign(street=[f"{street}#{i}" for i, street in enumerate(edges["street"])])
+        lines["class"] = lines["class"].fillna("road")
         gone = {name: None for name in ("extra_links", "closures") if name in self._rows}
         made = self.replace(streets=lines, **gone)
         made.__dict__["network"] = own

@@ -20,7 +20,7 @@ from .drawing import difference, difference_scene, draw, evidence, of_district, 
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
-from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text, renewal_in_words, with_sites
+from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text, renewal_in_words, too_many_to_meet, with_sites
 from .presets import (
     COMPLETENESS,
     GAPS,

@@ -57,6 +57,8 @@ from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, r
 #: The sets of rules a meeting may choose from, and what they are called.
 PRESETS: Mapping[str, str] = {PLAN: OF_PLAN, "td1063": "体检评估", "elderly": "老年人"}
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
+#: With more homes the page takes long to write, to send and to open.
+MOST_HOMES = 20_000
 #: What the page looks like; English words take more room.
 STYLES = {"zh": ("maps/meeting.css",), "en": ("maps/meeting.css", "maps/meeting-en.css")}
 #: Scripts in the order they build on each other.
@@ -101,6 +103,14 @@ def meeting(district: District) -> str:
         "\n".join(spoken_script(web_file(name)) for name in SCRIPTS),
     )
     return _page(district, *page)
+
+
+@named_by_homes
+def too_many_to_meet(district: District) -> str:
+    """Say that there are more homes than the page is for, and what to do instead; nothing where there are not."""
+    many = 0 if district.homes is None else len(district.homes)
+    told = "没有写 meeting.html：会议活地图最多用于 {0:,} 个小区，这里有 {1:,} 个。用 python run.py split 按界线切分，为要讨论的那一片单独出报告"
+    return say(told, MOST_HOMES, many) if many > MOST_HOMES else ""
 
 
 def with_sites(page: str, sites: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

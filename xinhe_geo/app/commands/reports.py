@@ -12,7 +12,7 @@ from ...core import bundled_folder, csv_text, refuse_uncleared, speaking, write_
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
-from ...maps import renewal_in_words
+from ...maps import renewal_in_words, too_many_to_meet
 from ...report import LEDGER_BOOK, Asked, brief, sides_of, state_of, write_comparisons, write_ledger, write_worst
 from ...report import receipt as write_receipt
 from ..batch import Tick
@@ -86,7 +86,9 @@ def report(
                 write_comparisons(district, out, rules=preset, progress=tell, processes=2)
             write_worst(sides.district, lead, out, progress=tell)
     with speaking(lang):
-        parcels = renewal_in_words(district)
+        parcels, many = renewal_in_words(district), too_many_to_meet(district)
+    if many:
+        OUT.print(escape(many))
     if parcels and (out / "meeting.html").is_file():
         OUT.print(escape(parcels))
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))

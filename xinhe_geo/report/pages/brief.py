@@ -25,6 +25,7 @@ from ...maps import (
     preset_text,
     slope,
     tone_style,
+    too_many_to_meet,
     walk_picture,
     wording,
 )
@@ -72,6 +73,8 @@ def brief_page(
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
+    if many := too_many_to_meet(district):
+        borrowed += f'<p class="line">{e(many)}</p>'
     borrowed += warning(word(str(district.manifest.get("survey_note") or "")))
     links = {page.file: say(page.link) for page in pages}
     links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}

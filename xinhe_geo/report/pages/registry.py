@@ -58,6 +58,8 @@ def _meeting(shown: Shown) -> str | None:
     layers = shown.district.layers
     if any(name not in layers or layers[name].empty for name in ("homes", "streets", "facilities")):
         return None
+    if maps.too_many_to_meet(shown.district):
+        return None
     return maps.meeting(shown.district)
 
 
