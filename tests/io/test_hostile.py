@@ -100,7 +100,15 @@ BY_ROW = {
     "a drawing in metres",
     *BY_ROW_SIBLINGS,
 }  # each row is told why it is not taken
-ASKED = {*BY_ROW, "unknown kind", "a state nobody knows", "an unknown kind in json", "an object for a kind"}
+#: A layer of a drawing with nothing but texts is a list of places, whose kinds are asked about.
+ASKED = {
+    *BY_ROW,
+    "a drawing of texts",
+    "unknown kind",
+    "a state nobody knows",
+    "an unknown kind in json",
+    "an object for a kind",
+}
 
 
 @pytest.mark.one_in(8)
