@@ -36,7 +36,9 @@ def claims(district: District) -> pd.DataFrame:
     def make() -> pd.DataFrame:
         table, files = rows_of(district, "claims").fillna(""), district.files["from"]
         about_this = table["commitment"].isin(rows_of(district, "commitments").index).any()
-        return table if about_this and files.get("claims") == files.get("commitments") else table[:0]
+        # A folder's own claims are all its own matter: one that names no commitment is to be told, not left out.
+        whose = files.get("claims")
+        return table if whose == files.get("commitments") and (about_this or whose == "本目录") else table[:0]
 
     return once(district, "claims", make, _TABLES).copy(deep=False)
 

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,6 +47,8 @@ TABLES = ("kinds", "rules", "norms", "costs", "measures", "claims", "profiles", 
 _OF_PLAN = ("measures", "claims")
 #: What a rule's claim rests on: change one of these, and the text has to be read again.
 LIMITS = ("kinds", "metric", "method", "metres", "minutes", "profile", "denominator")
+#: Where a table is from that is not the program's.
+OWN = "本目录"
 #: What makes a limit a verified one.
 VERIFIED = ("clause", "verified_by", "verified_on")
 COLUMNS = ("table", "row", "change", "column", "before", "after")
@@ -70,7 +73,7 @@ class _Tables(NamedTuple):
 
     def is_own(self, name: str) -> bool:
         """Whether the folder carries a table itself, declared or at its usual place."""
-        return name in self.files.index and str(self.files.loc[name, "from"]) == "本目录"
+        return name in self.files.index and str(self.files.loc[name, "from"]) == OWN
 
     def shown(self) -> list[Layer]:
         """Return the tables that a rule book of this folder has."""
@@ -462,6 +465,8 @@ def _check_measures(tables: _Tables, files: Mapping[str, bytes]) -> None:
             na_values=[""],
         )
         rows[layer.name] = check_rows(layer, frame.astype("object"), layer.label)[0]
-    found = measure_problems(district.with_rows(rows))
+    origin = district.files.copy()
+    origin.loc[[name for name in TABLES if tables.file_of(LAYERS[name]) in files], "from"] = OWN
+    found = measure_problems(replace(district.with_rows(rows), files=origin))
     if len(found):
         raise DataError(found, tables.folder.name)
