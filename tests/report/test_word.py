@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import docx
 import pptx
@@ -24,6 +25,7 @@ from xinhe_geo.report.paper import left_to_type
 from xinhe_geo.report.paper import word as _word
 from xinhe_geo.report.paper.page import Columns
 from xinhe_geo.report.paper.sheet import map_png
+from xinhe_geo.report.story.records import Finding
 from xinhe_geo.report.story.story import Story
 
 pytestmark = pytest.mark.slow
@@ -101,6 +103,17 @@ def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
     tables = [c for c in captions if c.startswith("表")]
     assert [int(re.match(r"表 (\d+)", c)[1]) for c in tables] == list(range(1, len(document.tables) + 1))
     assert len([c for c in captions if c.startswith("图")]) == len(document.inline_shapes) >= 3
+
+
+def test_the_body_names_no_column_of_ours(toy: xh.District) -> None:
+    """What is to be typed where stands in the annex, for whoever looks after the data; the body says where that is."""
+    told: list[str] = []
+    paper = SimpleNamespace(district=toy, heading=told.append, say=told.append, points=told.extend)
+    found = Finding("high", "位置", "小区 2 处为合成，不能作结论。", "", "在 basis 列写明")
+    with speaking("zh"):
+        _word._firm(paper, SimpleNamespace(findings=[found]))
+    assert told[2:] == ["位置：小区 2 处为合成，不能作结论。", "怎么办见附件 5。"]
+    assert list(_word._ANNEXES).index("不确定性和缺的数据") == 5 - 1
 
 
 @pytest.mark.slow

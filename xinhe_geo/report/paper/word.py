@@ -491,9 +491,10 @@ def _next_steps(paper: Document, story: Story) -> None:
 def _firm(paper: Document, story: Story) -> None:
     paper.heading(say("数据依据和可信程度"))
     paper.say(say("{0}。", rests_on(paper.district)))
-    paper.points(
-        say("{0}：{1}；{2}。", f.topic, f.finding.rstrip("。"), f.remedy.rstrip("。")) for f in story.findings[:BRIEFLY]
-    )
+    # what to do is told in columns of our files: that stands in the annex, for whoever looks after the data
+    paper.points(say("{0}：{1}。", f.topic, f.finding.rstrip("。")) for f in story.findings[:BRIEFLY])
+    if story.findings:
+        paper.say(say("怎么办见附件 5。"))
 
 
 # --- annexes ------------------------------------------------------------------------------------------------------------
