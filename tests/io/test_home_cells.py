@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,3 +212,16 @@ def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     assert found == []
     right = "格网单元" if lang == "zh" else "cell"
     assert any(right in text for _, text in texts(out))
+
+
+@pytest.mark.slow
+def test_what_is_printed_of_cells_names_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "toy"
+    shutil.copytree(ROOT / "tests/toy", folder)
+    manifest = folder / "district.toml"
+    manifest.write_text(
+        manifest.read_text("utf-8").replace("[layers.homes]", '[layers.homes]\ncells = "grid"'), "utf-8"
+    )
+    assert main(["links", "clinic_station", "--gaps", "--for", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "小区" not in shown and "格网单元" in shown.replace("\n", "")

@@ -40,7 +40,8 @@ def save(streets: Streets, path: StrPath) -> None:
         for name in sorted(arrays):
             content = io.BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), content.getbuffer())
+            with content.getbuffer() as held:  # given back also where the disk is full
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), held)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
