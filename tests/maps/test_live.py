@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.core import NetworkError
+from xinhe_geo.core import NetworkError, amount
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps import live as live_function
 from xinhe_geo.maps.live import _drawing, _widget_class
 from xinhe_geo.maps.live_model import LiveModel
-from xinhe_geo.maps.live_numbers import LiveNumbers, state_of
+from xinhe_geo.maps.live_numbers import LiveNumbers, _signed, state_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "toy"
@@ -98,6 +98,17 @@ def test_every_number_is_that_of_coverage(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("digits", [0, 1])
+def test_a_change_is_rounded_as_the_figures_beside_it(digits: int) -> None:
+    """Halves too, and what is a half but for the last bits of a sum; a change that rounds to nothing has no sign."""
+    halves = [(n + 0.5) / 10**digits for n in range(8)]
+    for value in [*halves, *np.nextafter(halves, 0), 0.04, 303.49999999999994, 1234.5]:
+        told = amount(value, digits)
+        some = bool(told.strip("0."))
+        assert _signed(value, digits, "") == ("+" + told if some else "0")
+        assert _signed(-value, digits, "") == ("−" + told if some else "0")
+
+
 def test_a_straight_radius_is_counted_alike(district: xh.District) -> None:
     from dataclasses import replace
 

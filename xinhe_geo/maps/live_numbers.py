@@ -294,4 +294,5 @@ def _doors(doors: pd.DataFrame) -> list[list[float]]:
 def _signed(value: float, digits: int, unit: str) -> str:
     if not np.isfinite(value):
         return "—"
-    return "0" if abs(value) < 0.5 * 10**-digits else f"{value:+,.{digits}f}{unit}".replace("-", "−")
+    size = amount(abs(value), digits)  # rounded as the figures beside it
+    return f"{'+' if value > 0 else '−'}{size}{unit}" if size.strip("0.") else "0"

@@ -20,7 +20,9 @@ function render({ model, el }) {
   }
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const button = (text, on, more) => make("button", Object.assign({ type: "button", onclick: on }, more), text);
-  const number = (v) => Math.round(v).toLocaleString("zh-CN");
+  /* Halves up, whatever the order in which a figure was added up: 187.49999999999997 people are 188, as in the report. */
+  const rounded = (v) => Math.round(Number(v.toPrecision(15)));
+  const number = (v) => rounded(v).toLocaleString("zh-CN");
   const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "数据不足");
   const named = (id) => app.state && app.state.facilities.find((f) => f.id === id);
 
@@ -113,7 +115,7 @@ function render({ model, el }) {
   }
 
   function lists() {
-    const s = app.state, g = s.gaps, change = Math.round(g.people) - Math.round(g.people_before);
+    const s = app.state, g = s.gaps, change = rounded(g.people) - rounded(g.people_before);
     put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${persons(g.people)}${g.who ? "（" + g.who + "）" : ""}，${g.homes} 个小区` +
       (change ? `（${change > 0 ? "+" : "−"}${number(Math.abs(change))} 人）` : ""));
     fill(ui.gaps, g.rows.map((r) => [homes.name[r.home], `${persons(r.people)}，${r.far}`, () => { reveal(r.home); }]));

@@ -29,7 +29,7 @@
     return e;
   }
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
-  const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
+  const number = (v, digits) => (Number.isFinite(v) ? Number(v.toPrecision(15)).toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
   const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "未知");
   // 100 only where it is all, 0 only where it is none, but for rounding; a headline is whole per cent
   const within = (v, step) => (v > 1e-9 && v < 1 - 1e-9 ? Math.min(1 - step, Math.max(step, v)) : v);
