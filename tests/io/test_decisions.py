@@ -19,6 +19,7 @@ from xinhe_geo.app.commands import data as commands
 from xinhe_geo.core import DataError, SourceError
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import add, tally
+from xinhe_geo.io.placing_page import Held, reconcile_page
 
 TOY = Path(__file__).parents[1] / "toy"
 CHECKED = "测试里量过"
@@ -164,3 +165,27 @@ def test_a_jump_is_confirmed_by_whoever_sits_there(
     said = capsys.readouterr()
     assert (code == DATA, people) == ((False, 90) if answer else (True, 10))
     assert "360 → 440 人" in (said.out if answer else said.err)
+
+
+@pytest.mark.slow
+def test_whoever_has_the_id_of_another_is_proposed_to_nobody(tmp_path: Path, toy: Path) -> None:
+    """Two offices both number their compounds A, B, C: one id, another name, another place."""
+    shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
+    frame = gpd.GeoDataFrame({"编号": ["A"], "名称": ["别处花园"]}, geometry=[shape], crs=4548)
+    frame.to_file(tmp_path / "a.gpkg", driver="GPKG")
+    put(tmp_path / "a.gpkg", toy, decide=tmp_path / "决定.xlsx")
+    line = lines_of(tmp_path / "决定.xlsx")["A"]
+    assert (line[DECISION - 1], line[TARGET - 1]) == ("跳过", None)
+
+
+def test_the_page_draws_both_shapes_of_a_pair_and_what_is_new() -> None:
+    homes = District.load(TOY).rows["homes"]
+    a, b, c = (homes.geometry[home] for home in "ABC")
+    rows = [
+        Held("甲", "待定", "名称相近", a, (b,), "更新"),
+        Held("乙", "新增", "", shapely.Point(500_000, 4_320_000), (), "新增"),
+    ]
+    page = reconcile_page(rows, [c], {"homes": homes}, homes.crs, "小区.gpkg")
+    drawn = [re.findall(rf'<g class="{look}"><path d="(.*?)"/>(<circle)?', page) for look in ("there", "file", "new")]
+    assert [len(some) for some in drawn] == [3, 2, 1], "the pair once among all and once by itself"
+    assert all(path.startswith("M") for path, _ in drawn[0] + drawn[1]) and drawn[2] == [("", "<circle")]

@@ -211,3 +211,12 @@ def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     assert found == []
     right = "格网单元" if lang == "zh" else "cell"
     assert any(right in text for _, text in texts(out))
+
+
+def test_a_grid_of_which_just_a_tenth_is_there_is_one() -> None:
+    """Twelve of 10 by 12 squares, all numbers whole: of exactly so much it is a grid, of less it is none."""
+    across = [*range(10), 4, 5]
+    tenth = np.column_stack([across, range(12)]).astype(float)
+    found = grid_cells(tenth)
+    assert found is not None and shapely.area(found).tolist() == [1.0] * 12
+    assert grid_cells(np.column_stack([across, [*range(10), 10, 12]]).astype(float)) is None, "12 of 130"
