@@ -167,20 +167,9 @@ def test_a_jump_is_confirmed_by_whoever_sits_there(
     assert "360 → 440 人" in (said.out if answer else said.err)
 
 
-@pytest.mark.slow
-def test_whoever_has_the_id_of_another_is_proposed_to_nobody(tmp_path: Path, toy: Path) -> None:
-    """Two offices both number their compounds A, B, C: one id, another name, another place."""
-    shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
-    frame = gpd.GeoDataFrame({"编号": ["A"], "名称": ["别处花园"]}, geometry=[shape], crs=4548)
-    frame.to_file(tmp_path / "a.gpkg", driver="GPKG")
-    put(tmp_path / "a.gpkg", toy, decide=tmp_path / "决定.xlsx")
-    line = lines_of(tmp_path / "决定.xlsx")["A"]
-    assert (line[DECISION - 1], line[TARGET - 1]) == ("跳过", None)
-
-
 def test_the_page_draws_both_shapes_of_a_pair_and_what_is_new() -> None:
-    homes = District.load(TOY).rows["homes"]
-    a, b, c = (homes.geometry[home] for home in "ABC")
+    a, b, c = (shapely.box(x, 4_320_000, x + 50, 4_320_050) for x in (500_000, 500_020, 500_200))
+    homes = gpd.GeoDataFrame(geometry=[b, c], crs=4548)
     rows = [
         Held("甲", "待定", "名称相近", a, (b,), "更新"),
         Held("乙", "新增", "", shapely.Point(500_000, 4_320_000), (), "新增"),
