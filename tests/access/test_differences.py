@@ -86,13 +86,3 @@ def test_of_two_plans_nothing_is_in_doubt_that_either_has_made(toy: xh.District)
     opened = xh.Scenario("opened", edits=(NEW,)).on(doubted)
     found = differences(opened, planned(doubted, "less"), ["plan_elderly_canteen_15"])
     assert found["facts"].iloc[0] == 0 and (found["low"] == found["value"]).all() and (found["value"] < 0).all()
-
-
-@pytest.mark.slow
-def test_a_bridge_that_may_be_shut_leaves_the_difference_between_what_it_is_with_and_without(toy: xh.District) -> None:
-    rule = toy.rule("plan_clinic_15")
-    doubted = doubting(toy, {"s": DOUBTS["s"]})
-    shut = xh.Scenario("shut", edits=(Edit("close_street", {"street": "bridge"}),)).on(toy)
-    every = [(counted(planned(state, "more"), [rule]) - counted(state, [rule]))[0] for state in (toy, shut)]
-    found = differences(doubted, planned(doubted, "more"), [rule], draws=39).iloc[0]
-    assert found[["low", "high"]].tolist() == sorted(every) == [-200.0, 0.0]
