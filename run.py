@@ -342,7 +342,9 @@ def make_environment() -> None:
     try:
         venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt", prompt="xinhe").create(ENV)
     except (subprocess.CalledProcessError, SystemExit) as error:  # Debian's own venv leaves by SystemExit
-        raise Trouble(no_venv_text(["ensurepip"])) from error
+        # What filled it says why it failed: a full disk is not a Python that lacks something.
+        advice = hint((getattr(error, "output", None) or b"").decode("utf-8", "replace"))
+        raise Trouble(f"建不了运行环境 {ENV}。\n{advice}" if advice else no_venv_text(["ensurepip"])) from error
     except (OSError, ValueError) as error:
         raise Trouble(f"建不了运行环境 {ENV}：{error}\n{hint(str(error))}".rstrip()) from error
 
@@ -578,20 +580,19 @@ def show_progress(line: str | None) -> None:
         words = {"Collecting": "查找 / finding", "Processing": "读取 / reading"}
         NOW["packages"] += found[1] == "Collecting"
         size = re.search(r"\(([\d.]+ [kM]B)\)", found[2])
-        name = found[2].partition(" (from")[0].partition(" (")[0]
+        # Of a file only package and version: with all its tags the line would be cut in the middle of a figure.
+        name = "-".join(found[2].partition(" (")[0].split("-")[:2])[:22]
         text = f"  第 {NOW['packages']:.0f} 个，{words.get(found[1], '下载 / downloading')} {name}"
         text += f"（{size[1]}）" if size else ""
         if found[1].startswith("Installing"):
-            text = f"  正在安装 {found[2].count(',') + 1} 个软件包，还要一会儿…… / installing, a moment more"
-        AT["text"] = text[:64]
+            text = f"  正在安装 {found[2].count(',') + 1} 个软件包，还要一会儿 / installing"
+        AT["text"] = text
         NOW["since"] = time.monotonic()
     elif line:
         return
     now = time.monotonic()
     seconds, whole = int(now - NOW["since"]), int(now - NOW["began"])
-    text = (
-        "" if line is None else AT["text"] + (f"，已 {whole} 秒 / {seconds} s" if seconds >= 5 and AT["text"] else "")
-    )
+    text = "" if line is None else AT["text"] + (f"，已 {whole} 秒" if seconds >= 5 and AT["text"] else "")
     if not sys.stderr.isatty():
         if text and now - max(NOW["told"], NOW["began"]) >= EVERY_S:
             NOW["told"] = now

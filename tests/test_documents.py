@@ -160,6 +160,17 @@ def test_commands_named_in_a_page_are_there(page: Path) -> None:
         assert name in known, name
 
 
+def test_no_line_says_the_same_twice() -> None:
+    """What two people mended in one row of a table is easily kept twice."""
+    said = []
+    for page in PAGES:
+        for n, line in enumerate(lines_of(page), 1):
+            parts = [part.strip() for part in re.split(r"[;；。|()（）]", line) if len(part) > 50]
+            if len(parts) != len(set(parts)):
+                said.append((page.name, n))
+    assert said == []
+
+
 def test_nothing_refers_to_what_is_not_in_the_repository() -> None:
     # Spelt in parts, so that this file does not find itself.
     pattern = re.compile("|".join(("DES" + "IGN", "decision " + "[0-9]", "house" + "[.]csv")))

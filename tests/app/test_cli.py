@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import COMMANDS, main
+from xinhe_geo.district import District
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -204,6 +206,17 @@ def test_a_wrong_command_is_an_error_however_the_commands_are_started(module: st
         [sys.executable, "-m", module, "nonsense"], capture_output=True, text=True, encoding="utf-8", check=False
     )
     assert done.returncode == 2 and "nonsense" in done.stderr
+
+
+def test_a_check_in_english_has_its_findings_in_english(capsys: pytest.CaptureFixture[str]) -> None:
+    """Heads, how serious it is, what was found, what to do and what the figures rest on; names are the data's."""
+    assert main(["check", str(TOY), "--lang", "en"]) == 0
+    english = capsys.readouterr().out
+    assert main(["check", str(TOY)]) == 0
+    chinese = capsys.readouterr().out
+    han, names = re.compile("[\u4e00-\u9fff]+"), District.load(TOY)
+    known = "".join(str(v) for rows in names.layers.values() for v in rows.get("name", ()))
+    assert han.search(chinese) and [said for said in han.findall(english) if said not in known] == []
 
 
 NUMBERS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import pickle
 import shutil
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
@@ -162,6 +164,29 @@ def test_whoever_takes_too_much_is_stopped_and_the_next_file_is_read(
         with pytest.raises(SourceError, match=f"表.csv：.*{words}"):
             apart(act, tmp_path / "表.csv")
         assert apart(reading_it, tmp_path / "表.csv")[1] == "x"
+
+
+def late(path: Path) -> str:
+    time.sleep(0.1)
+    return path.name
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_clock_stops_whoever_waits_and_not_whoever_works_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """On a busy machine an honest file takes many times its processor time; the clock looks five times meanwhile."""
+    monkeypatch.setattr(strangers, "_WAIT", 0.02 / strangers._SECONDS)
+    ticks = itertools.count(step=strangers._SECONDS * works)
+    monkeypatch.setattr(strangers, "_processor_seconds", lambda _pid: next(ticks))
+    (tmp_path / "a").touch()
+    with nullcontext() if works else pytest.raises(SourceError, match="读了太久"):
+        assert apart(late, tmp_path / "a") == "a"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells it in another way")
+def test_the_processor_time_of_a_process_is_known() -> None:
+    assert strangers._processor_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.5)
 
 
 def refusing(path: Path) -> None:

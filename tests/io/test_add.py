@@ -722,7 +722,8 @@ def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy
 
 @pytest.mark.matrix
 @pytest.mark.browser
-def test_rows_are_placed_by_hand(tmp_path: Path, toy: Path, chromium: Any) -> None:
+@pytest.mark.parametrize("phone", [False, True])
+def test_rows_are_placed_by_hand(tmp_path: Path, toy: Path, chromium: Any, phone: bool) -> None:
     rows = [
         ["编号", "名称", "类别", "地址"],
         ["N1", "</script><b>甲".replace("<", "＜"), "canteen", "不知道"],
@@ -731,18 +732,34 @@ def test_rows_are_placed_by_hand(tmp_path: Path, toy: Path, chromium: Any) -> No
     page_file = tmp_path / "落点.html"
     with pytest.raises(DataError, match="没有坐标"):
         add(text(tmp_path / "a.csv", rows), toy, "facilities", place=page_file)
-    page = chromium.new_page(viewport={"width": 1200, "height": 800})
+    size = {"width": 390, "height": 844} if phone else {"width": 1200, "height": 800}
+    tab = chromium.new_context(viewport=size, has_touch=phone, is_mobile=phone)
+    page = tab.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda e: wrong.append(str(e)))
-    page.on("request", lambda r: None if r.url.startswith("file:") else wrong.append(r.url))
+    page.on("request", lambda r: None if r.url.startswith(("file:", "blob:")) else wrong.append(r.url))
     page.goto(page_file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#map").scroll_into_view_if_needed()
     box = page.locator("#map").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.click(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2)
-    (tmp_path / "落点.csv").write_bytes(page.evaluate("placing.table()").encode())
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    if phone:  # two fingers drawn apart about the middle: nearer, what is in the middle stays there, nothing is placed
+        scale = "new DOMMatrix(getComputedStyle(document.getElementById('world')).transform).a"
+        before, fingers = page.evaluate(scale), tab.new_cdp_session(page)
+        for kind, apart in (("touchStart", 30), ("touchMove", 45), ("touchMove", 60), ("touchEnd", 0)):
+            points = [{"x": x + d, "y": y, "id": i} for i, d in enumerate((-apart, apart))] if apart else []
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        assert page.evaluate(scale) == pytest.approx(2 * before, rel=0.02)
+        assert page.evaluate("placing.spots.filter(Boolean).length") == 0
+    touch = page.touchscreen.tap if phone else page.mouse.click
+    touch(x, y)
+    touch(x + 40, y)
+    with page.expect_download() as saved:
+        page.click("#save")
+    saved.value.save_as(tmp_path / "落点.csv")
     assert page.evaluate("window.pwned") is None
     assert not wrong
-    page.close()
+    tab.close()
     report = add(tmp_path / "落点.csv", toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert tally(report)["new"] == 2
     got = District.load(toy).rows["facilities"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,3 +221,16 @@ def test_a_grid_of_which_just_a_tenth_is_there_is_one() -> None:
     found = grid_cells(tenth)
     assert found is not None and shapely.area(found).tolist() == [1.0] * 12
     assert grid_cells(np.column_stack([across, [*range(10), 10, 12]]).astype(float)) is None, "12 of 130"
+
+
+@pytest.mark.slow
+def test_what_is_printed_of_cells_names_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "toy"
+    shutil.copytree(ROOT / "tests/toy", folder)
+    manifest = folder / "district.toml"
+    manifest.write_text(
+        manifest.read_text("utf-8").replace("[layers.homes]", '[layers.homes]\ncells = "grid"'), "utf-8"
+    )
+    assert main(["links", "clinic_station", "--gaps", "--for", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "小区" not in shown and "格网单元" in shown.replace("\n", "")

@@ -92,7 +92,7 @@ def people(folder: Path) -> Path:
     )
     table.loc[0, ["lon", "lat"]] = [WEST + size / 2, SOUTH + size / 2]  # on the corner where all districts meet
     table["lat"] = table["lat"].astype("object")
-    table.loc[1, "lat"] = "北纬五十度"
+    table.loc[1, "lat"] = "=北纬五十度"
     table.loc[2, "lon"] = WEST - 1
     file = folder / "人口.csv"
     table.to_csv(file, index=False, encoding="gb18030")
@@ -156,6 +156,7 @@ def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> Non
         "h1": "坐标是空的或不是数",
         "h2": "不在任何街道界内",
     }
+    assert left["lat"].astype(str).iloc[0] == "'=北纬五十度"  # no formula
     assert made["people"].sum() + left["people"].sum() == asked["people"].sum()
     first = District.load(tmp_path / "out" / "120116000").homes
     assert "h0" in first.index  # a home on the corner of four districts is counted once, in the first by code

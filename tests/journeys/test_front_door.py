@@ -494,6 +494,29 @@ def test_progress_says_what_and_how_long_where_nobody_can_see_it_move(
     assert len(said.splitlines()) < 8, "now and then, not line by line"
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Collecting nbconvert>=7.16,!=7.17,<9 (from xinhe-geo==1.0)", ("查找", "nbconvert>=7.16")),
+        ("  Downloading openpyxl-3.1.5-py2.py3-none-any.whl (250 kB)", ("下载", "openpyxl-3.1.5（250 kB）")),
+        (f"  Using cached {'long_' * 9}name-2026.11.30-cp311-cp311-manylinux_2_28.whl (116.3 MB)", ("（116.3 MB）",)),
+        (f"Installing collected packages: {'a, ' * 170}b", ("正在安装 171 个",)),
+    ],
+)
+def test_progress_is_never_cut_and_never_wider_than_a_window(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, words: tuple[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    clock = iter((2.0, 2.0, 1200.0))
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
+    run.NOW.update(packages=120, began=0.0)
+    run.show_progress(line)
+    run.show_progress("")
+    said = capsys.readouterr().err.split("\r\033[K")
+    assert all(word in shown for word in words for shown in said[1:])
+    assert said[-1].endswith("，已 1200 秒") and max(map(columns, said)) < 80
+
+
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
@@ -520,9 +543,20 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
-@pytest.mark.parametrize("failure", [subprocess.CalledProcessError(1, "ensurepip"), SystemExit(1)])
-def test_a_venv_that_cannot_be_filled_says_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: BaseException
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (subprocess.CalledProcessError(1, "ensurepip"), "缺少 ensurepip"),
+        (SystemExit(1), "缺少 ensurepip"),
+        (subprocess.CalledProcessError(1, "ensurepip", b"OSError: [Errno 28] No space left on device"), "磁盘满了"),
+    ],
+)
+def test_a_venv_that_cannot_be_filled_says_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: BaseException,
+    words: str,
 ) -> None:
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).touch()
@@ -534,7 +568,8 @@ def test_a_venv_that_cannot_be_filled_says_the_same(
 
     monkeypatch.setattr("venv.EnvBuilder.create", fail)
     assert launcher.main(["report"]) == 4
-    assert "缺少 ensurepip" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words in said and ("缺少" in said) == ("缺少" in words)
 
 
 def test_a_program_that_says_nothing_for_a_while_is_heard_of_every_second(run: ModuleType) -> None:

@@ -71,7 +71,7 @@ def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: P
         "单价参考表",
         "步行人群表",
         "距离衰减表",
-    ], "measures and claims belong to a plan of the folder's own"
+    ], "measures and claims belong to a plan, and this folder has none"
     page = workbook["规则表"]
     assert page["A3"].value == "编号\nrule" and page.freeze_panes == "B4"
     assert "read,second_hand,recalled,convention" in {
@@ -275,6 +275,44 @@ def test_measures_of_a_plan_of_its_own(tmp_path: Path) -> None:
     workbook.save(file)
     with pytest.raises(xh.DataError, match="cantine"):
         import_rules(file, folder, apply=True)
+
+
+CLAIM = {"claim": "T1a", "commitment": "T1", "kind": "claim", "object": "维修点", "words": "社区全覆盖"}
+CLAIM |= {"direction": "cover"}
+COST = {"cost": "own_repair", "label": "维修点改造", "item": "cost_building", "of": "floor_services_m2"}
+COST |= {
+    "price_unit": "元",
+    "per_unit": "m²",
+    "low": 800,
+    "high": 1200,
+    "source": "本街道合同",
+    "confidence": "convention",
+}
+
+
+@pytest.mark.slow
+def test_a_plan_taken_in_has_its_sheets_and_everything_comes_in_one_go(tmp_path: Path) -> None:
+    """A folder with commitments and nothing more yet: measure and claim are added beside kind, rule, norm and cost."""
+    folder = folder_with(tmp_path / "toy", [])
+    (folder / "tables" / "measures.csv").unlink()
+    manifest = folder / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8").replace('[layers.measures]\nfile = "tables/measures.csv"\n', ""))
+    before = contents(folder)
+    book = export_rules(tmp_path / "规则.xlsx", folder)
+    own = measure("r", "coverage", rule="own_repair", unit="%", weight="people")
+    more = {"单价参考表": COST, "量法表": own, "规划要求表": {**CLAIM, "status": "measured", "measures": "T1.r"}}
+    file = with_rows(book, tmp_path / "全.xlsx", {**NEW_KIND, **more})
+    assert list(import_rules(file, folder, apply=True)["change"]) == ["新增"] * 6
+    assert xh.ledger(xh.District.load(folder)).loc[("T1", "T1.r"), "claims"]
+    undo(folder)
+    assert contents(folder) == before
+    wrong = {**more, "规划要求表": {**CLAIM, "commitment": "T8", "status": "measured", "measures": "T1.q"}}
+    with pytest.raises(xh.DataError, match=r"(?s)T8.*T1\.q"):
+        import_rules(with_rows(book, tmp_path / "错.xlsx", {**NEW_KIND, **wrong}), folder, apply=True)
+    with pytest.raises(xh.DataError, match=r"T1a.*规划目标"):
+        shutil.copytree(TOY, tmp_path / "无规划")
+        import_rules(file, tmp_path / "无规划", apply=True)
+    assert contents(tmp_path / "无规划") == contents(TOY)
 
 
 @pytest.mark.slow

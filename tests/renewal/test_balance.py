@@ -43,8 +43,7 @@ def facts_of(*rows: tuple[str, int | None, str, str | None, str]) -> pd.DataFram
     return table.astype({"year": "Int64", "high": "float64"}).rename_axis("row")
 
 
-@pytest.fixture(scope="module")
-def ground() -> xh.District:
+def on_parcels() -> xh.District:
     """The toy with 920 people in A and 500 in B, each on a parcel of its own, and a free parcel; C comes in 2028, D goes after 2027."""
     toy = xh.District.load(TOY)
     homes = toy.rows["homes"].copy()
@@ -71,6 +70,11 @@ def ground() -> xh.District:
         ("jia", 2027, "people", "owner", "1"),  # of a later year: who lived there first it does not say
     )
     return toy.with_rows({**toy.rows, "homes": homes, "parcels": parcels, "parcel_facts": ledger})
+
+
+@pytest.fixture(scope="module")
+def ground() -> xh.District:
+    return on_parcels()
 
 
 #: 1,120 move in 2026 (700 wait, 220 take cash, 200 go elsewhere), 600 return in 2029, with 1,900 who are new.

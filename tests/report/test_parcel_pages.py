@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import html
+import importlib
 import math
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pandas as pd
 import pytest
 from openpyxl.formula import Tokenizer
 
@@ -19,7 +22,7 @@ import xinhe_geo as xh
 from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.core.numbers import amount
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
-from xinhe_geo.report.parcel_book import BALANCE, CAPACITY, GROUND, GROUPS, MONEY, PROMISED
+from xinhe_geo.report.parcel_book import BALANCE, CAPACITY, GROUND, GROUPS, MONEY, PROMISED, parcel_book
 from xinhe_geo.report.story.parcels import (
     CRITERIA,
     MOST_OPTIONS,
@@ -35,6 +38,9 @@ from xinhe_geo.report.story.parcels import (
     verdicts_on,
 )
 from xinhe_geo.siting import shortage_number
+
+sys.path.append(str(Path(__file__).parents[1] / "renewal"))
+renewed = importlib.import_module("test_balance")
 
 # --- a small spreadsheet: what the formulas of the book come to, worked out from nothing but its inputs ------------------
 
@@ -149,8 +155,7 @@ def test_the_formulas_of_the_book_give_every_figure_of_the_page(story: Parcels, 
 def check_book(story: Parcels, folder: Path) -> None:
     page = html.unescape(re.sub(r"<[^>]+>", "\x1f", (folder / PARCELS_PAGE).read_text("utf-8")))
     book, own = Evaluated(folder / PARCEL_BOOK), story.of("sample-a")
-    formulas = [c for s in book.book for row in s.iter_rows() for c in row if str(c.value).startswith("=")]
-    assert len(formulas) > 100
+    assert len(formulas_of(book.book)) > 100
     lines = {(row[1], row[2]): [told(v) for v in row[4:]] for row in book.rows(BALANCE)}
     for account in own.accounts:
         for line in account.lines:
@@ -189,35 +194,105 @@ def check_book(story: Parcels, folder: Path) -> None:
     assert f"{ground[4]:.2f} 公顷" in own.ground and f"{told(ground[5])} 个小区、{told(ground[2])} 人" in own.ground
 
 
+A_MOVES = {"homes": ["A"], "people": 500, "fate": "waiting"}
+#: Plans of two and three parcels: years out of order, for a time, divided, more leaving than live there, households nobody knows.
+PLANS: dict[str, list[tuple[int, str, dict[str, Any]]]] = {
+    "out of order": [
+        (e.what["year"], e.do, {k: v for k, v in e.what.items() if k != "year"})
+        for e in sorted(renewed.WORKED.edits, key=lambda e: -e.what["year"])
+    ],
+    "for a time": [
+        (2028, "retrofit", {"home": "B", "elevators": 1}),
+        (2026, "move_households", {**A_MOVES, "to": "B", "until": 2027}),
+    ],
+    "unknown": [
+        (2027, "demolish_homes", {"homes": ["A"]}),
+        (2026, "move_households", {"homes": ["B"], "people": 9, "fate": "cash"}),
+    ],
+    "more than there are": [
+        (2027, "move_households", {"homes": ["A"], "people": 400, "holder": "owner"}),
+        (2026, "move_households", {**A_MOVES, "holder": "owner"}),
+        (2029, "demolish_homes", {"homes": ["B"]}),
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize(("name", "number"), [*zip(reversed(PLANS), (2, 3, 2, 3), strict=True)])
+def test_whatever_is_planned_the_formulas_give_every_line_of_the_balance(
+    name: str, number: int, tmp_path: Path
+) -> None:
+    check_balances(*book_of(name, number, tmp_path))
+
+
+def book_of(name: str, number: int, folder: Path) -> tuple[Parcels, Path]:
+    """Write the book of a plan on so many parcels."""
+    ground, plan = renewed.on_parcels(), renewed.dated(*PLANS[name])
+    homes = ground.rows["homes"].copy()
+    if name == "unknown":
+        homes.loc["A", "households"] = pd.NA
+    rows = {**ground.rows, "homes": homes, "norms": None, "parcels": ground.rows["parcels"].iloc[:number]}
+    with speaking("zh"):
+        story = Parcels(ground.with_rows(rows), plan, None, True)
+        parcel_book(folder / "a.xlsx", story.shown, story.all, {}, story.troubles)
+    return story, folder / "a.xlsx"
+
+
+def check_balances(story: Parcels, path: Path) -> None:
+    """Check that each line, year and bar as printed is what the formulas come to."""
+    with speaking("zh"):
+        book = Evaluated(path)
+        lines = {tuple(row[:3]): tuple(map(told, row[4:])) for row in book.rows(BALANCE)}
+        groups = {tuple(row[:2]): row[2:] for row in book.rows(GROUPS)}
+        for own in story.all:
+            for account in own.accounts:
+                for line in account.lines:
+                    assert lines[own.name, account.label, line.label] == line.texts, (
+                        own.name,
+                        account.label,
+                        line.code,
+                    )
+            for j, year in enumerate(own.bars):
+                assert [told(row[j]) for (n, _), row in groups.items() if n == own.name] == list(year.texts.values())
+    made = [c for c in formulas_of(book.book) if "COUNT(" in str(c.value)]
+    assert len(made) > 30, "what follows is no number that is put in"
+
+
+def formulas_of(book: openpyxl.Workbook) -> list[Any]:
+    return [c for s in book for row in s.iter_rows() for c in row if str(c.value).startswith("=")]
+
+
 @pytest.mark.slow
 @pytest.mark.matrix
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_another_spreadsheet_program_comes_to_the_same(story: Parcels, folder: Path, tmp_path: Path) -> None:
-    """Every formula, worked out by LibreOffice from a book that has kept none of its results, is what the library wrote beside it."""
-    kept, bare = openpyxl.load_workbook(folder / PARCEL_BOOK, data_only=True), tmp_path / "bare.xlsx"
-    formulas = openpyxl.load_workbook(folder / PARCEL_BOOK)
-    formulas.save(bare)
+    """Every formula, worked out by LibreOffice from books that have kept none of their results, is what the library wrote beside it."""
+    books, bare = [folder / PARCEL_BOOK], []
+    for name, number in zip(PLANS, (3, 2, 3, 2), strict=True):
+        own = tmp_path / f"{len(books)}"
+        own.mkdir()
+        books.append(book_of(name, number, own)[1])
+    for i, path in enumerate(books):
+        bare.append(tmp_path / f"bare{i}.xlsx")
+        openpyxl.load_workbook(path).save(bare[-1])
     where = [
         f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
         "--headless",
         "--convert-to",
         "xlsx:Calc MS Excel 2007 XML",
     ]
-    subprocess.run(
-        ["soffice", *where, "--outdir", str(tmp_path / "out"), str(bare)], check=True, capture_output=True, timeout=180
-    )
-    again = openpyxl.load_workbook(tmp_path / "out" / "bare.xlsx", data_only=True)
-    cells = [
-        (s.title, c.coordinate) for s in formulas for row in s.iter_rows() for c in row if str(c.value).startswith("=")
-    ]
-    assert len(cells) > 100
-    for sheet, at in cells:
-        ours, theirs = kept[sheet][at].value, again[sheet][at].value
-        assert (ours or None) == (theirs or None) or ours == pytest.approx(theirs), (
-            sheet,
-            at,
-            formulas[sheet][at].value,
-        )
+    typed = ["soffice", *where, "--outdir", str(tmp_path / "out"), *map(str, bare)]
+    subprocess.run(typed, check=True, capture_output=True, timeout=180)
+    for path, made in zip(books, bare, strict=True):
+        kept, formulas = openpyxl.load_workbook(path, data_only=True), openpyxl.load_workbook(path)
+        again = openpyxl.load_workbook(tmp_path / "out" / made.name, data_only=True)
+        cells = [(cell.parent.title, cell.coordinate) for cell in formulas_of(formulas)]
+        assert len(cells) > 30
+        for sheet, at in cells:
+            ours, theirs = kept[sheet][at].value, again[sheet][at].value
+            told = (path, sheet, at, formulas[sheet][at].value)
+            assert (ours or None) == (theirs or None) or ours == pytest.approx(theirs), told
 
 
 @pytest.mark.slow

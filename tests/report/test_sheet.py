@@ -250,7 +250,6 @@ def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.matrix
 def test_a_sheet_speaks_english_but_for_names(toy: xh.District, tmp_path: Path) -> None:
     named = {toy.name, toy.manifest["credit"], *toy.kinds["symbol"].dropna()}
     for frame in toy.layers.values():

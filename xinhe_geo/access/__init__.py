@@ -18,7 +18,7 @@ from .coverage import (
     summary,
 )
 from .curves import curve, within
-from .doubts import LOSSES, Visits, differences, facts_in_doubt, flips, robustness, stress, worth_checking
+from .doubts import LOSSES, Visits, differences, doubted, facts_in_doubt, flips, robustness, stress, worth_checking
 from .effects import (
     FULLER,
     as_divided,

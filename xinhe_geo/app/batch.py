@@ -17,7 +17,6 @@ import io
 import json
 import os
 import platform
-import re
 import tempfile
 import threading
 import time
@@ -48,6 +47,7 @@ from ..core import (
     refuse_leaving,
     refuse_uncleared,
     sweep,
+    without_mark,
     write_bytes,
     write_text,
 )
@@ -202,7 +202,7 @@ def _catalogue(path: Path) -> list[Path]:
     if not rows or "folder" not in rows[0]:
         raise SourceError(f"{path.name} 里没有列 folder。目录表每行一个街道，folder 写街道目录（相对于这张表）")
     named = [
-        re.sub("^'(?=-)", "", row["folder"].strip())
+        without_mark(row["folder"].strip())
         for row in rows
         if (row.get("folder") or "").strip() and row.get("status") != "failed"
     ]

@@ -173,7 +173,7 @@ from .secrecy_marks import (
     secret_words,
 )
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
-from .spreadsheet import csv_text
+from .spreadsheet import csv_text, without_mark
 from .strangers import apart, reading
 from .validate import as_read, check_rows, without_brackets
 from .worker import Worker

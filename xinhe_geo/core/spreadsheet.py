@@ -7,19 +7,28 @@ import re
 import pandas as pd
 
 #: A spreadsheet takes a text that begins so for a formula; some take the wide signs for the same.
-_FORMULA = re.compile(r"[=+@\t\r＝＋＠]|[-－](?![\d.,]+$)")
+_FORMULA = re.compile(r"[=+@\t\r\n＝＋＠]|[-－](?![\d.,]+$)")
 #: Kinds of columns (numpy's letters) without texts: integers, floats, booleans, dates.
 _NEVER_TEXT = "ifbuM"
 
 
-def csv_text(table: pd.DataFrame, *, index: bool = True) -> str:
-    """Return a table as CSV for a spreadsheet: texts that would be taken for a formula begin with an apostrophe."""
+def csv_text(table: pd.DataFrame, *, index: bool = True, header: bool = True) -> str:
+    """
+    Return a table as CSV for a spreadsheet: texts that would be taken for a formula begin with an apostrophe.
+
+    Without `header` it goes on below what was written before.
+    """
     safe = table.reset_index() if index else table.copy()
     safe.columns = [_no_formula(c) for c in safe.columns]
     for column in safe.columns:
         if safe[column].dtype.kind not in _NEVER_TEXT:
             safe[column] = safe[column].map(_no_formula)
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+    return str(safe.to_csv(index=False, header=header, lineterminator="\n"))
+
+
+def without_mark(text: str) -> str:
+    """Return a text as it was before `csv_text` put an apostrophe before it."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text, 1) else text
 
 
 def _no_formula(value: object) -> object:

@@ -46,8 +46,10 @@ _PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10}
 _WORK = {".gz": 10, ".bz2": 10, ".pbf": 20}
 #: What takes a file apart into many has them all open: so much memory more.
 _MEGABYTES_WRITING = 400.0
-#: A machine that is busy takes so many times the processor time.
-_WAIT = 12
+#: After so many times the processor time it may take, by the clock, a process that has used less than this share of it since the
+#: last look waits for something that does not come. One that works on is stopped by the processor time alone: on a machine that is
+#: busy an honest file takes any number of minutes.
+_WAIT, _IDLE = 12, 0.01
 #: An answer that is longer is none.
 _MOST_ANSWER = 4_000_000_000
 _OUT_OF_TIME = "读了太久还没有读完，不像正常的文件"
@@ -162,15 +164,20 @@ def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[An
     work = _SECONDS_PER_MB * size * _WORK.get(path.suffix.lower(), 1)
     seconds, megabytes = _SECONDS + work, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
     megabytes += _MEGABYTES_WRITING * (len(child.rooms) > 1)
-    late = threading.Event()
+    late, answered = threading.Event(), threading.Event()
 
-    def stop() -> None:
-        late.set()
-        with suppress(OSError):
-            os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    def watch() -> None:
+        before = _processor_seconds(child.pid)
+        while not answered.wait(seconds * _WAIT):
+            now = _processor_seconds(child.pid)
+            if now - before < seconds * _IDLE:
+                late.set()
+                with suppress(OSError):
+                    os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                return
+            before = now
 
-    clock = threading.Timer(seconds * _WAIT, stop)
-    clock.daemon = True
+    clock = threading.Thread(target=watch, daemon=True)
     clock.start()
     try:
         pickle.dump((function, path, args, kwargs, seconds, megabytes), child.work, protocol=pickle.HIGHEST_PROTOCOL)
@@ -184,12 +191,20 @@ def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[An
         _end(child)
         raise
     finally:
-        clock.cancel()
+        answered.set()
         clock.join()  # a thread that is still there would keep the next one from being a fork
     if kind == "memory":
         _end(child)
         raise _refused(path, _OUT_OF_ROOM)
     return said if kind == "found" else _raise(kind, said)
+
+
+def _processor_seconds(pid: int) -> float:
+    """Return how much processor time a process has had; 0 where the system does not tell, so that the clock decides there."""
+    with suppress(OSError, ValueError, IndexError):
+        own = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return (int(own[11]) + int(own[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _answer(stream: IO[bytes]) -> bytes:

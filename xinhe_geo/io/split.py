@@ -547,7 +547,9 @@ def _split_homes(
         outside = np.setdiff1d(np.arange(len(table)), home)
         if len(outside):
             reason = np.where(shapely.is_missing(points[outside]), "坐标是空的或不是数", "不在任何街道界内")
-            _append(table.iloc[outside].assign(未取原因=reason), out, first=left == 0)
+            shown = csv_text(table.iloc[outside].assign(未取原因=reason), index=False, header=left == 0)
+            with open(out, "a", encoding="utf-8", newline="") as file:
+                file.write(shown if left else f"\ufeff{shown}")
             left += len(outside)
     return counts, left
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from ..core import Column, SourceError, apart, bundled_folder, nearest, ordinary
+import pandas as pd
+
+from ..core import Column, SourceError, apart, bundled_folder, csv_text, nearest, ordinary, without_mark
 from ..district import ANSWERS, bare_name
 from .cells import Cell, is_blank, printable
 from .file_rows import FileRows, Refusal, Unclear, codes_of
@@ -145,7 +147,9 @@ def _said(path: Path) -> dict[tuple[str, str], str]:
     at = {head: j for j, head in enumerate(rows[0])}
     found: dict[tuple[str, str], str] = {}
     for row in rows[1:]:
-        column, value, answer = (row[at[h]].strip() if at[h] < len(row) else "" for h in ("列", "写法", "是什么"))
+        column, value, answer = (
+            without_mark(row[at[h]]).strip() if at[h] < len(row) else "" for h in ("列", "写法", "是什么")
+        )
         if column and value and answer:
             found[column, plain_value(value)] = answer
     return found
@@ -165,9 +169,8 @@ def remembered(answers: Answers) -> bytes:
 def answer_sheet(answers: Answers, questions: Sequence[Sequence[str]]) -> bytes:
     """Return the sheet on which a person answers: what is open first, then what has been said."""
     said = [(column, value, "", "", answer) for (column, value), answer in sorted(answers.said.items())]
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows([ANSWER_HEADS, *[*questions, *said]])
-    return b"\xef\xbb\xbf" + stream.getvalue().encode()
+    rows = pd.DataFrame([*questions, *said], columns=list(ANSWER_HEADS), dtype="object")
+    return b"\xef\xbb\xbf" + csv_text(rows, index=False).encode()
 
 
 class ValueWords:

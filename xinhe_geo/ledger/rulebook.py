@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 #: The tables of a rule book, in the order of its sheets.
 TABLES = ("kinds", "rules", "norms", "costs", "measures", "claims", "profiles", "decays")
-#: Tables that belong to a plan: they are there where the folder has its own.
+#: Tables that belong to a plan: their sheets are there where the folder has commitments of its own.
 _OF_PLAN = ("measures", "claims")
 #: What a rule's claim rests on: change one of these, and the text has to be read again.
 LIMITS = ("kinds", "metric", "method", "metres", "minutes", "profile", "denominator")
@@ -74,7 +74,17 @@ class _Tables(NamedTuple):
 
     def shown(self) -> list[Layer]:
         """Return the tables that a rule book of this folder has."""
-        return [LAYERS[name] for name in TABLES if name in self.rows and (name not in _OF_PLAN or self.is_own(name))]
+        own_plan = self.is_own("commitments")
+        return [
+            LAYERS[name]
+            for name in TABLES
+            if name in self.rows and (name not in _OF_PLAN or own_plan or self.is_own(name))
+        ]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return the rows of a table with its key as a column. What the program's claims say is of another plan's words."""
+        rows = self.rows[name].reset_index()
+        return rows[:0] if name == "claims" and not self.is_own(name) else rows
 
     def file_of(self, layer: Layer) -> str:
         """Return where the folder keeps a table, or will."""
@@ -154,11 +164,9 @@ def _workbook(tables: _Tables) -> bytes:
     for i, line in enumerate((f"{name} 规则", *_GUIDE)):
         guide.write_string(i, 0, line, book.add_format({"bold": True, "font_size": 14}) if i == 0 else wrap)
     shown = tables.shown()
-    last = {layer.name: _HEAD_LINE + len(tables.rows[layer.name]) for layer in shown}
+    last = {layer.name: _HEAD_LINE + len(tables.table(layer.name)) for layer in shown}
     for layer in shown:
-        _write_table(
-            book, layer, tables.rows[layer.name].reset_index(), str(tables.files.loc[layer.name, "from"]), last
-        )
+        _write_table(book, layer, tables.table(layer.name), str(tables.files.loc[layer.name, "from"]), last)
     book.close()
     return stream.getvalue()
 
@@ -282,8 +290,11 @@ def _plan(
     problems: list[Problem] = []
     changes: list[tuple[str, ...]] = []
     files: dict[str, bytes] = {}
-    for layer in (layer for layer in tables.shown() if layer.name in sheets):
-        name, old = layer.name, _texts(layer, tables.rows[layer.name].reset_index())
+    shown = [layer for layer in tables.shown() if layer.name in sheets]
+    for name in sorted(set(sheets) - {layer.name for layer in shown}):
+        problems += _without_a_plan(LAYERS[name], sheets[name])
+    for layer in shown:
+        name, old = layer.name, _texts(layer, tables.table(layer.name))
         new = _rows(layer, sheets[name], problems)
         if new is None:
             continue
@@ -330,6 +341,20 @@ def _rows(layer: Layer, grid: Sequence[tuple[int, list[Any]]], problems: list[Pr
         )
         return None
     return pd.DataFrame(rows, columns=list(layer.names), dtype="object")
+
+
+def _without_a_plan(layer: Layer, grid: Sequence[tuple[int, list[Any]]]) -> Iterator[Problem]:
+    """Yield each row of a plan's table that came to a folder without a plan; those of the program's own plan are no matter."""
+    unread: list[Problem] = []
+    rows = _rows(layer, grid, unread)
+    yield from unread
+    theirs = set(read_folder(bundled_folder())[1][layer.name].index)
+    for key in [] if rows is None else rows[layer.key]:
+        if key not in theirs:
+            what = "本目录没有自己的规划目标（standards/commitments.csv），这一行没有地方挂"
+            yield Problem(
+                "error", layer.name, layer.label, key, "commitment", what, "先用 targets 记下规划目标，再导入"
+            )
 
 
 def _texts(layer: Layer, rows: pd.DataFrame) -> pd.DataFrame:
@@ -421,7 +446,7 @@ def _declare(tables: _Tables, files: dict[str, bytes], source: Path) -> None:
 
 def _check_measures(tables: _Tables, files: Mapping[str, bytes]) -> None:
     """Refuse tables whose rows contradict each other: measures of kinds, rules and decays that are not there."""
-    if not tables.is_own("measures"):
+    if not any(tables.is_own(name) or tables.file_of(LAYERS[name]) in files for name in _OF_PLAN):
         return
     try:
         district = District.load(tables.folder)

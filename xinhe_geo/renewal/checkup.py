@@ -82,7 +82,7 @@ def checkup(district: District, sets: str | Sequence[str] | None = None) -> pd.D
         `status` (a key of `INDICATOR_STATES`), `lacks` (columns and kinds, parted by `;`), `places` (how many fall short; missing where
         nobody could work it out), `people` (who
         live there and are concerned; missing where nobody is known), `unknown` (homes of which it is not known), basis, standard,
-        clause, confidence, data.
+        clause, confidence, data, `rule` (what decides who is served; "" where nothing does).
 
     Raises
     ------
@@ -102,6 +102,7 @@ def checkup(district: District, sets: str | Sequence[str] | None = None) -> pd.D
     table["places"] = places.where(worked_out | (places > 0))
     table["unknown"] = table["unknown"].astype("float64").where(worked_out | (table["unknown"] > 0))
     table["people"] = [float(found[str(key)].where["people"].sum(min_count=1)) for key in rows.index]
+    table["rule"] = rows["rule"].where(rows["metric"].isin(WALKED)).fillna("")
     return table.join(rows[["standard", "clause", "confidence", "data"]])
 
 

@@ -88,7 +88,7 @@ def ledger_workbook(
     Parameters
     ----------
     table
-        Result of `ledger`.
+        Result of `ledger`; with a column `checked` (`story.firmness.checked_marks`) it says what is 已核 and what 待核.
     path
         The file to write; it is swapped in when complete.
     earlier
@@ -240,6 +240,7 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
         "unit": "单位",
         "target_text": "目标",
         "verdict": "判定",
+        "checked": "核没核",
         "plan_says": "规划自述",
         "gap": "差距",
         "fix": "怎么补",
@@ -264,6 +265,8 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
         "text": "一句话",
         "measure": "编号",
     }
+    if "checked" not in rows:  # nobody asked
+        del names["checked"]
     if (rows["quote"] == "").all():
         of_a_plan = (
             "commitment",

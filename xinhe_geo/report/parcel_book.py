@@ -17,7 +17,6 @@ from ..core import growing, say, title
 from ..district import District, place_title
 from ..renewal import CAPACITY_LABELS
 from ..siting import LEAST_PLACE
-from .story.change import PEOPLE
 from .story.parcels import (
     CRITERIA,
     GROUP_LABELS,
@@ -46,8 +45,16 @@ LEDGER, BALANCE, MONEY, GROUND, PROMISED, GROUPS = (
     "各年末的人",
 )
 CAPACITY, OPTIONS = "逐年够不够", "方案比选"
-#: Of the lines of a balance, those that are put in; the others follow from them.
-_PUT_IN = ("moved_out", "returned", "newcomers", "other", "elsewhere", "cash", "unsaid")
+#: Of the lines of a balance, those that follow from others: a sign, which line, and how many years before.
+_FOLLOWS = {
+    "opening": (("+", "closing", 1),),
+    "closing": tuple(zip("+-+++", ("opening", "moved_out", "returned", "newcomers", "other"), [0] * 5, strict=True)),
+    "moved_total": (("+", "moved_total", 1), ("+", "moved_out", 0)),
+    "returned_total": (("+", "returned_total", 1), ("+", "returned", 0)),
+    "waiting": tuple(
+        zip("+----", ("moved_total", "returned_total", "elsewhere", "cash", "unsaid"), [0] * 5, strict=True)
+    ),
+}
 _FIRST = 3
 #: What lacks in whole units where it comes to a place; a trace of rounding makes no unit more.
 _WHOLE = f"IF({{0}}>={LEAST_PLACE - 1e-6},ROUNDUP({{0}}-0.000001,0),{{0}})"
@@ -295,44 +302,34 @@ def _account(sheet: _Sheet, own: Parcel, account: Account) -> dict[str, int]:
     start = sheet.row + 1
     rows = {line.code: start + i for i, line in enumerate(account.lines)}
     flows = {line.code: line.values for line in account.lines}
-    before = {
+    before: dict[str, float] = {
         "closing": flows["opening"][0],
         "moved_total": flows["moved_total"][0] - flows["moved_out"][0],
         "returned_total": flows["returned_total"][0] - flows["returned"][0],
     }
     for line in account.lines:
-        # where a parcel is divided, who returns to a part is back in the account of the whole
-        put_in = line.code in _PUT_IN or (line.code == "returned_total" and not _follows(flows))
-        cells = [
-            value if put_in else (_formula(line.code, rows, _letter(4 + i), _letter(3 + i)), value)
-            for i, value in enumerate(line.values)
-        ]
+        cells = [_followed(line.code, i, flows, before, rows) for i, _ in enumerate(line.values)]
         sheet.line(own.name, account.label, line.label, before.get(line.code, ""), *cells)
     return rows
 
 
-def _follows(flows: Mapping[str, Sequence[float]]) -> bool:
-    """Return whether everybody who is back has returned to this parcel, and not to a part of it."""
-    total, back = flows["returned_total"], flows["returned"]
-    return all(
-        not abs(now - before - more) > PEOPLE for before, now, more in zip(total, total[1:], back[1:], strict=False)
-    )
+def _followed(
+    code: str, i: int, flows: Mapping[str, Sequence[float]], before: Mapping[str, float], rows: Mapping[str, int]
+) -> float | tuple[str, float]:
+    """
+    Return a line of a balance in one year as a formula over that column and the one before, where it follows from them.
 
-
-def _formula(code: str, rows: dict[str, int], now: str, before: str) -> str:
-    """Return what a line of a balance is in one year, over the cells of that column and of the one before; unknown stays empty."""
-    at = {name: f"{now}{row}" for name, row in rows.items()}
-    parts, told = {
-        "opening": ([f"{before}{rows['closing']}"], "{0}"),
-        "closing": ([at[c] for c in ("opening", "moved_out", "returned", "newcomers", "other")], "{0}-{1}+{2}+{3}+{4}"),
-        "moved_total": ([f"{before}{rows['moved_total']}", at["moved_out"]], "{0}+{1}"),
-        "returned_total": ([f"{before}{rows['returned_total']}", at["returned"]], "{0}+{1}"),
-        "waiting": (
-            [at[c] for c in ("moved_total", "returned_total", "elsewhere", "cash", "unsaid")],
-            "{0}-{1}-{2}-{3}-{4}",
-        ),
-    }[code]
-    return f'IF(COUNT({",".join(parts)})<{len(parts)},"",{told.format(*parts)})'
+    Elsewhere it is put in: where a plan contradicts itself what would be less than nobody is unknown; who stays is counted from the
+    homes, be it unknown how many left; and of a parcel that is divided who returns to a part is back in the account of the whole.
+    """
+    value, parts = flows[code][i], _FOLLOWS.get(code, ())
+    numbers = [flows[line][i - back] if i >= back else before[line] for _, line, back in parts]
+    total = sum((-n if sign == "-" else n for (sign, _, _), n in zip(parts, numbers, strict=True)), 0.0)
+    if not parts or not (math.isclose(total, value, abs_tol=1e-6) or (math.isnan(total) and math.isnan(value))):
+        return value
+    at = [f"{_letter(4 + i - back)}{rows[line]}" for _, line, back in parts]
+    told = "".join(sign + cell for (sign, _, _), cell in zip(parts, at, strict=True)).removeprefix("+")
+    return f'IF(COUNT({",".join(at)})<{len(at)},"",{told})', value
 
 
 def _groups(sheet: _Sheet, own: Parcel, rows: dict[str, int]) -> None:

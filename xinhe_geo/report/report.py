@@ -66,6 +66,7 @@ from .pages.ground import ground_page
 from .pages.plans import comparison, comparison_files
 from .pages.registry import PAGES, Shown, made
 from .record import RECORD, hashes, record_of
+from .story.firmness import checked_marks
 from .story.steps import KEPT, siting_order, suggested, text_of
 from .story.story import Story
 from .workbook import workbook
@@ -338,6 +339,8 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
     if problems := on_record(district):
         now = {**now, "problems": problems}
+    if judged is not None and results.ranges:
+        judged = judged._replace(table=judged.table.assign(checked=checked_marks(district, judged.table)))
     changed = None if run.since is None else with_problems(changes(now, run.since, district), district, run.since)
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])

@@ -4,5 +4,5 @@ from .checks import Visits, worth_checking
 from .differences import differences
 from .facts import facts_in_doubt
 from .flips import flips
-from .robustness import robustness
+from .robustness import doubted, robustness
 from .stress import LOSSES, stress

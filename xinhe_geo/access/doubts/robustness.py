@@ -41,13 +41,17 @@ RANGE_COLUMNS = (
 )
 
 
+#: How many are drawn unless told: the 5th and the 195th are the ends of 95 %.
+DRAWS = 199
+
+
 @well_called
 def robustness(
     district: District,
     rules: str | Sequence[str | Rule] = "plan",
     *,
     seed: int = 0,
-    draws: int = 199,
+    draws: int = DRAWS,
     by: str | None = None,
 ) -> pd.DataFrame:
     """
@@ -95,6 +99,33 @@ def robustness(
     rows = {(rule.name, group): row for rule in asked for group, row in _rows(case, rule, by)}
     index = pd.MultiIndex.from_tuples(rows, names=["rule", "group"])
     return pd.DataFrame(list(rows.values()), index=index, columns=list(RANGE_COLUMNS))
+
+
+def doubted(district: District, rules: str | Sequence[str | Rule] = "plan") -> pd.Series:
+    """
+    Count the facts in doubt that each rule's share depends on, as `robustness` counts them, without working out what they do to it.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    rules
+        As in `coverage`.
+
+    Returns
+    -------
+    facts
+        Index rule; missing where the share is not known.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set or rule.
+    """
+    asked = rules_of(district, rules)
+    case = Case(district, asked, 0, DRAWS)
+    found = {rule.name: _in_doubt(case, rule, _groups(case, rule, None)[1]) for rule in asked}
+    return pd.Series({name: np.nan if facts is None else len(facts) for name, facts in found.items()}, dtype="float64")
 
 
 class Change(NamedTuple):
@@ -521,6 +552,14 @@ def _extreme(share: np.ndarray, weight: np.ndarray, apart: np.ndarray, sign: flo
 # --- rows of the table -----------------------------------------------------------------------------------------------
 
 
+def _in_doubt(case: Case, rule: Rule, groups: np.ndarray) -> pd.DataFrame | None:
+    """Return the facts in doubt that a rule's share depends on; None where the share is not known."""
+    counted = rule.metric == "presence" or case.denominator(rule)
+    if not (len(groups.T) and is_surveyed(case.district, rule.kinds) and counted):
+        return None
+    return case.touching(rule) if len(case.chosen(rule)) else case.facts[:0]
+
+
 def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the whole, and each group, of a rule."""
     names, groups = _groups(case, rule, by)
@@ -533,13 +572,10 @@ def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[st
         "who": "",
         "denominator": case.denominator(rule),
     }
-    known = (
-        len(groups.T) and is_surveyed(case.district, rule.kinds) and (rule.metric == "presence" or blank["denominator"])
-    )
-    if not known:
+    facts = _in_doubt(case, rule, groups)
+    if facts is None:
         yield from ((name, dict(blank)) for name in names)
         return
-    facts = case.touching(rule) if len(case.chosen(rule)) else case.facts[:0]
     value = _recorded(case, rule, groups)
     blank |= {"facts": len(facts), "who": ";".join(facts["who"][(facts["who"] != "").to_numpy()].value_counts().index)}
     found = _Found(case, rule, facts, groups, Ends(value[None], value[None]))

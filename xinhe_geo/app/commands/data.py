@@ -24,6 +24,7 @@ from ...core import (
     refuse_uncleared,
     say,
     speaking,
+    title,
     write_text,
 )
 from ...district import District, layer_name, secrecy_of
@@ -73,10 +74,12 @@ def check(
     problems = check_folder(folder)
     errors = int((problems["severity"] == "error").sum())
     if len(problems):
-        table = grid("级别", "文件", "行", "列", "问题", "怎么办")
+        with speaking(lang):
+            table = grid(*map(title, ("级别", "文件", "行", "列", "问题", "怎么办")))
+            levels = {True: say("错误"), False: say("提示")}
         for row in problems.itertuples(index=False):
-            level = "错误" if row.severity == "error" else "提示"
-            table.add_row(level, *(escape(str(v)) for v in (row.file, row.row, row.field, row.problem, row.remedy)))
+            cells = (row.file, row.row, row.field, row.problem, row.remedy)
+            table.add_row(levels[row.severity == "error"], *(escape(str(v)) for v in cells))
         OUT.print(table)
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
     if folder is not None and (code := seal_number(folder)):
@@ -91,17 +94,15 @@ def check(
 
 def _show_audit(folder: Path | None, lang: str) -> None:
     """Print how far sound data can carry conclusions, and the line to put under a map."""
-    with watched(message(lang, "auditing")):
+    with watched(message(lang, "auditing")), speaking(lang):
         district = District.load(folder)
-        table = audit(district)
-    shown = grid("轻重", "方面", "数据核查发现", "哪里", "涉及人口", "怎么办")
-    for row in table.itertuples():
-        people = amount(row.people, unknown="")
-        shown.add_row(
-            SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy)
-        )
+        table, said = audit(district), rests_on(district)
+        shown = grid(*map(say, ("轻重", "方面", "数据核查发现")), title("哪里"), say("涉及人口"), say("怎么办"))
+        for row in table.itertuples():
+            people, level = amount(row.people, unknown=""), say(SEVERITIES[row.severity])
+            shown.add_row(level, row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy))
     OUT.print(shown)
-    OUT.print(escape(rests_on(district)))
+    OUT.print(escape(said))
 
 
 def import_(

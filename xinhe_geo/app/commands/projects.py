@@ -22,7 +22,7 @@ from ...report import (
     write_programme,
     write_scenario,
 )
-from .console import OUT, Lang, ending, grid, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, Ranges, ending, grid, message, opened, replacing, shown_path, watched
 
 
 def programme(
@@ -91,6 +91,7 @@ def checkup(
         bool, typer.Option("--final", help="终期评估：规划末年的核对表，写成同样的一页、表格、Word")
     ] = False,
     year: Annotated[int | None, typer.Option("--year", help="终期评估看哪一年末；省略为规划目标的末年")] = None,
+    ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
@@ -98,7 +99,7 @@ def checkup(
         ending(word, ".docx")
     with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "列出自查表")
-        found = final_checked(district, year) if final else checked(district, sets)
+        found = final_checked(district, year, ranges=ranges) if final else checked(district, sets, ranges=ranges)
         if out is not None:
             write_checkup(district, found, out)
         if word is not None:
@@ -109,7 +110,7 @@ def checkup(
     with speaking("en" if lang == "en" else "zh"):
         for name, columns in _PRINTED.items():
             if len(table := found.sheets.get(name, found.first if name == found.form.begins else pd.DataFrame())):
-                _print_sheet(say(name), table[list(columns or table.columns)])
+                _print_sheet(say(name), table[[c for c in columns or table.columns if c in table.columns]])
         for line in found.said:
             OUT.print(escape(line))
         OUT.print(escape(keeping(district.manifest)))
@@ -126,7 +127,7 @@ def checkup(
 
 #: What is printed of a checkup, and which columns have room.
 _PRINTED: dict[str, tuple[str, ...]] = {
-    "指标汇总": ("指标", "名称", "数值", "单位", "怎么得出", "问题数"),
+    "指标汇总": ("指标", "名称", "数值", "单位", "怎么得出", "核没核", "问题数"),
     "上年度整治成效": (),
     "先办哪些": ("次序", "问题", "在哪里", "问题数", "涉及人数", "为什么先办"),
     "目标完成情况": (),

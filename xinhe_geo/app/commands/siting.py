@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import SitingError, amount, per_cent
+from ...core import SitingError, amount, named_by_homes, per_cent, title
 from ...district import District
 from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
@@ -191,7 +191,7 @@ def find_links(
     if both is not None and pairs:
         _show_openings(both, title="两处一起开", none="没有两处一起开能让更多人够得着，或少走路")
     if places is not None:
-        _show_fixes(places)
+        _show_fixes(district, places)
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if csv is not None:
@@ -223,9 +223,10 @@ def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) 
         OUT.print(escape(f"{row.Index} {row.text}"))
 
 
-def _show_fixes(places: pd.DataFrame) -> None:
+@named_by_homes
+def _show_fixes(_district: District, places: pd.DataFrame) -> None:
     """Print home by home the parts of its walk, and what would bring it inside."""
-    shown = grid("小区", "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
+    shown = grid(title("小区"), "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
     for row in places.itertuples():
         minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
         shown.add_row(

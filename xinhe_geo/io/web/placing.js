@@ -22,7 +22,7 @@
   };
 
   /* the list */
-  make("p", list, "选一行，在地图上点它的位置（再点就是改正）；拖动地图、滚轮缩放。全部放好后保存，再用 add 命令导入保存的表（--crs WGS84 --datum-checked 在落点页上放的）。", "how");
+  make("p", list, "选一行，在地图上点它的位置（再点就是改正）；拖动地图、滚轮或两指缩放。全部放好后保存，再用 add 命令导入保存的表（--crs WGS84 --datum-checked 在落点页上放的）。", "how");
   const save = make("button", list, "");
   save.id = "save";
   const buttons = DATA.rows.map((row, i) => {
@@ -81,26 +81,29 @@
     view = { x: p[0] + (view.x - p[0]) * k, y: p[1] + (view.y - p[1]) * k, scale: s };
     move();
   };
-  let held = null;
-  svg.addEventListener("pointerdown", (e) => { held = { x: e.clientX, y: e.clientY, moved: false }; svg.setPointerCapture(e.pointerId); });
+  /* what is on the map now, by pointer: one drags or places, two fingers zoom and never place */
+  const held = new Map();
+  let moved = false;
+  svg.addEventListener("pointerdown", (e) => { moved = held.size > 0; held.set(e.pointerId, e); svg.setPointerCapture(e.pointerId); });
   svg.addEventListener("pointermove", (e) => {
-    if (!held) return;
-    const dx = e.clientX - held.x, dy = e.clientY - held.y;
-    if (!held.moved && Math.hypot(dx, dy) < 4) return;
-    held = { x: e.clientX, y: e.clientY, moved: true };
-    view.x -= dx / view.scale; view.y -= dy / view.scale;
-    move();
+    const was = held.get(e.pointerId), other = [...held.values()].find((p) => p.pointerId !== e.pointerId);
+    if (!was || (!moved && Math.hypot(e.clientX - was.clientX, e.clientY - was.clientY) < 4)) return;
+    const apart = (p) => Math.max(Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY), 1), part = other ? 2 : 1;
+    moved = true;
+    held.set(e.pointerId, e);
+    view.x -= (e.clientX - was.clientX) / part / view.scale; view.y -= (e.clientY - was.clientY) / part / view.scale;
+    if (other) zoom(apart(e) / apart(was), { clientX: (e.clientX + other.clientX) / 2, clientY: (e.clientY + other.clientY) / 2 });
+    else move();
   });
   svg.addEventListener("pointerup", (e) => {
-    if (held && !held.moved) {
+    if (held.delete(e.pointerId) && !moved) {
       spots[now] = toWorld(e);
       const next = spots.findIndex((s, i) => !s && i > now);
       if (next >= 0) now = next;
       show();
     }
-    held = null;
   });
-  svg.addEventListener("pointercancel", () => { held = null; });
+  svg.addEventListener("pointercancel", (e) => { held.delete(e.pointerId); });
   svg.addEventListener("wheel", (e) => { e.preventDefault(); zoom(Math.exp(-e.deltaY / 400), e); }, { passive: false });
   at("in").addEventListener("click", () => zoom(1.6));
   at("out").addEventListener("click", () => zoom(1 / 1.6));

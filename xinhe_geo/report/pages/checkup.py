@@ -30,6 +30,7 @@ from ...district import District, column_name, kind_name, layer_name, place_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
 from ..closing import closed_and_missed
 from ..files import added_to
+from ..story.firmness import checked_marks
 from ..tables import cell_text
 from ..workbook import foot, write_workbook
 from .brief import link_pages
@@ -91,7 +92,7 @@ SELF_CHECK = Form(
     "先办哪些",
     CHECKUP_HOW,
     {
-        "指标汇总": ("指标", "名称", "数值", "单位", "怎么得出", "问题数", "涉及人数"),
+        "指标汇总": ("指标", "名称", "数值", "单位", "怎么得出", "核没核", "问题数", "涉及人数"),
         "问题清单": (
             *("次序", "问题编号", "问题指标", "在哪里", "涉及人数", "整治类型", "责任单位", "完成时限", "状态"),
         ),
@@ -148,7 +149,7 @@ class Checked(NamedTuple):
 
 
 @named_by_homes
-def checked(district: District, sets: list[str] | None = None) -> Checked:
+def checked(district: District, sets: list[str] | None = None, *, ranges: bool = False) -> Checked:
     """
     Return the checkup of a district in words: what there is to say, which problems to begin with, and the sheets of the form.
 
@@ -158,6 +159,8 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
         This year's; its own `problems` are those of last year.
     sets
         As in `checkup`.
+    ranges
+        Whether it is said of each figure that comes of a rule whether what it rests on is checked (已核 or 待核).
 
     Raises
     ------
@@ -168,7 +171,7 @@ def checked(district: District, sets: list[str] | None = None) -> Checked:
     still = standing(listed)
     groups = ranked(district, still)
     sheets = {
-        "指标汇总": _indicators(district, found),
+        "指标汇总": _indicators(district, found, ranges=ranges),
         "问题清单": _problems(district, still, groups),
         "整治建议清单": _suggested(district, still, groups),
     }
@@ -275,7 +278,7 @@ def _ranks(listed: pd.DataFrame, groups: pd.DataFrame) -> pd.Series:
     return pd.Series([order[str(number)] for number in listed.index], index=listed.index, dtype="int64")
 
 
-def _indicators(district: District, found: pd.DataFrame) -> pd.DataFrame:
+def _indicators(district: District, found: pd.DataFrame, *, ranges: bool) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "哪一套": found["set"],
@@ -286,6 +289,7 @@ def _indicators(district: District, found: pd.DataFrame) -> pd.DataFrame:
             "净缺口": found["net"],
             "单位": found["unit"].fillna(""),
             "怎么得出": [_how(district, row) for _, row in found.iterrows()],
+            **({"核没核": checked_marks(district, found)} if ranges else {}),
             "问题数": found["places"],
             "涉及人数": found["people"],
             "数据不足的小区": found["unknown"],

@@ -10,6 +10,7 @@ import pandas as pd
 from ...core import UnknownNameError, amount, language, listed_words, named_by_homes, say, word
 from ...district import District
 from ...ledger import VERDICTS, borrowed_plan, canonical, last_year, ledger, number_text, verdicts
+from ..story.firmness import checked_marks
 from ..story.promises import promises_of
 from .checkup import BEGIN, Checked, Form, project_sheet, projects_told
 
@@ -30,7 +31,7 @@ FINAL = Form(
     },
     {
         "目标完成情况": (),
-        "目标清单": ("编号", "原文", "目标值", "现状", "判定"),
+        "目标清单": ("编号", "原文", "目标值", "现状", "判定", "核没核"),
         "未完成目标": ("编号", "原文", "现状", "目标值", "差距", "差距涉及", "怎么补", "责任单位"),
         "还缺的资料": ("编号", "量什么", "判定", "缺什么"),
         "项目库": ("项目", "名称", "总投资（万元）", "累计完成（万元）", "状态", "责任单位"),
@@ -48,7 +49,7 @@ FINAL = Form(
 
 
 @named_by_homes
-def final_checked(district: District, year: int | None = None) -> Checked:
+def final_checked(district: District, year: int | None = None, *, ranges: bool = False) -> Checked:
     """
     Return the final evaluation of a plan in words: each target as it stands at the end of the plan's last year.
 
@@ -58,6 +59,8 @@ def final_checked(district: District, year: int | None = None) -> Checked:
         Whose plan it is; what the data do not yet know of that year is said.
     year
         Another year than the last of the plan's.
+    ranges
+        Whether it is said of each figure that comes of a rule whether what it rests on is checked (已核 or 待核).
 
     Raises
     ------
@@ -79,6 +82,8 @@ def final_checked(district: District, year: int | None = None) -> Checked:
         "未完成目标": _not_done(short.iloc[worst]),
         "还缺的资料": _lacking(own[own["verdict"].isin(_OPEN).to_numpy()]),
     }
+    if ranges:
+        sheets["目标清单"]["核没核"] = checked_marks(state, own)
     if "projects" in district.rows:
         sheets["项目库"] = project_sheet(district.rows["projects"])
     told = {"目标完成情况": tuple(_counted(district, end, said)), "项目库": tuple(projects_told(sheets.get("项目库")))}

@@ -439,7 +439,8 @@ def _source_table(column: Column, story: Story, lang: str) -> None:
     t, rows = wording(lang), []
     for r in story.layer_table.itertuples():
         name = str(r.Index)
-        label = short_label(layer_name(name)) if lang == "zh" else layer_name(name).capitalize()
+        with speaking(lang):
+            label = short_label(layer_name(name)).capitalize()
         bases = joined([t.get(f"basis_{b}", str(b)) for b in r.bases], lang)
         date = str(story.district.manifest["layers"][name].get("date", ""))
         rows.append([label, f"{r.features:,}", f"{r.weak:,}", bases, date])

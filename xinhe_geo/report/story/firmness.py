@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ...access import SHARE_TOLERANCE
+from ...access import SHARE_TOLERANCE, doubted
 from ...core import amount, listed, per_cent, say
+from ...district import District
 from .records import Firmness, Goal
 
 #: What is in doubt, by layer and what of it, with how many.
@@ -50,10 +51,35 @@ def firm_of(goal: Goal, row: pd.Series, communities: int) -> Firmness:
     turns = bool(verdict) and (high >= 1.0 - SHARE_TOLERANCE if goal.state == "short" else low < 1.0 - SHARE_TOLERANCE)
     text = _told(row, (_ends(value, value, count), ends), verdict, turns=turns)
     judged = goal.mark or (say("待核") if turns else say("{0}，不改判", verdict) if verdict else "")
-    checked = "" if not np.isfinite(value) else say("待核") if row["facts"] else say("已核")
     shares = value, low, high
     recorded, who = _ends(value, value, count), say("、").join(listed(str(row["who"])))
-    return Firmness(goal.rule, goal.label, recorded, ends, shares, text, judged, turns, checked, who)
+    return Firmness(
+        goal.rule, goal.label, recorded, ends, shares, text, judged, turns, checked_mark(value, row["facts"]), who
+    )
+
+
+def checked_mark(value: float, facts: float) -> str:
+    """Say 已核 or 待核 of a figure by how many facts in doubt it depends on; "" where either is not known."""
+    if not (np.isfinite(value) and np.isfinite(facts)):
+        return ""
+    return say("待核") if facts else say("已核")
+
+
+def checked_marks(district: District, rows: pd.DataFrame) -> list[str]:
+    """
+    Say of rows of a ledger or a checkup whether what they rest on is checked, as of the goals; "" of what no rule decides.
+
+    Parameters
+    ----------
+    district
+        Whose they are.
+    rows
+        Columns `value`, and `rule`: what decides who is served; "" or missing where nothing does.
+    """
+    rules = rows["rule"].fillna("").astype(str)
+    own = [name for name in dict.fromkeys(rules) if name in district.rules.index]
+    facts = rules.map(doubted(district, own) if own else {})
+    return [checked_mark(float(value), float(count)) for value, count in zip(rows["value"], facts, strict=True)]
 
 
 def difference_told(names: tuple[str, str], row: pd.Series) -> str:
