@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from shapely.geometry import LineString
 
 import xinhe_geo as xh
@@ -266,3 +267,19 @@ def test_a_doubt_half_said_is_refused_at_the_door(row: dict[str, object], field:
     table = pd.DataFrame([{"doubt": "x", "confidence": "convention", "source": "试验", **row}], columns=columns)
     problems = check_rows(LAYERS["doubts"], table, "doubts.csv")[1]
     assert [(p.severity, p.row, p.field) for p in problems] == [("error", "x", field)]
+
+
+@pytest.mark.slow
+def test_a_place_that_may_lie_elsewhere_counts_for_the_community_it_lies_in(toy: xh.District) -> None:
+    """The only canteen, 40 m from the line between two communities: one of the two has it, or none where it lies beyond both."""
+    told = {"confidence": "read", "metres": 300.0}
+    doubted = doubting(toy, {"p": {"layer": "facilities", "what": "position", "ids": "F2", **told}})
+    rule, both = toy.rule("plan_canteen_community"), toy.communities.union_all()
+    case = Case(doubted, [rule], 3, 60)
+    facts = case.touching(rule)
+    ends = case.ends(rule, facts, np.ones((1, 2), bool), drawn=True)
+    away = np.column_stack([case.numbers(facts, axis) for axis in ("east", "north")]) * 300 / np.sqrt(2)
+    spots = shapely.points(shapely.get_coordinates(toy.facilities.geometry["F2"]) + away)
+    share = shapely.intersects(both, spots) / 2
+    assert set(share) == {0.0, 0.5}
+    np.testing.assert_array_equal(np.column_stack(ends), np.column_stack([share, share]))

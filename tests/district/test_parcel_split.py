@@ -20,6 +20,7 @@ import xinhe_geo as xh
 from xinhe_geo.access.effects import as_divided, effects
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district.parcel_facts import home_parcels
 from xinhe_geo.district.parcel_split import apportioned
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.district.scenario_text import conflicts, steps
@@ -399,3 +400,14 @@ def test_any_plan_that_divides_keeps_count_of_everybody(ground: xh.District, dat
         gone = set(wrong.index[wrong["kind"] == "impossible"])
         plan = replace(plan, edits=tuple(e for i, e in enumerate(plan.edits, 1) if i not in gone))
     adds_up(accounts(ground, plan, with_conflicts=True), ground, plan)
+
+
+def test_a_home_is_on_the_parcel_that_holds_most_of_it_be_it_only_a_point() -> None:
+    parcels = gpd.GeoDataFrame(index=["jia", "yi"], geometry=[shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10)])
+    shapes = {
+        "jia": [shapely.Point(5, 5), shapely.box(0, 0, 10, 10), shapely.box(8, 2, 11, 4)],
+        "yi": [shapely.Point(15, 5), shapely.box(9, 2, 12, 4)],
+        "": [shapely.Point(25, 5), shapely.box(9, 2, 11, 4), shapely.box(19, 2, 22, 4)],
+    }
+    for parcel, some in shapes.items():
+        assert home_parcels(gpd.GeoDataFrame(geometry=some), parcels) == [parcel] * len(some)

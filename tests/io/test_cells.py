@@ -154,3 +154,11 @@ def test_a_folder_tells_a_kind_or_leaves_it_to_the_name(folder: str, name: str, 
     words = ValueWords(rows, kinds, Answers())
     words.read_classes()
     assert rows.cells["kind"] == [kind] and len(words.ask()) == asked
+
+
+def test_a_state_that_nobody_knows_is_asked_about_and_no_other_column() -> None:
+    incoming = Incoming("a.csv", ["名称", "类别", "状态", "依据"], [["甲", "药店", "也许开", "听说"]], [2])
+    rows = rows_of(incoming, FACILITIES, {"pharmacy": "药店"}, None, RowReport())
+    words = ValueWords(rows, {"pharmacy": "药店"}, Answers())
+    words.read_written()
+    assert [line[:2] for line in words.ask()] == [("状态", "也许开")] and rows.cells["kind"] == ["pharmacy"]

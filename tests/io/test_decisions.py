@@ -19,6 +19,7 @@ from xinhe_geo.app.commands import data as commands
 from xinhe_geo.core import DataError, SourceError
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import add, tally
+from xinhe_geo.io.placing_page import Held, reconcile_page
 
 TOY = Path(__file__).parents[1] / "toy"
 CHECKED = "测试里量过"
@@ -164,3 +165,16 @@ def test_a_jump_is_confirmed_by_whoever_sits_there(
     said = capsys.readouterr()
     assert (code == DATA, people) == ((False, 90) if answer else (True, 10))
     assert "360 → 440 人" in (said.out if answer else said.err)
+
+
+def test_the_page_draws_both_shapes_of_a_pair_and_what_is_new() -> None:
+    a, b, c = (shapely.box(x, 4_320_000, x + 50, 4_320_050) for x in (500_000, 500_020, 500_200))
+    homes = gpd.GeoDataFrame(geometry=[b, c], crs=4548)
+    rows = [
+        Held("甲", "待定", "名称相近", a, (b,), "更新"),
+        Held("乙", "新增", "", shapely.Point(500_000, 4_320_000), (), "新增"),
+    ]
+    page = reconcile_page(rows, [c], {"homes": homes}, homes.crs, "小区.gpkg")
+    drawn = [re.findall(rf'<g class="{look}"><path d="(.*?)"/>(<circle)?', page) for look in ("there", "file", "new")]
+    assert [len(some) for some in drawn] == [3, 2, 1], "the pair once among all and once by itself"
+    assert all(path.startswith("M") for path, _ in drawn[0] + drawn[1]) and drawn[2] == [("", "<circle")]

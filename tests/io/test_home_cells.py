@@ -212,6 +212,15 @@ def test_no_document_calls_a_cell_a_compound(lang: str, tmp_path: Path) -> None:
     assert any(right in text for _, text in texts(out))
 
 
+def test_a_grid_of_which_just_a_tenth_is_there_is_one() -> None:
+    """Twelve of 10 by 12 squares, all numbers whole: of exactly so much it is a grid, of less it is none."""
+    across = [*range(10), 4, 5]
+    tenth = np.column_stack([across, range(12)]).astype(float)
+    found = grid_cells(tenth)
+    assert found is not None and shapely.area(found).tolist() == [1.0] * 12
+    assert grid_cells(np.column_stack([across, [*range(10), 10, 12]]).astype(float)) is None, "12 of 130"
+
+
 @pytest.mark.slow
 def test_what_is_printed_of_cells_names_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "toy"

@@ -17,7 +17,7 @@ from xinhe_geo.app.cli import DATA, DONE, main
 from xinhe_geo.app.commands.console import PARTLY
 from xinhe_geo.core import SourceError
 from xinhe_geo.district import District
-from xinhe_geo.io import new_district, recipe_of
+from xinhe_geo.io import FETCH, new_district, read_said, recipe_of
 
 CHECKED = "测试里量过三点"
 BOX = (117.599, 39.049, 117.612, 39.062)
@@ -194,3 +194,14 @@ def test_from_nothing_to_a_brief_in_five_commands(office: Path) -> None:
     assert [path.index(f"run.py {command[0]}") for command in five] == sorted(
         path.index(f"run.py {c[0]}") for c in five
     )
+
+
+def test_files_of_a_recipe_lie_where_it_lies(tmp_path: Path) -> None:
+    """Whatever folder one stands in; streets that are downloaded are no file."""
+    path = tmp_path / "方案.toml"
+    path.write_text('name = "甲"\nstreets = "路.osm"\n[homes]\nfile = "表/小区.xlsx"\n', "utf-8")
+    said = read_said(path)
+    assert said["streets"] == {"file": str(tmp_path / "路.osm")}
+    assert said["homes"] == {"file": str(tmp_path / "表/小区.xlsx")} and said["name"] == "甲"
+    path.write_text(f'streets = "{FETCH}"', "utf-8")
+    assert read_said(path)["streets"] == {"file": FETCH}

@@ -44,12 +44,13 @@ from ledger_toy import (
 )
 
 import xinhe_geo as xh
+from xinhe_geo.core import Edit
 from xinhe_geo.core.schema import METRICS
 from xinhe_geo.ledger.communities import community_targets
 from xinhe_geo.ledger.metrics import figures as typed_in
 from xinhe_geo.ledger.metrics import homes, shapes
 from xinhe_geo.ledger.metrics import registry as _measures
-from xinhe_geo.ledger.metrics.base import number_text
+from xinhe_geo.ledger.metrics.base import Metric, number_text
 from xinhe_geo.ledger.panel import panel_sheet
 from xinhe_geo.report.pages.ledger import ledger_page
 from xinhe_geo.report.report import write_ledger
@@ -1063,3 +1064,15 @@ def test_kinds_counted_one_by_one_leave_out_what_was_only_seen_on_a_map() -> Non
     table = of_t1(only_mapped(district, "canteen"))
     assert table.loc["k", "value"] == 2 and "没有调查过、未计入" in table.loc["k", "needs"]
     assert table.loc["c", "verdict"] == "数据不足"  # together they may be more
+
+
+def test_a_row_stays_as_before_a_plan_only_where_its_metric_says_all_that_it_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A count of canteens, and a plan that closes a clinic; then the same row of a metric that says nothing of what it reads."""
+    before = toy_with([measure("c", "count", kinds="canteen")])
+    after = xh.Scenario("p", edits=(Edit("close_facility", {"facility": "F1"}),)).on(before)
+    row = next(m for m in lg.measure_rows(before) if m["measure"] == "T1.c")
+    assert _measures.unchanged(after, row) is not None
+    monkeypatch.setitem(_measures.METRICS, "untold", Metric("甲", "乙", layers=("facilities",)))
+    assert _measures.unchanged(after, {**row, "metric": "untold"}) is None
