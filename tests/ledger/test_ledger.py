@@ -1066,6 +1066,7 @@ def test_kinds_counted_one_by_one_leave_out_what_was_only_seen_on_a_map() -> Non
     assert table.loc["c", "verdict"] == "数据不足"  # together they may be more
 
 
+@pytest.mark.slow
 def test_a_row_stays_as_before_a_plan_only_where_its_metric_says_all_that_it_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
