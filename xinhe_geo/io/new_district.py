@@ -7,6 +7,7 @@ that cannot be told are listed in it, to be brought in later by `add`. A folder 
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -151,7 +152,7 @@ def _part_faults(part: str, label: str, entry: Mapping[str, Any]) -> Iterator[st
     for key in entry:
         if key not in own:
             yield f"{part}.{key}：不认识的项。{did_you_mean(key, own)}"
-    if not Path(entry["file"]).exists():
+    if not os.path.exists(entry["file"]):
         yield f"{part}.file：{label}文件不存在：{Path(entry['file']).name}。检查路径"
     basis = str(entry.get("basis", UNSTATED)).strip()
     if basis not in BASES:
