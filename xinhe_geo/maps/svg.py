@@ -321,8 +321,8 @@ def _line_label(label: Label, style: Mapping[str, Any], view: Room) -> str:
 
 
 def _scale_bar(view: Room) -> float:
-    """Return how many metres the scale bar of a picture has: a round number, at most two hundred units long."""
-    limit = 200 / view.scale
+    """Return how many metres the scale bar of a picture has: a round number, at most two hundred units long, and with its words within it."""
+    limit = min(200, max(view.width - 60, 20)) / view.scale
     power = 10 ** math.floor(math.log10(limit))
     return float(next(m * power for m in (5, 3, 2, 1) if m * power <= limit))
 
