@@ -57,6 +57,13 @@ def test_wrong_command_line(arguments: list[str], tmp_path: Path, monkeypatch: p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("typed", [["check", "x" * 5000], ["check", "x" * 300]])
+def test_a_name_that_no_file_can_have(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(typed) == 3
+    said = capsys.readouterr().err.replace("\n", "")
+    assert "Traceback" not in said and ("名字太长" in said or "没有这个文件夹" in said) and len(said) < 400
+
+
 def test_import_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(tmp_path / "city.osm.pbf"), "--out", str(tmp_path / "city")]) == 3
     assert "city.osm.pbf" in capsys.readouterr().err

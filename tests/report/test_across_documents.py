@@ -36,7 +36,7 @@ import xinhe_geo as xh
 from xinhe_geo.core import amount, per_cent
 from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.io import drawing_of
-from xinhe_geo.maps import number_text, percent
+from xinhe_geo.maps import PARCELS, number_text, percent
 from xinhe_geo.maps.presets import scene_for
 from xinhe_geo.report import Parcels
 from xinhe_geo.report.analysis import analyse
@@ -147,7 +147,7 @@ def tables(story: Story, folder: Path) -> str:
     assert story.change is not None
     changed = comparison(story.change.pair, targets=False)
     workbook(story.district, story.analysis, folder / "coverage.xlsx", changed)
-    book = openpyxl.load_workbook(folder / "coverage.xlsx", read_only=True)
+    book = openpyxl.load_workbook(folder / "coverage.xlsx")
     told = [book[title(heading)] for heading in (*story.headings, "一页表")]
     return "\n".join(
         cell for sheet in told for row in sheet.iter_rows(values_only=True) for cell in row if isinstance(cell, str)
@@ -265,6 +265,10 @@ def told_by(story: Story) -> list[str]:
     if story.against is not None and story.district.parcels is not None:  # the sheets of parcels
         parcels = Parcels(story.against, year=story.district.year, carried_out=story.district)
         texts += strings([parcels.of(str(parcel)) for parcel in story.district.parcels.index], seen)
+        overview = scene_for(story.district, PARCELS, results=story.analysis)
+        texts += strings(
+            [(layer.extra, layer.table) for layer in overview.layers if layer.id.startswith("parcels")], seen
+        )
     scenes = [
         scene_for(story.district, what, results=story.analysis) for what in (*SCENES, *(g.rule for g in story.goals))
     ]
@@ -351,7 +355,7 @@ def check_workbook(plan: Written) -> None:
     """The sheet of a plan in `coverage.xlsx`: shares before and after as its cells show them, and the same net gain."""
     change = plan.story.change
     assert change is not None
-    sheet = openpyxl.load_workbook(plan.folder / "coverage.xlsx", read_only=True)[title("一页表")]
+    sheet = openpyxl.load_workbook(plan.folder / "coverage.xlsx")[title("一页表")]
     head, *rows = list(sheet.iter_rows(min_row=3, values_only=True))
     listed = {row[head.index(title("指标"))]: dict(zip(head, row, strict=True)) for row in rows}
     for shift in (s for s in change.moved if s.before.known and s.after.known):

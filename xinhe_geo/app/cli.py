@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -160,6 +161,12 @@ def _say_problems(error: DataError) -> None:
 
 def _usage_or_raise(error: Exception) -> int:
     """Print what the command line got wrong, with its exit code; anything else is a fault of ours and is raised."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # no file or folder can be called so
+        name = Path(str(error.filename)).name[:40]
+        ERR.print(
+            escape(f"{name}……：名字太长，没有这样的文件或文件夹。检查路径 / The name is too long: check the path.")
+        )
+        return DATA
     said = mistyped(error)
     if said is None:
         raise error
