@@ -257,3 +257,22 @@ def test_beside_a_map_the_list_says_how_many_there_may_be_in_all(folder: Path, f
     apart = table(tmp_path / "别处.csv", [row("Z1", "新店", (700, 450))])
     (said,) = notes(apart)
     assert "估不出" in said
+
+
+def test_a_list_does_not_close_what_lies_outside_the_district(folder: Path, tmp_path: Path) -> None:
+    """Nor does it go by unseen that most of what is there would end: a list that is not whole looks just like that."""
+    place = folder / "pois" / "facilities.geojson"
+    data = json.loads(place.read_text("utf-8"))
+    far = next(f for f in data["features"] if f["properties"]["name"] == "东食堂")
+    far["geometry"]["coordinates"][0] += 5000  # metres
+    place.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
+    short = table(tmp_path / "短.csv", [row("F2", "北食堂", NEXT["北食堂"])])
+    report = update(short, folder, kind="canteen", year=2026, request=SAID)
+    assert set(report.loc[report["result"] == "closed", "value"]) == set(THERE) - {"东食堂"}
+    notes = " ".join(report.loc[report["result"] == "note", "reason"])
+    assert "1 处在街道界外、名录里没有：保留" in notes and "6 处，要停用 4 处，超过一半" in notes
+    ends = table(
+        tmp_path / "停.csv", [row("F2", "北食堂", NEXT["北食堂"]), {"编号": "C1", "名称": "东食堂", "状态": "停业"}]
+    )
+    report = update(ends, folder, kind="canteen", year=2026, request=SAID)
+    assert "东食堂" in set(report.loc[report["result"] == "closed", "value"]), "unless the list says so of it"

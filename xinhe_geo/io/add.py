@@ -265,8 +265,8 @@ def unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
     """Return why nothing is written: no street, name or row that is there confirms the datum, and nobody answers for it."""
     said = report[report["column"] == UNPROVEN].iloc[0]
     return SourceError(
-        f"{printable(file)}：{said['reason']}。{said['value']}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
-        "--datum-checked（datum_checked=）写明怎么核对的，如 --datum-checked “天地图上抽查 3 点，张三 11-26”；写明的话记在每行的来源里"
+        f"{printable(file)}：坐标基准 {said['reason']}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
+        "--datum-checked（datum_checked=）写明怎么核对的，如 --datum-checked 天地图抽查三点；写明的话记在每行的来源里"
     )
 
 

@@ -111,7 +111,7 @@ def _measured_well(rows: FileRows, placed: Placed, current: CurrentLayer, anchor
             for t in measures
             if bool(t.loc[datum, "winner"]) or ("supported" in t and bool(t.loc[datum, "supported"]))
         ]
-        rows.report.say("note", f"坐标基准 {datum} 与目录吻合", at=Where(value=str(agreed[0]["text"].iloc[0])))
+        rows.report.say("note", f"坐标基准 {datum} 与目录吻合：{agreed[0]['text'].iloc[0]}")
         return True
     if anchored:
         return True
@@ -127,11 +127,10 @@ def _measured_well(rows: FileRows, placed: Placed, current: CurrentLayer, anchor
     )
     if leaning is not None and not checked:
         raise _wrong_datum(rows.file, datum, leaning, written, current)
-    why, _, measured = (str(measures[0]["text"].iloc[0]) if measures else "没有街道和地名可比").partition("。")
+    why = str(measures[0]["text"].iloc[0]) if measures else "没有街道和地名可比"
     remedy = "向提供者核实坐标来源，在地图上抽查几个点，写入时用 --datum-checked（datum_checked=）写明怎么核对的"
     remedy = f"由人核对：{checked}" if checked else remedy
-    at = Where(column=UNPROVEN, value=measured)
-    rows.report.say("note", f"坐标基准 {datum} 没有得到证实：{why}", remedy, at)
+    rows.report.say("note", f"{datum} 没有得到证实：{why}", remedy, Where(column=UNPROVEN))
     return False
 
 

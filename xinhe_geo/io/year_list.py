@@ -103,8 +103,8 @@ def update(
     kind
         A kind, its label, or a group of kinds (大类); of a group only kinds that the file has.
     year
-        The year whose list it is. What the list lacks ends with the year before; planned ones that it has are open from
-        this year on. A later year than that of the data becomes the year of the data.
+        The year whose list it is. What the list lacks ends with the year before, where it lies in the district; planned
+        ones that it has are open from this year on. A later year than that of the data becomes the year of the data.
     request
         What else is said of the file (as `add`: coordinates, basis, wishes).
     apply
@@ -171,7 +171,9 @@ def _planned(
         else line
         for line in report.lines
     ]
-    ending = sorted((leaving(rows, matched, current) | set(ended)) & _open_rows(current))
+    unlisted = leaving(rows, matched, current) & _open_rows(current)
+    ending = sorted((unlisted - _beyond(unlisted, current)) | set(ended) & _open_rows(current))
+    _say_of_unlisted(report, unlisted - set(ending), ending, len(_open_rows(current)))
     for p in ending:
         said = f"停用：到 {year - 1} 年为止，这一行保留"
         report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
@@ -244,6 +246,25 @@ def _open_rows(current: CurrentLayer) -> set[int]:
     return {p for p, state in enumerate(states) if state != "planned" and state not in _ENDED}
 
 
+def _beyond(rows: set[int], current: CurrentLayer) -> set[int]:
+    """Return those outside the district: a district's own list does not speak of its neighbours' places."""
+    district = current.tables.get("district")
+    if district is None or district.empty:
+        return set()
+    inside = shapely.intersects(current.rows.geometry.array, district.geometry.union_all())
+    return {p for p in rows if not inside[p]}
+
+
+def _say_of_unlisted(report: RowReport, kept: set[int], ending: Sequence[int], there: int) -> None:
+    """Say what is kept because it lies outside, and ask to look again where most of what is there would end."""
+    if kept:
+        said = f"{len(kept)} 处在街道界外、名录里没有：保留"
+        report.say("note", said, "确已停用的，在名录里写上一行，状态写“停业”")
+    if 2 * len(ending) > there >= 5:
+        said = f"目录里这一类 {there} 处，要停用 {len(ending)} 处，超过一半"
+        report.say("note", said, "名录不全的不要用 update，用 add；确实如此才写入")
+
+
 def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iterator[Edit]:
     """Give what moved or got another name a period of its own, so that earlier years stay as they were."""
     frame = current.rows
@@ -286,6 +307,6 @@ def _data_year(
     report.say(
         "note",
         f"数据年份 {before} → {year}：以后按 {year} 年算；人口等没有更新的仍是原来的数",
-        at=Where(column="data_year"),
+        at=Where(column="数据年份"),
     )
     return {MANIFEST: changed}

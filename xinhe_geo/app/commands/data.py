@@ -148,12 +148,13 @@ def import_(
 
 
 def _show_taken(taken: pd.DataFrame, lang: str) -> None:
-    """Print what an import took and what it left out."""
+    """Print what an import took and what it left out; two examples where something may have to be looked at, all in the folder."""
     with speaking(lang):
         table = grid(*(say(head) for head in ("图层", "内容", "取用", "未取", "原因", "例")))
-        taken = taken.rename(index={name: layer_name(name) for name in LAYERS})
-    for row in taken.reset_index().itertuples(index=False):
-        table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
+        for row in taken.itertuples():
+            first = str(row.examples).split(say("、"))[:2] if row.reason else []
+            cells = (layer_name(str(row.Index)), row.what, row.taken, row.left_out, row.reason, say("、").join(first))
+            table.add_row(*("" if v is None or str(v) == "nan" else escape(f"{v}") for v in cells))
     OUT.print(table)
 
 
@@ -563,32 +564,34 @@ def _nothing_in(rows: pd.DataFrame) -> bool:
     return counts["taken"] == 0 < counts["refused"] + counts["unclear"] and not counts["closed"]
 
 
-#: How many lines of a report a screen shows, and how many of them of rows that the file does not have.
-_SHOWN, _SHOWN_GONE = 60, 10
+#: How many lines of a report a screen shows, and how many of what the file does not have and stays are named.
+_SHOWN, _NAMED = 60, 5
 
 
 def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
-    """Print what becomes of each row, what asks for an answer first; the whole of it is in the report."""
-    shown = grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
+    """Print what becomes of each row, what asks for an answer first, then what is said of the file; the whole is in the report."""
     asks = report_["result"].isin(["unclear", "refused"])
     many = len(report_) > _SHOWN
-    told = report_[~report_["result"].isin(["gone", "unchanged"])]
+    stays = report_[(report_["result"] == "gone") & report_["reason"].str.endswith("保留")]
+    notes = report_[(report_["result"] == "note") & report_["row"].isna()]
+    told = report_[report_["result"] != "unchanged"].drop(index=[*stays.index, *notes.index])
     told = pd.concat([told[asks[told.index]], told[~asks[told.index]]]) if many else told
-    for row in pd.concat([told.head(_SHOWN), report_[report_["result"] == "gone"].head(_SHOWN_GONE)]).itertuples():
-        cells = (
-            row.row,
-            row.key,
-            RESULT_LABELS.get(row.result, row.result),
-            row.column,
-            row.value,
-            row.reason,
-            row.remedy,
-        )
-        cells = (row.row, "", cells[2], row.column, "", "", "") if guarded else cells
-        shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
-    OUT.print(shown)
+    lines = told.head(_SHOWN)[["row", "key", "result", "column", "value", "reason", "remedy"]].astype("object")
+    lines["result"] = [RESULT_LABELS.get(r, r) for r in lines["result"]]
+    lines = lines.where(lines.notna(), "").astype(str)
+    if guarded:
+        lines[["key", "value", "reason", "remedy"]] = ""
+    lines = lines.set_axis(["行", "编号", "结果", "列", "值", "原因", "怎么办"], axis=1)
+    lines = lines.loc[:, (lines != "").any()]
+    shown = grid(*lines.columns)
+    for cells in lines.itertuples(index=False):
+        shown.add_row(*map(escape, cells))
+    if len(lines):
+        OUT.print(shown)
     if guarded:
         OUT.print(message(lang, "guarded"))
+    else:
+        _say_of_file(stays, notes[notes["column"] != PEOPLE_COLUMN])
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
     units = {"dropped": "处", "note": "条", "closed": "处"}
     said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]
@@ -596,6 +599,17 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     people = report_[(report_["column"] == PEOPLE_COLUMN) & (report_["result"] == "note")]
     for reason in () if guarded else people["reason"]:
         OUT.print(escape(reason))
+
+
+def _say_of_file(stays: pd.DataFrame, notes: pd.DataFrame) -> None:
+    """Print which rows of the folder the file does not have and leave as they are, and what is said of the file as a whole."""
+    if len(stays):
+        names = [str(row.value or row.key) for row in stays.head(_NAMED).itertuples()]
+        more = " 等" if len(stays) > _NAMED else ""
+        OUT.print(escape(f"目录里有、文件里没有的 {len(stays):,} 行都保留：{'、'.join(names)}{more}"))
+    for row in notes.itertuples():
+        said = "。".join(text for text in (str(row.reason), str(row.value), str(row.remedy)) if text)
+        OUT.print(escape(f"{row.column}：{said}" if row.column else said))
 
 
 def _pairs(said: list[str] | None) -> dict[str, str]:
