@@ -517,6 +517,30 @@ def test_a_district_in_several_years_is_a_line_and_no_repetition(tmp_path: Path)
     assert over_years(*asked_otherwise).empty, "shares of different questions are no line"
 
 
+def test_a_district_in_several_years_is_ranked_drawn_and_counted_once(tmp_path: Path) -> None:
+    """By its latest year; the same code in another place is another district, and told of."""
+    records = in_years((2024, 0.9, "a"), (2026, 0.5, "a"))
+    once = side_by_side([row for row in records if row[0] != "k2024"])
+    districts, values = side_by_side(records)
+    assert districts["same_as"].to_dict() == {"k2024": "k2026", "k2026": "k2026", "other": "other"}
+    kept = values[values["key"] != "k2024"].set_index("key")
+    pd.testing.assert_frame_equal(kept, once[1].set_index("key"))
+    pd.testing.assert_frame_equal(spread(values), spread(once[1]))
+    assert values.set_index("key").loc["k2024", "no_rank"] == "同一街道较早的一份"
+    status = districts[["name", "code"]].assign(status="done", problem="")
+    write_side_by_side(districts, values, status, tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "<h1>2 个街道的比较</h1>" in page and page.count("<use ") == 2 and "代码出现不止一次" not in page
+    away = [
+        (key, {**r, "outline": "POLYGON((9 9, 9.1 9, 9.1 9.1, 9 9.1, 9 9))"} if key == "k2024" else r)
+        for key, r in records
+    ]
+    districts, values = side_by_side(away)
+    assert (districts["same_as"] == districts.index).all() and over_years(districts, values).empty
+    write_side_by_side(districts, values, status, tmp_path)
+    assert "1 个代码出现不止一次" in (tmp_path / "index.html").read_text("utf-8")
+
+
 def test_a_crowd_on_the_map_is_drawn_again_larger() -> None:
     rng = np.random.default_rng(3)
     spread_out, crowd = rng.uniform((0, 0), (560, 420), (40, 2)), rng.normal((400, 100), 12, (60, 2))

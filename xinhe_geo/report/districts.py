@@ -2,7 +2,8 @@
 What many districts show side by side: one row per district and indicator, ranks, spread, outliers and what explains them.
 
 Only like is compared with like: the same rule defined the same way, in the same denominator. Districts whose value rests
-on a demonstration, or whose denominator is so small that one home decides it, are shown without a rank.
+on a demonstration or only on a map, or whose denominator is so small that one home decides it, are shown without a rank. A
+district that is there in several years is ranked, drawn and counted once: by its latest year.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ OUTLINE_M = 10.0
 #: Fewer homes than this, or one home with more than this share of the denominator: one home decides the number.
 FEW_HOMES = 10
 LARGEST_HOME = 0.2
+#: Outlines that share less of the smaller one than this are two places, whatever their code says.
+SAME_PLACE = 0.5
 FEW_COMMUNITIES = 5
 #: Fewer comparable districts than this have no outliers.
 FEW_DISTRICTS = 8
@@ -44,7 +47,8 @@ DENOMINATORS = {
 }
 #: Why a district has no rank.
 NO_RANK = {
-    "demo": "演示值（不作结论）",
+    "again": "同一街道较早的一份",
+    "demo": "不作结论",
     "small": "样本小",
     "unlike": "口径或分母与多数不同",
 }
@@ -207,7 +211,8 @@ def side_by_side(records: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[gpd.
     Returns
     -------
     districts
-        Index key, in order; the columns of `facts["district"]` and the outline in EPSG:4326.
+        Index key, in order; the columns of `facts["district"]`, the outline in EPSG:4326, and `same_as`: the key of the
+        latest year of the same district (its own where there is no other).
     values
         One row per district and indicator, in the order of the districts: `key`, `rule`, the columns of
         `facts["indicators"]`, and what `_judged` adds: `compared` (same definition and denominator as most), `small`,
@@ -222,6 +227,7 @@ def side_by_side(records: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[gpd.
     districts = gpd.GeoDataFrame(rows, geometry=shapes, crs=LONLAT).set_index("key")
     for column in ("people", "people_60plus", "area_m2", "area_km2"):
         districts[column] = districts[column].astype("float64")
+    districts["same_as"] = _same_as(districts)
     table = pd.DataFrame(values)
     numbers = [
         "value",
@@ -238,6 +244,20 @@ def side_by_side(records: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[gpd.
     return districts, pd.concat(parts).sort_index(kind="stable")
 
 
+def _same_as(districts: gpd.GeoDataFrame) -> pd.Series:
+    """Return, per district, the key of the latest with its code in its place; a code that two places share is a mistake."""
+    found = pd.Series(districts.index, districts.index, dtype="object")
+    order = districts.sort_values("year", ascending=False, kind="stable")
+    for _, part in order[order["code"] != ""].groupby("code", sort=False):
+        latest, *rest = part.geometry.items()
+        for key, shape in rest:
+            both = (latest[1], shape)
+            unknown = any(s is None or s.is_empty for s in both)
+            if unknown or latest[1].intersection(shape).area >= SAME_PLACE * min(s.area for s in both):
+                found[key] = latest[0]
+    return found
+
+
 def over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFrame:
     """
     Return how districts that are there in several years changed.
@@ -250,21 +270,21 @@ def over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     table
-        One row per code, rule and year, in this order: `code`, `name`, `rule`, `label`, `year`, `value` (a share; missing where
+        One row per district, rule and year, in this order: `key` (of its latest year), `code`, `name`, `rule`, `label`, `year`, `value` (a share; missing where
         it is not known), `mark`. Only rules asked alike in all years of a district, and known in two of them at least.
     """
-    places = districts[["code", "name", "year"]].rename(columns={"name": "district"})
-    table = values.join(places, on="key")
-    table = table[(table["code"] != "").to_numpy()].drop_duplicates(["code", "rule", "year"])
+    places = districts[["code", "name", "year", "same_as"]].rename(columns={"name": "district"})
+    table = values.join(places, on="key").drop_duplicates(["same_as", "rule", "year"])
     asked = table["definition"].astype(str) + "|" + table["denominator"].astype(str)
     table["asked"] = asked.where(table["value"].notna())
-    group = table.groupby(["code", "rule"], sort=False)
+    group = table.groupby(["same_as", "rule"], sort=False)
     found = table[(group["value"].transform("count") > 1) & (group["asked"].transform("nunique") == 1)]
     order = {rule: n for n, rule in enumerate(dict.fromkeys(values["rule"]))}
     found = found.sort_values(
-        ["code", "rule", "year"], key=lambda c: c.map(order) if c.name == "rule" else c, kind="stable"
+        ["code", "same_as", "rule", "year"], key=lambda c: c.map(order) if c.name == "rule" else c, kind="stable"
     )
-    shown = found[["code", "district", "rule", "label", "year", "value", "mark"]]
+    shown = found.drop(columns="key").rename(columns={"same_as": "key"})
+    shown = shown[["key", "code", "district", "rule", "label", "year", "value", "mark"]]
     return shown.rename(columns={"district": "name"}).reset_index(drop=True)
 
 
@@ -272,10 +292,11 @@ def _judged(part: pd.DataFrame, districts: gpd.GeoDataFrame) -> pd.DataFrame:
     """Rank one indicator and find its outliers."""
     part = part.copy()
     known = part["value"].notna()
+    again = part["key"].map(districts["same_as"]) != part["key"]
     like = part[["definition", "denominator"]].apply(tuple, axis=1)
     # the most frequent definition; among equally frequent ones the first in order of text
-    most = min(like[known].mode()) if known.any() else None
-    part["compared"] = known & (like == most)
+    most = min(like[known & ~again].mode()) if (known & ~again).any() else None
+    part["compared"] = known & ~again & (like == most)
     few = np.where(
         part["denominator"] == "communities",
         part["size"] < FEW_COMMUNITIES,
@@ -283,9 +304,8 @@ def _judged(part: pd.DataFrame, districts: gpd.GeoDataFrame) -> pd.DataFrame:
     )
     part["small"] = known & few
     demo = known & (part["mark"] != "")
-    part["no_rank"] = np.select(
-        [demo, ~part["compared"] & known, part["small"]], [NO_RANK["demo"], NO_RANK["unlike"], NO_RANK["small"]], ""
-    )
+    why = [NO_RANK["again"], part["mark"], NO_RANK["unlike"], NO_RANK["small"]]
+    part["no_rank"] = np.select([again, demo, known & ~part["compared"], part["small"]], why, "")
     ranked = part["compared"] & (part["no_rank"] == "")
     values = part["value"].where(ranked)
     part["rank"] = values.round(9).rank(method="min", ascending=False)
@@ -354,12 +374,12 @@ def spread(values: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     table
-        Index rule, in order. Columns `label`, `kinds`, `asks`, `standard`, `denominator`, `districts` (all), `known`, `ranked`, `demo`,
-        `small`, `unlike`, `no_data`; `low`, `q1`, `median`, `q3`, `high` (0-1) and `pooled` (what is served of all ranked
-        denominators together); `outliers`.
+        Index rule, in order; of a district that is there in several years only the latest counts. Columns `label`, `kinds`,
+        `asks`, `standard`, `denominator`, `districts` (all), `known`, `ranked`, `demo`, `small`, `unlike`, `no_data`; `low`, `q1`,
+        `median`, `q3`, `high` (0-1) and `pooled` (what is served of all ranked denominators together); `outliers`.
     """
     rows = []
-    for rule, part in values.groupby("rule", sort=False):
+    for rule, part in values[values["no_rank"] != NO_RANK["again"]].groupby("rule", sort=False):
         ranked = part[part["rank"].notna()]
         known = part["value"].notna()
         quarter = ranked["value"].quantile([0, 0.25, 0.5, 0.75, 1]).to_numpy() if len(ranked) else [np.nan] * 5
@@ -377,7 +397,11 @@ def spread(values: pd.DataFrame) -> pd.DataFrame:
                 "districts": len(part),
                 "known": int(known.sum()),
                 "ranked": len(ranked),
-                **{word: int((part["no_rank"] == text).sum()) for word, text in NO_RANK.items()},
+                **{
+                    word: int(part["no_rank"].str.contains(text, regex=False).sum())
+                    for word, text in NO_RANK.items()
+                    if word != "again"
+                },
                 "no_data": int((~known).sum()),
                 **dict(zip(("low", "q1", "median", "q3", "high"), quarter, strict=True)),
                 "pooled": ranked["served"].sum() / size if size > 0 else np.nan,

@@ -248,26 +248,30 @@ def _page(
     districts: gpd.GeoDataFrame, values: pd.DataFrame, status: pd.DataFrame, table: pd.DataFrame, page: str
 ) -> str:
     e = html.escape
-    demo, n = int(districts["demonstration"].sum()), len(districts)
+    latest = districts[districts["same_as"] == districts.index]
+    demo, n = int(latest["demonstration"].sum()), len(latest)
     mark = warning(f"{n} 个街道中 {demo} 个是{DEMONSTRATION_TEXT}：列出而不排名" if demo else "")
-    unsurveyed = int((districts["survey_note"] != "").sum())
+    unsurveyed = int((latest["survey_note"] != "").sum())
     if unsurveyed:
         mark += warning(
             f"{unsurveyed} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较"
         )
-    years = status["code"].map(districts.groupby("code")["year"].nunique()).fillna(1)
-    again = status["code"].map(status["code"].value_counts()) > years  # the same district in another year is meant
-    twice = sorted({str(c) for c in status["code"][again & (status["code"] != "")]})
+    given = districts.groupby("same_as")["year"].agg(["size", "nunique"])  # the same in another year is meant
+    same_year = districts["code"].reindex(given.index[given["size"] > given["nunique"]])
+    codes = pd.concat([latest["code"], status["code"].drop(districts.index)])
+    twice = sorted({str(c) for c in (*same_year, *codes[codes.duplicated() & (codes != "")])})
     if twice:
         mark += warning(f"{len(twice)} 个代码出现不止一次：{'、'.join(twice[:8])}。同一个街道给了两次，或代码写错")
     bad = int((status["status"] != "done").sum())
     failed = f"，{bad} 个没有完成（见“各街道”）" if bad else ""
     known = table[table["known"] > 0]
-    shapes, homes = _Shapes(districts, page), _homes(districts)
+    over = _over_years(districts, values)
+    shapes, homes = _Shapes(latest, page), _homes(districts)
+    values = values[values["key"].isin(latest.index)]
     sections = "".join(_indicator(districts, values, rule, known.loc[rule], shapes) for rule in known.index)
     lacking = "、".join(e(label) for label in table.loc[table["known"] == 0, "label"])
     missing = f'<p class="small">所有街道都数据不足的 {len(table) - len(known)} 项：{lacking}</p>' if lacking else ""
-    heading = f"{len(status)} 个街道的比较"
+    heading = f"{len(status) - len(districts) + n} 个街道的比较"
     body = f"""{shapes.definitions()}
 <header>
 <h1>{heading}</h1>
@@ -276,13 +280,13 @@ def _page(
 <nav><a href="tables/comparison.xlsx">全部表格</a>　<a href="gis/comparison.gpkg">GIS 数据</a>　<a href="status.csv">完成情况</a></nav>
 </header>
 <main>
-<section><h2>各指标的分布</h2>{_overview(known)}{missing}</section>
+{over}<section><h2>各指标的分布</h2>{_overview(known)}{missing}</section>
 <section><h2>逐项比较</h2>
 <p class="small">名次只在口径和分母相同、不是演示、样本够大的街道之间排。样本小：不足 {FEW_HOMES} 个{homes}、最大一个{homes}超过分母的
 {per_cent(LARGEST_HOME, 0)}，或不足 {FEW_COMMUNITIES} 个社区，一个{homes}就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
 {FEW_DISTRICTS} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。</p>
 {sections}</section>
-{_over_years(districts, values)}<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
+<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
 </main>
 <footer><p>{e(_note(districts))}。各街道的数据来源和许可见各自的简报。</p></footer>"""
     return html_page(heading, _STYLE, body, lang="zh")
@@ -290,8 +294,11 @@ def _page(
 
 def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
     """Return the section of districts that are there in several years: a small chart for each indicator; "" without any."""
-    table, rows = over_years(districts, values), []
-    for (_, _), part in table.groupby(["code", "rule"], sort=False):
+    table, rows, alike = over_years(districts, values), [], []
+    for _, part in table.groupby(["key", "rule"], sort=False):
+        if part["value"].map(per_cent).nunique() == 1 and part["value"].notna().all():
+            alike.append(f"{part['name'].iloc[0]} {part['label'].iloc[0]} {per_cent(part['value'].iloc[0])}")
+            continue
         said = "　".join(
             f"{int(row.year)} 年 {per_cent(row.value, unknown='数据不足')}{' ' + row.mark if row.mark else ''}"
             for row in part.itertuples()
@@ -301,9 +308,13 @@ def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
             f"<tr><td>{html.escape(str(first['name']))}</td><td>{html.escape(str(first['label']))}</td>"
             f"<td>{_slope(part['year'].tolist(), part['value'].tolist())}</td><td>{html.escape(said)}</td></tr>"
         )
-    if not rows:
+    if table.empty:
         return ""
-    return f"<section><h2>逐年</h2>{scrolled(heads(('街道', '指标', '走势（0–100%）', '各年'), ()), ''.join(rows))}</section>\n"
+    shown = scrolled(heads(("街道", "指标", "走势（0–100%）", "各年"), ()), "".join(rows)) if rows else ""
+    if alike:
+        listed = html.escape("；".join(alike))
+        shown += f'<details><summary>各年相同的 {len(alike)} 项</summary><p class="small">{listed}</p></details>'
+    return f"<section><h2>逐年</h2>{shown}</section>\n"
 
 
 def _slope(years: Sequence[int], shares: Sequence[float]) -> str:
