@@ -277,7 +277,7 @@ def ensure(*extras: str) -> None:
             else:
                 where = "" if ROOM == ROOT else f"这个文件夹只读，装在 {ENV}。 / This folder is read-only. "
                 say(
-                    f"首次运行，正在准备：下载约 {MEGABYTES} MB、{PACKAGES} 个软件包，约一两分钟（网络慢时更久）。{where}"
+                    f"首次运行，正在准备：下载约 {MEGABYTES} MB、{PACKAGES} 来个软件包，约一两分钟（网络慢时更久）。{where}"
                     " / First run: setting up, a minute or two."
                 )
             make_environment()
@@ -536,10 +536,10 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
     if process.returncode:
         text = "".join(lines)
         errors = "".join(line for line in lines if line.startswith("ERROR"))[-1500:] or "".join(lines[-8:])
-        raise Trouble(
-            f"安装没有成功，下次运行会接着修。 / Installing failed; the next run repairs it.\n{errors.rstrip()}\n"
-            f"{hint(text)}\n完整记录 / full log: {LOG}"
-        )
+        advice = hint(text)
+        known = [advice] if advice else [f"pip 说：\n{errors.rstrip()}"]  # what pip says only where nobody has words for it
+        said = ["安装没有成功，下次运行会接着修。 / Installing failed; the next run repairs it.", *known]
+        raise Trouble("\n".join([*said, f"完整记录 / full log: {LOG}"]))
 
 
 def lines_of(process: "subprocess.Popen[str]") -> Iterator[str]:
