@@ -537,7 +537,8 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
         text = "".join(lines)
         errors = "".join(line for line in lines if line.startswith("ERROR"))[-1500:] or "".join(lines[-8:])
         advice = hint(text)
-        known = [advice] if advice else [f"pip 说：\n{errors.rstrip()}"]  # what pip says only where nobody has words for it
+        # What pip says only where nobody has words for it.
+        known = [advice] if advice else [f"pip 说：\n{errors.rstrip()}"]
         said = ["安装没有成功，下次运行会接着修。 / Installing failed; the next run repairs it.", *known]
         raise Trouble("\n".join([*said, f"完整记录 / full log: {LOG}"]))
 
