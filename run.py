@@ -648,8 +648,10 @@ def test(arguments: Sequence[str]) -> int:
         if changed:
             say(f"改动未提交，慢测试也跑：{'、'.join(changed)} / Not committed yet: slow tests of these run too.")
         command += ["-m", f"({' or '.join(['not slow', *changed])}) and not browser and not matrix", "--trials=10"]
-    # All of them on every core; a file's tests stay together, because they share what is costly to make.
-    spread = [] if named or any(argument.startswith(("-n", "--pdb")) for argument in rest) else ["-n", "auto"]
+    # All of them on every core, and one process more, since browsers and programs are waited for; a file's tests stay together,
+    # because they share what is costly to make.
+    workers = str((os.cpu_count() or 1) + 1)
+    spread = [] if named or any(argument.startswith(("-n", "--pdb")) for argument in rest) else ["-n", workers]
     spread += ["--dist", "loadfile"] if spread else []
     return call(*command, *spread, *rest, *([] if named else [str(ROOT / "tests")]))
 

@@ -216,7 +216,7 @@ def test_help_installs_nothing(run: ModuleType, capsys: pytest.CaptureFixture[st
     assert max(map(columns, said.splitlines())) <= 80
 
 
-SPREAD = ["-n", "auto", "--dist", "loadfile"]
+SPREAD = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
 QUICK = ["-m", "(not slow) and not browser and not matrix", "--trials=10"]
 ALL = ["-m", "not matrix", "--trials=30"]
 
