@@ -37,7 +37,6 @@ HAN = re.compile(r"[\u3400-\u9fff]+")
 #: What may stay Chinese: columns that hold names or quote somebody, by table ("*": every table) …
 MAY_STAY = {
     "*": ("name", "source", "note"),
-    "kinds": ("symbol",),
     "rules": ("standard", "clause"),
     "commitments": ("quote", "section", "spatial_unit"),
     "claims": ("words",),

@@ -251,7 +251,7 @@ def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_sheet_speaks_english_but_for_names(toy: xh.District, tmp_path: Path) -> None:
-    named = {toy.name, toy.manifest["credit"], *toy.kinds["symbol"].dropna()}
+    named = {toy.name, toy.manifest["credit"]}
     for frame in toy.layers.values():
         named |= set(frame["name"].dropna()) if "name" in frame else set()
     for what in ("overview", "completeness", "gaps", "plan_clinic_15", "plan_canteen_community"):

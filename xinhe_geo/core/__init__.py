@@ -87,6 +87,7 @@ from .models import (
     is_whole,
     limits_of,
     path_given,
+    place_in,
     standing,
 )
 from .numbers import amount, per_cent, signed, whole

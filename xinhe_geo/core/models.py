@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -265,7 +266,7 @@ class Rule:
         """Where it stands, and how well that is known: standard, clause, confidence."""
         if self.elsewhere:
             return self.basis_text
-        where = f"{self.standard} {self.clause}".strip()
+        where = place_in(self.standard, self.clause)
         known = say(CONFIDENCE_LABELS[self.confidence])
         return say("{0}（{1}）", where, known) if where and where != known else known
 
@@ -275,10 +276,19 @@ class Rule:
         return say(OF_PLAN if self.of_plan else REFERENCE)
 
 
+def place_in(standard: str, clause: str) -> str:
+    """Return where in a standard something stands; tables and items are called so in either language, titles are names."""
+    for form, number in (
+        (form, re.fullmatch(form.replace("{0}", "([A-Z0-9./]+)"), clause)) for form in ("表{0}", "第 {0} 项")
+    ):
+        clause = say(form, number[1]) if number else clause
+    return f"{standard} {clause}".strip()
+
+
 def standing(confidence: str, standard: str, clause: str, source: str) -> str:
     """Say what a number may claim, by how well its source is known (one of `CONFIDENCES`)."""
     if confidence == "read":
-        return say("依据 {0}", f"{standard} {clause}".strip())
+        return say("依据 {0}", place_in(standard, clause))
     if confidence == "second_hand":
         return say("转引自 {0}，待核正式文本", source or standard)
     if confidence == "recalled":

@@ -492,6 +492,7 @@ _LAYERS = (
         Column("essential", "计入配套齐全度", "bool"),
         Column("colour", "颜色", required=True),
         Column("symbol", "符号"),
+        Column("symbol_en", "英文符号", help="英文图（--lang en）上的符号，两个字母以内；留空取英文名的头两个字母"),
         Column("elderly", "为老设施", "bool"),
         Column("hosts", "可附设其他设施", "bool", help="开放的这类设施里可以附设新设施：选址的候选点"),
         folder="pois",

@@ -339,7 +339,8 @@ def point_styles(district: District, kind: str, lang: str) -> list[dict[str, Any
     colour = cell_text(district.kinds, kind, "colour")
     colour = colour if _HEX.match(colour) else _GREY
     label = kind_label(district, kind, lang)
-    symbol = (cell_text(district.kinds, kind, "symbol") or label)[: 2 if label.isascii() else 1]
+    symbol = cell_text(district.kinds, kind, "symbol" if lang == "zh" else "symbol_en") or label
+    symbol = symbol[: 2 if symbol.isascii() else 1]
     base: dict[str, Any] = {"fill": colour, "symbol": symbol, "dark": _dark(colour), "label": label}
     return [base, {**base, "hollow": True}, {**base, "fill": "#b9b6b1", "dark": "#8f8b85"}]
 

@@ -22,6 +22,7 @@ from ...core import (
     csv_text,
     named_by_homes,
     per_cent,
+    place_in,
     refuse_uncleared,
     say,
     write_text,
@@ -294,7 +295,9 @@ def _indicators(district: District, found: pd.DataFrame, *, ranges: bool) -> pd.
             "涉及人数": found["people"],
             "数据不足的小区": found["unknown"],
             "标准、条款、可信度": [
-                "，".join(filter(None, (str(standard), str(clause), say(CONFIDENCE_LABELS[how]) if how else "")))
+                "，".join(
+                    filter(None, (str(standard), place_in("", str(clause)), say(CONFIDENCE_LABELS[how]) if how else ""))
+                )
                 for standard, clause, how in found[["standard", "clause", "confidence"]].fillna("").to_numpy()
             ],
         }
