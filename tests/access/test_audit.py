@@ -38,6 +38,15 @@ def test_unknown_gates_and_people(findings: dict[str, dict[str, object]]) -> Non
     assert one(findings, "不在任何社区")["where"] == "E"
 
 
+def test_a_finding_names_rows_of_the_layer_it_is_about(findings: dict[str, dict[str, object]]) -> None:
+    """Whoever leaves a layer out of what is told leaves out what was found of it, whatever it is called."""
+    toy = xh.District.load(TOY)
+    for said, row in findings.items():
+        named = [] if row["layer"] == "kinds" or " 等 " in str(row["where"]) else str(row["where"]).split("、")
+        assert {*filter(None, named)} <= {*toy.rows[str(row["layer"])].index}, said
+    assert {str(row["layer"]) for row in findings.values()} == {"streets", "homes", "kinds"}
+
+
 @pytest.mark.slow
 def test_metres_along_ones_own_lane_are_no_gap_in_the_drawing() -> None:
     """C stands on a lane of its own, 159.3 m from either mouth: it is not far from a street."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_robustness import DOUBTS, TOY, doubting, states
@@ -86,3 +88,23 @@ def test_of_two_plans_nothing_is_in_doubt_that_either_has_made(toy: xh.District)
     opened = xh.Scenario("opened", edits=(NEW,)).on(doubted)
     found = differences(opened, planned(doubted, "less"), ["plan_elderly_canteen_15"])
     assert found["facts"].iloc[0] == 0 and (found["low"] == found["value"]).all() and (found["value"] < 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recorded", [True, False])
+def test_stairs_in_doubt_are_there_in_one_state_and_not_in_the_other(toy: xh.District, recorded: bool) -> None:
+    """Whoever takes no stairs gains a place beyond them only if they are none: the ends are what each of the two states comes to."""
+    rule = replace(toy.rule("plan_clinic_15"), kinds=("canteen",), minutes=25.0, profile="wheelchair")
+    rows = toy.rows["streets"]
+    stairs, flat = (toy.replace(streets=rows.assign(steps=(rows.index == "bridge") & is_so)) for is_so in (True, False))
+    one = Edit("close_facility", {"facility": "F2"})
+    first, second = (
+        {key: xh.Scenario(key, edits=edits).on(now) for key, edits in (("first", (one,)), ("second", (one, NEW)))}
+        for now in (stairs, flat)
+    )
+    every = [float(counted(s["second"], [rule])[0] - counted(s["first"], [rule])[0]) for s in (first, second)]
+    told = doubting(stairs if recorded else flat, {"t": {"layer": "streets", "what": "stairs", "ids": "bridge"}})
+    plans = [xh.Scenario("p", edits=edits).on(told) for edits in ((one,), (one, NEW))]
+    found = differences(*plans, [rule]).iloc[0]
+    assert min(every) < max(every)
+    assert (found["low"], found["high"]) == pytest.approx((min(every), max(every)))

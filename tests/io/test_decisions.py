@@ -76,6 +76,22 @@ def edit(sheet: Path, change: Callable[[Any], None]) -> None:
 
 
 @pytest.mark.slow
+def test_a_compound_of_that_name_elsewhere_is_proposed_as_that_one(tmp_path: Path, toy: Path) -> None:
+    """The same people, drawn where no outline meets: the name alone speaks for it, and one of another name there is new."""
+    there = District.load(TOY).rows["homes"]
+    names, away = (
+        [there.loc["A", "name"], "壬苑"],
+        [shapely.affinity.translate(there.geometry["A"], d, 900) for d in (0, 200)],
+    )
+    frame = gpd.GeoDataFrame({"编号": ["S1", "S2"], "名称": names}, geometry=away, crs=there.crs)
+    frame.to_file(tmp_path / "远.gpkg", driver="GPKG")
+    sheet = tmp_path / "决定.xlsx"
+    put(tmp_path / "远.gpkg", toy, decide=sheet)
+    told = {key: (row[3], row[DECISION - 1], row[TARGET - 1]) for key, row in lines_of(sheet).items()}
+    assert told == {"S1": ("待定", "更新", "A"), "S2": ("新增", "新增", None)}
+
+
+@pytest.mark.slow
 @pytest.mark.matrix
 def test_the_sheet_as_it_is_proposed_doubles_nobody_and_is_undone_to_the_byte(tmp_path: Path, toy: Path) -> None:
     before, sheet = contents(toy), tmp_path / "决定.xlsx"

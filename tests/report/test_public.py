@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import importlib
 import re
 from dataclasses import replace
@@ -15,9 +16,13 @@ import pytest
 from pypdf import PdfReader
 
 import xinhe_geo as xh
+from xinhe_geo.access import audit
+from xinhe_geo.core import speaking
 from xinhe_geo.maps import OVERVIEW, scene_for
+from xinhe_geo.report.pages.ground import ground_page
 from xinhe_geo.report.paper import carto
 from xinhe_geo.report.paper.carto import without_borders
+from xinhe_geo.report.story.evidence import may_be_told
 
 edition = importlib.import_module("xinhe_geo.report.paper.public")
 
@@ -143,3 +148,19 @@ def test_no_public_edition_says_where_anything_is_to_be_renewed(toy: xh.District
         assert "parcels" not in outside and not any("地块" in label.text for label in shown.labels)
     confirmed = replace(district, manifest=MappingProxyType({**toy.manifest, "renewal_outputs": "张三 2026-05-12"}))
     assert carto.handed_on(scene, confirmed) is scene
+
+
+def test_nor_what_was_found_of_it(toy: xh.District) -> None:
+    """By what it is of, not by how a sentence begins in a language."""
+    parcels = toy.rows["homes"].loc[["A"], ["geometry", "source"]].assign(name="甲地块", basis="synthetic", note=None)
+    district = toy.with_rows({**toy.rows, "parcels": parcels.rename_axis("parcel")})
+    confirmed = replace(district, manifest=MappingProxyType({**toy.manifest, "renewal_outputs": "张三 2026-05-12"}))
+    for lang in ("zh", "en"):
+        with speaking(lang):
+            found = audit(district)
+            (line,) = found.loc[found["layer"] == "parcels", "finding"]
+            assert line in html.unescape(ground_page(confirmed, "")) and line not in html.unescape(
+                ground_page(district, "")
+            )
+            assert list(may_be_told(confirmed, found)["finding"]) == list(found["finding"])
+            assert line not in set(may_be_told(district, found)["finding"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from itertools import chain
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -32,12 +31,16 @@ OFF_STREET_M = 60.0
 DENSITY_MAX, DENSITY_MIN = 2500.0, 5.0
 FOOTWAYS = frozenset({"footway", "path", "pedestrian", "steps", "cycleway", "track"})
 
-COLUMNS = ("topic", "severity", "finding", "where", "count", "people", "remedy")
+COLUMNS = ("topic", "layer", "severity", "finding", "where", "count", "people", "remedy")
 SEVERITIES = {"high": "要紧", "medium": "注意", "info": "说明"}
 
 
 class _Finding(NamedTuple):
-    """What was found; `rows`: which rows, or only how many; `where`: what they are called, where that is not said by their ids."""
+    """
+    What was found; `rows`: which rows, or only how many; `where`: what they are called, where that is not said by their ids.
+
+    `layer`: whose rows these are, where that is not the layer that is looked at.
+    """
 
     severity: str
     finding: str
@@ -45,13 +48,14 @@ class _Finding(NamedTuple):
     rows: pd.Index | int
     people: float = np.nan
     where: str = ""
+    layer: str = ""
 
-    def cells(self, topic: str) -> tuple[object, ...]:
+    def cells(self, topic: str, layer: str) -> tuple[object, ...]:
         """Return a row of `audit`."""
         named, count = (
             (self.where, self.rows) if isinstance(self.rows, int) else (_names(self.rows.unique()), len(self.rows))
         )
-        return topic, self.severity, self.finding, named, count, self.people, self.remedy
+        return topic, self.layer or layer, self.severity, self.finding, named, count, self.people, self.remedy
 
 
 @named_by_homes
@@ -62,18 +66,20 @@ def audit(district: District) -> pd.DataFrame:
     Returns
     -------
     findings
-        One row per finding; columns `topic` (路网, 设施, 人口, 位置), `severity` (high, medium, info), `finding` (Chinese
+        One row per finding; columns `topic` (路网, 设施, 人口, 位置), `layer` (whose rows are counted and named: "streets", "homes",
+        "parcels" …; of kinds nobody looked for the table "kinds"), `severity` (high, medium, info), `finding` (Chinese
         sentence), `where` (ids, the first ten), `count`, `people` (living in the homes concerned; missing where not known or
         not about homes), `remedy` (what to do). Most serious first.
     """
     found = [
-        (say("设施"), _facilities(district)),
-        (say("人口"), _people(district)),
-        (say("位置"), _positions(district)),
+        (say("设施"), "facilities", _facilities(district)),
+        (say("人口"), "homes", _people(district)),
+        (say("位置"), "", _positions(district)),
     ]
     if district.streets is not None:
-        found.insert(0, (say("路网"), chain(_network(district), _homes_and_network(district))))
-    rows = [finding.cells(topic) for topic, findings in found for finding in findings]
+        ways = (say("路网"), "streets", _network(district)), (say("路网"), "homes", _homes_and_network(district))
+        found[:0] = ways
+    rows = [finding.cells(topic, layer) for topic, layer, findings in found for finding in findings]
     order = {name: i for i, name in enumerate(SEVERITIES)}
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values("severity", key=lambda s: s.map(order), kind="stable", ignore_index=True)
@@ -323,6 +329,7 @@ def _facilities(district: District) -> Iterator[_Finding]:
             say("自有名录中 {0} 处设施与底图设施相近且名称相似，没有自动合并", len(alike)),
             say("确认是同一处的，在自有名录里写上底图的编号"),
             alike,
+            layer="own_facilities",
         )
     if district.streets is not None:
         edges = district.network.edges
@@ -372,6 +379,7 @@ def _facilities(district: District) -> Iterator[_Finding]:
             say("调查后写进 district.toml 的 surveyed_kinds"),
             len(never),
             where=_names(pd.Index(never), kinds=True),
+            layer="kinds",
         )
 
 
@@ -491,4 +499,5 @@ def _positions(district: District) -> Iterator[_Finding]:
                 say("换成实测、官方或开放地图数据，并在 basis 列写明"),
                 len(weak),
                 people=people,
+                layer=layer,
             )

@@ -121,7 +121,8 @@ def _doors(
             )
             back = pd.DataFrame({"unit": across, "whose": whose[across]}).merge(known, on="whose")
             parts += [moved[~moved["place"].isin(across)], back.assign(place=back["unit"])]
-        doors = pd.concat([part[list(known.columns[:-1])] for part in parts if len(part)], ignore_index=True)
+        some = [part for part in parts if len(part)] or parts[:1]  # perhaps there is no facility at all
+        doors = pd.concat([part[list(known.columns[:-1])] for part in some], ignore_index=True)
         entrances[walker is not None] = doors = doors.astype({"place": "int64"})
         walks = same_compound(district, points, doors)
         inside[walker is not None] = walks.rename(columns={"target": "unit"})

@@ -11,6 +11,7 @@ import shapely
 from ...access import audit, rests_on
 from ...core import crs_label, marked, per_cent, say, title, word
 from ...district import District, kind_name, place_title
+from ..story.evidence import may_be_told
 from ..workbook import foot
 from .shell import figure, heads, html_page, scrolled, warning
 
@@ -134,7 +135,7 @@ def _facilities(district: District) -> str:
 def _findings(district: District) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(row.topic)}</td><td>{html.escape(row.finding)}</td><td>{html.escape(row.remedy)}</td></tr>"
-        for row in audit(district).itertuples()
+        for row in may_be_told(district, audit(district)).itertuples()
     )
     names = [title("方面"), say("数据核查发现"), title("怎么办")]
     return f"<section><h2>{say('数据核查发现')}</h2>{scrolled(heads(names), rows)}</section>"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ...access import SEVERITIES
 from ...core import amount, renewal_is_shown, say
-from ...district import layer_name
+from ...district import District, layer_name
 from ..analysis import Analysis, best_sites, sources_table, speed_range
 from .records import Finding, Pace, Remedy, Source, Weak, people, share
 
@@ -58,13 +58,16 @@ def paces_of(analysis: Analysis) -> tuple[Pace, ...]:
 
 def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
     """Return what the audit found that matters; of parcels only where they may be told of."""
-    table, untold = analysis.audit, layer_name("parcels")
-    if not renewal_is_shown(analysis.district.manifest):
-        table = table[[not found.startswith(untold) for found in table["finding"]]]
+    table = may_be_told(analysis.district, analysis.audit)
     return tuple(
         Finding(say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy)
         for r in table[(table["severity"] != "info").to_numpy()].itertuples(index=False)
     )
+
+
+def may_be_told(district: District, findings: pd.DataFrame) -> pd.DataFrame:
+    """Return what a page may say of what the audit found: nothing of parcels, which are internal, unless they may be named."""
+    return findings if renewal_is_shown(district.manifest) else findings[(findings["layer"] != "parcels").to_numpy()]
 
 
 def sources_of(analysis: Analysis) -> tuple[Source, ...]:
