@@ -403,7 +403,25 @@ def check_layers(plan: Written) -> None:
     assert checked >= 4
 
 
-CHECKS = (check_changes, check_goals, check_vocabulary, check_sentences, check_workbook, check_project, check_layers)
+#: What a PDF says stands where it is drawn: its spaces are those of the page.
+DRAWN = ("atlas", "sheet")
+LOOSE = re.compile(r".{0,12}(?:[《（「、，。；：！？）》」] +(?=\S)|\S +(?=[《（「、，。；：！？）》」])).{0,12}")
+
+
+def check_marks(plan: Written) -> None:
+    """Chinese marks have their own room: no space stands beside them."""
+    loose = {
+        name: [found[0] for line in said.splitlines() for found in LOOSE.finditer(line.strip())]
+        for name, said in plan.says.items()
+        if name not in DRAWN and plan.story.analysis.lang == "zh"
+    }
+    assert not any(loose.values()), loose
+
+
+CHECKS = (
+    *(check_changes, check_goals, check_vocabulary, check_sentences),
+    *(check_workbook, check_project, check_layers, check_marks),
+)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -188,7 +188,9 @@ def describe(row: object) -> str:
     place = str(getattr(row, "file", "") or getattr(row, "layer", ""))
     if getattr(row, "row", ""):
         own = str(row.row)  # type: ignore[attr-defined]
-        place += f" {own.strip('（）')}" if own.startswith("（") else f" 第 {own} 行"  # a row without a key says which it is
+        place += (
+            f" {own.strip('（）')}" if own.startswith("（") else f" 第 {own} 行"
+        )  # a row without a key says which it is
     if getattr(row, "field", ""):
         place += f" {row.field}"  # type: ignore[attr-defined]
     text = f"{place}：{row.problem}"  # type: ignore[attr-defined]

@@ -225,7 +225,12 @@ def projects_told(table: pd.DataFrame | None) -> Iterator[str]:
     if table is None or not len(table):
         return
     cost, spent = table["总投资（万元）"].astype("float64"), table["累计完成（万元）"].astype("float64")
-    told = say("项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元。", len(table), cost.count(), _total(cost))
+    told = say(
+        "项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元（按造价上限计）。",
+        len(table),
+        cost.count(),
+        _total(cost),
+    )
     yield told if cost.count() else say("项目库有 {0} 个项目，都没有写造价。", len(table))
     told = say("累计完成投资 {0} 万元（{1} 个项目填报）。", _total(spent), spent.count())
     yield told if spent.count() else say("累计完成投资没有项目填报。")
