@@ -20,19 +20,19 @@ COLUMNS = (
     *("funds", "earliest", "duration", "status", "after", "excludes", "urgency"),
 )
 HEAD = ",".join(COLUMNS)
-GOOD = dict(
-    project="P01",
-    name="甲",
-    level="街区",
-    reason="居民提议",
-    kind="微改造",
-    edits="close#1",
-    cost_low="90",
-    cost_high="120",
-    earliest="2026",
-    duration="1",
-    status="储备",
-)
+GOOD = {
+    "project": "P01",
+    "name": "甲",
+    "level": "街区",
+    "reason": "居民提议",
+    "kind": "微改造",
+    "edits": "close#1",
+    "cost_low": "90",
+    "cost_high": "120",
+    "earliest": "2026",
+    "duration": "1",
+    "status": "储备",
+}
 BUDGETS = "row,fund,year,amount,types,state,carry\n1,财政资金,2026,160,,已落实,\n"
 
 

@@ -200,7 +200,7 @@ def slides_text(path: Path) -> str:
             for own in plot.series if plot is not None else ():  # parts of a stack have labels of their own
                 shares = "%" in str((plot if plot.has_data_labels else own).data_labels.number_format)
                 bars = zip(plot.categories, own.values, strict=True)
-                said += [f"{name} {per_cent(value, 0) if shares else amount(value)}" for name, value in bars]
+                said += [f"{name}\t{per_cent(value, 0) if shares else amount(value)}" for name, value in bars]
     return "\n".join(said)
 
 

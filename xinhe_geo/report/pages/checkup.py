@@ -49,6 +49,8 @@ CHECKUP_HOW = {
     "项目库": "总投资为造价上限",
     "上年度整治成效": "能计算的重新测算；其余凭验收材料转待复核，现场核定后销号；资料订正、口径改变、拆除不算已解决",
 }
+#: On paper a number stays whole, and no column is one letter wide.
+_STYLE = "@media print { main td:first-child { white-space: nowrap; overflow-wrap: normal } main tr :is(td, td:not(.n)) { min-width: 3em } }"
 #: As many problems as a page lists; the workbook has all.
 LISTED = 100
 
@@ -445,5 +447,5 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
             body += (
                 f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
             )
-        write_text(folder / form.page, page_text(district, heading, nav, body))
+        write_text(folder / form.page, page_text(district, heading, nav, body, style=_STYLE))
     link_pages(target)

@@ -73,6 +73,8 @@ MOST_SLIDES = 10
 CHART_TYPE = 12
 #: By how much lines may be smaller, one after the other, to fit into their box; what a box leaves free at its sides, in inches.
 _SMALLER, _INSET = (1.0, 0.9, 0.8, 0.7), 0.1
+#: How far lines are apart, in letters: said in so many points, for the faces of two computers do not agree on one line.
+_LEADING = 1.25
 #: A row of many in a table is at least so high, in inches.
 _LEAST_ROW = 0.27
 #: How many bars can be read on a page, how many lines beside a map, and how many rows.
@@ -226,6 +228,7 @@ class Deck:
         for i, line in enumerate(lines):
             paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
             _write(paragraph, line.words, round(line.size * own, 1), line.colour, bold=line.bold)
+            paragraph.line_spacing = Pt(line.size * own * _LEADING)
             paragraph.space_after = Pt(4)
             if right:
                 paragraph.alignment = PP_ALIGN.RIGHT
@@ -277,6 +280,7 @@ class Deck:
                 fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
                 _write(paragraph, words, size, INK, bold=i == 0)
+                paragraph.line_spacing = Pt(size * _LEADING)
                 if j in columns.numbers and not (is_cut and i == len(rows)):
                     paragraph.alignment = PP_ALIGN.RIGHT
         if is_cut:  # how many are left out has the whole row
@@ -384,7 +388,7 @@ def _category(name: str) -> str:
 def _height(cells: Sequence[str], widths: Sequence[float], size: float) -> float:
     """Return how high a row must be, in inches: faces differ, so a little more than the packaged one needs."""
     lines = max(len(wrap(c, size * 1.06, w * 72 - 8)) for c, w in zip(cells, widths, strict=True))
-    return lines * size * 1.25 / 72 + 0.05
+    return lines * size * _LEADING / 72 + 0.05
 
 
 def row_heights(columns: Columns, rows: Sequence[Sequence[str]]) -> list[float]:
@@ -449,9 +453,9 @@ def _moved(deck: Deck, story: Story) -> None:
     """Map whom the goal that a plan moves most serves anew, and whom no longer."""
     change = story.change
     assert change is not None
-    shift = next((s for s in change.moved if s.rule in change.drawn), None)
-    rule = shift.rule if shift else next(iter(change.drawn))
-    label = change.drawn[rule]
+    shift = next((s for s in change.moved if s.tone in ("gain", "lose")), None)  # what moves those who live here
+    rule, label = (shift.rule, shift.label) if shift else next(iter(change.drawn.items()))
+    shift = shift or next((s for s in change.shifts if s.rule == rule), None)
     told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.net) if shift else label
     slide = deck.page(told, [*(said.text for said in change.verdict), _method(deck), rests_on(deck.district)])
     scene = difference_scene(change.pair.maps, rule, language())
