@@ -200,7 +200,7 @@ def slides_text(path: Path) -> str:
             for own in plot.series if plot is not None else ():  # parts of a stack have labels of their own
                 shares = "%" in str((plot if plot.has_data_labels else own).data_labels.number_format)
                 bars = zip(plot.categories, own.values, strict=True)
-                said += [f"{name} {per_cent(value, 0) if shares else amount(value)}" for name, value in bars]
+                said += [f"{name}\t{per_cent(value, 0) if shares else amount(value)}" for name, value in bars]
     return "\n".join(said)
 
 
@@ -403,7 +403,25 @@ def check_layers(plan: Written) -> None:
     assert checked >= 4
 
 
-CHECKS = (check_changes, check_goals, check_vocabulary, check_sentences, check_workbook, check_project, check_layers)
+#: What a PDF says stands where it is drawn: its spaces are those of the page.
+DRAWN = ("atlas", "sheet")
+LOOSE = re.compile(r".{0,12}(?:[《（「、，。；：！？）》」] +(?=\S)|\S +(?=[《（「、，。；：！？）》」])).{0,12}")
+
+
+def check_marks(plan: Written) -> None:
+    """Chinese marks have their own room: no space stands beside them."""
+    loose = {
+        name: [found[0] for line in said.splitlines() for found in LOOSE.finditer(line.strip())]
+        for name, said in plan.says.items()
+        if name not in DRAWN and plan.story.analysis.lang == "zh"
+    }
+    assert not any(loose.values()), loose
+
+
+CHECKS = (
+    *(check_changes, check_goals, check_vocabulary, check_sentences),
+    *(check_workbook, check_project, check_layers, check_marks),
+)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -20,9 +20,11 @@ import xinhe_geo as xh
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps.leading_rules import promised_rules
 from xinhe_geo.maps.presets import scene_for
+from xinhe_geo.report import checked
 from xinhe_geo.report.analysis import analyse, best_sites, speed_range
 from xinhe_geo.report.paper import left_to_type
 from xinhe_geo.report.paper import word as _word
+from xinhe_geo.report.paper.checkup_word import checkup_word
 from xinhe_geo.report.paper.page import Columns
 from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.story.records import Finding
@@ -81,10 +83,10 @@ def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
     of = {name: [p.text for p in document.paragraphs if p.style.name == name] for name in STYLES}
     assert len(of["Title"]) == len(of["主送机关"]) == len(of["落款"]) == len(of["成文日期"]) == 1
     assert [h[:2] for h in of["Heading 1"]] == ["一、", "二、", "三、", "四、"]
-    assert [h[2:] for h in of["Heading 1"]] == ["总体情况", "短板在哪里", "下一步建议", "数据依据和可信程度"]
+    assert [h[2:] for h in of["Heading 1"]] == ["总体情况", "主要短板", "下一步建议", "数据依据和可信程度"]
     assert of["Heading 2"][0].startswith("（一）")
     annexes = [re.sub(r"^附件 \d　", "", text) for text in of["Heading 3"]]
-    assert [re.sub(r"^(附件：|　+)\d\. ", "", text) for text in of["附件说明"]] == annexes
+    assert [re.sub(r"^(附件：)?\d\. ", "", text) for text in of["附件说明"]] == annexes
     body = [p.text for p in document.paragraphs]
     assert (
         body.index("特此报告。")
@@ -105,6 +107,45 @@ def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
     assert len([c for c in captions if c.startswith("图")]) == len(document.inline_shapes) >= 3
 
 
+LEVELS = (r"[一二三四五六七八九十]+、", r"（[一二三四五六七八九十]+）", r"\d+\. ")
+
+
+@pytest.mark.parametrize("form", ["brief", "checkup"])
+def test_levels_follow_one_another(toy: xh.District, brief: Path, tmp_path: Path, form: str) -> None:
+    """GB/T 9704: 一、 then （一） then 1. and none is left out; each counts from its first."""
+    if form == "checkup":
+        brief = checkup_word(toy, checked(toy), tmp_path / "a.docx")
+    counts = [0, 0, 0]
+    for paragraph in docx.Document(str(brief)).paragraphs:
+        if paragraph.style.name not in ("Normal", "Heading 1", "Heading 2"):
+            continue
+        at = next((i for i, sign in enumerate(LEVELS) if re.match(sign, paragraph.text)), None)
+        if at is None:
+            continue
+        assert all(counts[:at]), f"a level is left out before {paragraph.text}"
+        counts[at:] = [counts[at] + 1, *[0] * (2 - at)]
+        number = re.search(r"[一二三四五六七八九十\d]+", paragraph.text)
+        assert number is not None and number[0] in (str(counts[at]), "零一二三四五六七八九"[counts[at]])
+    assert counts[0] >= 4
+
+
+def test_numbers_beyond_ten(toy: xh.District) -> None:
+    with speaking("zh"):
+        paper = _word.Document(toy)
+        paper.points(["甲"] * 21)
+        told = [p.text for p in paper.file.paragraphs]
+    assert [told[i] for i in (0, 9, 10, 19, 20)] == ["（一）甲", "（十）甲", "（十一）甲", "（二十）甲", "（二十一）甲"]
+
+
+def test_a_long_title_breaks_between_words(toy: xh.District) -> None:
+    with speaking("zh"):
+        paper = _word.Document(toy)
+        for words in ("关于甲街道\n情况的报告", "关于甲街道〔方案“乙”，2025 年〕\n情况的报告"):
+            paper.title(words)
+        short, long = [p.text for p in paper.file.paragraphs]
+    assert short == "关于甲街道情况的报告" and long.endswith("〕\n情况的报告")
+
+
 def test_the_body_names_no_column_of_ours(toy: xh.District) -> None:
     """What is to be typed where stands in the annex, for whoever looks after the data; the body says where that is."""
     told: list[str] = []
@@ -112,7 +153,7 @@ def test_the_body_names_no_column_of_ours(toy: xh.District) -> None:
     found = Finding("high", "位置", "小区 2 处为合成，不能作结论。", "", "在 basis 列写明")
     with speaking("zh"):
         _word._firm(paper, SimpleNamespace(findings=[found]))
-    assert told[2:] == ["位置：小区 2 处为合成，不能作结论。", "怎么办见附件 5。"]
+    assert told[2:] == ["位置：小区 2 处为合成，不能作结论。", "处理办法见附件 5。"]
     assert list(_word._ANNEXES).index("不确定性和缺的数据") == 5 - 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from mapped import toy_folder
 
 import xinhe_geo as xh
 from xinhe_geo.access.effects import effects
+from xinhe_geo.core import speaking, word
 from xinhe_geo.core.errors import ScenarioError, UnknownNameError
 from xinhe_geo.core.models import Edit
 from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.report.pages.plans import provision_sheet
 from xinhe_geo.siting.provision import on_parcel, provision
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -197,3 +200,27 @@ def test_the_bundled_plan_carries_its_marks() -> None:
     parts = known[["own", "absorbed", "missing"]].sum(axis=1)
     assert known["required"].to_numpy() == pytest.approx(parts.to_numpy()) and len(known) > 8
     assert table.loc["nursing_beds", "required_m2"] == pytest.approx(35 * table.loc["nursing_beds", "required"])
+
+
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def test_what_the_shipped_tables_call_things_has_its_english() -> None:
+    """Norms and their units, choices and units of the ledger of parcels, who could fill in what was promised."""
+    rows = xh.District.load(TOY).rows
+    named = [*rows["norms"]["label"], *rows["norms"]["unit"], *rows["quantities"]["unit"].dropna()]
+    named += [own for cell in rows["quantities"]["options"].dropna() for own in cell.split(";")]
+    promised = pd.read_csv(Path(__file__).parents[2] / "data/renewal/promises.csv", encoding="utf-8-sig", dtype="str")
+    named += [own for cell in promised["filled_by"].dropna() for own in cell.split("、")]
+    with speaking("en"):
+        assert [own for own in dict.fromkeys(named) if HAN.search(word(own))] == []
+
+
+@pytest.mark.slow
+def test_a_list_in_english_is_english(toy: xh.District) -> None:
+    """Names of places, the words of a standard and remarks stay as they are."""
+    with speaking("en"):
+        sheet = provision_sheet(provision(toy, plan(1.0)))
+    left = sheet.drop(columns=["配什么", "周边设施", "依据与可信度", "备注"])
+    assert len(sheet) == 3
+    assert [cell for cell in left.to_numpy().ravel() if isinstance(cell, str) and HAN.search(cell)] == []

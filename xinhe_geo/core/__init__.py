@@ -65,6 +65,7 @@ from .i18n import (
     renamed,
     say,
     speaking,
+    tight,
     title,
     word,
 )

@@ -187,7 +187,10 @@ def describe(row: object) -> str:
     """Return one problem as a line a planner can act on: file, row, field, what is wrong, what to do."""
     place = str(getattr(row, "file", "") or getattr(row, "layer", ""))
     if getattr(row, "row", ""):
-        place += f" 第 {row.row} 行"  # type: ignore[attr-defined]
+        own = str(row.row)  # type: ignore[attr-defined]
+        place += (
+            f" {own.strip('（）')}" if own.startswith("（") else f" 第 {own} 行"
+        )  # a row without a key says which it is
     if getattr(row, "field", ""):
         place += f" {row.field}"  # type: ignore[attr-defined]
     text = f"{place}：{row.problem}"  # type: ignore[attr-defined]

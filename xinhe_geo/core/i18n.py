@@ -99,7 +99,16 @@ def say(sentence: str, *values: object) -> str:
     """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
     own = sentence if language() == "zh" else agreeing(english()["say"][sentence], *shown)
-    return as_typed(renamed(own)).format(*shown)
+    return tight(as_typed(renamed(own)).format(*shown))
+
+
+#: Chinese marks bring their own room: no space stands beside them.
+_LOOSE = re.compile(r"(?<=[《（「、，。；：！？）》」]) +(?=\S)|(?<=\S) +(?=[《（「、，。；：！？）》」])")
+
+
+def tight(text: str) -> str:
+    """Return a text without spaces beside Chinese marks, where Chinese is spoken: what joins words and names cannot know what they begin with."""
+    return _LOOSE.sub("", text) if language() == "zh" else text
 
 
 #: A word of an English sentence that agrees with a count: `{0} {0:home|homes}`, what is said of one before what is said of others.

@@ -87,12 +87,12 @@ _CLOSED = (
     "注销",
 )
 STATE_WORDS = (
+    *((label, state) for state, label in STATE_LABELS.items()),
     *(
         (word, state)
         for words, state in ((_OPEN, "open"), (_PLANNED, "planned"), (_CLOSED, "closed"))
         for word in words
     ),
-    *((label, state) for state, label in STATE_LABELS.items()),
 )
 
 #: Who may walk through a gate that is open.

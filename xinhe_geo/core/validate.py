@@ -150,16 +150,22 @@ def _typed(
         return _numbers(column, text, wrong)
     if column.type == "bool":
         truth = text.str.lower().map({"true": True, "1": True, "是": True, "false": False, "0": False, "否": False})
-        wrong((text.notna() & truth.isna()).to_numpy(), "“{}”不是 是/否", "写 true 或 false")
-        return truth.fillna(False).astype(bool).to_numpy()
+        wrong((text.notna() & truth.isna()).to_numpy(), "“{}”不是 是/否", "写 是 或 否")
+        return truth.eq(True).to_numpy()
     if column.values:
         text = text.replace(dict(column.words))
         wrong(
             (text.notna() & ~text.isin(column.values)).to_numpy(),
             "“{}”不在可选值中",
-            f"可选：{'、'.join(column.values)}",
+            f"可选：{'、'.join(_as_written(column))}",
         )
     return text.array
+
+
+def _as_written(column: Column) -> list[str]:
+    """Return the values of a choice as people write them, where there are words for them."""
+    words = {value: word for word, value in reversed(column.words)}
+    return [words.get(value, value) for value in column.values]
 
 
 def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, str], None]) -> object:

@@ -43,7 +43,7 @@ def funds_of(cell: object) -> list[Fund]:
     found = []
     for part in listed(as_text(cell)):
         name, said, number = part.partition("=")
-        amount = float(number) if said else math.nan
+        amount = float(pd.to_numeric(number.strip(), errors="coerce"))
         if said and not 0 <= amount < math.inf:
             raise ValueError(part)
         found.append(Fund(name.strip(), amount))
@@ -198,6 +198,7 @@ def _cost(row: pd.Series) -> Iterator[_Told]:
         return
     if sums and pd.notna(row["duration"]) and len(sums) != row["duration"]:
         yield "yearly", f"写了 {len(sums)} 年的投资，工期是 {row['duration']} 年", "一年一个数，当年没有写 0；或改工期"
+        return
     totals = [v for v in (low, high, _number(row["invest"])) if not math.isnan(v)]
     if sums and totals and all(abs(sum(sums) - total) > CENT for total in totals):
         yield "yearly", f"各年合计 {sum(sums):g} 不等于造价 {totals[0]:g}", "合计等于造价下限或上限"

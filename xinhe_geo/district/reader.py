@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -169,7 +169,9 @@ def _read_folder(
     problems += _unknown_kinds(manifest, rows, declared)
     problems += ledger_problems(rows, declared)
     if not any(as_read(name).startswith("scenarios/") for name in unsealed):  # it reads the plans that projects name
-        problems += project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
+        told = {(p.layer, p.row, p.field) for p in problems}  # a cell that could not be read is no empty one
+        others = project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
+        problems += [p for p in others if (p.layer, p.row, p.field) not in told]
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
@@ -569,6 +571,8 @@ def _misread(path: Path, *, strict: bool = False) -> str:
             head = next((cells for cells in lines if cells), [])
             if not head:
                 return "是空的，没有表头。照 template 的表填写"
+            if unlike := _no_head(head):
+                return unlike
             for cells in lines:
                 if any(cells[len(head) :]):
                     return f"第 {lines.line_num} 行有 {len(cells)} 格，表头只有 {len(head)} 格。有逗号的格子两边加英文引号，或在 Excel 里改"
@@ -577,6 +581,17 @@ def _misread(path: Path, *, strict: bool = False) -> str:
     except csv.Error:
         return f"第 {lines.line_num} 行附近引号没有成对。在 Excel 里打开，另存为“CSV UTF-8”" if strict else ""
     return ""
+
+
+def _no_head(cells: Sequence[str]) -> str:
+    """Return what the first line of a table is where it does not name columns, and what to do; "" where it does."""
+    named = [cell.strip() for cell in cells if cell.strip()]
+    if len(cells) > 1 and len(named) == 1:
+        return f"第 1 行只有“{named[0][:30]}”，像是标题，不是表头。删去表头以上的行"
+    if len(cells) == 1 and (sign := next((s for s in ";；\t|" if s in cells[0]), "")):
+        return f"格子之间不是英文逗号，是{'制表符' if sign == chr(9) else f'“{sign}”'}。在 Excel 里另存为“CSV UTF-8（逗号分隔）”"
+    twice = next((name for name in named if named.count(name) > 1), "")
+    return f"表头里“{twice[:30]}”写了两次。删去或改名其中一列" if twice else ""
 
 
 def _read_features(path: Path, folder: Path) -> gpd.GeoDataFrame:

@@ -18,7 +18,20 @@ import pandas as pd
 import shapely
 
 from ..access import PLAN
-from ..core import URGENT, Edit, Rule, SitingError, UnknownNameError, amount, as_text, listed, say, speaking, work
+from ..core import (
+    URGENT,
+    Edit,
+    Rule,
+    SitingError,
+    UnknownNameError,
+    amount,
+    as_text,
+    listed,
+    say,
+    speaking,
+    word,
+    work,
+)
 from ..district import District, Scenario, must_be_district, place_name, rule_name
 from ..siting import Watch, links, provision, shortage_in_words, sites
 from .checkup import TYPED_METRIC, WALKED, problems, problems_of
@@ -222,7 +235,7 @@ def _provided(district: District, plan: Scenario) -> Iterator[_Idea]:
             edit = Edit("open_facility", {"facility": "new", "kind": str(row["kinds"]).split(";")[0], "xy": at})
         yield _Idea(
             PROVISION,
-            say("{0}（方案 {1} 配建）", row["label"], plan.label or plan.name),
+            say("{0}（方案 {1} 配建）", word(str(row["label"])), plan.label or plan.name),
             say("{0}；位置在新建住房处，待定", short),
             edit,
         )

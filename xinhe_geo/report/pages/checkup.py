@@ -50,6 +50,8 @@ CHECKUP_HOW = {
     "项目库": "总投资为造价上限",
     "上年度整治成效": "能计算的重新测算；其余凭验收材料转待复核，现场核定后销号；资料订正、口径改变、拆除不算已解决",
 }
+#: On paper a number stays whole, and no column is one letter wide.
+_STYLE = "@media print { main td:first-child { white-space: nowrap; overflow-wrap: normal } main tr :is(td, td:not(.n)) { min-width: 3em } }"
 #: As many problems as a page lists; the workbook has all.
 LISTED = 100
 
@@ -226,7 +228,12 @@ def projects_told(table: pd.DataFrame | None) -> Iterator[str]:
     if table is None or not len(table):
         return
     cost, spent = table["总投资（万元）"].astype("float64"), table["累计完成（万元）"].astype("float64")
-    told = say("项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元。", len(table), cost.count(), _total(cost))
+    told = say(
+        "项目库有 {0} 个项目，写明造价的 {1} 个，总投资 {2} 万元（按造价上限计）。",
+        len(table),
+        cost.count(),
+        _total(cost),
+    )
     yield told if cost.count() else say("项目库有 {0} 个项目，都没有写造价。", len(table))
     told = say("累计完成投资 {0} 万元（{1} 个项目填报）。", _total(spent), spent.count())
     yield told if spent.count() else say("累计完成投资没有项目填报。")
@@ -443,5 +450,5 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
             body += (
                 f'<section><h2>{html.escape(say(name))}</h2><p class="small">{html.escape(told)}</p>{shown}</section>'
             )
-        write_text(folder / form.page, page_text(district, heading, nav, body))
+        write_text(folder / form.page, page_text(district, heading, nav, body, style=_STYLE))
     link_pages(target)

@@ -86,7 +86,12 @@ def final_checked(district: District, year: int | None = None, *, ranges: bool =
         sheets["目标清单"]["核没核"] = checked_marks(state, own)
     if "projects" in district.rows:
         sheets["项目库"] = project_sheet(district.rows["projects"])
-    told = {"目标完成情况": tuple(_counted(district, end, said)), "项目库": tuple(projects_told(sheets.get("项目库")))}
+    told = {
+        "目标完成情况": tuple(_counted(district, end, said)),
+        "目标清单": _listed(sheets["目标清单"]),
+        "还缺的资料": _lacked(sheets["还缺的资料"]),
+        "项目库": tuple(projects_told(sheets.get("项目库"))),
+    }
     first = sheets["未完成目标"].head(BEGIN)
     points = [
         say(
@@ -112,6 +117,18 @@ def _counted(district: District, end: int, said: pd.Series) -> Iterator[str]:
         yield say(
             "数据年份 {0} 早于规划末年 {1}：小区、设施、道路是 {0} 年的资料，不能当作终期结论。", district.year, end
         )
+
+
+def _listed(table: pd.DataFrame) -> tuple[str, ...]:
+    """Say how many rows targets have: one that is measured in several ways has several."""
+    told = "{0} 项目标按决定判定的量法逐条列出，共 {1} 条。"
+    return (say(told, table["编号"].nunique(), len(table)),) if len(table) else ()
+
+
+def _lacked(table: pd.DataFrame) -> tuple[str, ...]:
+    """Say how many targets nobody can judge yet, and how much is lacking for that."""
+    told = "{0} 项目标有数据不足或待填的量法，所缺资料 {1} 条；补齐以前不作结论。"
+    return (say(told, table["编号"].nunique(), len(table)),) if len(table) else ()
 
 
 def _by_category(table: pd.DataFrame) -> pd.DataFrame:

@@ -57,7 +57,9 @@ def checkup_word(district: District, found: Checked, to: str | Path) -> Path:
         paper.heading(say(name))
         said = [*found.told.get(name, ())] or ([] if name in annexed else [say(form.none[name])])
         if name in annexed:
-            said.append(say("见附件 {0}。", annexed.index(name) + 1))
+            number = annexed.index(name) + 1
+            listed = say("共列 {0} 条，见附件 {1}。", len(found.sheets[name]), number)
+            said.append(say("见附件 {0}。", number) if said else listed)
         paper.say(*said)
         paper.points(found.points.get(name, [])[:TOLD])
     paper.heading(say("数据依据和可信程度"))

@@ -21,7 +21,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ...core import needing, not_installed, packaged_font
+from ...core import needing, not_installed, packaged_font, tight
 from ...maps import colour_of
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def unbroken(words: str) -> float:
 
 def plain(text: object) -> str:
     """Return a text on one line, without characters that cannot be seen (which some documents may not hold)."""
-    return "".join(c for c in _UNSEEN.sub(" ", str(text)) if not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
+    seen = _UNSEEN.sub(" ", str(text))
+    return tight("".join(c for c in seen if not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff"))
 
 
 def legible(text: object) -> str:

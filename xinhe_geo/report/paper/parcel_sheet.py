@@ -198,14 +198,22 @@ def _changes(column: Column, story: Story) -> None:
     column.skip(9)
 
 
+def _filled(
+    head: list[str], rows: list[list[str]], widths: tuple[float, ...]
+) -> tuple[list[str], list[list[str]], list[float]]:
+    """Return a table without the columns that nobody has filled in."""
+    kept = [j for j in range(len(head)) if any(row[j] for row in rows)]
+    return [head[j] for j in kept], [[row[j] for j in kept] for row in rows], [widths[j] for j in kept]
+
+
 def _figures(column: Column, own: Parcel) -> None:
     told = [[line.label, line.holder, line.text] for line in own.plain]
     told += [[say("{0}：{1}", budget_name(t.budget), topic_name(t.topic)), "", t.text] for t in own.money]
     told += [[say("承诺"), "", say("；").join(f"{label} {n}" for label, n in own.tallied)]]
     column.text(say("台账"), 14, bold=True)
-    head = [say("指标"), say("口径"), say("数值")]
+    head, told, widths = _filled([say("指标"), say("口径"), say("数值")], told, (86, 60, 100))
     column.keep_free(_REST)
-    done = column.tables(2, Columns(head, (86, 60, 100), (2,), 11, most_lines=2), told)
+    done = column.tables(2, Columns(head, widths, (len(head) - 1,), 11, most_lines=2), told)
     column.keep_free(-_REST)
     if told[done:]:
         column.text(say("另有 {0} 行", len(told[done:])), 11, carto.QUIET)
@@ -230,8 +238,9 @@ def _promised(column: Column, own: Parcel) -> None:
         return
     column.text(say("承诺：做到、有安排、还缺"), 14, bold=True)
     rows = [[line.quote, line.wants, line.told] for line in own.promised]
-    done = column.table(
-        Columns([say("原文"), say("要什么"), say("做到没有")], (300, 120, 60), (), 11, most_lines=2), rows
-    )
+    head, rows, widths = _filled([say("原文"), say("要什么"), say("做到没有")], rows, (300, 120, 60))
+    column.keep_free(_REST)
+    done = column.table(Columns(head, widths, (), 11, most_lines=2), rows)
+    column.keep_free(-_REST)
     if rows[done:]:
         column.text(say("另有 {0} 行", len(rows[done:])), 11, carto.QUIET)

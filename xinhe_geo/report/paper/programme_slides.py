@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ...maps import DEMONSTRATION_TEXT, difference_scene
 from ...renewal import Programmed
 from ...report import ProgrammeStory, cell_text, programme_pair, programme_story
 from .page import Columns, Frame, letters, unbroken
-from .slides import BESIDE, INK, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line
+from .slides import BESIDE, INK, MARK, PARTS, STRONG, WHOLE, Bars, Deck, Line, row_heights
 
 if TYPE_CHECKING:
     from .slides import AnySlide
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 #: So many goals are charted; so many projects share a page, and where there are more, so many years have one of their own.
 CHARTED, TOGETHER, PAGES = 6, 12, 4
 #: The sizes of letters in tables, of which the largest is taken that has room.
-SIZES = (20, 18, 16, 14)
+SIZES = (20, 18, 16, 14, 12)
+#: How much wider than asked for a word may be that cannot be broken (faces differ, heads are bold), and what a cell leaves free (inches).
+_BOLD, _BESIDE = 1.15, 0.12
 #: How wide a column is beside others: its longest cell in Chinese letters, within these.
 _NARROW, _BROAD = 5.5, 11.0
 
@@ -75,9 +78,9 @@ def _cover(deck: Deck, story: ProgrammeStory, title: str) -> None:
     if deck.district.is_demonstration:
         lines += [Line(say(DEMONSTRATION_TEXT), 16, MARK, True)]
     deck.text(slide, Frame(WHOLE.left, WHOLE.top, WHOLE.width, 1.5), [*lines, Line(story.proof, 16, INK)])
-    head = [say("目标（先后为序）"), say("达到"), say("还能不能多"), say("单位")]
-    rows = [[aim.name, aim.value, aim.beyond, aim.unit or "—"] for aim in story.aims]
-    deck.table(slide, Columns(head, (3.2, 2.2, 2.2, 3.2), (1, 2), 16), rows, top=WHOLE.top + 2.2)
+    head = [say("目标（先后为序）"), say("达到"), say("单位"), say("还能不能多")]
+    rows = [[aim.name, aim.value, aim.unit or "—", aim.beyond] for aim in story.aims]
+    _largest(deck, slide, Columns(head, (4.6, 1.8, 3.0, 2.93), (1,), 0), rows, WHOLE.top + 2.0)
 
 
 def _money(deck: Deck, story: ProgrammeStory) -> None:
@@ -150,19 +153,31 @@ def _more(deck: Deck, story: ProgrammeStory) -> None:
     slide, top = deck.page(story.concluded[names[0]], notes), WHOLE.top
     for name in names:
         deck.text(slide, Frame(WHOLE.left - 0.1, top, WHOLE.width, 0.4), [Line(story.how[name], 13)])
-        top = max(_table(deck, slide, story.sheets[name], top + 0.45) + 0.2, top + 2.6)
+        top = max(_table(deck, slide, story.sheets[name], top + 0.45, len(names)) + 0.2, top + 2.6)
 
 
-def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top) -> float:
-    """Put a sheet on a page as wide as it is, its digits as everywhere; return where it ends, in inches."""
+def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.top, share: int = 1) -> float:
+    """Put a sheet on a page as wide as it is, its digits as everywhere, as one of so many; return where it ends, in inches."""
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
     columns = list(zip(head, *rows, strict=True))
     asked = [max(min(max(*map(letters, own), _NARROW), _BROAD), *map(unbroken, own)) for own in columns]
     widths = [WHOLE.width * own / sum(asked) for own in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
-    size = next((size for size in SIZES if len(rows) <= TOGETHER and sum(asked) * size / 72 <= WHOLE.width), 12)
-    return deck.table(slide, Columns(head, widths, numbers, size), rows, top=top)
+    return _largest(deck, slide, Columns(head, widths, numbers, 0), rows, top, share)
+
+
+def _largest(deck: Deck, slide: AnySlide, columns: Columns, rows: list[list[str]], top: float, share: int = 1) -> float:
+    """Put a table on a page in the largest letters in which it has room and no word is broken; return where it ends."""
+    cells = list(zip(columns.head, *rows, strict=True))
+    least = [max(map(unbroken, own)) * _BOLD / 72 for own in cells]
+
+    def fits(size: int) -> bool:
+        whole = all(room * size + _BESIDE <= width for room, width in zip(least, columns.widths, strict=True))
+        return whole and sum(row_heights(replace(columns, size=size), rows)) <= (WHOLE.bottom - top) / share
+
+    size = next((size for size in SIZES if fits(size)), SIZES[-1])
+    return deck.table(slide, replace(columns, size=size), rows, top=top)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,6 +71,12 @@ TITLES = {28: 34, 24: 56, 20: 84, 16: 110}
 MOST_SLIDES = 10
 #: The least size of letters in a chart, which a room can read.
 CHART_TYPE = 12
+#: By how much lines may be smaller, one after the other, to fit into their box; what a box leaves free at its sides, in inches.
+_SMALLER, _INSET = (1.0, 0.9, 0.8, 0.7), 0.1
+#: How far lines are apart, in letters: said in so many points, for the faces of two computers do not agree on one line.
+_LEADING = 1.25
+#: A row of many in a table is at least so high, in inches.
+_LEAST_ROW = 0.27
 #: How many bars can be read on a page, how many lines beside a map, and how many rows.
 CHARTED, LISTED, TABLED = 14, 6, 12
 #: How many goals that a plan moves are charted.
@@ -200,7 +206,7 @@ class Deck:
             self.district.year,
             self.district.manifest.get("credit", ""),
         )
-        self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [Line(foot, 9.5)])
+        self.text(slide, Frame(_LEFT - 0.1, 7.0, _WIDE + 0.2, 0.35), [Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
         mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
         self.text(
@@ -215,12 +221,14 @@ class Deck:
         return slide
 
     def text(self, slide: Slide, place: Frame, lines: Sequence[Line], *, right: bool = False) -> None:
-        """Write lines into a box."""
+        """Write lines into a box; where they have no room as large as they are, all of them are smaller."""
         frame = slide.shapes.add_textbox(*_inches(place)).text_frame
         frame.word_wrap = True
+        own = next((s for s in _SMALLER if _tall(lines, place.width - _INSET, s) <= place.height), _SMALLER[-1])
         for i, line in enumerate(lines):
             paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
-            _write(paragraph, line.words, line.size, line.colour, bold=line.bold)
+            _write(paragraph, line.words, round(line.size * own, 1), line.colour, bold=line.bold)
+            paragraph.line_spacing = Pt(line.size * own * _LEADING)
             paragraph.space_after = Pt(4)
             if right:
                 paragraph.alignment = PP_ALIGN.RIGHT
@@ -249,14 +257,13 @@ class Deck:
         and counted in the last one. Returns where it ends, in inches from the top.
         """
         head, widths, size = columns.head, columns.widths, columns.size
-        least = 0.32 if len(rows) < 12 else 0.27
-        tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
+        tall = row_heights(columns, rows)
         fits = max(int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6)), 2)
         is_cut = fits < len(tall)
         if is_cut:
             left_out = len(tall) - fits + 1
             rows = [*rows[: fits - 2], [say("另有 {0} 行", left_out), *([""] * (len(head) - 1))]]
-            tall = [*tall[: fits - 1], least]
+            tall = [*tall[: fits - 1], _LEAST_ROW]
         place = Frame(left, top, sum(widths), sum(tall))
         grid = slide.shapes.add_table(len(rows) + 1, len(head), *_inches(place)).table
         for j, width in enumerate(widths):
@@ -273,6 +280,7 @@ class Deck:
                 fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
                 _write(paragraph, words, size, INK, bold=i == 0)
+                paragraph.line_spacing = Pt(size * _LEADING)
                 if j in columns.numbers and not (is_cut and i == len(rows)):
                     paragraph.alignment = PP_ALIGN.RIGHT
         if is_cut:  # how many are left out has the whole row
@@ -350,7 +358,7 @@ class Deck:
         ]
         if district.is_demonstration:
             lines += [Line(say(DEMONSTRATION_TEXT), 18, MARK, True), Line(rests_on(district), 13)]
-        self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, 4.6), lines)
+        self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, _HIGH - 0.2), lines)
         self.map(slide, story, OVERVIEW, str(themes(district, language())[OVERVIEW]), left=7.23)
 
     def save(self, title: str) -> bytes:
@@ -380,7 +388,18 @@ def _category(name: str) -> str:
 def _height(cells: Sequence[str], widths: Sequence[float], size: float) -> float:
     """Return how high a row must be, in inches: faces differ, so a little more than the packaged one needs."""
     lines = max(len(wrap(c, size * 1.06, w * 72 - 8)) for c, w in zip(cells, widths, strict=True))
-    return lines * size * 1.25 / 72 + 0.05
+    return lines * size * _LEADING / 72 + 0.05
+
+
+def row_heights(columns: Columns, rows: Sequence[Sequence[str]]) -> list[float]:
+    """Return how high the rows of a table are on a slide, its head first, in inches."""
+    least = 0.32 if len(rows) < 12 else _LEAST_ROW
+    return [max(least, _height(row, columns.widths, columns.size)) for row in [columns.head, *rows]]
+
+
+def _tall(lines: Sequence[Line], width: float, scale: float) -> float:
+    """Return how high lines are in a box, in inches, with what is left free below each."""
+    return sum(_height([line.words], [width], line.size * scale) + 4 / 72 for line in lines)
 
 
 def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: bool = False) -> None:
@@ -434,11 +453,13 @@ def _moved(deck: Deck, story: Story) -> None:
     """Map whom the goal that a plan moves most serves anew, and whom no longer."""
     change = story.change
     assert change is not None
-    rule, label = next(iter(change.drawn.items()))
-    shift = next((s for s in change.shifts if s.rule == rule), None)
+    shift = next((s for s in change.moved if s.tone in ("gain", "lose")), None)  # what moves those who live here
+    rule, label = (shift.rule, shift.label) if shift else next(iter(change.drawn.items()))
+    shift = shift or next((s for s in change.shifts if s.rule == rule), None)
     told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.net) if shift else label
     slide = deck.page(told, [*(said.text for said in change.verdict), _method(deck), rests_on(deck.district)])
-    deck.scene(slide, difference_scene(change.pair.maps, rule, language()), told)
+    scene = difference_scene(change.pair.maps, rule, language())
+    deck.scene(slide, replace(scene, bounds=change.around(rule, scene.bounds)), told)
     felt = [row for row in change.felt.itertuples() if row.Index == rule]
     lines = [Line(shift.net, 30, STRONG, True)] if shift else []
     for row in felt:

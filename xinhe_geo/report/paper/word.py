@@ -36,7 +36,7 @@ from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of,
 from ...report import Story, analyse
 from .carto import handed_on
 from .office import TONGUES, document_bytes
-from .page import plain
+from .page import letters, plain
 from .sheet import map_png
 
 if TYPE_CHECKING:
@@ -69,8 +69,10 @@ _STYLES = {
     "成文日期": (_FANG, _BODY, _LINE, 0.0),
     "附件正文": (_FANG, _SMALL, _SMALL_LINE, 0.0),
 }
+#: What stands before the first annex in the list of them takes so many letters: the others stand below it.
+_AHEAD = {"zh": 3.0, "en": 4.0}
 #: How sections are numbered in Chinese; so many goals, gaps, remedies and findings are told in the body: all stand in the annexes.
-_NUMERALS, TOLD, BRIEFLY = "一二三四五六七八九十", 5, 3
+_NUMERALS, TOLD, BRIEFLY = "一二三四五六七八九", 5, 3
 #: Room that a letter of a word takes which cannot be broken (centimetres); Chinese breaks anywhere.
 LETTER_CM = {"zh": 0.0, "en": 0.15}
 _WIDTH = 21.0 - _LEFT - _RIGHT  # centimetres of text on an A4 page
@@ -175,8 +177,12 @@ class Document:
         if line is not None:  # the rule under a title in Word's own style
             line.getparent().remove(line)
         self.file.styles["Title"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.CENTER
-        self.file.styles["落款"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-        self.file.styles["成文日期"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        for name, free in (
+            ("落款", 5),
+            ("成文日期", 4),
+        ):  # the date four letters from the edge, the name centred over it
+            form = self.file.styles[name].paragraph_format
+            form.alignment, form.right_indent = WD_ALIGN_PARAGRAPH.RIGHT, Pt(free * _BODY * smaller)
         self.file.settings.odd_and_even_pages_header_footer = True
         badges = badges_of(district, district.is_demonstration, language())
         for header in (section.header, section.even_page_header):
@@ -192,8 +198,14 @@ class Document:
             _run(foot, " —", 14, _INK)
 
     def title(self, words: str) -> None:
-        """Write the title."""
-        self.file.add_paragraph(plain(words), style="Title")
+        """Write the title; one that is longer than a line is broken where `words` are, and not within a word."""
+        lines, title = words.split("\n"), self.file.add_paragraph(style="Title")
+        if letters(words) * _STYLES["Title"][1] <= Cm(_WIDTH).pt:
+            lines = [(" " if language() == "en" else "").join(lines)]
+        for i, line in enumerate(lines):
+            if i:
+                title.add_run().add_break()
+            title.add_run(plain(line))
 
     def heading(self, words: str) -> None:
         """Begin a section: 一、"""
@@ -206,7 +218,11 @@ class Document:
         self.file.add_heading(plain(say("（{0}）{1}", self._number(self._parts), words)), 2)
 
     def _number(self, number: int) -> str:
-        return _NUMERALS[number - 1] if language() == "zh" else str(number)
+        tens, ones = divmod(number, 10)
+        told = (
+            (_NUMERALS[tens - 1] if tens > 1 else "") + ("十" if tens else "") + (_NUMERALS[ones - 1] if ones else "")
+        )
+        return told if language() == "zh" else str(number)
 
     def annex(self, words: str) -> None:
         """Begin an annex; the first on a page of its own."""
@@ -215,15 +231,21 @@ class Document:
         head.paragraph_format.page_break_before = self._annexes == 1
         head.paragraph_format.space_before = Pt(10)
 
-    def say(self, *sentences: str, style: str = "Normal") -> None:
-        """Write a paragraph of the body."""
+    @property
+    def letter(self) -> float:
+        """The size of a letter of the body, in points."""
+        return float(self.file.styles["Normal"].font.size.pt)
+
+    def say(self, *sentences: str, style: str = "Normal") -> Paragraph:
+        """Write a paragraph of the body, and return it."""
         joined = "".join(sentences) if language() == "zh" else " ".join(map(str.strip, sentences))
-        self.file.add_paragraph(plain(joined), style=style)
+        return self.file.add_paragraph(plain(joined), style=style)
 
     def points(self, sentences: Iterable[str]) -> None:
-        """Write numbered paragraphs of the body: 1."""
+        """Write numbered paragraphs of the body, one level below where they stand: （一） right under a section, 1. within a part."""
+        below = self._parts == 0
         for i, sentence in enumerate(sentences, 1):
-            self.say(f"{i}. {sentence}")
+            self.say(say("（{0}）{1}", self._number(i), sentence) if below else f"{i}. {sentence}")
 
     def text(self, words: str, *, colour: RGBColor | None = None, bold: bool = False, bullet: bool = False) -> None:
         """Write a paragraph of an annex."""
@@ -350,7 +372,7 @@ def _field(paragraph: Paragraph, code: str) -> None:
 def _report(paper: Document, story: Story) -> None:
     """Write the body of a report: what changed, how things stand, what is missing, what to do, how firm it is."""
     district, place = paper.district, place_title(paper.district)
-    paper.title(say("关于{0}公共服务设施步行可达情况的报告", place))
+    paper.title(say("关于{0}\n公共服务设施步行可达情况的报告", place))
     paper.say(say("（主送机关待填）："), style="主送机关")
     preset = preset_text(district, story.analysis.preset)
     paper.say(
@@ -368,19 +390,19 @@ def _report(paper: Document, story: Story) -> None:
     paper.say(say("{0}。", _tally(story)))
     met = [goal.label for goal in story.judged if goal.state == "whole"]
     if met:
-        paper.part(say("已经做到的"))
+        paper.part(say("已实现的目标"))
         paper.say(say("{0}。", say("、").join(met)))
     if story.worst:
-        paper.part(say("还有缺口的"))
+        paper.part(say("尚有缺口的目标"))
         paper.points(say("{0}：{1}。", goal.label, goal.told) for goal in story.worst[:TOLD])
         if story.worst[TOLD:]:
             paper.say(say("其余见附件 2。"))
     if story.unknown:
-        paper.part(say("数据不足、不能判断的"))
+        paper.part(say("数据不足、暂不能判断的目标"))
         paper.say(say("{0}。", say("、").join(goal.label for goal in story.unknown)))
-    paper.heading(say("短板在哪里"))
+    paper.heading(say("主要短板"))
     if story.gaps:
-        gaps = say("缺口：{0} 个小区至少在一项规划目标的服务范围外，步行在服务范围外的人多的在前", len(story.gaps))
+        gaps = say("{0} 个小区至少在一项规划目标的服务范围外，按步行在服务范围外的人数从多到少排列", len(story.gaps))
         paper.say(say("{0}。", gaps))
         told = "{0}：{1}，{2}在服务范围外。"
         paper.points(say(told, gap.name, gap.label, gap.unserved.told) for gap in story.gaps[:TOLD])
@@ -428,9 +450,12 @@ def _request(paper: Document, story: Story) -> None:
 def close(paper: Document, annexes: Iterable[str]) -> None:
     """List the annexes by their titles, and leave signature and date to be typed."""
     for number, title in enumerate(annexes, 1):
-        lead = say("附件：{0}. {1}", number, say(title)) if number == 1 else say("　　　{0}. {1}", number, say(title))
-        paper.say(lead, style="附件说明")
-    paper.say(say("（署名待填）"), style="落款")
+        first = number == 1
+        told = say("附件：{0}. {1}", number, say(title)) if first else f"{number}. {say(title)}"
+        form = paper.say(told, style="附件说明").paragraph_format
+        form.left_indent = None if first else Pt(_AHEAD[language()] * paper.letter)
+        form.space_before = Pt(paper.letter if first else 0.0)
+    paper.say(say("（署名待填）"), style="落款").paragraph_format.space_before = Pt(2 * paper.letter)
     paper.say(say("（成文日期待填）"), style="成文日期")
 
 
@@ -461,7 +486,9 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     paper.say(say("{0}。", change.people))
     paper.part(say("目标的变化"))
     paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
-    paper.points(say("{0}：{1} → {2}（{3}）。", s.label, s.before.text, s.after.text, s.net) for s in change.moved)
+    paper.points(
+        say("{0}：由 {1} 到 {2}，净增 {3}。", s.label, s.before.text, s.after.text, s.net) for s in change.moved
+    )
     paper.points(say("{0}：{1}。", s.label, s.firm) for s in change.moved if s.firm)
     if change.unmoved:
         paper.say(say("{0}。", change.unmoved))
@@ -494,7 +521,7 @@ def _firm(paper: Document, story: Story) -> None:
     # what to do is told in columns of our files: that stands in the annex, for whoever looks after the data
     paper.points(say("{0}：{1}。", f.topic, f.finding.rstrip("。")) for f in story.findings[:BRIEFLY])
     if story.findings:
-        paper.say(say("怎么办见附件 5。"))
+        paper.say(say("处理办法见附件 5。"))
 
 
 # --- annexes ------------------------------------------------------------------------------------------------------------

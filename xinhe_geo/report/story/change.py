@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from ...access import attached_anew
 from ...core import amount, per_cent, say, signed
@@ -24,6 +25,10 @@ SHARE, MINUTES, PEOPLE = 5e-5, 0.05, 0.5
 ROUNDING = 1e-12
 #: How many things that a plan builds or takes away are named.
 BUILT = 5
+#: How much ground is shown around what changes: of its own size on each side, and at least so many metres.
+_AROUND, _AROUND_M = 0.15, 300.0
+#: West, south, east, north.
+Box = tuple[float, float, float, float]
 #: How many rules get a map of their own.
 MAPS_AT_MOST = 6
 
@@ -172,9 +177,9 @@ class Change:
             first += say("，数据不足 {0} 项", len(of["unknown"]))
         said = [Said(first, GOALS)]
         if len(of["gain"]):
-            said.append(_moved("提高最多：{0}，{1} → {2}（{3}）", of["gain"].iloc[0]))
+            said.append(_moved("提高最多：{0}，由 {1} 到 {2}（{3}）", of["gain"].iloc[0]))
         if len(of["lose"]):
-            said.append(_moved("降低最多：{0}，{1} → {2}（{3}）", of["lose"].iloc[-1]))
+            said.append(_moved("降低最多：{0}，由 {1} 到 {2}（{3}）", of["lose"].iloc[-1]))
         return [*said, *self._residents()]
 
     def _residents(self) -> list[Said]:
@@ -220,6 +225,20 @@ class Change:
         ]
         states = {"both": say("前后都有"), "new": say("新建"), "gone": say("拆除")}
         return _called(moved.assign(state=moved["state"].map(states)), labels)
+
+    def around(self, rule: str, whole: Box) -> Box:
+        """Return what a map of a rule shows: where homes come, go, gain or lose, and what surrounds them; never more than `whole`."""
+        table = self.pair.home_changes.xs(rule, level="rule")
+        felt = table.index[(table["served_change"].abs() > SHARE) | (table["state"] != "both")]
+        both = (side.district.homes for side in (self.pair.before, self.pair.after))
+        boxes = np.array([own[own.index.isin(felt)].total_bounds for own in both if own is not None])
+        boxes = boxes[np.isfinite(boxes).all(axis=1)]
+        if not len(boxes):
+            return whole
+        (west, south), (east, north) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        edge = max(_AROUND * max(east - west, north - south), _AROUND_M)
+        near = (west - edge, south - edge, east + edge, north + edge)
+        return near if shapely.box(*near).area < shapely.box(*whole).area else whole
 
     @cached_property
     def users(self) -> pd.DataFrame:

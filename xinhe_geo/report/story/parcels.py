@@ -709,7 +709,7 @@ def _ends(low: float, high: float) -> str:
 
 def _figure(quantity: str, holder: str, row: pd.Series, about: Mapping[str, str]) -> FigureLine:
     known, unit = bool(row["value"]), str(row["unit"])
-    text = str(row["value"]) if known else say("待填")
+    text = word(str(row["value"])) if known else say("待填")
     if known and row["low"] == row["low"]:
         text = f"{_ends(row['low'], row['high'])} {word(unit)}".strip()
     return FigureLine(
@@ -735,7 +735,8 @@ def _stage(row: pd.Series, about: Mapping[str, str]) -> StageLine:
 def _promise(district: District, row: pd.Series) -> PromiseLine:
     done = "" if math.isnan(row["done"]) else say("完成 {0}", per_cent(row["done"] / 100))
     steps = say("方案第 {0} 步", say("、").join(map(str, row["steps"]))) if row["steps"] else ""
-    asked = say("谁能填：{0}", row["filled_by"]) if row["status"] == "blank" and row["filled_by"] else ""
+    who = say("、").join(map(word, str(row["filled_by"]).split("、")))
+    asked = say("谁能填：{0}", who) if row["status"] == "blank" and row["filled_by"] else ""
     return PromiseLine(
         f"{row['place']}：{row['quote']}" if row["place"] else str(row["quote"]),
         say("、").join(kind_name(district, kind) for kind in row["kinds"]),
@@ -763,7 +764,11 @@ def _money_line(district: District, item: str, year: int, row: pd.Series) -> Mon
     about = district.rows["quantities"].loc[item].fillna("")
     known = not math.isnan(row["low"])
     text = f"{_ends(row['low'], row['high'])} {word(str(row['unit']))}".strip() if known else say("待填")
-    who = cell(about, "who") if row["origin"] == "blank" else row["source"] if row["origin"] == "reference" else ""
+    who = cell(about, "who") if row["origin"] == "blank" else ""
+    if row["origin"] == "reference":  # which of the table of costs
+        costs = district.rows["costs"].fillna("").drop_duplicates("label").set_index("label", drop=False)
+        names = str(row["source"]).split("；")
+        who = say("；").join(cell(costs.loc[name], "label") if name in costs.index else name for name in names)
     origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
     ends = float(row["low"]), float(row["high"])
     fund = str(row["fund"]) or say("待填")
@@ -805,7 +810,7 @@ def _capacity_lines(table: pd.DataFrame, parcel: str) -> tuple[CapacityLine, ...
             told += at_most_in_words(str(rows["bound"].iloc[0]), int(by_year.loc[short, "silent"]))
         counted = str(rows["unit"].iloc[0])
         lacking = tuple(shortage_told(n, counted) for n in values["short"])
-        label = str(rows["label"].iloc[0])
+        label = word(str(rows["label"].iloc[0]))
         found.append(CapacityLine(label, unit, values, texts, told, counted in AREA_UNITS, lacking))
     return tuple(found)
 
