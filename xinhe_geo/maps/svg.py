@@ -172,12 +172,24 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
 _LEAST_SYMBOL = 10.0
 
 
+def _disc(r: float, symbol: str) -> float:
+    """Return the radius of a symbol's disc: several characters at their least height need a larger one."""
+    return max(r, 0.34 * _LEAST_SYMBOL * len(symbol)) if len(symbol) > 1 and r >= 5 else r
+
+
+def _leader(x0: float, y0: float, x: float, y: float, colour: str) -> str:
+    """Return the line from a place to the symbol of it that stands beside it."""
+    line = f"M{x0:.1f} {y0:.1f}L{x:.1f} {y:.1f}"
+    return (
+        f'<path d="{line}" stroke="#fff" stroke-width="4"/><path d="{line}" stroke="{colour}" stroke-width="1.5"/>'
+        f'<circle cx="{x0:.1f}" cy="{y0:.1f}" r="3" fill="{colour}" stroke="#fff"/>'
+    )
+
+
 def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     """Return a point's symbol: full where it is open, hollow and dashed where it is planned."""
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
-    hollow = bool(style.get("hollow"))
-    if len(symbol) > 1 and r >= 5:  # several characters at their least height need a larger disc
-        r = max(r, 0.34 * _LEAST_SYMBOL * len(symbol))
+    hollow, r = bool(style.get("hollow")), _disc(r, symbol)
     dash = f' stroke-dasharray="{r * 0.55:.1f} {r * 0.3:.1f}"' if hollow else ""
     out = ""
     if style.get("ring"):
@@ -250,22 +262,28 @@ def _draw_points(scene: Scene, off: set[str], view: Room, own: set[str], *, firs
     `first` are those the map is about (`own`, and what is always kept), placed before any name so that no name hides one.
     """
     radius = 6.5 if view.zoom < 13 else 8.0 if view.zoom < 14.5 else 9.5
-    dots, icons = [], []
-    for layer in scene.layers:
-        if layer.shape != "P" or layer.id in off or layer.min_zoom > view.zoom or "mark" in layer.styles[0]:
+    dots, icons, leaders = list[str](), list[str](), list[str]()
+    layers = [x for x in scene.layers if x.shape == "P" and x.id not in off and x.min_zoom <= view.zoom]
+    kept = [place for layer in layers for place, style in view.points(layer) if style.get("keep")]
+    for layer in layers:
+        if "mark" in layer.styles[0]:
             continue
-        places = view.on_page(shapely.get_coordinates(layer.geometry.array))
-        for place, j in zip(places, layer.pick, strict=True):
-            style, (x, y) = layer.styles[j], place
+        for (x, y), style in view.points(layer):
             r = float(style.get("size", radius))
             if not (-r < x < view.width + r and -r < y < view.height + r):
                 continue
             if bool(style.get("keep") or layer.id in own) is not first:
                 continue
-            if style.get("keep"):
-                x, y = beside(x, y, r, lambda b: view.free([b]))
+            if style.get("keep"):  # with its rim: none of these may hide another
+                r = _disc(r, str(style.get("symbol", "")))
+                wide = r * (1.7 if style.get("ring") else 1.18)
+                bx, by = beside(x, y, wide, lambda b: view.free([b]), kept)
+                leaders += [_leader(x, y, bx, by, style.get("dark", style["fill"]))] if (bx, by) != (x, y) else []
+                view.take((bx - wide, by - wide, bx + wide, by + wide))
+                icons.append(_icon(bx, by, r, style))
+                continue
             box = (x - r, y - r, x + r, y + r)
-            if style.get("keep") or ("near" not in style and view.free([box])):
+            if "near" not in style and view.free([box]):
                 view.take(box)
                 icons.append(_icon(x, y, r, style))
                 continue
@@ -273,7 +291,7 @@ def _draw_points(scene: Scene, off: set[str], view: Room, own: set[str], *, firs
             if first:
                 view.take((x - d, y - d, x + d, y + d))
             dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{d:.1f}" fill="{style["fill"]}" stroke="#fff"/>')
-    return "".join([*dots, *reversed(icons)])
+    return "".join([*dots, *leaders, *reversed(icons)])
 
 
 def _draw_labels(scene: Scene, off: set[str], view: Room, first: bool) -> str:
