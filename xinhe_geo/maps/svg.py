@@ -371,7 +371,7 @@ def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hat
         return (
             f'<rect x="{x + 9:g}" y="{y - 4:g}" width="8" height="8" fill="#fff" stroke="{style["line"]}" stroke-width="1.4"/>'
             if style.get("mark") == "gate"
-            else _icon(x + 13, y, 8.5, style)
+            else _icon(x + 13, y, 5.5 if style.get("ring") else 8.5, style)
         )
     if shape == "L":
         width = min(6.0, max(1.2, width_at(style.get("width", 1), 15)))
@@ -559,6 +559,23 @@ def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
     return "".join(body), points + labels
 
 
+def _symbols(scene: Scene, view: Room, kinds: set[str]) -> list[tuple[tuple[Mapping[str, Any], str], str]]:
+    """Return the key of each symbol that a figure has: of these kinds, as they are there, and of what it is about."""
+    t, found = wording(scene.lang), dict[str, tuple[Mapping[str, Any], str]]()
+    states = ("", t["planned"], t["closed"])
+    for layer in scene.layers:
+        if layer.id in ("gaps", "sites"):
+            found.setdefault(layer.label, (layer.styles[0], "P"))
+        elif layer.id == "changed":
+            found.update({style["label"]: (style, "P") for style in layer.styles})
+        elif layer.id in kinds:
+            there = shapely.intersects(shapely.box(*view.box), layer.geometry.array)
+            for j in sorted(set(layer.pick[there].tolist())):
+                name = " · ".join(word for word in (re.split("[（(]", layer.label)[0], states[j]) if word)
+                found.setdefault(name, (layer.styles[j], "P"))
+    return [(key, label) for label, key in found.items()]
+
+
 #: A figure within a page, in its own units: half as large as a sheet, so that its words keep six points on A4.
 _FIGURE = (820.0, 520.0)
 
@@ -574,14 +591,8 @@ def figure_of(scene: Scene, size: tuple[float, float] = _FIGURE) -> str:
         if mode is None
         else [((style, "A"), style["label"]) for style, n in zip(mode.styles, mode.counts, strict=True) if n]
     )
-    entries += [((x.styles[0], "P"), x.label) for x in scene.layers if x.id in ("gaps", "sites")]
-    kinds = set() if theme is None else {f"k-{kind}" for kind in theme.kinds}
-    entries += [
-        ((x.styles[0], "P"), re.split("[（(]", x.label)[0])
-        for x in scene.layers
-        if x.id in kinds and shapely.intersects(shapely.box(*view.box), x.geometry.array).any()
-    ]
-    keys, x, y = [], 4.0, height + 18
+    entries += _symbols(scene, view, {f"k-{kind}" for kind in theme.kinds} if theme is not None else set())
+    keys, x, y = [], 4.0, height + (18 if entries else -16)
     for key, label in entries:
         wide = 34 + span(label, 13) + 22
         if x > 4 and x + wide > width:
