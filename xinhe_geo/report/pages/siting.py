@@ -316,6 +316,8 @@ def _write_links(
     note = (
         f'<p class="line">{html.escape(assumed)}：下面的人数都按图上有的就是全部算，不作结论。</p>' if assumed else ""
     )
+    if len(ranked):
+        note = concluded([f"只开一处，最好的是 {ranked.index[0]}：{ranked['text'].iloc[0]}。"]) + note
     shown = f"{note}{figure(drawn, f'现在谁在服务范围外，开在哪里（{html.escape(own.label)}）；编号同下表')}"
     page = page_text(
         district,
