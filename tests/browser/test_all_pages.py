@@ -22,6 +22,7 @@ TOY = str(Path(__file__).parents[1] / "toy")
 COMMANDS = {
     "report": ["report", TOY],
     "checkup": ["checkup", TOY],
+    "final": ["checkup", "--final", TOY],
     "robustness": ["robustness", TOY],
     "stress": ["stress", TOY],
     "sites": ["sites", "canteen", "--for", TOY],

@@ -290,6 +290,23 @@ def test_it_prints_on_one_sheet_with_legend_scale_and_north(show: Opener, paper:
     assert page.locator("#xh-print svg").count() == 0
 
 
+def test_numbers_of_gaps_in_one_spot_are_all_read(show: Opener) -> None:
+    """Ten of one corner: none stands over another, on the screen as on paper."""
+    few = fakes.gaps()
+    gaps = fakes.pd.concat([few.iloc[:1]] * 10).set_axis([f"g{i}" for i in range(10)]).assign(people_unserved=100.0)
+    page = show(maps.draw(fakes.district(), fakes.cover(), gaps=gaps))
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    places = page.eval_on_selector_all(
+        "#xh-print svg text",
+        "all => all.filter((e) => /^[0-9]+$/.test(e.textContent) && e.getAttribute('fill') === '#ffffff')"
+        ".map((e) => [+e.getAttribute('x'), +e.getAttribute('y')])",
+    )
+    assert len(places) == 10
+    apart = [max(abs(a - c), abs(b - d)) for i, (a, b) in enumerate(places) for c, d in places[:i]]
+    assert min(apart) >= 2 * 1.18 * 9 - 0.2
+
+
 def test_no_name_hides_a_facility_the_map_is_about(show: Opener) -> None:
     # Both clinics are put where the names of the two communities would stand.
     d = fakes.district()

@@ -1462,9 +1462,10 @@ def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) 
 
 @pytest.mark.matrix
 @pytest.mark.browser
-def test_no_name_lies_over_another(show: Opener, bundled_page: str) -> None:
-    """At every zoom, with new facilities named: the boxes that the map writes into."""
-    page = show(bundled_page)
+@pytest.mark.parametrize("size", [(1366, 768), (390, 844)])
+def test_no_name_lies_over_another(show: Opener, bundled_page: str, size: tuple[int, int]) -> None:
+    """At every zoom, with new facilities named: the boxes that the map writes into, and what lies on the map."""
+    page = show(bundled_page, *size)
     page.evaluate(
         """() => { const P = xinhe.page, a = xinhe.app, m = xinhe.model;
             for (let k = 0; k < 6; k++) P.add(a.result.rule.kindIds[0], [m.homes.xy[40 * k], m.homes.xy[40 * k + 1]]); P.select(null); }"""
@@ -1473,6 +1474,16 @@ def test_no_name_lies_over_another(show: Opener, bundled_page: str) -> None:
     for _ in range(9):
         written = page.evaluate("xinhe.app.map.written.map((b) => [b.of, ...b])")
         seen += len(written)
+        covers = page.eval_on_selector_all(
+            ".xm-tools, .xm-rule",
+            """all => all.map((e) => { const b = e.getBoundingClientRect(), o = e.parentElement.getBoundingClientRect();
+                return [e.className, b.left - o.left, b.top - o.top, b.right - o.left, b.bottom - o.top]; })""",
+        )
+        assert len(covers) == 2
+        added = set(page.evaluate("xinhe.app.result.facilities.filter((f) => f.fresh).map((f) => f.name)"))
+        for what, w, n, e, s in covers:
+            for name, west, north, east, south in written:
+                assert name in added or east <= w or e <= west or south <= n or s <= north, (name, what)
         for number, (name, west, north, east, south) in enumerate(written):
             for other, w, n, e, s in written[:number]:
                 assert name == other or east <= w or e <= west or south <= n or s <= north, (name, other)

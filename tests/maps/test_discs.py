@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import geopandas as gpd
@@ -10,8 +11,13 @@ import numpy as np
 import pytest
 import shapely
 
+import xinhe_geo as xh
+from xinhe_geo import maps
 from xinhe_geo.maps import svg
 from xinhe_geo.maps.basemap import DISC_M, disc_radius
+from xinhe_geo.maps.presets import openings_scene
+from xinhe_geo.maps.room import Room
+from xinhe_geo.maps.scene import beside
 
 
 @pytest.mark.parametrize("side", [800.0, 20_000.0, 60_000.0])
@@ -42,3 +48,38 @@ def test_a_scale_bar_and_its_words_lie_within_a_picture_however_small(width: int
         drawn = svg._picture_rule(view, "N")
         ends = [float(x) for x in re.findall(r'<text x="([\d.]+)" y="77', drawn)]
         assert len(ends) == 3 and max(ends) + 18 <= width + 4, (width, metres)
+
+
+@pytest.mark.parametrize("spread", [0.0, 5.0, 40.0, 150.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_symbols_that_must_be_seen_hide_neither_each_other_nor_their_places(seed: int, spread: float) -> None:
+    """Ten of one spot, too: each has room of its own, and a line leads to its place."""
+    rng, r = np.random.default_rng(seed), 13.0
+    room = Room((0.0, 0.0, 600.0, 370.0), 0.1, "EPSG:4548", (500_000.0, 4_300_000.0, 506_000.0, 4_303_700.0))
+    middle = rng.uniform((100, 90), (500, 280))
+    places = [(float(x), float(y)) for x, y in middle + rng.uniform(-spread, spread, (10, 2))]
+    discs = np.empty((0, 2))
+    for x, y in places:
+        bx, by = beside(x, y, r, lambda box: room.free([box]), places)
+        assert not len(discs) or np.abs(discs - (bx, by)).max(axis=1).min() >= 2 * r - 1e-9
+        assert all(max(abs(a - bx), abs(b - by)) > r or (a, b) == (x, y) for a, b in places)
+        room.take((bx - r, by - r, bx + r, by + r))
+        discs = np.vstack([discs, (bx, by)])
+
+
+def test_ten_openings_of_one_corner_are_all_read_on_the_map() -> None:
+    district = xh.District.load(Path(__file__).parents[1] / "toy")
+    rule = district.rule("plan_clinic_15")
+    x, y = np.mean(district.layers["homes"].total_bounds.reshape(2, 2), axis=0)
+    names = [f"L{n:02}" for n in range(1, 11)]
+    openings = gpd.GeoSeries(
+        [shapely.Point(x + 3 * n, y) if n % 2 else shapely.LineString([(x, y), (x + 9 * n, y + 9)]) for n in range(10)],
+        index=names,
+        crs=district.crs,
+    )
+    drawn = maps.figure_of(openings_scene(district, rule, xh.coverage(district, rules=[rule]), openings))
+    rims = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="13.0" fill="#fff"/>', drawn)
+    discs = np.array(rims, dtype=float)
+    assert len(discs) == 10 and all(drawn.count(f">{name}<") >= 1 for name in names)
+    apart = np.hypot(*(discs[:, None] - discs[None]).transpose(2, 0, 1))[np.triu_indices(10, 1)]
+    assert apart.min() >= 2 * 13.0 - 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -12,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from ..district import to_degrees
+from .basemap import Layer
 from .scene import Bounds
 
 
@@ -37,6 +39,11 @@ class Room:
         """Return metric coordinates as units of the frame."""
         x = self.left + (coordinates[:, 0] - self.x0) * self.scale
         return np.column_stack([x, self.top + (self.y1 - coordinates[:, 1]) * self.scale])
+
+    def points(self, layer: Layer) -> list[tuple[tuple[float, float], dict[str, Any]]]:
+        """Return where the points of a layer lie in the frame, and how each looks."""
+        places = self.on_page(shapely.get_coordinates(layer.geometry.array)).tolist()
+        return [((x, y), layer.styles[j]) for (x, y), j in zip(places, layer.pick, strict=True)]
 
     def seen(self, geometry: gpd.GeoSeries, fine: float) -> NDArray[np.object_]:
         """Return shapes cut to a little more than the frame and without what is finer than so many units."""

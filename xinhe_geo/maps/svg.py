@@ -172,12 +172,24 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
 _LEAST_SYMBOL = 10.0
 
 
+def _disc(r: float, symbol: str) -> float:
+    """Return the radius of a symbol's disc: several characters at their least height need a larger one."""
+    return max(r, 0.34 * _LEAST_SYMBOL * len(symbol)) if len(symbol) > 1 and r >= 5 else r
+
+
+def _leader(x0: float, y0: float, x: float, y: float, colour: str) -> str:
+    """Return the line from a place to the symbol of it that stands beside it."""
+    line = f"M{x0:.1f} {y0:.1f}L{x:.1f} {y:.1f}"
+    return (
+        f'<path d="{line}" stroke="#fff" stroke-width="4"/><path d="{line}" stroke="{colour}" stroke-width="1.5"/>'
+        f'<circle cx="{x0:.1f}" cy="{y0:.1f}" r="3" fill="{colour}" stroke="#fff"/>'
+    )
+
+
 def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     """Return a point's symbol: full where it is open, hollow and dashed where it is planned."""
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
-    hollow = bool(style.get("hollow"))
-    if len(symbol) > 1 and r >= 5:  # several characters at their least height need a larger disc
-        r = max(r, 0.34 * _LEAST_SYMBOL * len(symbol))
+    hollow, r = bool(style.get("hollow")), _disc(r, symbol)
     dash = f' stroke-dasharray="{r * 0.55:.1f} {r * 0.3:.1f}"' if hollow else ""
     out = ""
     if style.get("ring"):
@@ -250,22 +262,28 @@ def _draw_points(scene: Scene, off: set[str], view: Room, own: set[str], *, firs
     `first` are those the map is about (`own`, and what is always kept), placed before any name so that no name hides one.
     """
     radius = 6.5 if view.zoom < 13 else 8.0 if view.zoom < 14.5 else 9.5
-    dots, icons = [], []
-    for layer in scene.layers:
-        if layer.shape != "P" or layer.id in off or layer.min_zoom > view.zoom or "mark" in layer.styles[0]:
+    dots, icons, leaders = list[str](), list[str](), list[str]()
+    layers = [x for x in scene.layers if x.shape == "P" and x.id not in off and x.min_zoom <= view.zoom]
+    kept = [place for layer in layers for place, style in view.points(layer) if style.get("keep")]
+    for layer in layers:
+        if "mark" in layer.styles[0]:
             continue
-        places = view.on_page(shapely.get_coordinates(layer.geometry.array))
-        for place, j in zip(places, layer.pick, strict=True):
-            style, (x, y) = layer.styles[j], place
+        for (x, y), style in view.points(layer):
             r = float(style.get("size", radius))
             if not (-r < x < view.width + r and -r < y < view.height + r):
                 continue
             if bool(style.get("keep") or layer.id in own) is not first:
                 continue
-            if style.get("keep"):
-                x, y = beside(x, y, r, lambda b: view.free([b]))
+            if style.get("keep"):  # with its rim: none of these may hide another
+                r = _disc(r, str(style.get("symbol", "")))
+                wide = r * (1.7 if style.get("ring") else 1.18)
+                bx, by = beside(x, y, wide, lambda b: view.free([b]), kept)
+                leaders += [_leader(x, y, bx, by, style.get("dark", style["fill"]))] if (bx, by) != (x, y) else []
+                view.take((bx - wide, by - wide, bx + wide, by + wide))
+                icons.append(_icon(bx, by, r, style))
+                continue
             box = (x - r, y - r, x + r, y + r)
-            if style.get("keep") or ("near" not in style and view.free([box])):
+            if "near" not in style and view.free([box]):
                 view.take(box)
                 icons.append(_icon(x, y, r, style))
                 continue
@@ -273,7 +291,7 @@ def _draw_points(scene: Scene, off: set[str], view: Room, own: set[str], *, firs
             if first:
                 view.take((x - d, y - d, x + d, y + d))
             dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{d:.1f}" fill="{style["fill"]}" stroke="#fff"/>')
-    return "".join([*dots, *reversed(icons)])
+    return "".join([*dots, *leaders, *reversed(icons)])
 
 
 def _draw_labels(scene: Scene, off: set[str], view: Room, first: bool) -> str:
@@ -353,7 +371,7 @@ def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hat
         return (
             f'<rect x="{x + 9:g}" y="{y - 4:g}" width="8" height="8" fill="#fff" stroke="{style["line"]}" stroke-width="1.4"/>'
             if style.get("mark") == "gate"
-            else _icon(x + 13, y, 8.5, style)
+            else _icon(x + 13, y, 5.5 if style.get("ring") else 8.5, style)
         )
     if shape == "L":
         width = min(6.0, max(1.2, width_at(style.get("width", 1), 15)))
@@ -541,6 +559,23 @@ def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
     return "".join(body), points + labels
 
 
+def _symbols(scene: Scene, view: Room, kinds: set[str]) -> list[tuple[tuple[Mapping[str, Any], str], str]]:
+    """Return the key of each symbol that a figure has: of these kinds, as they are there, and of what it is about."""
+    t, found = wording(scene.lang), dict[str, tuple[Mapping[str, Any], str]]()
+    states = ("", t["planned"], t["closed"])
+    for layer in scene.layers:
+        if layer.id in ("gaps", "sites"):
+            found.setdefault(layer.label, (layer.styles[0], "P"))
+        elif layer.id == "changed":
+            found.update({style["label"]: (style, "P") for style in layer.styles})
+        elif layer.id in kinds:
+            there = shapely.intersects(shapely.box(*view.box), layer.geometry.array)
+            for j in sorted(set(layer.pick[there].tolist())):
+                name = " · ".join(word for word in (re.split("[（(]", layer.label)[0], states[j]) if word)
+                found.setdefault(name, (layer.styles[j], "P"))
+    return [(key, label) for label, key in found.items()]
+
+
 #: A figure within a page, in its own units: half as large as a sheet, so that its words keep six points on A4.
 _FIGURE = (820.0, 520.0)
 
@@ -556,14 +591,8 @@ def figure_of(scene: Scene, size: tuple[float, float] = _FIGURE) -> str:
         if mode is None
         else [((style, "A"), style["label"]) for style, n in zip(mode.styles, mode.counts, strict=True) if n]
     )
-    entries += [((x.styles[0], "P"), x.label) for x in scene.layers if x.id in ("gaps", "sites")]
-    kinds = set() if theme is None else {f"k-{kind}" for kind in theme.kinds}
-    entries += [
-        ((x.styles[0], "P"), re.split("[（(]", x.label)[0])
-        for x in scene.layers
-        if x.id in kinds and shapely.intersects(shapely.box(*view.box), x.geometry.array).any()
-    ]
-    keys, x, y = [], 4.0, height + 18
+    entries += _symbols(scene, view, {f"k-{kind}" for kind in theme.kinds} if theme is not None else set())
+    keys, x, y = [], 4.0, height + (18 if entries else -16)
     for key, label in entries:
         wide = 34 + span(label, 13) + 22
         if x > 4 and x + wide > width:

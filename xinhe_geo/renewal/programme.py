@@ -70,7 +70,7 @@ REASONS = {
     "waits": "先行项目没有列入",
     "excluded": "与已列入的项目互斥",
     "no_money": "资金不足",
-    "no_gain": "在所计年份内不增加承诺覆盖",
+    "no_gain": "在所计年份内不增加规划目标的覆盖",
     "better": "同等投入下另有更优方案",
 }
 #: More money that is tried, in 万元.

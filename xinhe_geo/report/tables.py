@@ -46,5 +46,5 @@ def cell_text(column: str, value: object) -> str:
     if column.startswith("变化"):
         whole = f"{'+' if number >= 0 else ''}{amount(number)}"
         return whole if column.endswith("人数") else signed(number)
-    whole_numbers = column.endswith(("（人）", "人口", "人数", "承诺·人", "其中为老"))
+    whole_numbers = column.endswith(("（人）", "人口", "人数", "人次", "其中为老"))
     return amount(number, 0 if abs(number) >= 100 or number == round(number) or whole_numbers else 2)

@@ -214,6 +214,15 @@
     ctx.lineWidth = r * 0.45; ctx.strokeStyle = style.hollow ? style.fill : "#ffffff"; ctx.stroke();
   }
 
+  /* From a place to the symbol of it that stands beside it. */
+  function drawLeader(ctx, x0, y0, x, y, style, u) {
+    const colour = style.dark || style.fill;
+    for (const [line, width] of [["#ffffff", 4], [colour, 1.5]]) {
+      ctx.beginPath(); ctx.moveTo(x0, y0); ctx.lineTo(x, y); ctx.strokeStyle = line; ctx.lineWidth = width * u; ctx.stroke();
+    }
+    drawDot(ctx, x0, y0, 3 * u, { fill: colour });
+  }
+
   /* Boxes already taken on this view, in a coarse grid so that thousands of labels stay quick. */
   function Room(size) {
     const cells = new Map();
@@ -229,33 +238,42 @@
     };
   }
 
-  /* Where a symbol goes that must be seen: beside its place, as near as there is room; over others where there is none. */
-  function beside(room, x, y, r) {
-    for (const far of [1, 1.5, 2.05])
-      for (const [i, j] of [[0, 1], [0, -1], [1, 0], [-1, 0]]) {
+  /* Where a symbol goes that must be seen: beside its place, as near as there is room; over others where there is none.
+     It hides none of the places of other such symbols, and the way to it crosses no symbol unless there is no other. */
+  function beside(room, x, y, r, places) {
+    const others = places.filter(([a, b]) => a !== x || b !== y);
+    let first = null;
+    for (const far of [0, 1, 1.5, 2.05, 3, 4, 5, 6.5, 8])
+      for (const [i, j] of [[0, 1], [0, -1], [1, 0], [-1, 0], [0.7, 0.7], [0.7, -0.7], [-0.7, 0.7], [-0.7, -0.7]]) {
         const bx = x + i * far * r, by = y + j * far * r;
-        if (room.free([bx - r, by - r, bx + r, by + r])) return [bx, by];
+        if (others.some(([a, b]) => Math.max(Math.abs(a - bx), Math.abs(b - by)) <= r)) continue;
+        if (!room.free([bx - r, by - r, bx + r, by + r])) continue;
+        first = first || [bx, by];
+        const steps = Math.round(2 * far) + 1, along = Array.from({ length: steps }, (_, k) => [bx + (x - bx) * k / steps, by + (y - by) * k / steps]);
+        if (along.every(([a, b]) => room.free([a - 1, b - 1, a + 1, b + 1]))) return [bx, by];
       }
-    return [x, y];
+    return first || [x, y];
   }
 
   /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. `first` are those the
      map is about, placed before any name so that no name hides one; all others give way to the names of communities.
      Returns what to draw, so that dots can lie under names and symbols over them. */
   function placePoints(scene, view, room, first) {
-    const full = iconRadius(view), found = { dots: [], icons: [], gates: [] }, theme = scene.themes[scene.current];
-    const own = new Set(theme ? theme.own : []);
-    for (const layer of scene.layers) {
-      if (layer.shape !== "P" || !shown(scene, layer, view)) continue;
+    const full = iconRadius(view), found = { dots: [], icons: [], gates: [], leaders: [] }, theme = scene.themes[scene.current];
+    const own = new Set(theme ? theme.own : []), at = ([part]) => [part[0] * view.k - view.ox, part[1] * view.k - view.oy];
+    const layers = scene.layers.filter((layer) => layer.shape === "P" && shown(scene, layer, view));
+    const kept = first ? layers.flatMap((layer) => layer.parts.filter((parts, i) => parts.length && layer.styleOf(i).keep).map(at)) : [];
+    for (const layer of layers) {
       layer.parts.forEach((parts, i) => {
         if (!parts.length || !inView(layer.boxes[i], view, 20)) return;
-        const style = layer.styleOf(i), x = parts[0][0] * view.k - view.ox, y = parts[0][1] * view.k - view.oy;
+        const style = layer.styleOf(i), [x, y] = at(parts);
         if (Boolean(style.keep || own.has(layer.id)) !== first) return;
         if (style.mark === "gate") { found.gates.push([x, y, style]); return; }
         const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r], d = full * 0.42;
-        if (style.keep && !room.free(b)) {
-          const [bx, by] = beside(room, x, y, r);
-          room.take([bx - r, by - r, bx + r, by + r]); found.icons.push([bx, by, r, style]); return;
+        if (style.keep) {  // with its rim: none of these may hide another
+          const w = r * (style.ring ? 1.7 : 1.18), [bx, by] = beside(room, x, y, w, kept);
+          if (bx !== x || by !== y) found.leaders.push([x, y, bx, by, style, view.u]);
+          room.take([bx - w, by - w, bx + w, by + w]); found.icons.push([bx, by, r, style]); return;
         }
         if ((!style.near || view.zoom >= style.near) && room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); return; }
         if (first) room.take([x - d, y - d, x + d, y + d]);
@@ -434,6 +452,7 @@
     others.dots.concat(kept.dots).forEach((dot) => drawDot(ctx, ...dot));
     rest.forEach((draw) => draw());
     names.forEach((draw) => draw());
+    kept.leaders.forEach((leader) => drawLeader(ctx, ...leader));
     others.icons.reverse().concat(kept.icons.reverse()).forEach((icon) => drawIcon(ctx, ...icon));
     if (scene.mark) drawMark(ctx, scene.mark, view);
     ctx.restore();

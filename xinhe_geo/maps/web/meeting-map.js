@@ -249,6 +249,7 @@
 
   function drawLabels(ctx, map, view, state) {
     const room = makeRoom(), r = radius(view) * 1.2;
+    for (const b of view.covered || []) room.take(b); // no name lies under the buttons or the scale
     for (const f of state ? state.facilities : []) {
       const [x, y] = view.screen(f.from || f.xy);
       room.take([x - r, y - r, x + r, y + r]);
@@ -520,8 +521,9 @@
       clearTimeout(waiting); waiting = 0;
       still.style.transform = "";
       painted = view;
-      paintGround(clear(0), map, view); paintHomesNow(); paintLines(clear(2), map, view, map.state); paintTop();
       on.view(view);
+      view.covered = [...stage.querySelectorAll(".xm-tools, .xm-rule")].map((e) => [e.offsetLeft, e.offsetTop, e.offsetLeft + e.offsetWidth, e.offsetTop + e.offsetHeight]);
+      paintGround(clear(0), map, view); paintHomesNow(); paintLines(clear(2), map, view, map.state); paintTop();
     }
     /* While the view moves the painted canvases are shifted and scaled; they are painted anew when it rests. */
     function move() {

@@ -41,7 +41,7 @@ from ..workbook import foot
 from .change import concluded
 from .receipts import OF_BRIEF
 from .registry import Page
-from .shell import HALF_HEIGHT, figure, followed, heads, html_page, receipt_line, scrolled, warning
+from .shell import HALF_HEIGHT, cell_html, figure, followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -436,7 +436,7 @@ def _rests_on(story: Story) -> str:
     e = html.escape
     rows = "".join(
         f'<tr><td>{e(r.layer)}</td><td class="n">{r.features}</td><td class="n">{r.weak}</td><td>{e(r.basis)}</td>'
-        f"<td>{e(r.source)}</td><td>{e(r.licence)}</td><td>{e(r.date)}</td></tr>"
+        f"<td>{e(r.source)}</td>{cell_html(e(r.licence), r.licence)}{cell_html(e(r.date), r.date)}</tr>"
         for r in story.sources
     )
     columns = ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")

@@ -35,7 +35,7 @@ from ..story.firmness import checked_marks
 from ..tables import cell_text
 from ..workbook import foot, write_workbook
 from .brief import link_pages
-from .shell import page_text, table_html
+from .shell import concluded, page_text, table_html
 
 #: Where the problems are kept for the next year.
 KEPT = "tables/problems.csv"
@@ -441,8 +441,7 @@ def write_checkup(district: District, found: Checked, to: str | Path) -> None:
             nav += f'　<a href="{KEPT}">{say("问题清单（记进下一年的目录）")}</a>'
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
-        body = "".join(f'<p class="line">{html.escape(line)}</p>' for line in found.said)
-        body = f"<section>{body}</section>"
+        body = concluded(found.said)
         for name, table, told in [(form.begins, found.first, say(form.how[form.begins])), *pages]:
             shown = (
                 table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'

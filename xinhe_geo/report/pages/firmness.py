@@ -20,7 +20,7 @@ from ..story.records import Firmness
 from ..story.story import Story
 from ..workbook import foot, write_workbook
 from .brief import link_pages
-from .shell import heads, page_text, scrolled, table_html
+from .shell import concluded, heads, page_text, scrolled, table_html
 
 #: What can be lost, as it is called.
 LOSS_LABELS = {"passage": "过阻隔的通道", "crossing": "过街", "gate": "出入口", "facility": "设施"}
@@ -147,6 +147,14 @@ def _ranges_table(goals: tuple[Firmness, ...]) -> str:
     return scrolled(heads(names, ()), rows) if rows else ""
 
 
+def _widest(goals: tuple[Firmness, ...]) -> list[str]:
+    """Say which goal is the least certain, and how many may be judged otherwise."""
+    goal = max(goals, key=lambda goal: goal.shares[2] - goal.shares[1])
+    turning = sum(own.turns for own in goals)
+    told = say("最不确定的是“{0}”：现在 {1}，核实后 {2}。", goal.label, goal.recorded, goal.ends)
+    return [told, *([say("{0} 项目标核实后可能改判。", turning)] if turning else [])]
+
+
 def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     """Return who loses what as a table with Chinese columns; only what somebody loses."""
     some = table[(table["homes"] > 0).to_numpy()]
@@ -167,7 +175,10 @@ def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
             "涉及几项": some["promises"].to_numpy(),
             "影响最大的一项": some["worst"].map(names).to_numpy(),
             "这一项失去（人）": some["worst_people"].to_numpy(),
-            "最好的替代": [known.get(name, name) for name in some["substitute"]],
+            "最好的替代": [
+                known.get(name, name) or (say("没有") if loss == "facility" else "")
+                for name, loss in zip(some["substitute"], some.index.get_level_values("loss"), strict=True)
+            ],
         }
     )
 
@@ -213,7 +224,7 @@ def write_robustness(
         *_conventions(district),
     ]
     sheets = [(say("数据可信度"), ranges_sheet(goals), " ".join(note))]
-    shown = _ranges_table(goals)
+    shown = (concluded(_widest(goals)) if goals else "") + _ranges_table(goals)
     checks = pd.DataFrame()
     if most:
         tell(say("排出最值得核的事"))
@@ -251,7 +262,7 @@ def write_stress(district: District, to: str | Path, *, progress: Progress | Non
         ),
         say("没有列出的，去掉后没有人失去保障。"),
     ]
-    shown = "".join(f"<p><b>{escape(line)}</b></p>" for line in _worst_loss(table)) + table_html(table.head(LISTED))
+    shown = (concluded(_worst_loss(table)) if len(table) else "") + table_html(table.head(LISTED))
     sheets = [(say("单点失效"), table, " ".join(note))]
     _write(district, Path(to), ("stress", "单点失效", say("单点失效")), sheets, (shown if len(table) else "", note))
     return table
@@ -262,7 +273,7 @@ def _worst_loss(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     first, own = table.iloc[0], table[(table["失去什么"] == say(LOSS_LABELS["facility"])).to_numpy()]
-    alone = own[(own["最好的替代"] == "").to_numpy()]
+    alone = own[(own["最好的替代"] == say("没有")).to_numpy()]
     told = say(
         "最离不开的是{0}：没有它，{1} 人失去至少一项保障。",
         first["名称"] or first["编号"],

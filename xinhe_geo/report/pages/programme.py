@@ -18,7 +18,7 @@ from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages
-from .shell import HALF_HEIGHT, figure, page_text, table_html
+from .shell import HALF_HEIGHT, concluded, figure, page_text, table_html
 
 #: The aims, in the order in which they come.
 AIMS = {FLOOR: "社区底线（服务得最少的社区）", URGENT_FIRST: "限时解决", ELDERLY: "为老", PEOPLE: "居民"}
@@ -76,7 +76,7 @@ def programme_notes(found: Programmed) -> list[str]:
         said.append(say("都按下限，目标可多 {0}。", per_cent((found.low - high) / found.low)))
     said += [say("{0}。", line) for line in (_added(found), _near_by(found)) if line]
     said.append(
-        say("目标为承诺·人·年：数据年住在这里的居民，自项目完工的那一年起，每有一项承诺走得到计一次；导入人口不计。")
+        say("按人次·年计：数据年住在这里的居民，自项目完工的那一年起，每有一项规划目标走得到计一次；导入人口不计。")
     )
     said.append(say("先保社区底线，再排限时解决的问题，然后为老，最后全体居民。拟申请的资金不参与排序。"))
     return said
@@ -183,7 +183,7 @@ def _aims(found: Programmed) -> list[Aim]:
     """Return what a programme reaches, aim by aim, in the order in which they come."""
     listed = []
     for name, row in found.levels.iterrows():
-        digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "承诺·人·年")))
+        digits, unit = (per_cent, "") if name == FLOOR else (amount, say(UNITS.get(str(name), "人次·年")))
         value, bound = digits(row["value"]), digits(row["bound"])
         about = _floor_about(found) if name == FLOOR else ""
         listed.append(Aim(say(AIMS[str(name)]), value, beyond_text(value, bound, float(row["bound"])), unit, about))
@@ -193,7 +193,7 @@ def _aims(found: Programmed) -> list[Aim]:
 def _floor_about(found: Programmed) -> str:
     """Say whose floor it is, and of what."""
     year = int(found.years.index.get_level_values("year").max()) if len(found.years) else ""
-    told = say("到 {0} 年，居民走得到的承诺占比最低的社区", year)
+    told = say("到 {0} 年，居民走得到的规划目标占比最低的社区", year)
     where = str(found.plan["floor_of"].iloc[0]) if len(found.plan) else ""
     return say("{0}，是{1}", told, where) if where else told
 
@@ -247,7 +247,7 @@ def _added(found: Programmed) -> str:
     if not len(some):
         return ""
     told = (amount(float(some.index[0])), amount(some["people"].iloc[0]))
-    return say("再投入 {0} 万元可新增服务 {1} 人（每项承诺计一次）", *told)
+    return say("再投入 {0} 万元可新增服务 {1} 人（每项目标计一次）", *told)
 
 
 def _near_by(found: Programmed) -> str:
@@ -279,7 +279,7 @@ def _yearly(plan: pd.DataFrame) -> pd.DataFrame:
             "完工年": own["finished"].astype("Int64"),
             "造价（万元）": own["cost"],
             "下限（万元）": own["cost_low"],
-            "受益承诺·人": own["people"],
+            "受益人次": own["people"],
             "其中为老": own["people_60plus"],
             "人数来自": [say("填报") if d else say("计算") for d in own["declared"]],
         }
@@ -332,8 +332,8 @@ def _more(more: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "再投入（万元）": more.index,
-            "可新增服务（承诺·人）": more["people"].to_numpy(),
-            "可新增（承诺·人·年）": more["person_years"].to_numpy(),
+            "可新增服务（人次）": more["people"].to_numpy(),
+            "可新增（人次·年）": more["person_years"].to_numpy(),
         }
     )
 
@@ -353,7 +353,7 @@ def _near(near: pd.DataFrame) -> pd.DataFrame:
 
 #: What each sheet says under its heading.
 _HOW: Mapping[str, str] = {
-    "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的承诺·人，几个项目都能服务的不重复计",
+    "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的人次，几个项目都能服务的不重复计",
     "未列入": "原因是第一个成立的",
     "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
     "资金": "按造价上限安排；拟申请的另列",
@@ -450,8 +450,7 @@ def write_programme(district: District, found: Programmed, to: str | Path) -> No
         nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
         if (target / "index.html").is_file():
             nav += f'　<a href="index.html">{say("简报")}</a>'
-        lines = "".join(f'<p class="line">{html.escape(line)}</p>' for line in story.notes)
-        body = f"<section>{lines}</section>{_charts(district, story.spent)}"
+        body = concluded(story.notes) + _charts(district, story.spent)
         for name, table, told in pages:
             first = (
                 f'<p class="line">{html.escape(say("{0}。", story.concluded[name]))}</p>'

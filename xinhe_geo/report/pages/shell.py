@@ -36,6 +36,12 @@ def warning(text: str) -> str:
     return f'<p class="demo">{html.escape(text)}</p>' if text else ""
 
 
+def concluded(lines: Sequence[str]) -> str:
+    """Return the sentences that a page begins with: what it concludes, then what that rests on."""
+    first, *others = map(html.escape, lines)
+    return f'<section><p class="first">{first}</p>{"".join(f"<p class=line>{line}</p>" for line in others)}</section>'
+
+
 def receipt_line(options: str = "") -> str:
     """Return how any number of a page is followed to its last metre: the command that writes it out, and what adds it up again."""
     told = say(
@@ -58,6 +64,14 @@ def heads(names: Sequence[str], numbers: Collection[int] = ()) -> str:
 
 #: What sets the cells of a column of numbers right.
 NUMBER = ' class="n"'
+#: A number of a list, a date, a licence: read in one line, however narrow its column.
+_SHORT = re.compile(r"[!-~]{2,12}")
+
+
+def cell_html(markup: str, text: str) -> str:
+    """Return a cell that holds words; `text` is what they say, without markup. One that says nothing shows that it was not forgotten."""
+    one_line = ' class="t"' if _SHORT.fullmatch(text) else ""
+    return f"<td{one_line}>{markup or '—'}</td>"
 
 
 def scrolled(head: str, rows: str, kind: str = "") -> str:
@@ -79,13 +93,13 @@ def table_html(table: pd.DataFrame, page: str = "", about: Sequence[str] = ()) -
     right = [i for i, c in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[c].dtype)]
 
     def cell(row: int, column: int, value: object) -> str:
-        told, is_figure = html.escape(cell_text(names[column], value)), column in right or names[column] == NET
-        return followed(told, page, about[row]) if page and is_figure and re.search(r"\d", told) else told
+        text = cell_text(names[column], value)
+        told, is_figure = html.escape(text), column in right or names[column] == NET
+        told = followed(told, page, about[row]) if page and is_figure and re.search(r"\d", told) else told
+        return f"<td{NUMBER}>{told}</td>" if column in right else cell_html(told, text)
 
     rows = "".join(
-        "<tr>"
-        + "".join(f"<td{NUMBER if i in right else ''}>{cell(n, i, value)}</td>" for i, value in enumerate(row))
-        + "</tr>"
+        f"<tr>{''.join(cell(n, i, value) for i, value in enumerate(row))}</tr>"
         for n, row in enumerate(table.itertuples(index=False, name=None))
     )
     return scrolled(heads([html.escape(column_title(name)) for name in names], right), rows)
@@ -115,11 +129,11 @@ def figure(picture: str, caption: str = "") -> str:
 
 #: Many columns: headers wrap, texts keep a width that can be read. On paper a column may be narrow, but none is cut off; a page with
 #: a table of many lies across, or a browser would shrink all of it.
-_WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n){min-width:8em} td{vertical-align:top}
+_WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em} main td:not(.n, .t){min-width:8em} td{vertical-align:top}
 @page across { size: A4 landscape; margin: 11mm; }
 @media print {
   body:has(main table th:nth-child(9)) { page: across; }
-  main :is(th, th.n, td, td:not(.n)) { min-width: 0; overflow-wrap: anywhere; } main td.n { white-space: nowrap; overflow-wrap: normal; }
+  main :is(th, th.n, td, td:not(.n, .t)) { min-width: 0; overflow-wrap: anywhere; } main :is(td.n, td.t) { white-space: nowrap; overflow-wrap: normal; }
   main table:has(th:nth-child(8)) { font-size: 7pt; } main table:has(th:nth-child(8)) :is(th, td) { padding: 2px 3px; }
   main figure svg { max-height: 100mm; } h2 + :is(.small, .line), h2 + .line + .small { break-after: avoid; } footer { break-before: avoid; }
 }

@@ -37,9 +37,10 @@ from ..story.choice import (
     users_text,
     who_sheet,
 )
+from ..tables import cell_text
 from .brief import link_pages
 from .plans import workbook, write_scenario
-from .shell import HALF_HEIGHT, HALF_PAGE, figure, page_text, table_html
+from .shell import HALF_HEIGHT, HALF_PAGE, concluded, figure, page_text, table_html
 
 #: Homes that a page lists; the workbook has all.
 HOMES = 25
@@ -127,8 +128,9 @@ def _write_choice(
     )
     title = f"{label} 选址比选"
     nav = f'<a href="{book}">表格</a>' + _back(target)
-    body = _question(now, chosen) + f"<section><h2>方案比较</h2>{table_html(table)}{_reading(chosen)}</section>"
+    body = concluded(_best(table)) + f"<section><h2>方案比较</h2>{table_html(table)}{_reading(chosen)}</section>"
     body += f'<section><h2>各方案的图</h2><div class="figures even">{"".join(figures)}</div></section>'
+    body += _question(now, chosen)
     body += "".join(_choice_section(now, choice, choices[0], kind) for choice in choices)
     write_text(folder / f"sites-{kind}.html", page_text(district, title, nav, body))
     return table
@@ -169,6 +171,18 @@ def write_worst(
 
 def _back(folder: Path) -> str:
     return '　<a href="index.html">简报</a>' if (folder / "index.html").is_file() else ""
+
+
+def _best(table: pd.DataFrame) -> list[str]:
+    """Say what the page comes to: which plan is best, where, and what it brings."""
+    before, best = table.iloc[0], table.iloc[1]
+    tied = "、".join(table.loc[(table["与最好的差"] == "并列最好").to_numpy(), "方案"])
+    first = f"{tied} 并列最好，排在最前的是" if tied else "最好的是"
+    people = [
+        (name, cell_text(name, best[name])) for name in ("新增居民（人）", "其中60岁及以上（人）", "仍不可达（人）")
+    ]
+    told = "，".join(f"{name.removesuffix('（人）')} {text} 人" for name, text in people if text != "—")
+    return [f"{first} {best['位置']}：由 {before['实施后']} 提高到 {best['实施后']}；{told or '人口不详'}。"]
 
 
 def _question(now: Now, chosen: gpd.GeoDataFrame) -> str:
@@ -302,6 +316,8 @@ def _write_links(
     note = (
         f'<p class="line">{html.escape(assumed)}：下面的人数都按图上有的就是全部算，不作结论。</p>' if assumed else ""
     )
+    if len(ranked):
+        note = concluded([f"只开一处，最好的是 {ranked.index[0]}：{ranked['text'].iloc[0]}。"]) + note
     shown = f"{note}{figure(drawn, f'现在谁在服务范围外，开在哪里（{html.escape(own.label)}）；编号同下表')}"
     page = page_text(
         district,

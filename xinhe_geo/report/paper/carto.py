@@ -196,36 +196,47 @@ def _north_arrow(ground: Ground, letter: str) -> None:
     paper.words(x, y + 24, letter, Lettering(13, INK, "middle", bold=True))
 
 
-def _draw_points(ground: Ground, layers: Iterable[Layer]) -> None:
+def _draw_points(ground: Ground, layers: Sequence[Layer]) -> None:
     """Draw symbols: whole ones where there is room, dots where not."""
     radius = 6.5 if ground.zoom < 13 else 8.0 if ground.zoom < 14.5 else 9.5
-    f, dots, icons = ground.frame, [], []
+    f, dots, icons, leaders = ground.frame, [], [], []
+    kept = [place for layer in layers for place, style in ground.points(layer) if style.get("keep")]
     for layer in layers:
         if layer.styles[0].get("mark") == "none":
             continue
-        places = ground.on_page(shapely.get_coordinates(layer.geometry.array))
-        for place, j in zip(places, layer.pick, strict=True):
-            style, (x, y) = layer.styles[j], place
+        for (x, y), style in ground.points(layer):
             r = 3.5 if "mark" in style else float(style.get("size", radius))
             if not (f.left - r < x < f.right + r and f.top - r < y < f.bottom + r):
                 continue
-            if style.get("keep"):
-                x, y = beside(x, y, r, lambda b: ground.free([b]))
+            if style.get("keep"):  # with its rim: none of these may hide another
+                wide = 1.18 * r
+                bx, by = beside(x, y, wide, lambda b: ground.free([b]), kept)
+                ground.take((bx - wide, by - wide, bx + wide, by + wide))
+                icons.append((bx, by, r, style))
+                leaders += [([(x, y), (bx, by)], style["fill"])] if (bx, by) != (x, y) else []
+                continue
             box = (x - r, y - r, x + r, y + r)
-            if "mark" in style or not style.get("symbol", "·"):
+            if "mark" in style or not style.get("symbol", "·") or not ground.free([box]):
                 dots.append((x, y, style))
-            elif style.get("keep") or ground.free([box]):
+            else:
                 ground.take(box)
                 icons.append((x, y, r, style))
-            else:
-                dots.append((x, y, style))
     for x, y, style in dots:
-        if "mark" in style:
-            ground.paper.rectangle(Frame(x - 3, y - 3, 6, 6), fill="#ffffff", line=style["line"], pen=1.2)
-        else:
-            ground.paper.circle(x, y, radius * 0.42, Look(style["fill"], "#ffffff"))
+        _draw_dot(ground.paper, x, y, radius * 0.42, style)
+    for ends, colour in leaders:  # from its place to the symbol that stands beside it
+        ground.paper.lines([shapely.LineString(ends)], "#ffffff", 4)
+        ground.paper.lines([shapely.LineString(ends)], colour, 1.5)
+        ground.paper.circle(*ends[0], 3, Look(colour, "#ffffff"))
     for x, y, r, style in reversed(icons):
         draw_icon(ground.paper, x, y, r, style)
+
+
+def _draw_dot(paper: Paper, x: float, y: float, r: float, style: Mapping[str, Any]) -> None:
+    """Draw a symbol that there is no room for, or a gate."""
+    if "mark" in style:
+        paper.rectangle(Frame(x - 3, y - 3, 6, 6), fill="#ffffff", line=style["line"], pen=1.2)
+    else:
+        paper.circle(x, y, r, Look(style["fill"], "#ffffff"))
 
 
 def draw_icon(paper: Paper, x: float, y: float, r: float, style: Mapping[str, Any]) -> None:
