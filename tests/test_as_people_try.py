@@ -42,6 +42,7 @@ def same(a: gpd.GeoDataFrame, b: gpd.GeoDataFrame) -> bool:
 
 
 STATION = "plan_clinic_15"
+ELDERLY = xh.Rule(kinds="canteen", minutes=10, profile="elderly")
 #: What is typed, and what has to be true of what comes out.
 WORKS: dict[str, Callable[[Desk], object]] = {
     "coverage of a kind": lambda t: rules(xh.coverage(t.x, rules="clinic_station")) == [STATION],
@@ -97,6 +98,15 @@ WORKS: dict[str, Callable[[Desk], object]] = {
     "route by names": lambda t: xh.route(t.x, "甲苑", "南站")["facility"].eq("F1").all(),
     "route by rows": lambda t: xh.route(t.x, t.x.homes.loc["A"], t.x.facilities.loc["F1"])["minutes"].sum() > 0,
     "route to a rule's label": lambda t: len(xh.route(t.x, "甲苑", "15分钟基本医疗卫生服务圈", profile="老年人")) > 0,
+    "route to a Rule, by whom it is about": lambda t: xh.route(t.x, "A", ELDERLY).equals(
+        xh.route(t.x, "A", "canteen", profile="elderly")
+    ),
+    "within a Rule, by whom it is about": lambda t: xh.within(t.x, ELDERLY, minutes=9).equals(
+        xh.within(t.x, "canteen", minutes=9, profile="elderly")
+    ),
+    "isochrones of a Rule, by whom it is about": lambda t: same(
+        xh.isochrones(t.x, ELDERLY), xh.isochrones(t.x, "canteen", profile="elderly")
+    ),
     "summary by a Chinese word": lambda t: xh.summary(t.cover, by="社区").equals(xh.summary(t.cover, by="community")),
     "summary by a layer": lambda t: xh.summary(t.cover, by="zones").equals(xh.summary(t.cover, by="zone")),
     "sites by a label": lambda t: len(xh.sites(t.x, "社区卫生服务站", 1, siting=xh.Siting(limit=5.0))) == 1,
