@@ -415,6 +415,8 @@ def grouping_of(table: pd.DataFrame, by: str) -> str:
         {column: LAYERS[layer].label for column, layer in GROUPINGS.items() if column in table.columns}, dtype="str"
     )
     names = pd.DataFrame({"label": layers, "name": [GROUPINGS[column] for column in layers.index]})
+    if isinstance(by, gpd.GeoDataFrame):
+        raise WrongValueError("分组写列名；自己的分区先换进街道：district.replace(communities=表)，再算 coverage")
     return meant("分组", by, names)[1]
 
 

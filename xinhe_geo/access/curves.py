@@ -8,7 +8,17 @@ from typing import NamedTuple, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
-from ..core import BASES, Profile, Rule, UnknownNameError, WrongValueError, is_above_zero, limits_of, well_called
+from ..core import (
+    BASES,
+    LAYERS,
+    Profile,
+    Rule,
+    UnknownNameError,
+    WrongValueError,
+    is_above_zero,
+    limits_of,
+    well_called,
+)
 from ..district import District, Named, must_be_district
 from .bounds import AT_LEAST, EXACT, bound_of
 from .capacity import decay_of, sizes
@@ -156,7 +166,7 @@ def within(
     profile
         Who walks; several stand one after the other. None: whom the rule is about where `what` is one, else an adult.
     column
-        A column of numbers of the facilities that is added up; None counts facilities.
+        A column of numbers of the facilities that is added up ("capacity", "floor_area_m2"); None counts facilities.
     decay
         How much less counts what is farther. None: all within the limit counts whole (threshold). A number: half after so many
         minutes, a quarter after twice as many (gravity). A name: the zones of a decay in `decays.csv`.
@@ -222,7 +232,9 @@ def _asked(district: District, what: Named, column: str | None) -> _Asked:
     places = places_open(district, inside_only=False)
     found = destinations(district, what, units=column is None)
     own = places.loc[found.facilities]
-    numbers = [str(name) for name in places.columns if pd.api.types.is_numeric_dtype(places[name])]
+    numbers = [
+        name for name, own in LAYERS["facilities"].names.items() if own.type in ("int", "float") and name in places
+    ]
     if column is not None and column not in numbers:
         raise UnknownNameError("数值列", column, numbers)
     each = "capacity" if found.unit else column
