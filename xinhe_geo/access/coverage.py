@@ -363,12 +363,13 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     Returns
     -------
     table
-        MultiIndex (group, rule), or index rule where `by` is None. For each of `people`, `people_60plus`, `area_m2`, `homes`: the known
-        total, `…_served`, `…_share` (0-1 of the known total; missing where nothing is known); `…_unknown` counts homes
-        whose value is not known. `communities`, `communities_served`, `communities_share` for rules of presence: a community
-        counts once, however many facilities it has. `share` is by the rule's own denominator; `bound` says how all these stand to
-        the truth: "exact", or "at_least" where a kind was only seen on a map.
-        Homes in no group are in group missing.
+        MultiIndex (group, rule), or index rule where `by` is None; groups are codes, whose names stand in the layer
+        (`district.communities["name"]`). Columns `label`, `kind`, `metric`, `method`, `profile`, `denominator` of the rule. For each of
+        `people`, `people_60plus`, `area_m2`, `homes`: the known total, `…_served`, `…_share` (0-1 of the known total; missing where
+        nothing is known); `…_unknown` counts homes whose value is not known. For rules of presence (`metric`) served are those
+        in whose community there is one, however far, and `communities`, `communities_served`, `communities_share` count each
+        community once. `share` is by the rule's own denominator; `bound` says how all these stand to the truth: "exact", or
+        "at_least" where a kind was only seen on a map. Homes in no group are in group missing.
 
     Raises
     ------
@@ -388,7 +389,7 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         rows[f"{column}_served"] = rows[column] * rows["served"]
         rows[column] = rows[column].where(known)
     groups = rows.groupby(keys, dropna=False, sort=False)
-    table = groups[["label", "kind", "method", "profile", "denominator"]].first()
+    table = groups[["label", "kind", "metric", "method", "profile", "denominator"]].first()
     sums = groups[[*counted, *(f"{column}_served" for column in counted)]].sum(min_count=1)
     blank = groups[unknown].sum()
     for column in counted:
