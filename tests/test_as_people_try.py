@@ -42,6 +42,7 @@ def same(a: gpd.GeoDataFrame, b: gpd.GeoDataFrame) -> bool:
 
 
 STATION = "plan_clinic_15"
+ELDERLY = xh.Rule(kinds="canteen", minutes=10, profile="elderly")
 #: What is typed, and what has to be true of what comes out.
 WORKS: dict[str, Callable[[Desk], object]] = {
     "coverage of a kind": lambda t: rules(xh.coverage(t.x, rules="clinic_station")) == [STATION],
@@ -97,6 +98,15 @@ WORKS: dict[str, Callable[[Desk], object]] = {
     "route by names": lambda t: xh.route(t.x, "甲苑", "南站")["facility"].eq("F1").all(),
     "route by rows": lambda t: xh.route(t.x, t.x.homes.loc["A"], t.x.facilities.loc["F1"])["minutes"].sum() > 0,
     "route to a rule's label": lambda t: len(xh.route(t.x, "甲苑", "15分钟基本医疗卫生服务圈", profile="老年人")) > 0,
+    "route to a Rule, by whom it is about": lambda t: xh.route(t.x, "A", ELDERLY).equals(
+        xh.route(t.x, "A", "canteen", profile="elderly")
+    ),
+    "within a Rule, by whom it is about": lambda t: xh.within(t.x, ELDERLY, minutes=9).equals(
+        xh.within(t.x, "canteen", minutes=9, profile="elderly")
+    ),
+    "isochrones of a Rule, by whom it is about": lambda t: same(
+        xh.isochrones(t.x, ELDERLY), xh.isochrones(t.x, "canteen", profile="elderly")
+    ),
     "summary by a Chinese word": lambda t: xh.summary(t.cover, by="社区").equals(xh.summary(t.cover, by="community")),
     "summary by a layer": lambda t: xh.summary(t.cover, by="zones").equals(xh.summary(t.cover, by="zone")),
     "sites by a label": lambda t: len(xh.sites(t.x, "社区卫生服务站", 1, siting=xh.Siting(limit=5.0))) == 1,
@@ -106,6 +116,7 @@ WORKS: dict[str, Callable[[Desk], object]] = {
         "老年食堂（社区食堂） 5 分钟" in xh.picture(t.x, xh.coverage(t.x, rules=xh.Rule(kinds="canteen", minutes=5)))
     ),
     "receipt of a kind": lambda t: xh.receipt(t.x, "社区卫生服务站")["figure"] == STATION,
+    "the balance of one year": lambda t: xh.balance(t.x, years=2025).equals(xh.balance(t.x, years=[2025])),
     "with_rows keeps the others": lambda t: set(t.x.with_rows({"homes": t.x.rows["homes"]}).rows) == set(t.x.rows),
     "with_rows takes one away": lambda t: t.x.with_rows({"gates": None}).gates is None,
     "links by a label": lambda t: links(t.x, "社区卫生服务站", n=1) is not None,
@@ -222,6 +233,26 @@ REFUSED: dict[str, tuple[Callable[[Desk], object], str]] = {
     "many draws": (lambda t: xh.robustness(t.x, "canteen", draws="many"), "不小于 39 的整数"),
     "rings for a coverage": (lambda t: xh.draw(t.x, xh.isochrones(t.x, "F1", minutes=5)), "rings="),
     "a map saved as paper": (lambda t: xh.draw(t.x).save("map.pdf"), "xh.sheet"),
+    "a kind in place of a Rule's name": (lambda t: xh.Rule("canteen", minutes=10), "kinds='canteen'"),
+    "layers for the class": (lambda t: xh.District(homes=t.x.homes), r"replace\(homes=表.*xinhe-geo new"),
+    "a dictionary for the class": (lambda t: xh.District({"homes": t.x.homes}), "to_file"),
+    "areas of one's own to group by": (lambda t: xh.summary(t.cover, by=t.x.zones), r"replace\(communities=表\)"),
+    "a walk to draw": (lambda t: xh.draw(t.x, xh.route(t.x, "A", "F1")), r"\.explore\(m=xh\.draw"),
+    "what is not measured": (lambda t: xh.within(t.x, "jobs", minutes=20), "计量单位.*可选"),
+    "a step that is none": (lambda t: xh.Scenario("p", edits=[{"do": "?"}]), "open_facility.*set_wait"),
+    "a gate of nobody knows where": (lambda t: xh.Scenario("p", edits=[{"do": "open_gate"}]), "gate（.*home 和 at"),
+    "a home of a plan by name": (
+        lambda t: xh.Scenario("p", edits=[{"do": "open_gate", "gate": "n", "home": "甲苑", "at": [117.0, 39.0]}]).on(
+            t.x
+        ),
+        "写编号：A",
+    ),
+    "a kind of a plan by name": (
+        lambda t: xh.Scenario(
+            "p", edits=[{"do": "open_facility", "facility": "n", "kind": "老年食堂", "xy": [0, 0]}]
+        ).on(t.x),
+        "写编号：canteen",
+    ),
     "a receipt of nothing": (lambda t: xh.receipt(t.x, "plan_clinic"), "plan_clinic_15"),
 }
 
@@ -240,6 +271,13 @@ def test_what_people_try_is_refused_in_words(desk: Desk, call: str) -> None:
 
 def test_many_calls_are_tried() -> None:
     assert len(WORKS) + len(REFUSED) >= 40
+
+
+def test_a_column_that_a_layer_does_not_have_is_not_lost_in_silence(desk: Desk) -> None:
+    with pytest.warns(UserWarning, match="没有 jobs 这样的列.*capacity_unit"):
+        desk.x.replace(facilities=desk.x.facilities.assign(jobs=12))
+    jobs = desk.x.facilities.assign(capacity=12.0, capacity_unit="岗位")
+    assert xh.within(desk.x.replace(facilities=jobs), "岗位", minutes=60)["within"].max() >= 12.0
 
 
 def test_a_name_that_two_share_asks_for_the_id(desk: Desk) -> None:

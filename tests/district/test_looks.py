@@ -92,6 +92,27 @@ def test_a_row_of_any_result_is_told(toy: xh.District) -> None:
         xh.explain("cover", "A")
 
 
+def test_what_a_rule_does_not_ask_for_is_not_told_as_lacking(toy: xh.District) -> None:
+    mine = xh.Rule(kinds="canteen", minutes=10)
+    cover = xh.coverage(toy, rules=mine)
+    for told in (
+        xh.explain(cover, ("A", mine)),
+        xh.explain(xh.summary(cover), mine.name),
+        xh.explain(xh.summary(cover, by="community"), ("T01", mine.name)),
+    ):
+        assert "数据不足" not in told and "10 分钟" in told, told
+    present = xh.summary(xh.coverage(toy, rules="plan_canteen_community"))
+    assert "communities_share" in xh.explain(present, "plan_canteen_community")
+
+
+@pytest.mark.slow
+def test_the_ends_of_a_range_are_told_as_its_value_is(toy: xh.District) -> None:
+    firm = xh.robustness(toy, "clinic_station", draws=39)
+    told = dict(line.split(": ") for line in xh.explain(firm, firm.index[0]).splitlines()[1:])
+    assert all(told[end].endswith("%") for end in ("value", "low", "high", "low_80", "high_80", "least", "most"))
+    assert xh.explain(firm, firm.index[0]).splitlines()[0] == "plan_clinic_15"
+
+
 def test_replace_takes_a_layer_and_keeps_the_rest(toy: xh.District) -> None:
     back = toy.replace(homes=toy.homes.to_crs(4326))
     assert all(back.layers[name].equals(toy.layers[name]) for name in toy.layers), "what came back has not changed"

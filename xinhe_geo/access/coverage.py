@@ -363,12 +363,13 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     Returns
     -------
     table
-        MultiIndex (group, rule), or index rule where `by` is None. For each of `people`, `people_60plus`, `area_m2`, `homes`: the known
-        total, `…_served`, `…_share` (0-1 of the known total; missing where nothing is known); `…_unknown` counts homes
-        whose value is not known. `communities`, `communities_served`, `communities_share` for rules of presence: a community
-        counts once, however many facilities it has. `share` is by the rule's own denominator; `bound` says how all these stand to
-        the truth: "exact", or "at_least" where a kind was only seen on a map.
-        Homes in no group are in group missing.
+        MultiIndex (group, rule), or index rule where `by` is None; groups are codes, whose names stand in the layer
+        (`district.communities["name"]`). Columns `label`, `kind`, `metric`, `method`, `profile`, `denominator` of the rule. For each of
+        `people`, `people_60plus`, `area_m2`, `homes`: the known total, `…_served`, `…_share` (0-1 of the known total; missing where
+        nothing is known); `…_unknown` counts homes whose value is not known. For rules of presence (`metric`) served are those
+        in whose community there is one, however far, and `communities`, `communities_served`, `communities_share` count each
+        community once. `share` is by the rule's own denominator; `bound` says how all these stand to the truth: "exact", or
+        "at_least" where a kind was only seen on a map. Homes in no group are in group missing.
 
     Raises
     ------
@@ -388,7 +389,7 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         rows[f"{column}_served"] = rows[column] * rows["served"]
         rows[column] = rows[column].where(known)
     groups = rows.groupby(keys, dropna=False, sort=False)
-    table = groups[["label", "kind", "method", "profile", "denominator"]].first()
+    table = groups[["label", "kind", "metric", "method", "profile", "denominator"]].first()
     sums = groups[[*counted, *(f"{column}_served" for column in counted)]].sum(min_count=1)
     blank = groups[unknown].sum()
     for column in counted:
@@ -415,6 +416,8 @@ def grouping_of(table: pd.DataFrame, by: str) -> str:
         {column: LAYERS[layer].label for column, layer in GROUPINGS.items() if column in table.columns}, dtype="str"
     )
     names = pd.DataFrame({"label": layers, "name": [GROUPINGS[column] for column in layers.index]})
+    if isinstance(by, gpd.GeoDataFrame):
+        raise WrongValueError("分组写列名；自己的分区先换进街道：district.replace(communities=表)，再算 coverage")
     return meant("分组", by, names)[1]
 
 

@@ -8,8 +8,18 @@ from typing import NamedTuple, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
-from ..core import BASES, Profile, Rule, UnknownNameError, WrongValueError, is_above_zero, limits_of, well_called
-from ..district import District, Named, meant, must_be_district
+from ..core import (
+    BASES,
+    LAYERS,
+    Profile,
+    Rule,
+    UnknownNameError,
+    WrongValueError,
+    is_above_zero,
+    limits_of,
+    well_called,
+)
+from ..district import District, Named, must_be_district
 from .bounds import AT_LEAST, EXACT, bound_of
 from .capacity import decay_of, sizes
 from .coverage import coverage, grouping_of, is_surveyed, nearest_of_any
@@ -135,7 +145,7 @@ def within(
     what: Named,
     *,
     minutes: float | Iterable[float],
-    profile: Walkers = "adult",
+    profile: Walkers | None = None,
     column: str | None = None,
     decay: str | float | None = None,
 ) -> pd.DataFrame:
@@ -154,9 +164,9 @@ def within(
     minutes
         Minutes of the longest walk that counts, one number or several.
     profile
-        Who walks; several stand one after the other.
+        Who walks; several stand one after the other. None: whom the rule is about where `what` is one, else an adult.
     column
-        A column of numbers of the facilities that is added up; None counts facilities.
+        A column of numbers of the facilities that is added up ("capacity", "floor_area_m2"); None counts facilities.
     decay
         How much less counts what is farther. None: all within the limit counts whole (threshold). A number: half after so many
         minutes, a quarter after twice as many (gravity). A name: the zones of a decay in `decays.csv`.
@@ -192,7 +202,7 @@ def within(
     limits = limits_of(minutes, "minutes")
     asked, steps = _asked(district, what, column), _steps(district, decay)
     parts = {}
-    for walker in (district.profile(own) for own in _several(profile) if own is not None):
+    for walker in (district.profile(asked.profile if own is None else own) for own in _several(profile)):
         each = {limit: _reached(district, asked, walker, limit, steps) for limit in limits}
         one = not isinstance(minutes, Iterable)
         table = each[limits[0]] if one else pd.concat(each, names=["minutes"]).swaplevel().sort_index(kind="stable")
@@ -210,32 +220,27 @@ def _steps(district: District, decay: str | float | None) -> pd.Series | float |
 
 
 class _Asked(NamedTuple):
-    """Which open facilities count, how much each has (missing: not known), of which kinds, and whether what they are is known."""
+    """Which open facilities count, how much each has (missing: not known), of which kinds, whether what they are is known, who walks."""
 
     amounts: pd.Series
     kinds: tuple[str, ...]
     known: bool
+    profile: str
 
 
 def _asked(district: District, what: Named, column: str | None) -> _Asked:
     places = places_open(district, inside_only=False)
-    units = [] if "capacity_unit" not in places else list(places["capacity_unit"].dropna().unique())
-    if column is None and isinstance(what, str) and what in units:
-        own, column = places[(places["capacity_unit"] == what).to_numpy()], "capacity"
-        return _Asked(own["capacity"].astype("float64"), tuple(dict.fromkeys(map(str, own["kind"]))), known=True)
-    found = destinations(district, what).facilities
-    own = places.loc[found]
-    table = [district.rules, district.kinds, pd.DataFrame(index=places.index)]
-    number, key = (0, "") if isinstance(what, Rule) else meant("规则、类别或设施", what, *table)
-    kinds = district.rule(what).kinds if number == 0 else (key,) if number == 1 else tuple(map(str, own["kind"]))
-    if column is None:
-        amounts = pd.Series(1.0, index=own.index)
-    else:
-        numbers = [str(name) for name in places.columns if pd.api.types.is_numeric_dtype(places[name])]
-        if column not in numbers:
-            raise UnknownNameError("数值列", column, numbers)
-        amounts = sizes(own, column) if column == "capacity" else own[column].astype("float64")
-    return _Asked(amounts, kinds, known=number == 2 or is_surveyed(district, kinds))
+    found = destinations(district, what, units=column is None)
+    own = places.loc[found.facilities]
+    numbers = [
+        name for name, own in LAYERS["facilities"].names.items() if own.type in ("int", "float") and name in places
+    ]
+    if column is not None and column not in numbers:
+        raise UnknownNameError("数值列", column, numbers)
+    each = "capacity" if found.unit else column
+    amounts = pd.Series(1.0, index=own.index) if each is None else sizes(own, each)
+    known = bool(found.unit) or not found.kinds or is_surveyed(district, found.kinds)
+    return _Asked(amounts, found.kinds or tuple(map(str, own["kind"])), known, found.profile)
 
 
 def _reached(

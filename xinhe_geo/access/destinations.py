@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Rule, WrongValueError
+from ..core import Profile, Rule, WrongValueError
 from ..district import District, Named, meant
 from ..network import WalkNetwork
 from .entrances import places_open
@@ -21,15 +21,23 @@ Spot: TypeAlias = shapely.Point | tuple[float, float]
 
 
 class Meant(NamedTuple):
-    """What a name stands for: open facilities, or a home."""
+    """What a name stands for: open facilities, of which kinds (none: of themselves) or measured in what; or a home. And who walks."""
 
     facilities: list[str]
+    kinds: tuple[str, ...] = ()
+    unit: str = ""
     home: str | None = None
+    profile: str = "adult"
+
+    def walker(self, district: District, profile: Named | None) -> Profile:
+        """Return who walks: who is asked for, else whom the rule that was named is about, else an adult."""
+        return district.profile(self.profile if profile is None else profile)
 
 
-def destinations(district: District, said: Named, *, homes: bool = False) -> Meant:
+def destinations(district: District, said: Named, *, homes: bool = False, units: bool = False) -> Meant:
     """
-    Return the open facilities that a kind, a rule or a facility stands for; with `homes` it may be a home as well.
+    Return the open facilities that a kind, a rule or a facility stands for; with `homes` it may be a home as well, with
+    `units` (not both) what places are measured in.
 
     Raises
     ------
@@ -40,16 +48,23 @@ def destinations(district: District, said: Named, *, homes: bool = False) -> Mea
     """
     places = places_open(district, inside_only=False)
     if isinstance(said, Rule):
-        return Meant(_of_kinds(places, district.rule(said).kinds))
+        return _of_rule(places, district.rule(said))
+    measured = places["capacity_unit"].dropna().unique() if units and "capacity_unit" in places else ()
     every = [
         pd.DataFrame(index=district.kinds.index[:0]) if t is None else t for t in (district.facilities, district.homes)
     ]
-    tables = [every[0], district.kinds, district.rules, *(every[1:] if homes else ())]
-    number, key = meant("设施、类别或规则" if not homes else "设施、类别、规则或小区", said, *tables)
+    more = every[1] if homes else pd.DataFrame(index=pd.Index(measured, name="capacity_unit"))
+    what = "设施、类别、规则或小区" if homes else "设施、类别、规则或计量单位" if units else "设施、类别或规则"
+    number, key = meant(what, said, every[0], district.kinds, district.rules, more)
+    if number == 3 and homes:
+        return Meant([], home=key)
     if number == 3:
-        return Meant([], key)
-    if number:
-        return Meant(_of_kinds(places, [key] if number == 1 else district.rule(key).kinds))
+        own = places[(places["capacity_unit"] == key).to_numpy()]
+        return Meant(list(map(str, own.index)), tuple(dict.fromkeys(map(str, own["kind"]))), unit=key)
+    if number == 2:
+        return _of_rule(places, district.rule(key))
+    if number == 1:
+        return Meant(_of_kinds(places, [key]), (key,))
     if key not in places.index:
         row = every[0].loc[key]
         raise WrongValueError(
@@ -57,6 +72,10 @@ def destinations(district: District, said: Named, *, homes: bool = False) -> Mea
             "看别的年份用 district.at(年)，把规划的也算上用 district.at(年, planned=True)"
         )
     return Meant([key])
+
+
+def _of_rule(places: gpd.GeoDataFrame, rule: Rule) -> Meant:
+    return Meant(_of_kinds(places, rule.kinds), rule.kinds, profile=rule.profile)
 
 
 def _of_kinds(places: gpd.GeoDataFrame, kinds: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ import shapely
 from ..core import Profile, UnknownNameError, WrongValueError, limits_of, well_called
 from ..district import District, Named
 from ..network import Graph, WalkNetwork, frontage, network_of
-from .destinations import Spot, destinations, is_spot, spot_of
+from .destinations import Meant, Spot, destinations, is_spot, spot_of
 from .entrances import entrances_of_open, home_entrances
 
 #: What an isochrone begins at.
@@ -29,7 +29,7 @@ def isochrones(
     *,
     minutes: float | Sequence[float] = (5, 10, 15),
     metres: float | Sequence[float] | None = None,
-    profile: Named = "adult",
+    profile: Named | None = None,
     frontage_m: float = 25.0,
     each: bool = False,
 ) -> gpd.GeoDataFrame:
@@ -47,7 +47,7 @@ def isochrones(
     minutes, metres
         Limits in minutes or metres, one or several; `metres` instead of `minutes` where given.
     profile
-        Who walks; a name needs a district.
+        Who walks; a name needs a district. None: whom the rule is about where `places` is one, else an adult.
     frontage_m
         How far from a reached street a point may lie to count as reached, in metres.
     each
@@ -94,7 +94,7 @@ def isochrones(
 
 
 def _start(
-    where: District | WalkNetwork | Graph, places: Places, profile: Named, *, timed: bool
+    where: District | WalkNetwork | Graph, places: Places, profile: Named | None, *, timed: bool
 ) -> tuple[WalkNetwork, pd.DataFrame, Profile]:
     """Return network, entrances and walker of an isochrone call."""
     if not isinstance(where, District):
@@ -104,23 +104,29 @@ def _start(
                 "只有路网、没有街道数据：这里给点位（GeoSeries，或一个点），类别和名称要用 District 才认得"
             )
     else:
-        network, walker = where.network, where.profile(profile)
+        named = [] if isinstance(places, gpd.base.GeoPandasBase) or is_spot(places) else _named(where, places)
+        walker = (named[0] if len(named) == 1 else Meant([])).walker(where, profile)
+        network = where.network
     level = walker if timed else None
     if is_spot(places):
         places = spot_of(network, places)
     if isinstance(places, gpd.base.GeoPandasBase):
         entrances = network.attach(places, profile=level)
     elif isinstance(where, District):
-        entrances = _named_doors(where, places, level)
+        entrances = _named_doors(where, named, level)
     there = entrances["edge"].to_numpy() >= 0
     return network, entrances if there.all() else entrances[there], walker
 
 
-def _named_doors(district: District, places: Named | Sequence[Named], level: Profile | None) -> pd.DataFrame:
-    """Return where what is named is entered: facilities by their entrances, a home by the ways out of its points."""
+def _named(district: District, places: Named | Sequence[Named]) -> list[Meant]:
+    """Return what is named, one by one."""
     several = isinstance(places, Sequence) and not isinstance(places, str) and not hasattr(places, "_asdict")
     asked = cast("Sequence[Named]", places) if several else [cast("Named", places)]
-    found = [destinations(district, said, homes=True) for said in asked]
+    return [destinations(district, said, homes=True) for said in asked]
+
+
+def _named_doors(district: District, found: Sequence[Meant], level: Profile | None) -> pd.DataFrame:
+    """Return where what is named is entered: facilities by their entrances, a home by the ways out of its points."""
     facilities = {key for own in found for key in own.facilities}
     homes = {own.home for own in found if own.home is not None}
     doors = entrances_of_open(district, level)
@@ -131,10 +137,10 @@ def _named_doors(district: District, places: Named | Sequence[Named], level: Pro
     return pd.concat(parts, ignore_index=True) if homes else parts[0]
 
 
-def _walker(profile: Named) -> Profile:
+def _walker(profile: Named | None) -> Profile:
     """Return who walks where there is no district to ask."""
     if isinstance(profile, Profile):
         return profile
-    if profile == "adult":
+    if profile is None or profile == "adult":
         return Profile("adult", "adult", 1.1)
     raise UnknownNameError("步行人群（只有路网时请给 Profile 值）", profile, ("adult",))

@@ -154,7 +154,7 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
 
 @well_called
 def route(
-    district: District, home: Named, to: Named, *, profile: Named = "adult", point: int | None = None
+    district: District, home: Named, to: Named, *, profile: Named | None = None, point: int | None = None
 ) -> gpd.GeoDataFrame:
     """
     Return the walk from a home to a facility, or to the nearest of a kind, leg by leg.
@@ -168,7 +168,7 @@ def route(
     to
         Id, name or row of an open facility; or a kind or rule: the nearest of it.
     profile
-        Who walks.
+        Who walks. None: whom the rule is about where `to` is one, else an adult.
     point
         Number of the point of the home to start from (`access.home_points`). Default: the one whose minutes are the median of the
         home's, of equals the first.
@@ -191,11 +191,11 @@ def route(
         No district, or a facility that is not open.
     """
     must_be_district(district)
-    walker, key = district.profile(profile), district.key("homes", home)
-    facilities = destinations(district, to).facilities
+    key, there = district.key("homes", home), destinations(district, to)
+    walker, facilities = there.walker(district, profile), there.facilities
     if not facilities:
-        there = places_open(district, inside_only=False)["kind"]
-        raise UnknownNameError("开放的", str(to), list(dict.fromkeys(there)))
+        kinds = places_open(district, inside_only=False)["kind"]
+        raise UnknownNameError("开放的", str(to), list(dict.fromkeys(kinds)))
     trips = Trips(district, facilities, walker)
     own = trips.points.index[(trips.points["home"] == key).to_numpy()]
     if point is not None and point not in own:

@@ -242,7 +242,10 @@ class Rule:
     def _wrong(self) -> Iterator[str]:
         """Say everything that is wrong with it."""
         if not self.kinds or not all(isinstance(kind, str) and kind for kind in self.kinds):
-            yield "没有写 kinds：写一个设施类别，或几个（有一个就算）"
+            own = (
+                f"；第一项 {self.name!r:.40} 是规则的名字，如果是类别就写 kinds={self.name!r:.40}" if self.name else ""
+            )
+            yield f"没有写 kinds：写一个设施类别，或几个（有一个就算）{own}"
         if not self.method:
             yield "没有写限值：minutes=15（步行几分钟）或 metres=500（沿街几米）"
         elif self.method not in METHODS:

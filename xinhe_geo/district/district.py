@@ -8,6 +8,7 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -56,7 +57,7 @@ from ..core import (
 from ..network import Graph, WalkNetwork, network_of
 from .journal import MANIFEST, MEANWHILE
 from .looks import page, short
-from .reader import judged, mapped_kinds, read_folder
+from .reader import judged, left_out, mapped_kinds, read_folder
 from .resolve import Named, meant
 from .scenario import Scenario, label_of, plan_files
 from .street_edits import merged_streets
@@ -159,10 +160,15 @@ class District:
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
-    def __new__(cls, *given: object, **_: object) -> Self:
-        """Say how a folder is opened to whoever gives its path to the class."""
+    def __new__(cls, *given: object, **named: object) -> Self:
+        """Say how a folder is opened, or made, to whoever gives its path or layers to the class."""
         if given and isinstance(given[0], (str, os.PathLike)):
             raise WrongCallError(f"打开街道目录写 District.load({str(given[0])!r})")
+        if set(LAYERS).intersection(named).difference(cls.__dataclass_fields__) or (given and not named):
+            raise WrongCallError(
+                "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，把表用 to_file 存成文件，"
+                "再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，然后 District.load(目录)"
+            )
         return super().__new__(cls)
 
     if not TYPE_CHECKING:
@@ -478,7 +484,8 @@ class District:
         ----------
         layers
             Per layer or table its rows (`homes=frame`): the key as a column or the index, in any CRS; None takes it away. Rows that
-            are new, or not as they were, and say nothing of their `basis` are taken as unstated.
+            are new, or not as they were, and say nothing of their `basis` are taken as unstated. Columns that the layer does not
+            have (docs/data-dictionary.md) are left out, with a warning; jobs, beds or seats are `capacity` and `capacity_unit`.
 
         Returns
         -------
@@ -505,6 +512,9 @@ class District:
             if name not in LAYERS:
                 raise UnknownNameError("图层", name, list(LAYERS))
         given = {name: frame for name, frame in layers.items() if frame is not None}
+        for name, frame in given.items():
+            if isinstance(frame, pd.DataFrame) and (left := left_out(LAYERS[name], frame)):
+                warnings.warn(left, stacklevel=2)
         rows, problems = judged(
             given, {k: v for k, v in self._rows.items() if k not in layers}, self.manifest, self.folder
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 
 from ..core import LAYERS, ScenarioError, at_year, did_you_mean, say
+from .doubles import bare_name
 from .parcel_facts import fact, home_parcels
 
 Rows = dict[str, pd.DataFrame]
@@ -70,6 +71,12 @@ class Flow(NamedTuple):
         """Return how many it is of people, people_60plus, households or registered; where nobody moves, and nothing is said of them, none."""
         number = float(getattr(self, count))
         return 0.0 if self.people == 0 and count == "registered" and math.isnan(number) else number
+
+
+def code_of(said: str, codes: Iterable[object], names: Mapping[object, object] | pd.Series) -> str:
+    """Say what to write where no code is called so: the codes of what has that name (brackets may be left out), else the nearest codes."""
+    called = [str(code) for code, name in names.items() if bare_name(name) == bare_name(said)]
+    return f"方案里写编号：{'、'.join(called)}" if called else did_you_mean(said, [str(code) for code in codes])
 
 
 @dataclass
@@ -257,7 +264,8 @@ class EditedRows:
                 raise DoneAlready(
                     f"{LAYERS[layer].label} {key} 在第 {self.gone[layer, key]} 步已经{self.how_gone(layer, key)}；删去这一步，或改两步的年份"
                 )
-            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
+            names = self.frame(layer).get("name", pd.Series(dtype="str"))
+            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{code_of(key, known, names)}")
 
     def how_gone(self, layer: str, key: str) -> str:
         """Say what has become of a row that a step has taken away."""

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import HOLDERS, ScenarioError, amount, did_you_mean, say
+from ..core import HOLDERS, ScenarioError, amount, did_you_mean, nearest, say
 from . import renewal_edits as renewal
-from .edited_rows import DoneAlready, EditedRows
+from .edited_rows import DoneAlready, EditedRows, code_of
 from .parcel_split import SPLIT, is_parts, split_in_words, split_parcel
 from .street_edits import join_ends
 
@@ -125,7 +125,7 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 def _open_at(work: EditedRows, e: Mapping[str, Any], spot: shapely.Point) -> None:
     if e["kind"] not in work.kinds:
-        raise ScenarioError(f"没有设施类别 {e['kind']}；{did_you_mean(e['kind'], work.kinds)}")
+        raise ScenarioError(f"没有设施类别 {e['kind']}；{code_of(e['kind'], work.kinds, work.kinds)}")
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open"}
     row |= {"capacity": e.get("capacity"), "floor_area_m2": e.get("floor_area_m2")}
     there = work.standing("facilities")
@@ -584,11 +584,12 @@ def wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
     """Name everything that is wrong with one edit as it is written."""
     do = str(edit.get("do"))
     if do not in ACTIONS:
-        yield f"不认识的动作 {do}；{did_you_mean(do, ACTIONS)}"
+        yield f"不认识的动作 {do}；{nearest(do, ACTIONS) or '能做的：' + '、'.join(ACTIONS)}"
         return
     forms = {**ACTIONS[do].needs, **ACTIONS[do].may}
     yield from unknown_keys({k: v for k, v in edit.items() if k not in DATES}, ["do", *forms])
-    yield from (f"缺少 {key}" for key in ACTIONS[do].needs if key not in edit)
+    more = ACTIONS[do].help and f"（{ACTIONS[do].help}）"
+    yield from (f"缺少 {key}{more}" for key in ACTIONS[do].needs if key not in edit)
     wrong = list(misfits(edit, {**forms, **DATES}))
     yield from wrong
     if "until" in edit and ACTIONS[do].lasting:

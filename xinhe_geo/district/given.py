@@ -48,6 +48,8 @@ def must_be_cover(given: object) -> None:
         )
         if "street_m" in names:
             raise WrongValueError("这是 isochrones 的圈：写成 rings=…")
+        if "geometry" in names:
+            said += "；别的图层加到图上：它.explore(m=xh.draw(街道))"
     else:
         said = f"不是 {type(given).__name__}"
     raise WrongValueError(f"这里要写 coverage 的结果（索引为小区和规则），{said}；先 cover = xh.coverage(街道)")

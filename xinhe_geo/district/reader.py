@@ -513,6 +513,15 @@ def judged(
     return fresh, problems
 
 
+def left_out(layer: Layer, frame: pd.DataFrame) -> str:
+    """Say which columns of a frame its layer does not have, and where to write them; "" where there is none."""
+    own = frame.active_geometry_name if isinstance(frame, gpd.GeoDataFrame) else None
+    strange = [str(name) for name in frame.columns if name not in layer.names and name not in ("geometry", own)]
+    where = "要算的数写进 capacity（多少）和 capacity_unit（什么，如岗位）" if "capacity_unit" in layer.names else ""
+    said = (f"{layer.name} 没有 {'、'.join(strange)} 这样的列，没有带进来", where, "备注写进 note")
+    return "；".join(filter(None, said)) if strange else ""
+
+
 def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame | None:
     """Return a frame with its key in a column, or None (reported) where it is no table of that sort."""
 

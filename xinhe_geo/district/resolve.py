@@ -50,7 +50,7 @@ def meant(what: str, said: Named, *tables: pd.DataFrame) -> tuple[int, str]:
                 return number, keys[0]
     known = [str(name) for table in tables for names in (table.index, *_names_in(table)) for name in names]
     if not texts or not nearest(texts[0], known):
-        known = [str(name) for table in tables for name in table.index]
+        known = [str(name) for table in sorted(tables, key=len) for name in table.index]  # what is few can be listed
     raise UnknownNameError(what, texts[0] if texts else said, list(dict.fromkeys(known)))
 
 

@@ -105,9 +105,13 @@ class Scenario:
     name, label
         Key (its file is `scenarios/NAME.toml`) and what planners read.
     edits
-        In order; later edits see what earlier ones did. Each as a file of a plan has it: `do`, and what that needs; what it needs, and
-        what may be done, is said where it does not fit. An edit may carry its own `year`, and `until` (the last year at whose end
-        it holds): the plan then plays from year to year, and edits follow each other by their years.
+        In order; later edits see what earlier ones did. Each as a file of a plan has it: `do` (open_facility, close_facility,
+        move_facility, resize_facility, open_planned, use_rooms, move_households, demolish_homes, build_homes, return_households,
+        build_floor_area, change_use, split_parcel, retrofit, open_gate, close_gate, add_street, close_street, open_lanes,
+        set_wait), and what that needs, by code: it is said where it lacks, and `xinhe-geo scenario new NAME` writes a file with all
+        of them. Positions are `at` (longitude, latitude), of facilities also `xy` (metres in the district's CRS). An edit may carry
+        its own `year`, and `until` (the last year at whose end it holds): the plan then plays from year to year, and edits follow
+        each other by their years.
     year
         The year it stands for, and in which edits without a year of their own are carried out. None: the last year that an edit
         carries, edits without one being there before; where no edit carries a year, the district's.

@@ -42,6 +42,10 @@ _WORDS = {
 }
 #: Beginnings of names of columns that hold shares from 0 to 1.
 _SHARES = ("served", "share", "completeness", "complete", "value")
+#: Ends of a range of shares, where a table has those of 80 % too.
+_RANGE = ("low", "high", "least", "most")
+#: Columns that are no words: shapes.
+_SHAPES = ("may_stand",)
 #: Rows that are told at once.
 ROWS_TOLD = 12
 
@@ -78,7 +82,7 @@ def _chosen(table: pd.DataFrame, row: Named) -> pd.DataFrame:
     key = row.name if isinstance(row, pd.Series) else row
     index = table.index
     if isinstance(index, pd.MultiIndex):
-        wanted = key if isinstance(key, tuple) else (key,)
+        wanted = [getattr(part, "name", part) for part in (key if isinstance(key, tuple) else (key,))]
         there = np.ones(len(table), np.bool_)
         for part in wanted:
             there &= np.logical_or.reduce([index.get_level_values(level) == part for level in range(index.nlevels)])
@@ -94,19 +98,30 @@ def _chosen(table: pd.DataFrame, row: Named) -> pd.DataFrame:
 
 def _lines(key: object, row: pd.Series, text_columns: set[str]) -> Iterator[str]:
     called = row.get("label", row.get("name"))
-    own = say("、").join(map(str, key)) if isinstance(key, tuple) else str(key)
+    own = say("、").join(filter(None, map(str, key))) if isinstance(key, tuple) else str(key)
     yield say("{0}\u3000{1}", own, called) if isinstance(called, str) and called else own
     for column in _SENTENCES:
         if isinstance(row.get(column), str) and row[column]:
             yield row[column]
     for column, value in row.items():
         blank = column in text_columns and not isinstance(value, (str, bool, np.bool_))
-        text = "" if blank else _cell(str(column), value)
+        text = "" if blank or not _applies(str(column), row) else _cell(str(column), value, ranges="low_80" in row)
         if text and column not in (*_SENTENCES, "label", "name"):
             yield f"{column}: {text}"
 
 
-def _cell(column: str, value: object) -> str:
+def _applies(column: str, row: pd.Series) -> bool:
+    """Return whether a column says something of a row: what its rule does not ask for is not missing."""
+    if column.startswith("limit_"):
+        return bool(np.isfinite(row[column]))
+    if column.startswith("communities") and "metric" in row:
+        return bool(row["metric"] == "presence")
+    if column.removeprefix("served_") in METHOD_LABELS:
+        return bool(pd.notna(row[column]) or pd.isna(row.get("served")))
+    return column not in _SHAPES
+
+
+def _cell(column: str, value: object, *, ranges: bool) -> str:
     """Return a cell in words; "" for what is no cell, or nothing."""
     if isinstance(value, str):
         words = _WORDS.get(column, {})
@@ -117,8 +132,8 @@ def _cell(column: str, value: object) -> str:
         number = float(value)
         if np.isnan(number):
             return say("数据不足")
-        share = column.startswith(_SHARES) or column.endswith("_share")
-        return (
-            per_cent(number) if share and 0 <= number <= 1 else f"{number:g}" if abs(number) < 100 else amount(number)
-        )
+        share = column.startswith((*_SHARES, *(_RANGE if ranges else ()))) or column.endswith("_share")
+        if share and 0 <= number <= 1:
+            return per_cent(number)
+        return f"{number:.3g}" if abs(number) < 100 else amount(number)
     return ""

@@ -44,7 +44,7 @@ ROUNDING = 1e-6
 def balance(
     of: District | Scenario,
     plan: Scenario | None = None,
-    years: Iterable[int] | None = None,
+    years: int | Iterable[int] | None = None,
     *,
     count: str = "people",
     with_conflicts: bool = False,
@@ -166,7 +166,7 @@ def _newcomers(everybody: pd.DataFrame, brought: pd.Series | None) -> pd.DataFra
 def accounts(
     district: District,
     plan: Scenario | None = None,
-    years: Iterable[int] | None = None,
+    years: int | Iterable[int] | None = None,
     *,
     with_conflicts: bool = False,
 ) -> pd.DataFrame:
@@ -211,10 +211,11 @@ class _Kept(NamedTuple):
 
 
 def _kept_books(
-    district: District, plan: Scenario | None, years: Iterable[int] | None, *, with_conflicts: bool
+    district: District, plan: Scenario | None, years: int | Iterable[int] | None, *, with_conflicts: bool
 ) -> _Kept:
     plan = Scenario("") if plan is None else plan
-    asked = sorted(set(plan.years or (plan.year_on(district),)) if years is None else {int(y) for y in years})
+    several = plan.years or (plan.year_on(district),) if years is None else years
+    asked = sorted({int(year) for year in several} if isinstance(several, Iterable) else {int(several)})
     first, last = asked[0], asked[-1]
     plan.at(max(last, plan.year_on(district))).on(district, with_conflicts=with_conflicts)
     books = _books(district, plan, range(min(first, *(plan.years or (first,))) - 1, last + 1))
