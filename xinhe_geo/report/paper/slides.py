@@ -422,7 +422,9 @@ def _change(deck: Deck, story: Story) -> None:
     assert change is not None
     said = [sentence.text for sentence in change.verdict]
     known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
-    title = say("；").join(said[1:3]) or say("方案没有改变任何一项目标")
+    others = "{0} 项目标的份额变了，只因人口迁入或迁出"
+    none = say(others, len(change.moved)) if change.moved else say("方案没有改变任何一项目标")
+    title = say("；").join(said[1:3]) or none
     firm = [say("{0}：{1}", s.label, s.firm) for s in change.moved if s.firm]
     notes = [say("{0} 与 {1}", *change.names), *said, *firm, change.people, change.unmoved, *change.lines[2:]]
     slide = deck.page(title, [*notes, _method(deck), rests_on(deck.district)])
