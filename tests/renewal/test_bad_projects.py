@@ -72,6 +72,7 @@ def errors(folder: Path, projects: bytes, budgets: str = BUDGETS) -> list[str]:
 CELLS: Mapping[str, tuple[dict[str, str], str, str]] = {
     "a plan that is not there": ({"edits": "clsoe"}, "edits", "没有方案 clsoe。是否想写 close"),
     "a step that is not there": ({"edits": "close#7"}, "edits", "没有第 7 步"),
+    "steps count from one": ({"edits": "close#0"}, "edits", "没有第 0 步"),
     "steps as nobody writes them": ({"edits": "#;#"}, "edits", "写方案名，或 方案名#2,4"),
     "waits for itself": ({"after": "P01"}, "after", "绕成一圈：P01 → P01"),
     "waits for nobody": ({"after": "P99"}, "after", "“P99”在项目库里不存在"),
@@ -96,8 +97,10 @@ CELLS: Mapping[str, tuple[dict[str, str], str, str]] = {
     "an urgency of their own": ({"urgency": "马上"}, "urgency", "可选：限时解决、尽力解决"),
     "money from nowhere": ({"funds": "财政资今=90"}, "funds", "是否想写 财政资金"),
     "money in words": ({"funds": "财政资金=九十"}, "funds", "“财政资金=九十”的金额不是不小于 0 的数"),
+    "money that does not add up": ({"funds": "财政资金=5"}, "funds", "与造价 90 不符"),
     "money owed": ({"funds": "财政资金=-90"}, "funds", "不小于 0"),
     "more years than it lasts": ({"yearly": "40;60"}, "yearly", "写了 2 年的投资，工期是 1 年"),
+    "years that do not add up": ({"duration": "2", "yearly": "1;2"}, "yearly", "不等于造价"),
     "years in words": ({"yearly": "四十"}, "yearly", "写成 40;60 这样"),
     "no name": ({"name": ""}, "name", "没有填（项目名称）"),
 }

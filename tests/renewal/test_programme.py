@@ -89,45 +89,6 @@ def row(**cells: object) -> str:
     return ",".join(str({**blank, **cells}.get(c, "")) for c in HEAD.split(",")) + "\n"
 
 
-#: What is wrong with projects, in which row and field it is told, and the words that say so.
-WRONG = [
-    (row(edits="canten"), "x", "edits", "没有方案 canten"),
-    (row(edits="canteen#2"), "x", "edits", "没有第 2 步"),
-    (row(cost_low=9, cost_high=5), "x", "cost_high", "上限 5 小于下限 9"),
-    (row(earliest=2021), "x", "earliest", "早于数据年 2022"),
-    (row(status="实施"), "x", "start", "没有写开工年"),
-    (row(after="y") + row(project="y", after="z") + row(project="z", after="x"), "x", "after", "绕成一圈"),
-    (row(after="nobody"), "x", "after", "不存在"),
-    (row(excludes="x"), "x", "excludes", "与自己互斥"),
-    (row(funds="彩票"), "x", "funds", "没有渠道“彩票”"),
-    (row(funds="财政=5"), "x", "funds", "与造价 1 不符"),
-    (row(yearly="1;2"), "x", "yearly", "不等于造价"),
-    (row(yearly="1;x"), "x", "yearly", "不小于 0"),
-    (row(cost_low="", cost_high=5), "x", "cost_low", "没有写下限"),
-    (row(earliest=26), "x", "earliest", "不像年份"),
-    (row(cost_low="九十"), "x", "cost_low", "不是数"),
-    (row(status="在建中"), "x", "status", "不在可选值中"),
-    (row() + row(), "x", "project", "编号重复"),
-    (row(edits="canteen#0"), "x", "edits", "没有第 0 步"),
-    (row().strip() + ",多,一,格\n", "", "", "第 2 行有 20 格，表头只有 17 格"),
-    (row() + 'y,"没有关上的引号,,\n', "", "", "引号没有成对"),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.one_in(4)
-@pytest.mark.parametrize(("lines", "key", "field", "said"), WRONG, ids=[w[3] for w in WRONG])
-def test_what_is_wrong_is_told_with_its_row_and_field(
-    tmp_path: Path, lines: str, key: str, field: str, said: str
-) -> None:
-    problems = xh.check(folder_of(tmp_path, lines))
-    own = problems[(problems["severity"] == "error").to_numpy()]
-    assert [(p.layer, p.file, p.row, p.field) for p in own.itertuples()] == [
-        ("projects", "renewal/projects.csv", key, field)
-    ]
-    assert said in own["problem"].iloc[0] and own["remedy"].iloc[0]
-
-
 @pytest.mark.slow
 def test_everything_wrong_is_told_in_one_message(tmp_path: Path) -> None:
     lines = row(edits="canten") + row(project="y", cost_low=9, cost_high=5) + row(project="z", earliest=1999)

@@ -15,14 +15,17 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
+import pypdf
 import pytest
 from openpyxl.formula import Tokenizer
 
 import xinhe_geo as xh
-from xinhe_geo.core.i18n import speaking, title
+from xinhe_geo.core.i18n import say, speaking, title
 from xinhe_geo.core.numbers import amount
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
+from xinhe_geo.report.paper import Format, parcel_sheet
 from xinhe_geo.report.parcel_book import BALANCE, CAPACITY, GROUND, GROUPS, MONEY, PROMISED, parcel_book
+from xinhe_geo.report.states import Asked, sides_of
 from xinhe_geo.report.story.parcels import (
     CRITERIA,
     MOST_OPTIONS,
@@ -150,6 +153,35 @@ def story(bundled: xh.District, folder: Path) -> Parcels:
 def test_the_formulas_of_the_book_give_every_figure_of_the_page(story: Parcels, folder: Path) -> None:
     with speaking("zh"):
         check_book(story, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.matrix
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("asked", [("wuchedi-renewal", "wuchedi", None), ("sample-renewal", "sample-a", 2029)])
+def test_a_drawing_tells_what_the_page_tells_and_counts_what_it_leaves_out(
+    bundled: xh.District, tmp_path: Path, asked: tuple[str, str, int | None], lang: str
+) -> None:
+    """Figures of the ledger in its digits; a figure, stage or promise without room is counted, and none is lost in silence."""
+    plan, parcel, year = asked
+    sides = sides_of(bundled, Asked(plan, year=year))
+    with speaking(lang):
+        parcel_sheet(sides.district, parcel, tmp_path / "a.pdf", form=Format("A3", lang), against=sides.against)
+        own = Parcels(sides.against, year=sides.district.year, carried_out=sides.district).of(parcel)
+        more = re.compile(re.escape(say("另有 {0} 行", 77)).replace("77", r"(\d+)").rstrip("s"))  # or one more row
+    said = "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "a.pdf").pages)
+
+    def missing(texts: list[str]) -> int:
+        return sum(squeezed(text) not in squeezed(said) for text in texts)
+
+    rows = [[line.label + line.text for line in own.plain], [line.label + line.date for line in own.stages]]
+    rows += [[line.quote for line in own.promised]]
+    assert all(missing(texts) < len(texts) for texts in rows if texts), "each part is begun"
+    assert sum(map(missing, rows)) <= sum(map(int, more.findall(said)))
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s", "", text)
 
 
 def check_book(story: Parcels, folder: Path) -> None:

@@ -601,11 +601,12 @@ def figure_of(scene: Scene, size: tuple[float, float] = _FIGURE) -> str:
         x += wide
     mark = _watermark(scene.mark, width, 4) if scene.mark else ""
     title = theme.title if theme is not None else scene.title
+    whole = y + 16 if keys else height
     drawn = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {y + 16:g}" role="img" font-family="{FONT}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {whole:g}" role="img" font-family="{FONT}">'
         f'<title>{escape(title)}</title><defs><clipPath id="{OWN}frame"><rect width="{width:g}" height="{height:g}"/></clipPath>{hatches.defs()}</defs>'
         f"<style>.{OWN}halo{{paint-order:stroke;stroke:#fffdf8;stroke-width:3px;stroke-linejoin:round;stroke-opacity:.9}}</style>"
-        f'<rect width="{width:g}" height="{y + 16:g}" fill="#fffdf9"/><rect width="{width:g}" height="{height:g}" fill="{house_style()["paper"]}"/>'
+        f'<rect width="{width:g}" height="{whole:g}" fill="#fffdf9"/><rect width="{width:g}" height="{height:g}" fill="{house_style()["paper"]}"/>'
         f'<g clip-path="url(#{OWN}frame)"><g transform="scale(.1)">{body}</g>{mark}{marks}{_picture_rule(view, wording(scene.lang)["north"])}</g>'
         f'<rect width="{width:g}" height="{height:g}" fill="none" stroke="#555"/>{"".join(keys)}</svg>'
     )

@@ -63,6 +63,7 @@ main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child 
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.1pt; line-height: 1.2; margin: 2px 0; } .side :is(th, td) { padding: 0 4px; }
   .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 6.5pt; line-height: 1.12; }
+  .side:not([id]):not(:has(.books th:nth-child(4))) :is(p, table, li) { font-size: 8.4pt; line-height: 1.3; }
   .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1.12fr); gap: 0 10px; } .scroll { overflow: visible; }
   .maps { gap: 4px; } .side figcaption { font-size: 6.5pt; padding: 1px 4px; }
   .books { display: block; columns: 3; column-gap: 12px; } .books .scroll { break-inside: avoid; margin: 0 0 4px; }

@@ -23,11 +23,11 @@ from .sheet_parts import Format, page_foot, page_head, title_block
 
 _MARGIN, _HEAD, _FOOT = 22.0, 92.0, 66.0
 #: Where the map ends, as a share of the page; how large the two insets are; how high the maps of before and after.
-_MAP, _INSET, _SMALL = 0.56, (190.0, 150.0), {"A3": 250.0, "A4": 130.0}
+_MAP, _INSET, _SMALL = 0.56, (190.0, 150.0), {"A3": 200.0, "A4": 130.0}
 #: By how much of its size, on each side, a map of before or after shows less than the main one.
 _CLOSER = 0.17
-#: Below this a list of promises is not begun.
-_LEAST = 60.0
+#: What a part has at least: its heading, a head, two rows, how many are left out.
+_PART = 100.0
 #: Room for the line that says how many rows there is no room for.
 _REST = 18.0
 #: How much ground the map of the surroundings shows, of the parcel's own size on each side, and at least.
@@ -212,35 +212,36 @@ def _figures(column: Column, own: Parcel) -> None:
     told += [[say("承诺"), "", say("；").join(f"{label} {n}" for label, n in own.tallied)]]
     column.text(say("台账"), 14, bold=True)
     head, told, widths = _filled([say("指标"), say("口径"), say("数值")], told, (86, 60, 100))
-    column.keep_free(_REST)
-    done = column.tables(2, Columns(head, widths, (len(head) - 1,), 11, most_lines=2), told)
-    column.keep_free(-_REST)
-    if told[done:]:
-        column.text(say("另有 {0} 行", len(told[done:])), 11, carto.QUIET)
+    columns = Columns(head, widths, (len(head) - 1,), 11, most_lines=2)
+    _counted(column, columns, told, 2, _PART * sum(map(bool, (own.stages, own.promised))))
     column.skip(9)
 
 
+def _counted(column: Column, columns: Columns, rows: Sequence[Sequence[str]], abreast: int, below: float = 0.0) -> None:
+    """Write as many rows as have room above what is kept free below, and how many have none."""
+    column.keep_free(_REST + below)
+    done = column.tables(abreast, columns, rows) if abreast > 1 else column.table(columns, rows)
+    column.keep_free(-_REST)
+    if rows[done:]:
+        column.text(say("另有 {0} 行", len(rows[done:])), 11, carto.QUIET)
+    column.keep_free(-below)
+
+
 def _stages(column: Column, own: Parcel) -> None:
-    if column.room() < _LEAST:
-        return
     column.text(say("进度"), 14, bold=True)
     if not own.stages:
         column.text(say("待填"), 11, carto.QUIET)
         return
-    rows: Sequence[Sequence[str]] = [[line.label, line.date, line.share] for line in own.stages]
     head = [say("阶段"), say("日期"), say("比例")]
-    column.tables(2, Columns(head, (90, 60, 110), (), 11, most_lines=1), rows)
+    rows = [[line.label, line.date, line.share] for line in own.stages]
+    _counted(column, Columns(head, (90, 60, 110), (), 11, most_lines=1), rows, 2, _PART if own.promised else 0.0)
     column.skip(9)
 
 
 def _promised(column: Column, own: Parcel) -> None:
-    if not own.promised or column.room() < _LEAST:
+    if not own.promised:
         return
     column.text(say("承诺：做到、有安排、还缺"), 14, bold=True)
     rows = [[line.quote, line.wants, line.told] for line in own.promised]
     head, rows, widths = _filled([say("原文"), say("要什么"), say("做到没有")], rows, (300, 120, 60))
-    column.keep_free(_REST)
-    done = column.table(Columns(head, widths, (), 11, most_lines=2), rows)
-    column.keep_free(-_REST)
-    if rows[done:]:
-        column.text(say("另有 {0} 行", len(rows[done:])), 11, carto.QUIET)
+    _counted(column, Columns(head, widths, (), 11, most_lines=2), rows, 1)

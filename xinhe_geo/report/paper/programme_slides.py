@@ -28,7 +28,7 @@ SIZES = (20, 18, 16, 14, 12)
 #: How much wider than asked for a word may be that cannot be broken (faces differ, heads are bold), and what a cell leaves free (inches).
 _BOLD, _BESIDE = 1.15, 0.12
 #: How wide a column is beside others: its longest cell in Chinese letters, within these.
-_NARROW, _BROAD = 5.5, 11.0
+_NARROW, _BROAD = 3.5, 11.0
 
 
 def programme_slides(district: District, found: Programmed, to: str | Path) -> Path:
@@ -161,7 +161,11 @@ def _table(deck: Deck, slide: AnySlide, table: pd.DataFrame, top: float = WHOLE.
     rows = _cells(table)
     head = [column(str(name)) for name in table.columns]
     columns = list(zip(head, *rows, strict=True))
-    asked = [max(min(max(*map(letters, own), _NARROW), _BROAD), *map(unbroken, own)) for own in columns]
+    told = [max(letters(name) / 2, *map(letters, own), _NARROW) for name, *own in columns]  # a head has two lines
+    asked = [
+        max(min(wide, _BROAD), *(unbroken(cell) * _BOLD for cell in own))
+        for wide, own in zip(told, columns, strict=True)
+    ]
     widths = [WHOLE.width * own / sum(asked) for own in asked]
     numbers = [j for j, name in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[name].dtype)]
     return _largest(deck, slide, Columns(head, widths, numbers, 0), rows, top, share)

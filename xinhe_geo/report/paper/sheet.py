@@ -322,7 +322,7 @@ def _gap_table(column: Column, gaps: Layer, start: int, below: float, lang: str)
         return start
     t = wording(lang)
     title = gaps.label + ("" if start == 0 else t["continued"])
-    columns = _gap_columns((30, 90, 58 if lang == "zh" else 78, 196), 7, lang)
+    columns = _gap_columns((30, 90, 58, 196) if lang == "zh" else (38, 90, 78, 196), 7, lang)
     done = column.table(columns, _gap_rows(gaps.extra["list"], start), title=title)
     column.bottom = bottom
     column.y += 5

@@ -224,11 +224,10 @@ class Deck:
         """Write lines into a box; where they have no room as large as they are, all of them are smaller."""
         frame = slide.shapes.add_textbox(*_inches(place)).text_frame
         frame.word_wrap = True
-        own = next((s for s in _SMALLER if _tall(lines, place.width - _INSET, s) <= place.height), _SMALLER[-1])
-        for i, line in enumerate(lines):
+        for i, line in enumerate(_fitted(lines, place)):
             paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
-            _write(paragraph, line.words, round(line.size * own, 1), line.colour, bold=line.bold)
-            paragraph.line_spacing = Pt(line.size * own * _LEADING)
+            _write(paragraph, line.words, line.size, line.colour, bold=line.bold)
+            paragraph.line_spacing = _leading(line.size)
             paragraph.space_after = Pt(4)
             if right:
                 paragraph.alignment = PP_ALIGN.RIGHT
@@ -280,7 +279,7 @@ class Deck:
                 fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
                 _write(paragraph, words, size, INK, bold=i == 0)
-                paragraph.line_spacing = Pt(size * _LEADING)
+                paragraph.line_spacing = _leading(size)
                 if j in columns.numbers and not (is_cut and i == len(rows)):
                     paragraph.alignment = PP_ALIGN.RIGHT
         if is_cut:  # how many are left out has the whole row
@@ -397,9 +396,22 @@ def row_heights(columns: Columns, rows: Sequence[Sequence[str]]) -> list[float]:
     return [max(least, _height(row, columns.widths, columns.size)) for row in [columns.head, *rows]]
 
 
-def _tall(lines: Sequence[Line], width: float, scale: float) -> float:
+def _tall(lines: Sequence[Line], width: float) -> float:
     """Return how high lines are in a box, in inches, with what is left free below each."""
-    return sum(_height([line.words], [width], line.size * scale) + 4 / 72 for line in lines)
+    return sum(_height([line.words], [width], line.size) + 4 / 72 for line in lines)
+
+
+def _fitted(lines: Sequence[Line], place: Frame) -> Sequence[Line]:
+    """Return lines as large as they are or, where these have no room, all of them smaller."""
+    for scale in _SMALLER:
+        own = [replace(line, size=round(line.size * scale, 1)) for line in lines]
+        if _tall(own, place.width - _INSET) <= place.height:
+            break
+    return own
+
+
+def _leading(size: float) -> Pt:
+    return Pt(size * _LEADING)
 
 
 def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: bool = False) -> None:
@@ -422,7 +434,9 @@ def _change(deck: Deck, story: Story) -> None:
     assert change is not None
     said = [sentence.text for sentence in change.verdict]
     known = [s for s in change.moved if s.before.known and s.after.known][:CHANGED]
-    title = say("；").join(said[1:3]) or say("方案没有改变任何一项目标")
+    others = "{0} 项目标的份额变了，只因人口迁入或迁出"
+    none = say(others, len(change.moved)) if change.moved else say("方案没有改变任何一项目标")
+    title = say("；").join(said[1:3]) or none
     firm = [say("{0}：{1}", s.label, s.firm) for s in change.moved if s.firm]
     notes = [say("{0} 与 {1}", *change.names), *said, *firm, change.people, change.unmoved, *change.lines[2:]]
     slide = deck.page(title, [*notes, _method(deck), rests_on(deck.district)])

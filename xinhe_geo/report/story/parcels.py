@@ -766,9 +766,8 @@ def _money_line(district: District, item: str, year: int, row: pd.Series) -> Mon
     text = f"{_ends(row['low'], row['high'])} {word(str(row['unit']))}".strip() if known else say("待填")
     who = cell(about, "who") if row["origin"] == "blank" else ""
     if row["origin"] == "reference":  # which of the table of costs
-        costs = district.rows["costs"].fillna("").drop_duplicates("label").set_index("label", drop=False)
-        names = str(row["source"]).split("；")
-        who = say("；").join(cell(costs.loc[name], "label") if name in costs.index else name for name in names)
+        called = {own["label"]: cell(own.fillna(""), "label") for _, own in district.rows["costs"].iterrows()}
+        who = say("；").join(called.get(name, name) for name in str(row["source"]).split("；"))
     origin = say(ORIGINS[row["origin"]]) + (say("（{0}）", who) if who else "")
     ends = float(row["low"]), float(row["high"])
     fund = str(row["fund"]) or say("待填")
