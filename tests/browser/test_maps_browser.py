@@ -290,6 +290,34 @@ def test_it_prints_on_one_sheet_with_legend_scale_and_north(show: Opener, paper:
     assert page.locator("#xh-print svg").count() == 0
 
 
+def test_no_name_lies_under_what_lies_on_the_map(show: Opener) -> None:
+    """Wherever the map is pushed to: what is written, and the search, the buttons and the scale."""
+    page = show(maps.draw(fakes.district(), fakes.cover(), rule="clinic15"), width=390, height=844)
+    hidden, written = page.evaluate(
+        """() => {
+            const app = window.xinheMap, pen = CanvasRenderingContext2D.prototype, write = pen.strokeText, hidden = [];
+            let names = [], count = 0;
+            pen.strokeText = function (text, x, y) {
+                const r = this.canvas.getBoundingClientRect(), k = this.canvas.width / r.width, at = this.getTransform().transformPoint({ x, y });
+                names.push([text, r.left + at.x / k, r.top + at.y / k]);
+                write.apply(this, arguments);
+            };
+            for (let dx = -160; dx <= 160; dx += 40) for (let dy = -240; dy <= 240; dy += 24) {
+                app.map.panBy([dx, dy], { animate: false });
+                names = []; app.drawing._update(); app.drawing.redraw();
+                for (const e of document.querySelectorAll("#xh-q, #xh-tools, .xh-rule")) {
+                    const b = e.getBoundingClientRect();
+                    for (const [text, x, y] of names) if (x > b.left && x < b.right && y > b.top && y < b.bottom) hidden.push([text, dx, dy]);
+                }
+                count += names.length;
+                app.map.panBy([-dx, -dy], { animate: false });
+            }
+            return [hidden, count];
+        }"""
+    )
+    assert written > 100 and hidden == []
+
+
 def test_numbers_of_gaps_in_one_spot_are_all_read(show: Opener) -> None:
     """Ten of one corner: none stands over another, on the screen as on paper."""
     few = fakes.gaps()

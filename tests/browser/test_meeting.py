@@ -778,6 +778,22 @@ def test_a_plan_comes_back_from_its_file_and_from_the_address(show: Opener, toy:
 
 
 @pytest.mark.browser
+def test_what_is_asked_comes_back_where_no_plan_was_made(show: Opener, toy_page: str) -> None:
+    page = show(toy_page, mode="report")
+    asked = "[xinhe.app.preset, xinhe.app.rule, document.querySelector('.xm-big').textContent]"
+    begun = page.evaluate(asked)
+    page.evaluate(
+        "xinhe.page.chooseRule(xinhe.model.data.rules.filter((r) => r.presets.includes(xinhe.app.preset) && r.id !== xinhe.app.rule)[0].id)"
+    )
+    then = page.evaluate(asked)
+    assert then[1] != begun[1]
+    until(page, "location.hash.length > 1")
+    page.reload()
+    page.wait_for_selector("body.xm-ready")
+    assert page.evaluate(asked) == then
+
+
+@pytest.mark.browser
 def test_an_address_that_is_not_ours_does_no_harm(chromium: Any, toy_page: str, tmp_path: Path) -> None:
     (tmp_path / "m.html").write_text(toy_page, "utf-8")
     page = chromium.new_page()

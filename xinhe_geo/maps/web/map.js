@@ -440,6 +440,7 @@
       else if (layer.shape === "L") drawLines(ctx, layer, view);
     }
     const room = Room(64);
+    for (const b of view.covered || []) room.take(b); // no name lies under the search, the buttons or the scale
     if (ctx.hatch) { // on paper north arrow and scale lie on the map
       room.take([view.w - 92, 20, view.w - 20, 104]);
       room.take([20, view.h - 70, 200, view.h - 16]);
@@ -512,13 +513,15 @@
       const map = this._map, b = this._bounds, size = b.getSize();
       const ratio = window.devicePixelRatio || 1, zoom = map.getZoom(), origin = map.getPixelOrigin();
       L.DomUtil.setPosition(this._container, b.min);
-      const m = map.getSize(), px = (size.x - m.x) / 2, py = (size.y - m.y) / 2;
+      const m = map.getSize(), px = (size.x - m.x) / 2, py = (size.y - m.y) / 2, here = map.getContainer().getBoundingClientRect();
+      const covered = Array.from(document.querySelectorAll("#xh-q, #xh-tools, .xh-rule"), (e) => e.getBoundingClientRect()).filter((r) => r.width)
+        .map((r) => [r.left - here.left + px, r.top - here.top + py, r.right - here.left + px, r.bottom - here.top + py]);
       for (const [scene, c] of this._sides) {
         c.width = size.x * ratio; c.height = size.y * ratio;
         c.style.width = size.x + "px"; c.style.height = size.y + "px";
         paint(c.getContext("2d"), scene, {
           zoom: zoom - Math.log2(unit()), k: Math.pow(2, zoom), ox: origin.x + b.min.x, oy: origin.y + b.min.y,
-          w: size.x, h: size.y, u: unit(), ratio: ratio, inner: [px + 4, py + 4, px + m.x - 4, py + m.y - 4],
+          w: size.x, h: size.y, u: unit(), ratio: ratio, inner: [px + 4, py + 4, px + m.x - 4, py + m.y - 4], covered,
         });
       }
       this.cut();

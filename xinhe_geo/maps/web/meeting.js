@@ -256,11 +256,12 @@
     return [p, left];
   }
 
-  /* The address of the page carries the plans, so that loading it again loses nothing. */
+  const question = () => [app.preset, app.rule, app.method, app.profile].join("\n");
+  /* The address of the page carries what is asked and the plans, so that loading it again loses nothing. */
   function keep() {
     clearTimeout(app.keeping);
     app.keeping = setTimeout(() => {
-      const touched = app.mode === "work" || Number.isFinite(app.cost) || app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
+      const touched = app.mode === "work" || app.began !== question() || Number.isFinite(app.cost) || app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
       const text = JSON.stringify({ preset: app.preset, rule: app.rule, method: app.method, profile: app.profile, at: app.at, today: app.today, mode: app.mode, cost: Number.isFinite(app.cost) ? app.cost : null, plans: app.plans });
       const hash = touched && text.length < 200000 ? "#" + encodeURIComponent(text) : "";
       if (hash === window.location.hash) return;
@@ -1040,6 +1041,7 @@
     document.documentElement.style.visibility = "";
     build();
     firstRule();
+    app.began = question();
     kept();
     app.map = xinhe.makeMap(ui.stage, model, on);
     const top = app.map.top;
