@@ -350,6 +350,34 @@ def test_what_help_names_can_be_imported_as_it_is_named() -> None:
             assert said not in hidden, f"{who}: {said} is named without its package"
 
 
+#: Results, whose columns `help` has to tell.
+RESULTS: dict[str, Callable[[Desk], pd.DataFrame]] = {
+    "coverage": lambda t: t.cover,
+    "summary": lambda t: xh.summary(t.cover, by="community"),
+    "compare": lambda t: xh.compare(t.cover, t.cover, by="zone"),
+    "gaps": lambda t: xh.gaps(t.x, t.cover, "clinic_station"),
+    "headlines": lambda t: xh.headlines(t.x, t.cover),
+    "completeness": lambda t: xh.completeness(t.x),
+    "isochrones": lambda t: xh.isochrones(t.x, ["F1", "F2"], each=True),
+    "route": lambda t: xh.route(t.x, "A", "F1"),
+    "curve": lambda t: xh.curve(t.x, "clinic_station", profile=["adult", "elderly"]),
+    "within": lambda t: xh.within(t.x, "clinic_station", minutes=(5, 10)),
+    "sites": lambda t: xh.sites(t.x, ELDERLY, 1),
+    "balance": lambda t: xh.balance(t.x),
+    "parcels": lambda t: xh.parcels(t.x),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_help_tells_every_column(desk: Desk, name: str) -> None:
+    """As it is called, or by its beginning or its end: `people` and `…_served` tell `people_served`."""
+    table, told = RESULTS[name](desk), inspect.getdoc(getattr(xh, name)) or ""
+    words, ends = set(re.findall(r"\w+", told)), tuple(re.findall(r"…(_\w+)", told))
+    for column in map(str, table.columns):
+        begins = [column.removesuffix(end) for end in ends if column.endswith(end)]
+        assert column in words or any(word.startswith(begin) for begin in begins for word in words), column
+
+
 def test_the_front_says_what_to_call_for_what() -> None:
     """`help(xh)` begins with a table of tasks; what it names is there, and nothing public is left out."""
     told = re.findall(r"`([^`]+)`", xh.__doc__ or "")
