@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -317,6 +319,63 @@ def test_a_name_that_a_district_does_not_have_is_told(desk: Desk) -> None:
             getattr(desk.x, name)
         assert not hasattr(desk.x, name)
     assert not hasattr(desk.x, "_ipython_canary_method_should_not_exist_")
+
+
+def helped() -> Iterator[tuple[str, str]]:
+    """Yield what `help` says of every public name, and of what every public class offers."""
+    for name in xh.__all__:
+        thing = getattr(xh, name)
+        yield name, inspect.getdoc(thing) or ""
+        for own, offered in vars(thing).items() if isinstance(thing, type) else ():
+            if not own.startswith("_"):
+                yield f"{name}.{own}", inspect.getdoc(offered) or ""
+
+
+def test_what_help_names_can_be_imported_as_it_is_named() -> None:
+    """A function of a district, or a list of words, that is not public stands with the package it is imported from."""
+    front = Path(xh.__file__).parent
+    hidden = set[str]()
+    for source in front.rglob("*.py"):
+        text = source.read_text("utf-8")
+        hidden |= set(re.findall(r"^([A-Z][A-Z_]+)\b[^=\n]*= ", text, re.M))
+        for own in text.split("\ndef ")[1:]:
+            if "\n    district\n" in own.partition("\nclass ")[0]:  # its docstring tells of its parameters
+                hidden.add(own.partition("(")[0])
+    hidden -= {*xh.__all__, *dir(xh.District)}
+    for who, text in helped():
+        for said in re.findall(r"`([A-Za-z_][\w.]*)(?:\(.*?\))?`", text):
+            if said.startswith("xinhe_geo."):
+                place, _, name = said.rpartition(".")
+                assert hasattr(importlib.import_module(place), name), f"{who}: {said}"
+            assert said not in hidden, f"{who}: {said} is named without its package"
+
+
+#: Results, whose columns `help` has to tell.
+RESULTS: dict[str, Callable[[Desk], pd.DataFrame]] = {
+    "coverage": lambda t: t.cover,
+    "summary": lambda t: xh.summary(t.cover, by="community"),
+    "compare": lambda t: xh.compare(t.cover, t.cover, by="zone"),
+    "gaps": lambda t: xh.gaps(t.x, t.cover, "clinic_station"),
+    "headlines": lambda t: xh.headlines(t.x, t.cover),
+    "completeness": lambda t: xh.completeness(t.x),
+    "isochrones": lambda t: xh.isochrones(t.x, ["F1", "F2"], each=True),
+    "route": lambda t: xh.route(t.x, "A", "F1"),
+    "curve": lambda t: xh.curve(t.x, "clinic_station", profile=["adult", "elderly"]),
+    "within": lambda t: xh.within(t.x, "clinic_station", minutes=(5, 10)),
+    "sites": lambda t: xh.sites(t.x, ELDERLY, 1),
+    "balance": lambda t: xh.balance(t.x),
+    "parcels": lambda t: xh.parcels(t.x),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_help_tells_every_column(desk: Desk, name: str) -> None:
+    """As it is called, or by its beginning or its end: `people` and `…_served` tell `people_served`."""
+    table, told = RESULTS[name](desk), inspect.getdoc(getattr(xh, name)) or ""
+    words, ends = set(re.findall(r"\w+", told)), tuple(re.findall(r"…(_\w+)", told))
+    for column in map(str, table.columns):
+        begins = [column.removesuffix(end) for end in ends if column.endswith(end)]
+        assert column in words or any(word.startswith(begin) for begin in begins for word in words), column
 
 
 def test_the_front_says_what_to_call_for_what() -> None:

@@ -20,7 +20,7 @@ OSMnx, or streets of one's own          `WalkNetwork.from_graph`, `.from_osm`, `
 where to build next                     `sites`, asked by `Siting`
 a plan, before and after                `Scenario` or `district.scenario`, `.on(district)`, `compare`, `balance`
 promises, parcels, projects             `ledger`, `parcels`, `problems`, `programme`
-how firm it is, what to look at         `robustness`, `flips`, `survey`, `receipt`
+how firm it is, what to look at         `robustness`, `flips`, `survey`, `receipt`; which facts first: `access.worth_checking`
 maps, sheets, the whole report          `draw(...).save(file)`, `live`, `picture`, `sheet`, `brief`
 ======================================  ===============================================================================
 

@@ -182,3 +182,61 @@ def test_streets_of_ones_own_need_no_class() -> None:
     assert set(own[1].streets["class"]) == {"road"}
     with_class, without = (xh.coverage(d, rules=["plan_clinic_15"])["minutes"] for d in own)
     assert without.notna().any() and without.equals(with_class)
+
+
+def square(crs: object = "EPSG:4548") -> nx.MultiDiGraph:
+    """Two ways of 100 m, each listed in both directions, without lengths."""
+    graph = nx.MultiDiGraph(crs=crs)
+    for node, (x, y) in enumerate([(553_000.0, 4_322_000.0), (553_100.0, 4_322_000.0), (553_100.0, 4_322_100.0)]):
+        graph.add_node(node, x=x, y=y)
+    graph.add_edges_from([(0, 1), (1, 0), (1, 2), (2, 1)])
+    return graph
+
+
+@pytest.mark.parametrize("form", [nx.MultiDiGraph, nx.MultiGraph, nx.DiGraph, nx.Graph])
+@pytest.mark.parametrize("length", [None, float("nan"), 100.0, "100.0"])
+def test_any_graph_of_networkx_is_the_same_streets(form: type, length: object) -> None:
+    """Directed or not, with parallel edges or not; a length that is missing is that of the line."""
+    graph = square()
+    for *_, data in graph.edges(data=True):
+        data["length"] = length
+    graph = nx.MultiDiGraph(graph) if form is nx.MultiDiGraph else form(graph)
+    if form is nx.MultiGraph:  # it keeps both directions apart; OSMnx's own has one
+        graph.remove_edges_from([(0, 1, 1), (1, 2, 1)])
+    streets = xh.WalkNetwork.from_graph(graph)
+    assert sorted(streets.edges["length_m"]) == [100.0, 100.0] and len(streets.nodes) == 3
+
+
+def degrees(x: float, y: float) -> nx.MultiDiGraph:
+    graph = nx.MultiDiGraph(crs="EPSG:4326")
+    graph.add_node(0, x=x, y=y)
+    graph.add_node(1, x=x + 0.001, y=y)
+    graph.add_edge(0, 1)
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "said"),
+    [
+        (degrees(39.03, 117.62), "x 应是经度"),
+        (square("EPSG:2263"), "foot.*crs="),
+        (square("EPSG:0"), "坐标系不认识"),
+        (square(None), "没有坐标系"),
+    ],
+)
+def test_a_graph_that_lies_nowhere_is_told_in_one_sentence(graph: nx.MultiDiGraph, said: str) -> None:
+    for asked in (xh.WalkNetwork.from_graph, lambda g: xh.isochrones(g, shapely.Point(0, 0))):
+        with pytest.raises(xh.NetworkError, match=said):
+            asked(graph)
+
+
+def test_a_graph_in_feet_is_walked_in_metres_where_a_system_is_named() -> None:
+    """Lengths of OSMnx are metres whatever the system; where there are none, the line is measured in the one that is named."""
+    graph = nx.MultiDiGraph(crs="EPSG:2263")
+    graph.add_node(0, x=983_000.0, y=200_000.0)
+    graph.add_node(1, x=984_000.0, y=200_000.0)
+    graph.add_edge(0, 1)
+    walked = xh.WalkNetwork.from_graph(graph, crs="EPSG:32618").edges["length_m"].item()
+    assert walked == pytest.approx(1000 * 1200 / 3937, rel=1e-3)
+    graph.edges[0, 1, 0]["length"] = 310.0
+    assert xh.WalkNetwork.from_graph(graph, crs="EPSG:32618").edges["length_m"].item() == 310.0

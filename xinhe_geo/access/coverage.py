@@ -83,7 +83,7 @@ def coverage(
     Returns
     -------
     cover
-        MultiIndex (home, rule). Columns: `label`, `kind` (";"-joined: any of them serves), `metric`, `method`, `profile`,
+        MultiIndex (home, rule). Columns: `name` of the home; `label`, `kind` (";"-joined: any of them serves), `metric`, `method`, `profile`,
         `denominator`, `limit_metres`, `limit_minutes`; `facility` (nearest by the rule's method for most of the home),
         `metres`, `straight_metres`, `minutes` (medians over the home's points, missing where most of it cannot get there);
         `served` (share 0-1 by the rule's own method), `served_buffer`, `served_network_m`, `served_walk_min` (each method),
@@ -535,7 +535,7 @@ def completeness(district: District, *, minutes: float = 15.0, profile: Named = 
     homes
         Index home; `completeness` (0-1: share of the essential kinds of `kinds.csv` that were surveyed, averaged over the
         home's points), `complete` (share of the home that has them all), `kinds` (how many were counted), `lacks` (names
-        of the kinds most of the home lacks), `people`, groups, geometry.
+        of the kinds most of the home lacks), `name`, `people`, `people_60plus`, groups (zone, area, community, grid), geometry.
 
     Raises
     ------

@@ -179,7 +179,7 @@ def within(
         points of the home, by their share of it), `nearest` (minutes to the nearest, of some facilities only where it is within
         reach; without decay `within` is 1 or more exactly where it is), `facility` (which), `unknown` (how many within reach do
         not say how much), `point`, `bound` ("exact", or "at_least" where a kind was only seen on a map, or `unknown` is above 0),
-        `people`, groups.
+        `people`, groups (zone, area, community, grid).
 
     Raises
     ------

@@ -41,14 +41,16 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     Returns
     -------
     places
-        Index home. Columns `name`, groups, `people_unserved`, `people_60plus_unserved`, `share_unserved`, `counted` and
-        `unserved` (which of the two the rule counts in, and that number), the rule's `kind`, `metric`, `limit_metres`, and of the
-        median unserved point: `facility` and `metres` (the fewest metres); `facility_minutes` (the one that takes least time), and
-        of the walk to it `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`), `walked_metres`,
+        Index home. Columns `name`, groups (zone, area, community, grid), `people_unserved`, `people_60plus_unserved`,
+        `share_unserved`, `counted` and `unserved` (which of the two the rule counts in, and that number), the rule's `kind`,
+        `metric`, `limit_metres`, `limit_minutes`, and of the median unserved point: `facility` and `metres` (the fewest metres);
+        `facility_minutes` (the one that takes least time), and of the walk to it `minutes`, `gate_known` (whether it leaves by a
+        known gate), `gate_minutes`, `wait_minutes`, `street_minutes` (these three add up to `minutes`), `walked_metres`,
         `straight_metres` (to its nearest entrance), `detour` (walked over straight), `crosses` (names of barriers between);
         `nearest_straight_metres` (to any facility, as the crow flies), `reason` (one sentence), geometry. Homes fully served, or
         数据不足, are absent: so are all where a kind was only seen on a map, for nobody knows who lacks it (`headlines` says in
-        `needs` what has to be surveyed).
+        `needs` what has to be surveyed). For Excel, what planners call the columns:
+        `heads = xinhe_geo.app.TABLES["gaps"]`, `places[list(heads)].rename(columns=heads)`.
 
     Raises
     ------
@@ -85,7 +87,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     table["straight_metres"] = _straight_to_it(district, points, worst).fillna(table["straight_metres"])
     table["detour"] = table["walked_metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
     table["crosses"] = _crossed(district, points, worst, facilities)
-    table["kind"], table["metric"], table["limit_metres"] = ";".join(chosen.kinds), chosen.metric, chosen.metres
+    table["kind"], table["metric"] = ";".join(chosen.kinds), chosen.metric
+    table["limit_metres"], table["limit_minutes"] = chosen.metres, chosen.minutes
     table["reason"] = reasons(district, table)
     table["geometry"] = homes.geometry.reindex(table.index)
     table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)

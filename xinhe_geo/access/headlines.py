@@ -57,8 +57,9 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
         `dependent_share` (share that only facilities outside the district serve), `people_unserved` (missing where nobody knows),
         `bound` ("exact"; "at_least" where a kind was only seen on a map: `value` is what is reached if all of the map is so),
         `value_high` (the value if every facility that is still to be checked is what it seems; else as `value`), `unchecked`
-        (how many these are), `walk_share` (of whom a walk of the rule's minutes reaches one: of a community that has one not
-        everybody can walk there), `needs` (what has to be surveyed before anybody can say who lacks it; else empty).
+        (how many these are), `denominator` (what `value` is counted in), `walk_share` (of whom a walk of the rule's minutes
+        reaches one: of a community that has one not everybody can walk there), `needs` (what has to be surveyed before anybody
+        can say who lacks it; else empty).
     """
     must_be_district(district)
     whole = summary(cover)

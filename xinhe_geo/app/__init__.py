@@ -36,3 +36,4 @@ from .lessons import (
     what_to_provide,
 )
 from .notebook import keep, sortable
+from .words import TABLES

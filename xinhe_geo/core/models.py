@@ -183,14 +183,14 @@ class Rule:
     kinds
         Any one of these kinds serves; a text is one kind, or several with ";" between them.
     method
-        How it is judged: one of `METHODS` (buffer, network_m, walk_min). Not given: `walk_min` where `minutes` are, else `network_m`.
+        How it is judged: "buffer", "network_m" or "walk_min". Not given: `walk_min` where `minutes` are, else `network_m`.
     metres, minutes
         The limits: `metres` for `buffer` and `network_m`, `minutes` for `walk_min`. The other one says what the same
         tier asks under the other methods, so that the three stand beside each other; not given (infinite), they are 数据不足.
     profile
         Who walks, a key of `profiles.csv`.
     denominator
-        What the share is counted in: one of `DENOMINATORS`.
+        What the share is counted in: "people", "people_60plus", "area_m2" (of homes) or "community".
     standard, clause, source
         The text it stands in, where in it, and where that was read.
     confidence

@@ -152,7 +152,7 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
         MultiIndex (commitment, measure), in the order of `commitments.csv` and `measures.csv`. Columns:
 
         `label` what is measured, `value` and `unit` (shares in per cent), `target` (the number compared with, missing where
-        there is none), `operator`, `target_text`, `verdict` (one of `VERDICTS`), `role` ("own" decides, "beside" does not),
+        there is none), `operator`, `target_text`, `verdict` (one of `xinhe_geo.ledger.VERDICTS`), `role` ("own" decides, "beside" does not),
         `metric`, `scope`, `method`, `how` (one sentence), `formula` (in words), `parameters`;
         `basis` (weakest basis among the rows used), `demonstration` ("社区 13 处中 13 处为示意"), `needs` (what is missing),
         `text` (the number and its verdict in a sentence), `gap`; `gap_size`, how many people (or whatever counts) it is about,
@@ -167,7 +167,7 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
     Raises
     ------
     DataError
-        Rows of the tables that contradict themselves: see `measure_problems`.
+        Rows of the tables that contradict themselves: see `xinhe_geo.ledger.ledger.measure_problems`.
     UnknownNameError
         Another language.
     ValueError
@@ -284,7 +284,7 @@ def explain(table: pd.DataFrame, row: Named) -> str:
     Parameters
     ----------
     table
-        Result of `ledger` or `beyond`; or of `coverage`, `gaps`, `headlines`, `summary`, `sites`, `curve`, `within` …: what its row
+        Result of `ledger` or `xinhe_geo.ledger.beyond`; or of `coverage`, `gaps`, `headlines`, `summary`, `sites`, `curve`, `within` …: what its row
         says, in sentences where it has any, then column by column.
     row
         A measure ("S17.people"), a commitment ("S17": all its measures), or an index pair. Of another table: its index, or one

@@ -79,13 +79,19 @@ def metric_crs(crs: AnyCrs) -> pyproj.CRS:
     if not found.is_projected:
         raise NetworkError(f"路网要用以米为单位的投影坐标系，而不是经纬度（{found.to_string()}）；请用 crs= 指定")
     if any(axis.unit_name not in ("metre", "meter", "m") for axis in found.axis_info[:2]):
-        raise NetworkError(f"路网的坐标系必须以米为单位：{found.to_string()}")
+        raise NetworkError(
+            f"路网的坐标系必须以米为单位，不是 {found.to_string()}（{found.axis_info[0].unit_name}）；请用 crs= 指定"
+        )
     return found
 
 
 def utm_of(lon: Floats, lat: Floats) -> pyproj.CRS:
     """Return the UTM zone of points in degrees."""
     box = shapely.box(lon.min(), lat.min(), lon.max(), lat.max())
+    if not (np.abs(box.bounds[1::2]) <= 84).all():
+        raise NetworkError(
+            f"纬度 {box.bounds[1]:g} 至 {box.bounds[3]:g} 没有 UTM 分带；x 应是经度，y 应是纬度，或用 crs= 指定"
+        )
     return gpd.GeoSeries([box], crs="EPSG:4326").estimate_utm_crs()
 
 

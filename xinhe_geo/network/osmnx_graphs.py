@@ -69,7 +69,10 @@ def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:
     given = graph.graph.get("crs")
     if given is None:
         raise NetworkError('图没有坐标系：请设 G.graph["crs"]')
-    own = pyproj.CRS.from_user_input(given)
+    try:
+        own = pyproj.CRS.from_user_input(given)
+    except pyproj.exceptions.CRSError as error:
+        raise NetworkError(f'图的坐标系不认识：G.graph["crs"] = {given!r:.60}') from error
     if not graph.number_of_edges():
         raise NetworkError("图里没有可步行的路段")
     number = {node: i for i, node in enumerate(graph.nodes)}
@@ -117,10 +120,12 @@ def _one_way_each(
     lines: list[Any] = []
     spots: list[tuple[float, float]] = [(x, y) for x, y in node_xy.tolist()]
     kept: dict[Hashable, list[int]] = {}  # how often a street was listed this way, that way, and taken
-    for a, b, key, data in graph.edges(keys=True, data=True):
+    several = graph.is_multigraph()
+    for a, b, *keyed, data in graph.edges(data=True, **({"keys": True} if several else {})):
+        key = keyed[0] if several else 0
         u, v = number[a], number[b]
         line = data.get("geometry")
-        length = data.get("length")
+        length = None if pd.isna(data.get("length")) else data.get("length")
         if u == v and line is None:
             continue  # nothing to walk on
         shape = [spots[u], spots[v]] if line is None else [xy[:2] for xy in line.coords]

@@ -78,7 +78,7 @@ def balance(
     ScenarioError
         A plan that does not know its district, an edit that cannot be carried out, or every conflict: which step, and why.
     UnknownNameError
-        Not one of `COUNTS`.
+        `count` is none of these three.
     """
     if count not in COUNTS:
         raise UnknownNameError("计数口径", count, list(COUNTS))

@@ -119,14 +119,14 @@ def problems(
     before
         Last year's problems, as in `renewal/problems.csv` or as returned here; None: the district's own.
     sets
-        As in `checkup`.
+        One set of indicators of the checkup, or several (as in `xinhe_geo.renewal.checkup`); None: all.
 
     Returns
     -------
     problems
         Index problem: indicator and place, so that it stays whatever the order of rows and whatever a facility is called; one for each
         home (or community) and indicator. Columns set, level, name, `place`, `people`, `amount` (how much is lacking),
-        `people_before`, `found` (year), urgency, duty, due, `state` (a key of `PROBLEM_STATES`), `state_before` (last year's), `is_new`,
+        `people_before`, `found` (year), urgency, duty, due, `state` (a key of `xinhe_geo.core.PROBLEM_STATES`), `state_before` (last year's), `is_new`,
         `is_found` (this year's data show it), `solved` (it counts as solved: measured again, or checked on the spot), `projects` (ids of
         those that cite it, parted by `;`),
         definition, suggest, paper, checked_by, note. Every problem of `before` has a row: measured again where its

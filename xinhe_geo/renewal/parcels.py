@@ -197,7 +197,7 @@ def parcels(district: District, year: int | None = None) -> pd.DataFrame:
     -------
     parcels
         Index parcel; columns name, use, area_m2, homes, people (missing where it is unknown of one home), basis (of the outline), note,
-        stage (the last that is dated; "" where none is), one number of promises for each of `STATUSES` (a promise about several
+        stage (the last that is dated; "" where none is), how many promises are `delivered`, `promised`, `missing`, `unknown`, `blank` (a promise about several
         parcels counts at each), and to_fill_in: how many figures are asked for and blank.
 
     Raises

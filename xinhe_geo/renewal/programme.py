@@ -206,8 +206,8 @@ def programme(
         Index project, in the order of their years, those left out last. Columns name; `year` (in which it begins) and `finished`, missing
         where it is left out; `cost` (万元, as planned with), `cost_low`, `cost_high`; `people` and `people_60plus`: promises x people
         who would not be served in the last year without it (`declared` where the project says so itself, having no edits); `reason`
-        (a key of `REASONS`, "" where it is chosen). The same in every row: `objective` (of the last level, promises x people x
-        years more than if nothing were done), `bound`, `gap`, `proven`, `floor` (share served of the least served community
+        (a key of `xinhe_geo.renewal.REASONS`, "" where it is chosen). The same in every row: `objective` (of the last level,
+        promises x people x years more than if nothing were done), `bound`, `gap`, `proven`, `floor` (share served of the least served community
         in the last year; missing without equity or communities), `floor_of` (its name; "" without).
 
     Raises

@@ -1,6 +1,7 @@
 """Where to build next: candidates, exact models, the gate or bridge that helps most, what a plan must provide."""
 
 from .assumed import assumption
+from .candidates import candidate_sites
 from .links import Openings, fixes, links, links_plan
 from .milp import EQUAL, MixedInteger
 from .models import ROUNDING

@@ -181,7 +181,8 @@ def sites(
     n
         How many new sites.
     candidates
-        Where they may be built, any CRS, index: their ids; optional column `name`. None: `candidate_sites(district)`, and
+        Where they may be built, any CRS, index: their ids; optional column `name`. None:
+        `xinhe_geo.siting.candidate_sites(district)`, a frame of which a part will do (`spots[spots.within(shape)]`), and
         for the models in which everybody must be reached ("lscp", "p_median", "p_center") also places for those whom none
         of these reaches: beside their gates, and where that is not near enough, inside the wall. "streets": these too,
         whatever the model. "rooms": only rooms that are there (layer `rooms`) and can be used for the kind.
@@ -202,8 +203,8 @@ def sites(
     chosen
         Index `site`, or (`plan`, `site`) where `each`; most gained first. Columns `plan`, `rank`, `tag` (what a meeting calls
         it, on maps and in tables: the plan's letter, A the best, and the rank where the plan has several: B, or B2), `name`
-        (where it is, in words: a name given, or community and nearest named streets), `origin` (what sort of place: a key of
-        `ORIGIN_LABELS`; door, inside and community are less certain than the others), `kind`,
+        (where it is, in words: a name given, or community and nearest named streets), `origin` (what sort of place: room,
+        street, parcel, vacant, host, given, door, inside or community; door, inside and community are less certain than the others), `kind`,
         `rule`, `label`, `method`, `profile`, `weight` (what was weighed), `community`, `zone`; `people_gained`,
         `people_60plus_gained`, `area_m2_gained`, `homes_gained`, `communities_gained` (what this site adds to those
         before it; communities in which somebody gains, or that get their first facility), the same as `…_cumulative`;

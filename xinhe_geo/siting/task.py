@@ -53,16 +53,17 @@ class Siting:
     Parameters
     ----------
     model
-        One of `MODELS`.
+        "mclp": `n` sites that bring most people within the limit; "lscp": the fewest that bring everybody there; "p_median":
+        the least walk of all together; "p_center": the least walk of whoever has the longest.
     limit
         Within reach means at most this, in the unit of the cost table (metres or minutes). None: every pair in the
         table; in `sites`, the limit of the kind's rule.
     weight
-        Column that demand is weighted with: of the table of weights in `solve`; in `sites` one of `WEIGHTS`, by default
-        the denominator of the kind's rule.
+        Column that demand is weighted with: of the table of weights in `xinhe_geo.siting.models.solve`; in `sites` people,
+        people_60plus, area_m2, homes or community, by default the denominator of the kind's rule.
     ties
-        Column of people by which plans that are equal are told apart, most of them first: of the table of weights in `solve`
-        (None: nothing tells them apart but the mean walk), for "mclp": by the other models everybody is reached; in `sites`
+        Column of people by which plans that are equal are told apart, most of them first: of that table of weights in
+        `solve` (None: nothing tells them apart but the mean walk), for "mclp": by the other models everybody is reached; in `sites`
         people or people_60plus, by default those whom the kind is for.
     locked, banned
         Sites that are chosen in any case (they count among the `n`), and never.

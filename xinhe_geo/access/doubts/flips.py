@@ -42,14 +42,14 @@ def flips(district: District, rule: str | Rule, *, target: float = 1.0) -> pd.Da
     district
         What `District.load` opened; it stays as it was.
     rule
-        A rule.
+        A rule, or the kind it leads: code, name or row.
     target
         The share (0-1) that has to be reached: where it is, what would bring it below, else what would bring it there.
 
     Returns
     -------
     table
-        MultiIndex (flip, number): the sets, best first, and their facts. Columns `fact` (as in `facts_in_doubt`), `becomes`
+        MultiIndex (flip, number): the sets, best first, and their facts. Columns `fact` (as in `xinhe_geo.access.facts_in_doubt`), `becomes`
         ("open", "closed", "there", "absent", "moved"; of a street "impassable", "stairs", "level"), `east_m`, `north_m` (of what is moved),
         `size` (facts in the set), `least` (no set of fewer turns the verdict), `share` (what the rule comes to), `proven` (`size` is that
         least). Empty where nothing in doubt can turn it, or nothing is known. Gates count for who lives behind them, not for places behind them; people are

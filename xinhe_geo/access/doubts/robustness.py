@@ -58,7 +58,8 @@ def robustness(
     Say between which ends each rule's share lies, given the facts that `doubts.csv` puts in doubt.
 
     Facts with a sourced probability, and positions, are drawn; all others are intervals, so that each draw gives a low and a high end.
-    Speed and waits are agreed, and no part of a range.
+    Speed and waits are agreed, and no part of a range. Which facts to check first, so that a range shrinks:
+    `xinhe_geo.access.worth_checking(district, rules, most=3)`.
 
     Parameters
     ----------

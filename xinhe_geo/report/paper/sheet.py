@@ -90,7 +90,7 @@ def sheet(
         What `District.load` opened; it stays as it was.
     what
         "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or a rule, or
-        the kind it leads, by code, name or row; see `themes`.
+        the kind it leads, by code, name or row; see `xinhe_geo.maps.themes`.
     to
         A file: ".pdf" gives vectors with the typeface inside, ".png" 300 dots per inch, a name without ending both.
     size

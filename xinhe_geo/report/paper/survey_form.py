@@ -58,7 +58,7 @@ def survey(
         A folder: `核查表.pdf` (A4, by community), `核查表.xlsx` and `核查表.gpkg` come into it.
     facts
         Facts in doubt ("gates:H01-G1:gate"), those that matter most first; by default those that are worth checking first for what
-        is promised (`worth_checking`).
+        is promised (`xinhe_geo.access.worth_checking`).
     most
         How many gates and facilities at most.
     crossings
