@@ -1174,7 +1174,13 @@ def trapped(folder: Path) -> Path:
     """Return a folder of somebody else's in which one may stand: what servers would run, or make pages by, leaves a file."""
     marks = f"open({str(folder / 'ran')!r}, 'a')"
     (folder / "lab").mkdir(parents=True)
-    for name in ("voila.py", "jupyter_config.py", "jupyter_server_config.py", "jupyter_lab_config.py", "sitecustomize.py"):
+    for name in (
+        "voila.py",
+        "jupyter_config.py",
+        "jupyter_server_config.py",
+        "jupyter_lab_config.py",
+        "sitecustomize.py",
+    ):
         (folder / name).write_text(f"{marks}.write({name!r})\n", "utf-8")
     for name in ("lab/index.html.j2", "index.html.j2"):
         text = "{{ cycler.__init__.__globals__.os.system('echo page >> " + str(folder / "ran") + "') }}"
@@ -1186,9 +1192,9 @@ def ask_a_lab_for_pages(url: str) -> None:
     """What a link of another page could ask for runs nothing: a notebook as a page, by Voilà or as it is; and no cookie goes along."""
     address, _, token = url.partition("/lab")
     name = urllib.parse.quote(next(iter(sorted((ROOT / "notebooks").glob("*.ipynb")))).name)
-    assert b"<html" in asked(f"{address}/nbconvert/html/notebooks/{name}{token[token.index('?'):]}")
+    assert b"<html" in asked(f"{address}/nbconvert/html/notebooks/{name}{token[token.index('?') :]}")
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        asked(f"{address}/voila/render/notebooks/{name}{token[token.index('?'):]}")
+        asked(f"{address}/voila/render/notebooks/{name}{token[token.index('?') :]}")
     with urllib.request.urlopen(url, timeout=300) as answer:
         given = [cookie for cookie in answer.headers.get_all("Set-Cookie") if not cookie.startswith("_xsrf")]
     assert given and all("SameSite=Strict" in cookie and "HttpOnly" in cookie for cookie in given)
