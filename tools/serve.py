@@ -210,6 +210,7 @@ def app(arguments: Sequence[str]) -> None:
     from voila.app import Voila
 
     door = Door()
+    os.chdir(Path(__file__).parent)  # Voilà runs the `voila.py` of the folder it stands in, whoever put it there
 
     class Page(Voila):  # type: ignore[misc]
         """Voilà, which says where the page is and how it ends, and ends at once."""
@@ -266,6 +267,15 @@ def app(arguments: Sequence[str]) -> None:
     Page.launch_instance([*arguments, *cull, *among_files(arguments)])
 
 
+#: JupyterLab without what runs programs unasked: Voilà runs the notebook that a link names, `jupyter_lsp` what lies in the folder
+#: one stands in, and so do templates of pages that nbconvert finds there. And another page's links bring no cookie.
+ALONE = [
+    "--ServerApp.jpserver_extensions={'voila.server_extension': False, 'jupyter_lsp': False}",
+    "--TemplateExporter.extra_template_basedirs=[]",
+    "--IdentityProvider.cookie_options={'samesite': 'Strict'}",
+]
+
+
 def lab(arguments: Sequence[str]) -> None:
     """Open JupyterLab, which at a terminal asks before it ends: its kernels keep what was computed."""
     from jupyter_server.serverapp import ServerApp
@@ -281,7 +291,7 @@ def lab(arguments: Sequence[str]) -> None:
     # Where there is no terminal, and on Windows, it does not ask, and left to itself would leave its kernels behind.
     signal.signal(signal.SIGINT, end)
     say("结束：在这个窗口按两次 Ctrl-C，或按一次再输入 y。 / To end: Ctrl-C twice here, or once and then y.")
-    LabApp.launch_instance(list(arguments))
+    LabApp.launch_instance([*ALONE, *arguments])
 
 
 def say(text: str) -> None:

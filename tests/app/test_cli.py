@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.app.cli import COMMANDS, main
+from xinhe_geo.app.cli import COMMANDS, ENVIRONMENT, SWAYING, main
 from xinhe_geo.district import District
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -55,6 +56,55 @@ def test_wrong_command_line(arguments: list[str], tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", SWAYING)
+def test_where_settings_of_libraries_lie_nothing_is_done(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it is: a file, a pipe at which a library would wait, a link to a device."""
+    monkeypatch.chdir(tmp_path)
+    for lay in (Path(name).touch, lambda: os.mkfifo(name), lambda: Path(name).symlink_to("/dev/zero")):
+        lay()
+        assert main(["check", str(TOY)]) == ENVIRONMENT
+        assert name in capsys.readouterr().err
+        Path(name).unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.matrix
+@pytest.mark.skipif(shutil.which("strace") is None, reason="what is looked for is seen by strace")
+@pytest.mark.parametrize("command", ["slides", "dxf"])
+def test_nothing_is_looked_for_where_one_stands(command: str, tmp_path: Path) -> None:
+    """But what is refused there; and Numba asks how its own files are called from here."""
+    here, trace = tmp_path / "here", tmp_path / "trace"
+    here.mkdir()
+    watch = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=open,stat,lstat,access,openat,newfstatat",
+        sys.executable,
+        "-P",
+    ]
+    asked = [command, str(TOY), "--out", str(tmp_path / {"slides": "a.pptx", "dxf": "a.dxf"}[command])]
+    done = subprocess.run(
+        [*watch, "-m", "xinhe_geo", *asked],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(TOY.parents[1])},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    asked_for = r'^\d+ +(?:open|stat|lstat|access|(?:openat|newfstatat|faccessat2?)\(AT_FDCWD, )\(?"([^"]+)"'
+    names = re.findall(asked_for, trace.read_text("utf-8", "replace"), re.MULTILINE)
+    looked = {os.path.normpath(here / name) for name in names}
+    found = {os.path.relpath(place, here).partition("/")[0] for place in looked if place.startswith(f"{here}/")}
+    assert names and found <= {*SWAYING, "GeoJSON:"}
 
 
 @pytest.mark.parametrize("typed", [["check", "x" * 5000], ["check", "x" * 300]])

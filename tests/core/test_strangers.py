@@ -72,6 +72,24 @@ def removing(path: Path) -> str:
     return "removed"
 
 
+def named(_: Path, files: list[Path], more: dict[str, tuple[Path, ...]]) -> str:
+    return "".join(path.read_text("utf-8") for path in [*files, *more["a"]])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this function is known to forks only")
+def test_names_mean_the_same_files_though_the_other_process_stands_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("x", "utf-8")
+    assert apart(named, Path("a"), [Path("a")], {"a": (Path("a"),)}) == "xx"
+    assert apart(standing, Path("a")) != str(tmp_path)
+
+
+def standing(_: Path) -> str:
+    return os.getcwd()
+
+
 REACHING = [connecting, sending, running, becoming, looking, writing, removing]
 
 

@@ -90,6 +90,17 @@ def test_a_plain_reader_would_follow_what_these_files_say(tmp_path: Path) -> Non
         read_layer(tmp_path / "a.geojson")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names with a colon")
+def test_no_layer_is_another_file_because_of_where_one_stands(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GDAL looks first for a file that is called as what it is asked for, `GeoJSON:` and all, in the folder one stands in."""
+    asked = toy / f"GeoJSON:{toy}" / "homes" / "homes.geojson"
+    asked.parent.mkdir(parents=True)
+    asked.write_text(vrt(toy / "homes" / "gates.geojson").replace("outside", "gates"), "utf-8")
+    monkeypatch.chdir(toy)
+    assert "gate" in pyogrio.read_dataframe(f"GeoJSON:{toy}/homes/homes.geojson"), "whoever stands here is led astray"
+    assert "gate" not in read_layer(Path("homes/homes.geojson"), Path())
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="links and devices")
 def test_no_layer_reaches_out(tmp_path: Path) -> None:

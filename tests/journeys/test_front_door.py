@@ -18,6 +18,7 @@ import tempfile
 import time
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -1169,6 +1170,36 @@ def serving(folder: Path, command: str, **more: Any) -> Iterator[subprocess.Pope
             raise
 
 
+def trapped(folder: Path) -> Path:
+    """Return a folder of somebody else's in which one may stand: what servers would run, or make pages by, leaves a file."""
+    marks = f"open({str(folder / 'ran')!r}, 'a')"
+    (folder / "lab").mkdir(parents=True)
+    for name in (
+        "voila.py",
+        "jupyter_config.py",
+        "jupyter_server_config.py",
+        "jupyter_lab_config.py",
+        "sitecustomize.py",
+    ):
+        (folder / name).write_text(f"{marks}.write({name!r})\n", "utf-8")
+    for name in ("lab/index.html.j2", "index.html.j2"):
+        text = "{{ cycler.__init__.__globals__.os.system('echo page >> " + str(folder / "ran") + "') }}"
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def ask_a_lab_for_pages(url: str) -> None:
+    """What a link of another page could ask for runs nothing: a notebook as a page, by Voilà or as it is; and no cookie goes along."""
+    address, _, token = url.partition("/lab")
+    name = urllib.parse.quote(next(iter(sorted((ROOT / "notebooks").glob("*.ipynb")))).name)
+    assert b"<html" in asked(f"{address}/nbconvert/html/notebooks/{name}{token[token.index('?') :]}")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        asked(f"{address}/voila/render/notebooks/{name}{token[token.index('?') :]}")
+    with urllib.request.urlopen(url, timeout=300) as answer:
+        given = [cookie for cookie in answer.headers.get_all("Set-Cookie") if not cookie.startswith("_xsrf")]
+    assert given and all("SameSite=Strict" in cookie and "HttpOnly" in cookie for cookie in given)
+
+
 @pytest.mark.slow
 @pytest.mark.one_in(3)
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -1180,7 +1211,8 @@ def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
     said = ""
     # At a terminal JupyterLab asks; a terminal is what its standard input says it is.
     desk, keys = os.openpty() if command == "lab" and answer else (-1, subprocess.DEVNULL)
-    with serving(tmp_path, command, stdin=keys) as process:
+    here = trapped(tmp_path / "here")
+    with serving(tmp_path, command, stdin=keys, cwd=here) as process:
 
         def read_until(pattern: str) -> str:
             nonlocal said
@@ -1191,7 +1223,10 @@ def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
                 said += character
             return found[1]
 
-        start_a_kernel(command, read_until(r"(http://127\.0\.0\.1:\d+/\S*)\s"), tmp_path / "runtime")
+        url = read_until(r"(http://127\.0\.0\.1:\d+/\S*)\s")
+        start_a_kernel(command, url, tmp_path / "runtime")
+        if how == "lab":
+            ask_a_lab_for_pages(url)
         started = psutil.Process(process.pid).children(recursive=True)
         assert [one for one in started if "ipykernel_launcher" in " ".join(one.cmdline())], started
         if answer == "terminated":
@@ -1214,6 +1249,7 @@ def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
     assert psutil.wait_procs(started, timeout=300)[1] == [], "left behind"
     left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(("voila_", "kernel-", "jpserver-"))]
     assert left == []
+    assert not (here / "ran").exists(), (here / "ran").read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -111,6 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(text)
         return DONE
     try:
+        _take_nothing_from_here(alone=arguments is None)
         # Our tables are small: Arrow's strings, which pandas takes where pyarrow is installed, cost a report a quarter more.
         with pd.option_context("mode.string_storage", "python"):
             code = root.main(args=typed, standalone_mode=False, prog_name=PROGRAM)
@@ -145,6 +147,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 _BY_CTRL_C = 130
+#: What Numba, Matplotlib and ezdxf take for settings of whoever stands in a folder. One of them names a folder of compiled code,
+#: which is run: somebody who sends a folder is not to say so.
+SWAYING = (".numba_config.yaml", "matplotlibrc", "ezdxf.ini")
+
+
+def _take_nothing_from_here(*, alone: bool) -> None:
+    """Refuse to work where such settings lie; as a program of its own, start no process that takes modules from here."""
+    if alone:
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
+    for name in SWAYING:
+        if os.path.lexists(name):
+            raise EnvironmentProblem(
+                f"现在所在的文件夹里有 {name}，它会改变程序怎样运行。先 cd 到别的文件夹，再写这个文件夹的路径运行；是自己放的就先移开"
+                f" / {name} lies in the folder you are in and would sway this program: run it from another folder."
+            )
 
 
 def _say_problems(error: DataError) -> None:

@@ -180,7 +180,8 @@ def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[An
     clock = threading.Thread(target=watch, daemon=True)
     clock.start()
     try:
-        pickle.dump((function, path, args, kwargs, seconds, megabytes), child.work, protocol=pickle.HIGHEST_PROTOCOL)
+        asked = (function, path, args, kwargs, seconds, megabytes)
+        pickle.dump(_whole(asked), child.work, protocol=pickle.HIGHEST_PROTOCOL)
         child.work.flush()
         kind, said = read_plain(io.BytesIO(_answer(child.answers)))
     except (OSError, EOFError, ValueError, MemoryError) as error:
@@ -197,6 +198,15 @@ def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[An
         _end(child)
         raise _refused(path, _OUT_OF_ROOM)
     return said if kind == "found" else _raise(kind, said)
+
+
+def _whole(said: Any) -> Any:
+    """Return paths as they are wherever one stands, also those in plain lists and tables: the other process stands elsewhere."""
+    if isinstance(said, Path):
+        return said.absolute()
+    if type(said) in (list, tuple):
+        return type(said)(map(_whole, said))
+    return {key: _whole(value) for key, value in said.items()} if type(said) is dict else said
 
 
 def _processor_seconds(pid: int) -> float:
@@ -389,6 +399,8 @@ def serve(places: list[str], rooms: list[str]) -> None:
 def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], rooms: Sequence[str]) -> None:
     _STATE.confined = True
     mimetypes.init()  # what libraries look up in folders that are closed from here on
+    sys.path[:] = [os.path.abspath(place) for place in sys.path]
+    os.chdir(next(iter(rooms)))  # where nobody has put a file by whose name a reader would be led
     give_up([Path(p) for p in places], [Path(p) for p in rooms])
     while True:
         try:
