@@ -31,7 +31,7 @@ from ..core import (
     standing,
     word,
 )
-from ..district import District, Scenario
+from ..district import District, Scenario, kind_name, walker_name
 
 BASE_LABELS = {"people": "新增常住人口", "people_60plus": "新增60岁及以上", "households": "新增户数"}
 #: What is built in whole pieces; the rest (m²) is not rounded.
@@ -196,10 +196,14 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
     missing = required - from_own - absorbed
     missing = 0.0 if missing < ROUNDING else missing
     whole = whole_units(missing, str(norm["unit"]))
-    labels = "、".join(str(district.kinds["label"][k]) for k in kinds)
+    labels = say("、").join(kind_name(district, k) for k in kinds)
     text = {c: "" if pd.isna(norm[c]) else str(norm[c]) for c in ("standard", "clause", "source", "note")}
     basis, mark = _basis(district, kinds)
     bound, said = bound_of(district, kinds), _verdict(norm, base, near, missing)
+    reach = say("全街道")
+    if rule is not None:
+        walker = walker_name(district, district.profile(rule.profile))
+        reach = say("{0}步行 {1:g} 分钟内", walker, rule.minutes)
     return {
         "label": norm["label"],
         "kinds": ";".join(kinds),
@@ -210,13 +214,13 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
         "required": required,
         "required_m2": required * float(norm["m2_each"]),
         "required_site_m2": required * float(norm["site_m2_each"]),
-        "reach": ("全街道" if rule is None else f"{district.profile(rule.profile).label}步行 {rule.minutes:g} 分钟内"),
+        "reach": reach,
         "own": from_own,
         "absorbed": absorbed,
         "missing": missing,
         "to_build": whole,
         "facilities": _who(near, str(norm["unit"])),
-        "verdict": said if bound == EXACT or not missing > 0 else f"至多{said}（只据地图，漏了多少不知道）",
+        "verdict": said if bound == EXACT or not missing > 0 else say("至多{0}（只据地图，漏了多少不知道）", said),
         "bound": bound,
         "standard_text": standing(str(norm["confidence"]), text["standard"], text["clause"], text["source"]),
         "confidence": norm["confidence"],
@@ -357,20 +361,22 @@ def _who(near: pd.DataFrame, unit: str) -> str:
     """Name the places near and what each has left."""
     parts = []
     for row in near.sort_values("left", ascending=False, kind="stable").head(6).itertuples():
-        left = "规模不详" if np.isnan(row.left) else f"余 {amount(row.left, 1)} {unit}"
-        parts.append(f"{row.name}（{left}）")
-    return "；".join(parts) + (f" 等 {len(near)} 处" if len(near) > 6 else "")
+        left = say("规模不详") if np.isnan(row.left) else say("余 {0} {1}", amount(row.left, 1), word(unit))
+        parts.append(say("{0}（{1}）", row.name, left))
+    return say("；").join(parts) + (say(" 等 {0} 处", len(near)) if len(near) > 6 else "")
 
 
 def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float) -> str:
     if np.isnan(base):
-        return f"数据不足：新建住房没有写{BASE_LABELS[str(norm['base'])].removeprefix('新增')}"
+        return say("数据不足：新建住房没有写{0}", say(_BASES[str(norm["base"])]))
     if near["left"].isna().any():
         silent = near.index[near["left"].isna().to_numpy()]
-        return f"数据不足：附近 {len(silent)} 处设施没有写{_FIELDS[str(norm['field'])]}（{'、'.join(silent[:3])}）"
+        told = "数据不足：附近 {0} 处设施没有写{1}（{2}）"
+        return say(told, len(silent), say(_FIELDS[str(norm["field"])]), say("、").join(silent[:3]))
     return shortage_in_words(missing, str(norm["unit"]))
 
 
+_BASES = {"people": "常住人口", "people_60plus": "60岁及以上", "households": "户数"}
 _FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面积", "area_m2": "用地范围（画成面）"}
 
 
@@ -384,5 +390,5 @@ def _basis(district: District, kinds: Sequence[str]) -> tuple[str, str]:
         used.append(district.basis("streets"))
     found = set(pd.concat(used).dropna())
     weakest = [b for b in BASIS_LABELS if b in found]
-    mark = "演示值（不作结论）" if found & set(DEMONSTRATION) else ""
+    mark = say("演示值（不作结论）") if found & set(DEMONSTRATION) else ""
     return (weakest[-1] if weakest else ""), mark
