@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ...access import EXACT, effects
 from ...core import amount, per_cent, say, speaking, title, word
-from ...district import blank, conflicts, scenarios, steps
+from ...district import blank, conflicts, rule_name, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     Change,
@@ -65,6 +65,7 @@ def compare(
         title = escape(new.label if other is None else f"{old.label} → {new.label}")
         OUT.print(people_line(before, after))
         table = with_net(by_residents(table))
+        table["label"] = [rule_name(after, after.rule(str(name))) for name in table.index]
         changed = table[(table["change"].abs().round(4) > 0) & table["before"].notna()]
         headings = [after.rule(str(name)).heading for name in changed.index]
         for heading in sorted(dict.fromkeys(headings), key=headings.index):

@@ -33,6 +33,7 @@ from ...core import (
     say,
     signed,
     speaking,
+    word,
     write_text,
 )
 from ...core import title as column_title
@@ -254,7 +255,7 @@ def write_new(path: Path, text: str) -> None:
 
 def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
     """Return a provision list with Chinese headers."""
-    rows = table.assign(base=[column_title(BASE_LABELS[base]) for base in table["base"]])
+    rows = table.assign(base=[column_title(BASE_LABELS[base]) for base in table["base"]], unit=table["unit"].map(word))
     return titled(
         rows,
         {
