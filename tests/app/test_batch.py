@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -178,6 +179,12 @@ def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path
     assert list(status) == ["kept"]  # nothing is sent that is done
 
 
+def test_what_was_done_in_another_language_is_not_done(tmp_path: Path) -> None:
+    ours = Task("a", str(TOY), str(tmp_path), "plan", "tables", False, {})
+    module.write_text(module._record_file(tmp_path, "a"), json.dumps({**module._stamp(ours, "x"), "outputs": {}}))
+    assert module._is_done(tmp_path, ours, "x") and not module._is_done(tmp_path, ours._replace(lang="en"), "x")
+
+
 @pytest.mark.slow
 @pytest.mark.matrix
 def test_interrupted_work_is_told_and_kept(tmp_path: Path, here: None) -> None:
@@ -238,6 +245,8 @@ def test_wrong_settings_are_refused_before_anything_starts(tmp_path: Path) -> No
         module.batch([TOY], tmp_path / "out", preset="x")
     with pytest.raises(UnknownNameError, match="输出内容"):
         module.batch([TOY], tmp_path / "out", only="maps")
+    with pytest.raises(UnknownNameError, match="语言"):
+        module.batch([TOY], tmp_path / "out", lang="fr")
     copies(tmp_path, "a")
     with pytest.raises(EnvironmentProblem, match="在街道目录 a 里面"):
         module.batch([tmp_path / "a"], tmp_path / "a" / "out")

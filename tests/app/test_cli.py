@@ -276,6 +276,33 @@ def test_a_check_in_english_has_its_findings_in_english(capsys: pytest.CaptureFi
     assert han.search(chinese) and [said for said in han.findall(english) if said not in known] == []
 
 
+@pytest.mark.slow
+def test_tables_of_commands_are_english_but_for_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the data call by a Chinese name only (places, norms, standards) keeps it; figures are those of the Chinese."""
+    folder, csv = shutil.copytree(TOY, tmp_path / "toy"), tmp_path / "list.csv"
+    plan = folder / "scenarios" / "gone.toml"
+    plan.parent.mkdir()
+    plan.write_text('name = "gone"\nlabel = "gone"\n[[edit]]\ndo = "demolish_homes"\nhomes = ["A"]\n', "utf-8")
+    commands = {
+        "compare": ["compare", "gone", "--for", str(folder)],
+        "check": ["scenario", "check", "gone", "--for", str(folder)],
+        "robustness": ["robustness", str(folder), "--draws", "39", "--csv", str(csv)],
+        "list": ["sheet", "list", str(folder)],
+    }
+    district = District.load(folder)
+    known = "".join(str(v) for rows in district.rows.values() for v in rows.get("name", ())) + district.name
+    han = re.compile("[\u4e00-\u9fff]+")
+    for name, command in commands.items():
+        assert main([*command, "--lang", "en"]) == 0
+        english = capsys.readouterr().out + (csv.read_text("utf-8") if name == "robustness" else "")
+        assert main(command) == 0
+        chinese = capsys.readouterr().out
+        assert han.search(chinese) and [said for said in han.findall(english) if said not in known] == [], name
+        if name == "compare":
+            shares = re.compile(r"\d+\.\d%")
+            assert sorted(shares.findall(english)) == sorted(shares.findall(chinese)) != []
+
+
 NUMBERS = {
     "sites": ("limit", "spacing", "within", "price", "budget", "capacity", "gap"),
     "provision": ("people", "elderly"),

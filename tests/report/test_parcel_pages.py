@@ -20,6 +20,7 @@ import pytest
 from openpyxl.formula import Tokenizer
 
 import xinhe_geo as xh
+from xinhe_geo.core.errors import SourceError
 from xinhe_geo.core.i18n import say, speaking, title
 from xinhe_geo.core.numbers import amount
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
@@ -445,3 +446,9 @@ def test_nobody_that_is_beaten_is_needed_to_beat(seed: int) -> None:
             for o in options
         )
         assert better == (own.name in beaten)
+
+
+def test_a_folder_without_parcels_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="没有地块"):
+        write_parcels(Parcels(xh.District.load(Path(__file__).parents[1] / "toy")), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -46,6 +46,8 @@ from ..core import (
     read_toml,
     refuse_leaving,
     refuse_uncleared,
+    say,
+    speaking,
     sweep,
     without_mark,
     write_bytes,
@@ -118,17 +120,17 @@ class Tick(NamedTuple):
 
     @property
     def text(self) -> str:
-        """One line for a person."""
-        left = "" if self.seconds_left != self.seconds_left else f"，约还要 {_duration(self.seconds_left)}"
-        failed = f"，失败 {self.failed}" if self.failed else ""
-        return f"{self.done}/{self.total} 个街道{failed}{left}　{self.name}"
+        """One line for a person, in the language that is spoken."""
+        left = "" if self.seconds_left != self.seconds_left else say("，约还要 {0}", _duration(self.seconds_left))
+        failed = say("，失败 {0}", self.failed) if self.failed else ""
+        return say("{0}/{1} 个街道{2}{3}　{4}", self.done, self.total, failed, left, self.name)
 
 
 def _duration(seconds: float) -> str:
     minutes = seconds / 60
-    return (
-        f"{seconds:.0f} 秒" if seconds < 90 else f"{minutes:.0f} 分钟" if minutes < 90 else f"{minutes / 60:.1f} 小时"
-    )
+    if seconds < 90:
+        return say("{0:.0f} 秒", seconds)
+    return say("{0:.0f} 分钟", minutes) if minutes < 90 else say("{0:.1f} 小时", minutes / 60)
 
 
 # --- which districts -------------------------------------------------------------------------------------------------
@@ -271,6 +273,7 @@ class Task(NamedTuple):
     only: str | None
     force: bool
     versions: Mapping[str, str]
+    lang: str = "zh"
     shipped: bytes | None = None
 
 
@@ -284,6 +287,11 @@ def work(task: Task) -> dict[str, Any]:
         `key`, `status` (done / kept / failed), `problem`, `seconds`, `cpu_seconds`, `peak_mb` (of the worker so far), and where
         the folder was shipped `result`: a zip of the outputs.
     """
+    with speaking(task.lang):
+        return _worked(task)
+
+
+def _worked(task: Task) -> dict[str, Any]:
     begun, cpu = time.perf_counter(), time.process_time()
     row: dict[str, Any] = {"key": task.key, "status": "failed", "problem": ""}
     try:
@@ -294,14 +302,14 @@ def work(task: Task) -> dict[str, Any]:
             row |= _at_home(task) if task.shipped is None else _shipped(task)
     except DataError as error:
         wrong = error.problems[error.problems["severity"] == "error"]
-        said = "；".join(describe(r) for r in wrong.head(3).itertuples(index=False))
-        row["problem"] = f"数据有 {len(wrong)} 处错误：{said}"
+        said = say("；").join(describe(r) for r in wrong.head(3).itertuples(index=False))
+        row["problem"] = say("数据有 {0} 处错误：{1}", len(wrong), said)
     except XinheError as error:
         row["problem"] = str(error)
     except OSError as error:
         row["problem"] = str(cannot_write(Path(str(error.filename or task.out)).name, error))
     except Exception as error:
-        row["problem"] = f"程序出错（{type(error).__name__}：{error}）。单独运行 report 看详细情况"
+        row["problem"] = say("程序出错（{0}：{1}）。单独运行 report 看详细情况", type(error).__name__, error)
     used = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu, "peak_mb": _peak_mb()}
     return row | used
 
@@ -343,7 +351,8 @@ def _report(task: Task, folder: Path, out: Path, inputs: str) -> None:
 
 
 def _stamp(task: Task, inputs: str) -> dict[str, Any]:
-    return {"inputs": inputs, "parameters": {"preset": task.preset, "only": task.only}, "versions": dict(task.versions)}
+    asked = {"preset": task.preset, "only": task.only, "lang": task.lang}
+    return {"inputs": inputs, "parameters": asked, "versions": dict(task.versions)}
 
 
 def _record_file(out: Path, key: str) -> Path:
@@ -408,6 +417,7 @@ def batch(
     only: str | None = None,
     ship: bool = False,
     force: bool = False,
+    lang: str = "zh",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """
@@ -430,6 +440,8 @@ def batch(
         Send each folder to its worker as bytes and get the outputs back, where there is no shared storage.
     force
         Do again what an earlier run has done with the same folder, code and parameters.
+    lang
+        "zh" or "en": reports and comparison; what an earlier run wrote in the other language is done anew.
     progress
         Called with a `Tick` whenever a district is finished.
 
@@ -437,39 +449,47 @@ def batch(
     -------
     table
         Index key, in order. Columns `name`, `code`, `status` (done / kept: done by an earlier run / failed / not_run:
-        stopped before its turn), `problem` (Chinese), `seconds`, `cpu_seconds`, `peak_mb` (of its worker until then).
+        stopped before its turn), `problem` (Chinese: as errors are told everywhere), `seconds`, `cpu_seconds`, `peak_mb` (of its worker until then).
 
     Raises
     ------
     EnvironmentProblem
         Dask is not installed, the scheduler cannot be reached, or its workers have other versions.
     SourceError, UnknownNameError
-        No districts; no such preset.
+        No districts; no such preset or language.
     """
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     if only not in (None, "tables"):
         raise UnknownNameError("输出内容", str(only), ["tables"])
-    folders, target = districts_of(sources), Path(os.path.abspath(out))
-    # Outputs inside a district folder would change its hash, and be read as its data.
-    inside = [f.name for f in folders.values() if f == target or f in target.parents]
-    if inside:
-        raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
-    _refuse_foreign(folders, target)
-    tasks = [Task(key, str(folder), str(target), preset, only, force, versions()) for key, folder in folders.items()]
-    rows: dict[str, dict[str, Any]] = {}
-    try:
-        with _cluster(workers, scheduler, len(tasks)) as client:
-            _require_same_versions(client)
-            try:
-                _run(client, tasks, ship, rows, progress or (lambda _: None))
-            except KeyboardInterrupt:
-                rows |= {t.key: {"status": "not_run", "problem": "中断前还没有做"} for t in tasks if t.key not in rows}
-    finally:  # now none of our own workers writes any more
-        _clear(target, folders)
-    table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
-    table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
-    return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
+    with speaking(lang):
+        folders, target = districts_of(sources), Path(os.path.abspath(out))
+        # Outputs inside a district folder would change its hash, and be read as its data.
+        inside = [f.name for f in folders.values() if f == target or f in target.parents]
+        if inside:
+            raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
+        _refuse_foreign(folders, target)
+        tasks = [
+            Task(key, str(folder), str(target), preset, only, force, versions(), lang)
+            for key, folder in folders.items()
+        ]
+        rows: dict[str, dict[str, Any]] = {}
+        try:
+            with _cluster(workers, scheduler, len(tasks)) as client:
+                _require_same_versions(client)
+                try:
+                    _run(client, tasks, ship, rows, progress or (lambda _: None))
+                except KeyboardInterrupt:
+                    rows |= {
+                        t.key: {"status": "not_run", "problem": say("中断前还没有做")}
+                        for t in tasks
+                        if t.key not in rows
+                    }
+        finally:  # now none of our own workers writes any more
+            _clear(target, folders)
+        table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
+        table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
+        return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
 
 
 def _refuse_foreign(folders: Mapping[str, Path], target: Path) -> None:
@@ -703,9 +723,10 @@ def _row_of(future: Future[dict[str, Any]], task: Task) -> dict[str, Any]:
         return {"status": "failed", "problem": str(error)}
     except Exception as error:
         if type(error).__name__ == "KilledWorker":
-            said = f"工作进程 {FAILURES + 1} 次中途停止，多半是内存不够。减少 --workers 或换内存更大的机器"
+            told = "工作进程 {0} 次中途停止，多半是内存不够。减少 --workers 或换内存更大的机器"
+            said = say(told, FAILURES + 1)
         else:
-            said = f"工作进程没有做完（{type(error).__name__}：{error}）"
+            said = say("工作进程没有做完（{0}：{1}）", type(error).__name__, error)
         return {"status": "failed", "problem": said}
 
 

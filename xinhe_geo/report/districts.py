@@ -20,8 +20,8 @@ import pandas as pd
 import shapely
 
 from ..access import rests_on
-from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule, amount, per_cent
-from ..district import District
+from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule, amount, per_cent, say
+from ..district import District, kind_name, rule_name, walker_name
 from .analysis import Analysis
 
 LONLAT = "EPSG:4326"
@@ -45,10 +45,9 @@ DENOMINATORS = {
     "homes": "住处（个）",
     "communities": "社区（个）",
 }
-#: Why a district has no rank.
+#: Why a district has no rank, if not for what marks its figure.
 NO_RANK = {
     "again": "同一街道较早的一份",
-    "demo": "不作结论",
     "small": "样本小",
     "unlike": "口径或分母与多数不同",
 }
@@ -59,7 +58,7 @@ NO_RANK = {
 
 def facts(district: District, results: Analysis) -> dict[str, Any]:
     """
-    Return what the comparison needs of one district, as plain values.
+    Return what the comparison needs of one district, as plain values, its words in the language that is spoken.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def facts(district: District, results: Analysis) -> dict[str, Any]:
             "demonstration": district.is_demonstration,
             "rests_on": rests_on(district),
             "survey_note": str(district.manifest.get("survey_note", "")),
-            "outline_basis": BASIS_LABELS.get(basis, ""),
+            "outline_basis": say(BASIS_LABELS[basis]) if basis in BASIS_LABELS else "",
             "area_km2": _number(area, 4),
             "homes": 0 if homes is None else len(homes),
             "cells": bool(district.cells),
@@ -170,9 +169,9 @@ def _indicator(
     asks["walker"] = asdict(district.profile(rule.profile)) if rule.method == "walk_min" else None
     return {
         "rule": name,
-        "label": rule.label,
+        "label": rule_name(district, rule),
         "definition": hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12],
-        "kinds": "、".join(str(district.kinds["label"].get(kind, kind)) for kind in rule.kinds),
+        "kinds": say("、").join(kind_name(district, kind) for kind in rule.kinds),
         "asks": _asks(district, rule),
         "standard": rule.basis_text,
         "value": value,
@@ -195,10 +194,12 @@ def _indicator(
 def _asks(district: District, rule: Rule) -> str:
     """Say what a rule asks, in one line."""
     if rule.metric == "presence":
-        return "每个社区至少有一处"
-    limit = f"{rule.minutes:g} 分钟" if rule.method == "walk_min" else f"{rule.metres:g} 米"
-    who = f"{district.profile(rule.profile).label}，" if rule.method == "walk_min" else ""
-    return f"{who}{METHOD_LABELS[rule.method]}不超过 {limit}"
+        return say("每个社区至少有一处")
+    method = say(METHOD_LABELS[rule.method])
+    if rule.method != "walk_min":
+        return say("{0}不超过 {1}", method, say("{0:g} 米", rule.metres))
+    walker = walker_name(district, district.profile(rule.profile))
+    return say("{0}，{1}不超过 {2}", walker, method, say("{0:g} 分钟", rule.minutes))
 
 
 # --- side by side ----------------------------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ def _asks(district: District, rule: Rule) -> str:
 
 def side_by_side(records: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     """
-    Put the facts of many districts into two tables.
+    Put the facts of many districts into two tables, in the language that is spoken, as the facts are.
 
     Returns
     -------
@@ -304,7 +305,7 @@ def _judged(part: pd.DataFrame, districts: gpd.GeoDataFrame) -> pd.DataFrame:
     )
     part["small"] = known & few
     demo = known & (part["mark"] != "")
-    why = [NO_RANK["again"], part["mark"], NO_RANK["unlike"], NO_RANK["small"]]
+    why = [say(NO_RANK["again"]), part["mark"], say(NO_RANK["unlike"]), say(NO_RANK["small"])]
     part["no_rank"] = np.select([again, demo, known & ~part["compared"], part["small"]], why, "")
     ranked = part["compared"] & (part["no_rank"] == "")
     values = part["value"].where(ranked)
@@ -335,9 +336,9 @@ def _why(part: pd.DataFrame, districts: gpd.GeoDataFrame, ranked: pd.Series) -> 
     """Say, for each outlier, in which of the things that make a share it differs from the middle of its peers."""
     own = districts.loc[part["key"]].set_axis(part.index)
     looks = {
-        "每万人设施": (part["facilities"] / own["people"].where(own["people"] > 0) * 1e4, "{} 处", 2, 1),
-        "每平方公里设施": (part["facilities"] / own["area_km2"], "{} 处", 2, 1),
-        "每平方公里人口": (own["people"] / own["area_km2"], "{} 人", 0, 1),
+        "每万人设施": (part["facilities"] / own["people"].where(own["people"] > 0) * 1e4, "{0} 处", 2, 1),
+        "每平方公里设施": (part["facilities"] / own["area_km2"], "{0} 处", 2, 1),
+        "每平方公里人口": (own["people"] / own["area_km2"], "{0} 人", 0, 1),
         "依赖界外设施": (part["outside_share"], "", 0, -1),
         "绕行（直线圈内而走不到的份额）": (
             (part["share_buffer"] - part["share_network_m"]).clip(lower=0),
@@ -345,13 +346,13 @@ def _why(part: pd.DataFrame, districts: gpd.GeoDataFrame, ranked: pd.Series) -> 
             0,
             -1,
         ),
-        "到最近设施步行时间中位数": (part["minutes"], "{} 分钟", 1, -1),
+        "到最近设施步行时间中位数": (part["minutes"], "{0} 分钟", 1, -1),
     }
     found = pd.Series("", index=part.index)
     for at in part.index[part["outlier"] != ""]:
         up = 1 if part.loc[at, "outlier"] == "high" else -1
         none = part.loc[at, "facilities"] == 0 and up < 0
-        said = [f"界内没有{part.loc[at, 'kinds']}"] if none else []
+        said = [say("界内没有{0}", part.loc[at, "kinds"])] if none else []
         for label, (values, form, digits, sign) in looks.items():
             if none and label in ("每万人设施", "每平方公里设施"):
                 continue  # said already
@@ -360,10 +361,10 @@ def _why(part: pd.DataFrame, districts: gpd.GeoDataFrame, ranked: pd.Series) -> 
                 continue
             spread = (values.where(ranked) - middle).abs().median()
             if abs(value - middle) > 2 * spread and np.sign(value - middle) == up * sign:
-                here, usual = (form.format(amount(v, digits)) if form else per_cent(v, digits) for v in (value, middle))
-                said.append(f"{label} {here}（中位 {usual}）")
-        text = "；".join(said[:3])
-        found.loc[at] = text or "密度、设施数、绕行都在常见范围内：先核对该街道的设施和人口数据"
+                here, usual = (say(form, amount(v, digits)) if form else per_cent(v, digits) for v in (value, middle))
+                said.append(say("{0} {1}（中位 {2}）", say(label), here, usual))
+        plain = say("密度、设施数、绕行都在常见范围内：先核对该街道的设施和人口数据")
+        found.loc[at] = say("；").join(said[:3]) or plain
     return found
 
 
@@ -379,7 +380,7 @@ def spread(values: pd.DataFrame) -> pd.DataFrame:
         `median`, `q3`, `high` (0-1) and `pooled` (what is served of all ranked denominators together); `outliers`.
     """
     rows = []
-    for rule, part in values[values["no_rank"] != NO_RANK["again"]].groupby("rule", sort=False):
+    for rule, part in values[values["no_rank"] != say(NO_RANK["again"])].groupby("rule", sort=False):
         ranked = part[part["rank"].notna()]
         known = part["value"].notna()
         quarter = ranked["value"].quantile([0, 0.25, 0.5, 0.75, 1]).to_numpy() if len(ranked) else [np.nan] * 5
@@ -397,11 +398,8 @@ def spread(values: pd.DataFrame) -> pd.DataFrame:
                 "districts": len(part),
                 "known": int(known.sum()),
                 "ranked": len(ranked),
-                **{
-                    word: int(part["no_rank"].str.contains(text, regex=False).sum())
-                    for word, text in NO_RANK.items()
-                    if word != "again"
-                },
+                "demo": int(((part["no_rank"] == part["mark"]) & (part["no_rank"] != "")).sum()),
+                **{why: int((part["no_rank"] == say(NO_RANK[why])).sum()) for why in ("small", "unlike")},
                 "no_data": int((~known).sum()),
                 **dict(zip(("low", "q1", "median", "q3", "high"), quarter, strict=True)),
                 "pooled": ranked["served"].sum() / size if size > 0 else np.nan,
@@ -422,6 +420,6 @@ def ranking(values: pd.DataFrame, rule: str, names: Mapping[str, str] | pd.Serie
 def without_rank(part: pd.DataFrame) -> Sequence[str]:
     """Return, per row of a ranking, its rank as text or why there is none."""
     return [
-        f"{row.rank:.0f}" if row.rank == row.rank else (row.no_rank if row.value == row.value else "数据不足")
+        f"{row.rank:.0f}" if row.rank == row.rank else (row.no_rank if row.value == row.value else say("数据不足"))
         for row in part[["rank", "no_rank", "value"]].itertuples(index=False)
     ]

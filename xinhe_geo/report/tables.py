@@ -7,7 +7,7 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from ..core import amount, keeping, per_cent, signed, strictest
+from ..core import amount, keeping, per_cent, say, signed, strictest
 from ..district import District
 
 #: A column whose texts are numbers with their unit.
@@ -17,7 +17,7 @@ NET = "净增（按本指标）"
 def marked_rows(table: pd.DataFrame, district: District) -> pd.DataFrame:
     """Return a table whose every row says that it is a demonstration, and that it rests on a secret layer, where it does."""
     if district.is_demonstration and "标记" not in table.columns:
-        table = table.assign(标记="演示值（不作结论）")
+        table = table.assign(标记=say("演示值（不作结论）"))
     return table.assign(密级=keeping(district.manifest)) if strictest(district.manifest) else table
 
 

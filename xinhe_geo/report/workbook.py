@@ -340,11 +340,11 @@ def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit:
         book.add_format({"bold": True, "font_size": 13}),
     )
     sheet.write_string(1, 0, note, quiet)
-    for j, column in enumerate(table.columns):
+    for j, (column, own) in enumerate(table.items()):  # two may be called the same: names are the data's
         shown = title(str(column))
         sheet.write_string(2, j, shown, head)
-        style = book.add_format({"num_format": _number_format(table[column], str(column))})
-        values = table[column].to_numpy(dtype=object).tolist()
+        style = book.add_format({"num_format": _number_format(own, str(column))})
+        values = own.to_numpy(dtype=object).tolist()
         for i, value in enumerate(values, 3):
             if isinstance(value, str):
                 sheet.write_string(i, j, value)
@@ -377,7 +377,11 @@ def _number_format(values: pd.Series, column: str) -> str:
         return "0"
     if "份额" not in column and any(word in column for word in ("人口", "60岁", "人数")):
         return "#,##0"
-    if "份额" in column or column in ("齐全度", "直线半径", "路网距离", "步行时间", "仅界内设施"):
+    if (
+        "份额" in column
+        or column.endswith(say("（份额）"))
+        or column in ("齐全度", "直线半径", "路网距离", "步行时间", "仅界内设施")
+    ):
         return "0.0%"
     return "#,##0" if len(numbers) == 0 or (numbers == numbers.round()).all() or numbers.abs().max() >= 1000 else "0.0"
 

@@ -29,10 +29,9 @@ from ..core import (
     problems_table,
     say,
     standing,
-    title,
     word,
 )
-from ..district import District, Scenario, walker_name
+from ..district import District, Scenario, kind_name, walker_name
 
 BASE_LABELS = {"people": "新增常住人口", "people_60plus": "新增60岁及以上", "households": "新增户数"}
 #: What is built in whole pieces; the rest (m²) is not rounded.
@@ -197,10 +196,14 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
     missing = required - from_own - absorbed
     missing = 0.0 if missing < ROUNDING else missing
     whole = whole_units(missing, str(norm["unit"]))
-    labels = "、".join(str(district.kinds["label"][k]) for k in kinds)
+    labels = say("、").join(kind_name(district, k) for k in kinds)
     text = {c: "" if pd.isna(norm[c]) else str(norm[c]) for c in ("standard", "clause", "source", "note")}
     basis, mark = _basis(district, kinds)
     bound, said = bound_of(district, kinds), _verdict(norm, base, near, missing)
+    reach = say("全街道")
+    if rule is not None:
+        walker = walker_name(district, district.profile(rule.profile))
+        reach = say("{0}步行 {1:g} 分钟内", walker, rule.minutes)
     return {
         "label": norm["label"],
         "kinds": ";".join(kinds),
@@ -211,7 +214,7 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
         "required": required,
         "required_m2": required * float(norm["m2_each"]),
         "required_site_m2": required * float(norm["site_m2_each"]),
-        "reach": _reach(district, rule),
+        "reach": reach,
         "own": from_own,
         "absorbed": absorbed,
         "missing": missing,
@@ -225,12 +228,6 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
         "basis": basis,
         "mark": mark,
     }
-
-
-def _reach(district: District, rule: Rule | None) -> str:
-    if rule is None:
-        return say("全街道")
-    return say("{0}步行 {1:g} 分钟内", walker_name(district, district.profile(rule.profile)), rule.minutes)
 
 
 def norm_rule(district: District, norm: pd.Series) -> Rule | None:
@@ -371,14 +368,15 @@ def _who(near: pd.DataFrame, unit: str) -> str:
 
 def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float) -> str:
     if np.isnan(base):
-        return say("数据不足：新建住房没有写{0}", title(BASE_LABELS[str(norm["base"])]).removeprefix("新增"))
+        return say("数据不足：新建住房没有写{0}", say(_BASES[str(norm["base"])]))
     if near["left"].isna().any():
         silent = near.index[near["left"].isna().to_numpy()]
-        told, names = "数据不足：附近 {0} 处设施没有写{1}（{2}）", say("、").join(silent[:3])
-        return say(told, len(silent), say(_FIELDS[str(norm["field"])]), names)
+        told = "数据不足：附近 {0} 处设施没有写{1}（{2}）"
+        return say(told, len(silent), say(_FIELDS[str(norm["field"])]), say("、").join(silent[:3]))
     return shortage_in_words(missing, str(norm["unit"]))
 
 
+_BASES = {"people": "常住人口", "people_60plus": "60岁及以上", "households": "户数"}
 _FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面积", "area_m2": "用地范围（画成面）"}
 
 

@@ -649,7 +649,8 @@ def undo(
     lang: Lang = "zh",
 ) -> None:
     """撤销最近一次 add 或 rules import：街道目录逐字节回到之前。"""
-    for row in undo_last(folder, trust=trust).reset_index().itertuples(index=False):
-        what = {"restored": "已恢复", "removed": "已移除"}.get(str(row.what), str(row.what))
-        OUT.print(escape(f"{row.file}　{what}"))
+    with speaking(lang):
+        words = {"restored": say("已恢复"), "removed": say("已移除")}
+        for row in undo_last(folder, trust=trust).reset_index().itertuples(index=False):
+            OUT.print(escape(say("　").join((str(row.file), words.get(str(row.what), str(row.what))))))
     OUT.print(message(lang, "undone"))

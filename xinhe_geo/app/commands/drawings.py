@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 import typer
 from rich.markup import escape
 
-from ...core import UnknownNameError, speaking
+from ...core import UnknownNameError, say, speaking
 from ...district import District, place_title
 from ...io import drawing_of
 from ...maps import PRESETS, Tiles, of_district, themes
@@ -61,7 +61,8 @@ def one_sheet(
         district = sides.district
         known = themes(district, lang)
         if theme == "list":
-            shown = grid("图", "图名")
+            with speaking(lang):
+                shown = grid(say("图"), say("图名"))
             for name, title in known.items():
                 shown.add_row(escape(str(name)), escape(str(title)))
             OUT.print(shown)
@@ -184,7 +185,9 @@ def public_edition(
         )
     missing = missing_on_sheets(district, approval=approval, number=number)
     if missing:
-        OUT.print(escape(message(lang, "before_review", "、".join(missing))))
+        with speaking(lang):
+            left = say("、").join(missing)
+        OUT.print(escape(message(lang, "before_review", left)))
     OUT.print(escape(message(lang, "done", shown_path(written[0]))))
 
 
@@ -290,6 +293,7 @@ def dxf(
                 notes = Change(Comparison.of(sides.against, sides.district)).lines
         with replacing(lang, out):
             counts = drawing_of(sides.district, out, found, against=sides.against, notes=notes)
-    for layer, number in counts.items():
-        OUT.print(escape(f"{layer}：{number}"))
+    with speaking(lang):
+        for layer, number in counts.items():
+            OUT.print(escape(say("{0}：{1}", layer, number)))
     OUT.print(escape(message(lang, "done", shown_path(out))))

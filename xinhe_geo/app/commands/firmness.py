@@ -75,4 +75,4 @@ def _show(table: pd.DataFrame, *, demonstration: bool) -> None:
         shown.add_row(*(escape(cell) if isinstance(cell, str) else amount(cell, unknown="—") for cell in row))
     OUT.print(shown)
     if demonstration:
-        OUT.print(DEMONSTRATION_TEXT)
+        OUT.print(say(DEMONSTRATION_TEXT))

@@ -92,7 +92,8 @@ def show_changes(changes: pd.DataFrame, folder: Path, lang: str, *, applied: boo
     if changes.empty or (changes["change"] == "没变").all():
         OUT.print(message(lang, "unchanged"))
         return
-    shown = grid("行", "改动", "列", "原来", "改成")
+    with speaking(lang):
+        shown = grid(*map(title, ("行", "改动", "列", "原来", "改成")))
     for row in () if is_guarded(folder) else changes.itertuples(index=False):
         shown.add_row(*(escape(str(cell)) for cell in row))
     OUT.print(message(lang, "guarded") if is_guarded(folder) else shown)

@@ -47,7 +47,7 @@ def parcels(
         if told.troubles:
             OUT.print(escape(told.troubles))
         for own in shown:
-            OUT.rule(escape(f"{own.name}（{own.id}）"))
+            OUT.rule(escape(say("{0}（{1}）", own.name, own.id)))
             OUT.print(escape(own.ground))
             _print_figures(own)
             _print_stages(own)
@@ -63,7 +63,7 @@ def parcels(
             plans.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
-            OUT.print(DEMONSTRATION_TEXT)
+            OUT.print(say(DEMONSTRATION_TEXT))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / PARCELS_PAGE))))
 

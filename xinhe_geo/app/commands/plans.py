@@ -11,8 +11,8 @@ import typer
 from rich.markup import escape
 
 from ...access import EXACT, effects
-from ...core import amount, per_cent, speaking
-from ...district import blank, conflicts, scenarios, steps
+from ...core import amount, per_cent, say, speaking, title, word
+from ...district import blank, conflicts, rule_name, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     Change,
@@ -61,37 +61,44 @@ def compare(
         firm = Change(Comparison.of(before, after, preset, ranges=ranges)).moved if ranges else ()
         if out is not None:
             write_comparison(old, new, out, rules=preset, ranges=ranges, progress=tell)
-    title = escape(new.label if other is None else f"{old.label} → {new.label}")
-    OUT.print(people_line(before, after))
-    table = with_net(by_residents(table))
-    changed = table[(table["change"].abs().round(4) > 0) & table["before"].notna()]
-    headings = [after.rule(str(name)).heading for name in changed.index]
-    for heading in sorted(dict.fromkeys(headings), key=headings.index):
-        _show_effects(changed[[h == heading for h in headings]], f"{title}　{escape(heading)}")
-    for shift in firm:
-        OUT.print(escape(f"{shift.label}：{shift.firm}"))
-    OUT.print(f"另有 {int((table['change'].abs().round(4) <= 0).sum())} 项没有变化")
-    if district.is_demonstration:
-        OUT.print(DEMONSTRATION_TEXT)
+    with speaking(lang):
+        title = escape(new.label if other is None else f"{old.label} → {new.label}")
+        OUT.print(people_line(before, after))
+        table = with_net(by_residents(table))
+        table["label"] = [rule_name(after, after.rule(str(name))) for name in table.index]
+        changed = table[(table["change"].abs().round(4) > 0) & table["before"].notna()]
+        headings = [after.rule(str(name)).heading for name in changed.index]
+        for heading in sorted(dict.fromkeys(headings), key=headings.index):
+            _show_effects(changed[[h == heading for h in headings]], say("　").join((title, escape(heading))))
+        for shift in firm:
+            OUT.print(escape(say("{0}：{1}", shift.label, shift.firm)))
+        OUT.print(say("另有 {0} 项没有变化", int((table["change"].abs().round(4) <= 0).sum())))
+        if district.is_demonstration:
+            OUT.print(say(DEMONSTRATION_TEXT))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / "compare.html"))))
 
 
 def _show_effects(table: pd.DataFrame, title: str) -> None:
     """Print what changes: the shares, the net gain in what each rule counts, who gains and loses."""
-    shown = grid("指标", "前", "后", "净增", "受益居民", "受影响", "服务负荷上升", "迁入", title=title)
+    heads = ("指标", "前", "后", "净增", "受益居民", "受影响", "服务负荷上升", "迁入")
+    shown = grid(*map(say, heads), title=title)
     shown.padding = (0, 0)  # eight columns have to fit on a narrow screen
     for row in table.itertuples():
         # of a kind only seen on a map: whoever gains or loses may be served by one that it does not show
-        most, least = ("", "") if row.bound == EXACT else ("至多 ", "至少 ")
+        exact = row.bound == EXACT
         people = (row.people_gain, row.people_lose, row.people_crowded, row.people_new_served)
         shown.add_row(
             escape(row.label),
-            *("—" if np.isnan(v) else f"{least}{per_cent(v)}" for v in (row.before, row.after)),
+            *("—" if np.isnan(v) else _told("至少 {0}", per_cent(v), exact) for v in (row.before, row.after)),
             row.net_text,
-            *((most if v >= MOST_FROM else "") + amount(v, unknown="不详") for v in people),
+            *(_told("至多 {0}", amount(v, unknown=say("不详")), exact or not v >= MOST_FROM) for v in people),
         )
     OUT.print(shown)
+
+
+def _told(bound: str, figure: str, exact: bool) -> str:
+    return figure if exact else say(bound, figure)
 
 
 def plans(
@@ -119,7 +126,7 @@ def provision_list(
     lang: Lang = "zh",
 ) -> None:
     """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
-    with watched(message(lang, "loading")):
+    with watched(message(lang, "loading")), speaking(lang):
         district = opened(folder, "列出配建清单")
         if scenario is None:
             parcel = parcel if parcel is None else district.key("parcels", parcel)
@@ -127,20 +134,27 @@ def provision_list(
         else:
             plan = district.scenario(scenario)
         table = provision(district, plan, norms=norms)
-    shown = grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
+    with speaking(lang):
+        _show_provision(table, plan.label)
+        if district.is_demonstration:
+            OUT.print(say(DEMONSTRATION_TEXT))
+    if out is not None:
+        with replacing(lang, out), speaking(lang):
+            write_table(out, district, "配建清单", provision_sheet(table), say("应配 = 新增数 ÷ 每多少 × 应有多少"))
+        OUT.print(escape(message(lang, "done", shown_path(out))))
+
+
+def _show_provision(table: pd.DataFrame, plan: str) -> None:
+    """Print what must be provided: how much, what there is already, what is missing."""
+    heads = ("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度")
+    shown = grid(*map(title, heads), title=escape(plan))
     for row in table.itertuples():
         amounts = (row.required, row.own, row.absorbed, row.missing)
-        numbers = ["数据不足" if np.isnan(v) else f"{_amount(v)} {row.unit}" for v in amounts]
+        numbers = [say("数据不足") if np.isnan(v) else f"{_amount(v)} {word(str(row.unit))}" for v in amounts]
         if row.bound != EXACT and row.missing > 0:
-            numbers[-1] = f"至多 {numbers[-1]}"
+            numbers[-1] = say("至多 {0}", numbers[-1])
         shown.add_row(*(escape(str(v)) for v in (row.label, *numbers, row.verdict, row.standard_text)))
     OUT.print(shown)
-    if district.is_demonstration:
-        OUT.print(DEMONSTRATION_TEXT)
-    if out is not None:
-        with replacing(lang, out):
-            write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
-        OUT.print(escape(message(lang, "done", shown_path(out))))
 
 
 def _amount(value: float) -> str:
@@ -190,14 +204,15 @@ def check_scenario(
     lang: Lang = "zh",
 ) -> None:
     """检查一个方案：每一步做什么、假定什么，哪一步做不了、为什么。"""
-    with watched(message(lang, "loading")):
+    with watched(message(lang, "loading")), speaking(lang):
         district = opened(folder, "列出方案")
         plan = district.scenario(file)
         done, wrong = steps(plan, district), conflicts(plan, district)
-    shown = grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))
-    for row in done.itertuples():
-        reason = "；".join(wrong.loc[[row.Index], "problem"]) if row.Index in wrong.index else "可以"
-        shown.add_row(str(row.Index), *(escape(v) for v in (row.text, row.assumes, reason)))
+    with speaking(lang):
+        shown = grid(*map(say, ("步", "做什么", "假定", "做不做得了")), title=escape(plan.label or plan.name))
+        for row in done.itertuples():
+            reason = say("；").join(wrong.loc[[row.Index], "problem"]) if row.Index in wrong.index else say("可以")
+            shown.add_row(str(row.Index), *(escape(v) for v in (row.text, row.assumes, reason)))
     OUT.print(shown)
     impossible = int((wrong["kind"] == "impossible").sum())
     OUT.print(message(lang, "steps", len(done), impossible, len(wrong) - impossible))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ...core import bundled_folder, csv_text, refuse_uncleared, speaking, write_text
+from ...core import bundled_folder, csv_text, refuse_uncleared, say, speaking, title, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
@@ -127,6 +127,7 @@ def batch(
             only=only,
             ship=ship,
             force=force,
+            lang=lang,
             progress=show,
         )
     if timings is not None:
@@ -134,14 +135,11 @@ def batch(
             write_text(timings, csv_text(table.round(3)), mark=True)
     bad = table[table["status"].isin(["failed", "not_run"])]
     if len(bad):
-        shown = grid("街道", "代码", "结果", "问题")
+        with speaking(lang):
+            shown = grid(*map(title, ("街道", "代码", "结果", "问题")))
+            words = {"failed": say("失败"), "not_run": say("没有做")}
         for row in bad.head(40).itertuples():
-            shown.add_row(
-                *(
-                    escape(str(v))
-                    for v in (row.name, row.code, {"failed": "失败"}.get(row.status, "没有做"), row.problem)
-                )
-            )
+            shown.add_row(*(escape(str(v)) for v in (row.name, row.code, words[row.status], row.problem)))
         OUT.print(shown)
     n = table["status"].value_counts()
     counts = (n.get("done", 0), n.get("kept", 0), n.get("failed", 0), n.get("not_run", 0))

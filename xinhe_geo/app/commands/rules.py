@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from ...access import coverage, headlines
-from ...core import LAYERS, METHOD_LABELS, UnknownNameError, amount, say
+from ...core import LAYERS, METHOD_LABELS, UnknownNameError, amount, say, speaking, title, word
 from ...district import District
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
@@ -55,17 +55,18 @@ def run_rules(
     lang: Lang = "zh",
 ) -> None:
     """按一套规则算一遍：每条现在多少，换算法多少，多少人在服务范围外，凭什么。"""
-    with watched(message(lang, "loading")):
+    with watched(message(lang, "loading")), speaking(lang):
         district = opened(folder, "列出结果")
         table = headlines(district, coverage(district, rules=set_))
+        heads = [title("规则"), *map(say, ("现在", "换算法", "服务范围外的人", "凭什么")), say("不详")]
     for heading, own in by_heading(table):
-        shown = grid("规则", "现在", "换算法", "服务范围外的人", "凭什么", title=escape(heading))
+        shown = grid(*heads[:-1], title=escape(heading))
         for name, row in own.iterrows():
             cells = (
                 f"{row['label']}\n{name}",
                 f"{row['headline']} {row['mark']}".strip(),
                 row["alternatives"],
-                amount(row["people_unserved"], unknown="不详"),
+                amount(row["people_unserved"], unknown=heads[-1]),
                 row["cited"],
             )
             shown.add_row(*(escape(str(cell)) for cell in cells))
@@ -100,9 +101,11 @@ def import_rules(
     if changes.empty:
         OUT.print(message(lang, "unchanged"))
         return
-    shown = grid("表", "行", "改动", "列", "原来", "改成")
+    with speaking(lang):
+        shown = grid(say("表"), *map(title, ("行", "改动", "列", "原来", "改成")))
+        labels = {name: word(layer.label) for name, layer in LAYERS.items()}
     for row in () if is_guarded(to) else changes.itertuples(index=False):
-        cells = (LAYERS[row.table].label, row.row, row.change, row.column, row.before, row.after)
+        cells = (labels[row.table], row.row, row.change, row.column, row.before, row.after)
         shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(message(lang, "guarded") if is_guarded(to) else shown)
     OUT.print(message(lang, "applied" if yes else "not_applied"))

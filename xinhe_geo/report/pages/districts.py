@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import amount, per_cent, write_text
+from ...core import amount, marked, per_cent, say, title, write_text
 from ...maps import DEMONSTRATION_TEXT
 from ..districts import (
     DENOMINATORS,
@@ -65,10 +65,12 @@ def write_side_by_side(
     """
     Write `index.html`, `tables/comparison.xlsx` and `gis/comparison.gpkg` into a folder, each whole or not at all.
 
+    All are in the language that is spoken; layers are called the same in each.
+
     Parameters
     ----------
     districts, values
-        Of `side_by_side`.
+        Of `side_by_side`, in the same language.
     status
         Index key; `name`, `code`, `status` (done / failed / not_run), `problem`.
     page
@@ -77,22 +79,25 @@ def write_side_by_side(
     table, year = spread(values), int(districts["year"].max())
     note = _note(districts)
     write_text(out / "index.html", _page(districts, values, status, table, page))
-    write_workbook(
-        out / "tables" / "comparison.xlsx", "街道比较", year, _sheets(districts, values, status, table), note
-    )
-    labels = {
-        "key": "目录",
-        "code": "代码",
-        "name": "名称",
-        "served": "份额",
-        "size": "分母",
-        "rank_text": "名次",
-        "people": "常住人口",
-        "outlier_text": "离群",
-        "why": "可能的原因",
-        **dict(table["label"]),
-    }
+    sheets = _sheets(districts, values, status, table)
+    write_workbook(out / "tables" / "comparison.xlsx", say("街道比较"), year, sheets, note)
+    aliases = {column: title(alias) for column, alias in _ALIASES.items()}
+    labels = {**aliases, **dict(table["label"])}
     write_layers(out / "gis" / "comparison.gpkg", _layers(districts, values), year, labels)
+
+
+#: Columns of the GeoPackage, as QGIS shows them.
+_ALIASES = {
+    "key": "目录",
+    "code": "代码",
+    "name": "名称",
+    "served": "份额",
+    "size": "分母",
+    "rank_text": "名次",
+    "people": "常住人口",
+    "outlier_text": "离群",
+    "why": "可能的原因",
+}
 
 
 def _homes(districts: gpd.GeoDataFrame) -> str:
@@ -103,14 +108,20 @@ def _homes(districts: gpd.GeoDataFrame) -> str:
 
 def _note(districts: gpd.GeoDataFrame) -> str:
     demo = int(districts["demonstration"].sum())
-    weak = f"其中 {demo} 个是{DEMONSTRATION_TEXT}。" if demo else ""
-    return f"{len(districts)} 个街道。{weak}份额为 0–1；名次只在口径和分母相同、不是演示、样本够大的街道之间排"
+    weak = say("其中 {0} 个是{1}。", demo, say(DEMONSTRATION_TEXT)) if demo else ""
+    told = "{0} 个街道。{1}份额为 0–1；名次只在口径和分母相同、不是演示、样本够大的街道之间排"
+    return say(told, len(districts), weak)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 _STATUS = {"done": "完成", "failed": "失败", "not_run": "没有做"}
-_OUTLIER = {"high": "偏高", "low": "偏低", "": ""}
+_OUTLIER = {"high": "偏高", "low": "偏低"}
+
+
+def _told(codes: pd.Series, words: Mapping[str, str]) -> pd.Series:
+    """Return what codes stand for, in words; nothing where one stands for nothing."""
+    return codes.map({code: say(text) for code, text in words.items()}).fillna("")
 
 
 def _sheets(
@@ -118,18 +129,21 @@ def _sheets(
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     """Yield the workbook's sheets."""
     known = table[table["known"] > 0]
-    yield "指标", _spread_table(table), "份额为 0–1；中位数、四分位只算有名次的街道；合计是这些街道的分母加在一起"
+    told = say("份额为 0–1；中位数、四分位只算有名次的街道；合计是这些街道的分母加在一起")
+    yield "指标", _spread_table(table), told
     long = _long_table(districts, values[values["rule"].isin(known.index)])
     for part, start in enumerate(range(0, max(len(long), 1), SHEET_ROWS), 1):
-        name = "排名" if part == 1 else f"排名 {part}"
-        yield name, long.iloc[start : start + SHEET_ROWS], "按指标、名次；没有名次的写明原因"
+        name = "排名" if part == 1 else f"{title('排名')} {part}"
+        yield name, long.iloc[start : start + SHEET_ROWS], say("按指标、名次；没有名次的写明原因")
     wide = values.pivot(index="key", columns="rule", values="value").reindex(index=districts.index, columns=known.index)
-    wide = wide.rename(columns={rule: f"{label}（份额）" for rule, label in known["label"].items()})
-    yield "街道×指标", pd.concat([_who(districts), wide], axis=1).reset_index(drop=True), "份额为 0–1；空白为数据不足"
-    yield "街道", _district_table(districts, status), "人口、用地来自各街道目录；空白为未知，不是 0"
+    wide = wide.rename(columns={rule: f"{label}{say('（份额）')}" for rule, label in known["label"].items()})
+    beside = pd.concat([_who(districts), wide], axis=1).reset_index(drop=True)
+    yield "街道×指标", beside, say("份额为 0–1；空白为数据不足")
+    yield "街道", _district_table(districts, status), say("人口、用地来自各街道目录；空白为未知，不是 0")
     odd = values[values["outlier"] != ""]
     if len(odd):
-        yield "离群", _long_table(districts, odd), "稳健 z 值大于 3.5；原因是与同类中位数的差别，供核对，不是结论"
+        told = say("稳健 z 值大于 3.5；原因是与同类中位数的差别，供核对，不是结论")
+        yield "离群", _long_table(districts, odd), told
 
 
 def _who(districts: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -137,7 +151,7 @@ def _who(districts: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def _spread_table(table: pd.DataFrame) -> pd.DataFrame:
-    rows = table.assign(denominator=table["denominator"].map(DENOMINATORS).fillna(""))
+    rows = table.assign(denominator=_told(table["denominator"], DENOMINATORS))
     names = {
         "label": "指标",
         "asks": "要求",
@@ -168,8 +182,8 @@ def _long_table(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFra
     rows = rows.assign(
         rank_text=without_rank(rows),
         code=rows["key"].map(districts["code"]),
-        outlier=rows["outlier"].map(_OUTLIER),
-        denominator=rows["denominator"].map(DENOMINATORS).fillna(""),
+        outlier=_told(rows["outlier"], _OUTLIER),
+        denominator=_told(rows["denominator"], DENOMINATORS),
     )
     columns = {
         "label": "指标",
@@ -199,8 +213,8 @@ def _long_table(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFra
 
 def _district_table(districts: gpd.GeoDataFrame, status: pd.DataFrame) -> pd.DataFrame:
     rows = status.join(districts.drop(columns=["name", "code", "geometry"])).reset_index()
-    rows["status"] = rows["status"].map(_STATUS)
-    rows["demonstration"] = rows["demonstration"].map({True: "演示", False: ""}).fillna("")
+    rows["status"] = _told(rows["status"], _STATUS)
+    rows["demonstration"] = rows["demonstration"].map({True: title("演示"), False: ""}).fillna("")
     names = {
         "key": "目录",
         "name": "街道",
@@ -232,7 +246,7 @@ def _layers(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> dict[str, gpd.
             code=districts["code"].reindex(part.index),
             served=part["value"],
             rank_text=without_rank(part),
-            outlier_text=part["outlier"].map(_OUTLIER),
+            outlier_text=_told(part["outlier"], _OUTLIER),
         )
         kept = ["code", "name", "served", "denominator", "size", "rank_text", "facilities", "outlier_text", "why"]
         layers[f"指标_{rule}"] = gpd.GeoDataFrame(
@@ -250,46 +264,65 @@ def _page(
     e = html.escape
     latest = districts[districts["same_as"] == districts.index]
     demo, n = int(latest["demonstration"].sum()), len(latest)
-    mark = warning(f"{n} 个街道中 {demo} 个是{DEMONSTRATION_TEXT}：列出而不排名" if demo else "")
+    told = "{0} 个街道中 {1} 个是{2}：列出而不排名"
+    mark = warning(say(told, n, demo, say(DEMONSTRATION_TEXT)) if demo else "")
     unsurveyed = int((latest["survey_note"] != "").sum())
     if unsurveyed:
-        mark += warning(
-            f"{unsurveyed} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较"
-        )
+        told = "{0} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较"
+        mark += warning(say(told, unsurveyed))
     given = districts.groupby("same_as")["year"].agg(["size", "nunique"])  # the same in another year is meant
     same_year = districts["code"].reindex(given.index[given["size"] > given["nunique"]])
     codes = pd.concat([latest["code"], status["code"].drop(districts.index)])
     twice = sorted({str(c) for c in (*same_year, *codes[codes.duplicated() & (codes != "")])})
     if twice:
-        mark += warning(f"{len(twice)} 个代码出现不止一次：{'、'.join(twice[:8])}。同一个街道给了两次，或代码写错")
+        told = "{0} 个代码出现不止一次：{1}。同一个街道给了两次，或代码写错"
+        mark += warning(say(told, len(twice), say("、").join(twice[:8])))
     bad = int((status["status"] != "done").sum())
-    failed = f"，{bad} 个没有完成（见“各街道”）" if bad else ""
+    failed = say("，{0} 个没有完成（见“各街道”）", bad) if bad else ""
     known = table[table["known"] > 0]
     over = _over_years(districts, values)
-    shapes, homes = _Shapes(latest, page), _homes(districts)
+    shapes = _Shapes(latest, page)
     values = values[values["key"].isin(latest.index)]
     sections = "".join(_indicator(districts, values, rule, known.loc[rule], shapes) for rule in known.index)
-    lacking = "、".join(e(label) for label in table.loc[table["known"] == 0, "label"])
-    missing = f'<p class="small">所有街道都数据不足的 {len(table) - len(known)} 项：{lacking}</p>' if lacking else ""
-    heading = f"{len(status) - len(districts) + n} 个街道的比较"
+    lacking = say("、").join(e(label) for label in table.loc[table["known"] == 0, "label"])
+    told = say("所有街道都数据不足的 {0} 项：{1}", len(table) - len(known), lacking)
+    missing = f'<p class="small">{told}</p>' if lacking else ""
+    heading = say("{0} 个街道的比较", len(status) - len(districts) + n)
+    line = say("{0} 个完成{1}　数据年份：{2}　指标 {3} 项", n, failed, _years(districts), len(known))
+    links = (
+        ("tables/comparison.xlsx", say("全部表格")),
+        ("gis/comparison.gpkg", say("GIS 数据")),
+        ("status.csv", say("完成情况")),
+    )
+    nav = say("　").join(f'<a href="{file}">{name}</a>' for file, name in links)
     body = f"""{shapes.definitions()}
 <header>
 <h1>{heading}</h1>
-<p class="line">{n} 个完成{failed}　数据年份：{_years(districts)}　指标 {len(known)} 项</p>
+<p class="line">{line}</p>
 {mark}
-<nav><a href="tables/comparison.xlsx">全部表格</a>　<a href="gis/comparison.gpkg">GIS 数据</a>　<a href="status.csv">完成情况</a></nav>
+<nav>{nav}</nav>
 </header>
 <main>
-{over}<section><h2>各指标的分布</h2>{_overview(known)}{missing}</section>
-<section><h2>逐项比较</h2>
-<p class="small">名次只在口径和分母相同、不是演示、样本够大的街道之间排。样本小：不足 {FEW_HOMES} 个{homes}、最大一个{homes}超过分母的
-{per_cent(LARGEST_HOME, 0)}，或不足 {FEW_COMMUNITIES} 个社区，一个{homes}就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
-{FEW_DISTRICTS} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。</p>
+{over}<section><h2>{say("各指标的分布")}</h2>{_overview(known)}{missing}</section>
+<section><h2>{say("逐项比较")}</h2>
+<p class="small">{_how(_homes(districts))}</p>
 {sections}</section>
-<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
+<section><h2>{say("各街道")}</h2>{_district_rows(districts, status, page)}</section>
 </main>
-<footer><p>{e(_note(districts))}。各街道的数据来源和许可见各自的简报。</p></footer>"""
-    return html_page(heading, _STYLE, body, lang="zh")
+<footer><p>{say("{0}。各街道的数据来源和许可见各自的简报。", e(_note(districts)))}</p></footer>"""
+    return marked(html_page(heading, _STYLE, body))
+
+
+#: Homes as they are counted in a sentence.
+_COUNTED = {"小区": "个小区", "格网单元": "个格网单元", "小区或格网单元": "个小区或格网单元"}
+
+
+def _how(homes: str) -> str:
+    """Say who is ranked, what is a small sample, and what an outlier."""
+    told = """名次只在口径和分母相同、不是演示、样本够大的街道之间排。样本小：不足 {0} {1}、最大一{1}超过分母的
+{2}，或不足 {3} 个社区，一{1}就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
+{4} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。"""
+    return say(told, FEW_HOMES, say(_COUNTED[homes]), per_cent(LARGEST_HOME, 0), FEW_COMMUNITIES, FEW_DISTRICTS)
 
 
 def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
@@ -299,8 +332,8 @@ def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
         if part["value"].map(per_cent).nunique() == 1 and part["value"].notna().all():
             alike.append(f"{part['name'].iloc[0]} {part['label'].iloc[0]} {per_cent(part['value'].iloc[0])}")
             continue
-        said = "　".join(
-            f"{int(row.year)} 年 {per_cent(row.value, unknown='数据不足')}{' ' + row.mark if row.mark else ''}"
+        said = say("　").join(
+            f"{say('{0} 年', int(row.year))} {per_cent(row.value)}{' ' + row.mark if row.mark else ''}"
             for row in part.itertuples()
         )
         first = part.iloc[0]
@@ -310,11 +343,18 @@ def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
         )
     if table.empty:
         return ""
-    shown = scrolled(heads(("街道", "指标", "走势（0–100%）", "各年"), ()), "".join(rows)) if rows else ""
+    names = ("街道", "指标", "走势（0–100%）", "各年")
+    shown = scrolled(_heads(names), "".join(rows)) if rows else ""
     if alike:
-        listed = html.escape("；".join(alike))
-        shown += f'<details><summary>各年相同的 {len(alike)} 项</summary><p class="small">{listed}</p></details>'
-    return f"<section><h2>逐年</h2>{shown}</section>\n"
+        listed = html.escape(say("；").join(alike))
+        summary = say("各年相同的 {0} 项", len(alike))
+        shown += f'<details><summary>{summary}</summary><p class="small">{listed}</p></details>'
+    return f"<section><h2>{say('逐年')}</h2>{shown}</section>\n"
+
+
+def _heads(names: Sequence[str], numbers: Collection[int] = ()) -> str:
+    """Return the heads of columns, as the workbook calls them."""
+    return heads([title(name) for name in names], numbers)
 
 
 def _slope(years: Sequence[int], shares: Sequence[float]) -> str:
@@ -331,14 +371,14 @@ def _slope(years: Sequence[int], shares: Sequence[float]) -> str:
     )
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1f6f78"/>' for x, y in filter(None, spots))
     return (
-        f'<svg width="160" height="40" viewBox="0 0 160 40" role="img" aria-label="{first}—{last} 年">'
+        f'<svg width="160" height="40" viewBox="0 0 160 40" role="img" aria-label="{say("{0}—{1} 年", first, last)}">'
         f'<path d="M4 36H156M4 4H156" stroke="#e4ded2"/>{lines}{dots}</svg>'
     )
 
 
 def _years(districts: gpd.GeoDataFrame) -> str:
     years = sorted(set(districts["year"]))
-    return str(years[0]) if len(years) == 1 else f"{years[0]}—{years[-1]}"
+    return str(years[0]) if len(years) == 1 else say("{0}—{1}", years[0], years[-1])
 
 
 def _overview(known: pd.DataFrame) -> str:
@@ -351,7 +391,7 @@ def _overview(known: pd.DataFrame) -> str:
         for rule, row in zip(known.index, known.itertuples(), strict=True)
     )
     names = ("指标", "要求", "有名次", "不排名", "数据不足", "最低—四分位—最高", "中位", "合计", "离群")
-    return scrolled(heads(names, (2, 3, 4, 6, 7, 8)), rows)
+    return scrolled(_heads(names, (2, 3, 4, 6, 7, 8)), rows)
 
 
 class _Spread(Protocol):
@@ -370,7 +410,7 @@ def _box(row: _Spread) -> str:
         return "—"
     x = [4 + 152 * float(v) for v in (row.low, row.q1, row.median, row.q3, row.high)]
     return (
-        f'<svg width="160" height="18" viewBox="0 0 160 18" role="img" aria-label="中位 {per_cent(row.median, 0)}">'
+        f'<svg width="160" height="18" viewBox="0 0 160 18" role="img" aria-label="{say("中位 {0}", per_cent(row.median, 0))}">'
         f'<path d="M4 9H156" stroke="#e4ded2" stroke-width="2"/>'
         f'<path d="M{x[0]:.1f} 9H{x[4]:.1f}" stroke="#7a8a94"/><rect x="{x[1]:.1f}" y="4" width="{max(x[3] - x[1], 1):.1f}" height="10" fill="#9cc4c2"/>'
         f'<path d="M{x[2]:.1f} 2V16" stroke="#1f6f78" stroke-width="2.5"/></svg>'
@@ -385,18 +425,20 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
     legend = "".join(
         f'<span class="key" style="background:{c}"></span>{20 * i}–{20 * i + 20}%' for i, c in enumerate(COLOURS)
     )
-    legend += f'<span class="key" style="background:{UNKNOWN}"></span>数据不足'
+    legend += f'<span class="key" style="background:{UNKNOWN}"></span>{say("数据不足")}'
     if shapes.dense is not None:
-        legend += "　下图为框内放大"
+        legend += say("　") + say("下图为框内放大")
     if shapes.apart:
-        legend += "　相距太远，并排画，比例尺相同"
+        legend += say("　") + say("相距太远，并排画，比例尺相同")
     if (known["no_rank"] != "").any():
-        legend += '<span class="key" style="border-style:dashed;border-color:#555"></span>不排名'
+        legend += f'<span class="key" style="border-style:dashed;border-color:#555"></span>{title("不排名")}'
+    counted = say(DENOMINATORS[row["denominator"]]) if row["denominator"] in DENOMINATORS else "—"
+    about = (row["asks"], say("类别：{0}", row["kinds"]), say("分母：{0}", counted), row["standard"])
+    dots = say("每点一个街道：实心有名次，空心不排名，红色离群；竖线为中位数")
     return (
-        f'<div class="indicator" id="{e(rule)}"><h3>{e(row["label"])}</h3><p class="small">{e(row["asks"])}　类别：{e(row["kinds"])}　'
-        f"分母：{e(DENOMINATORS.get(row['denominator'], '—'))}　{e(row['standard'])}</p>"
+        f'<div class="indicator" id="{e(rule)}"><h3>{e(row["label"])}</h3><p class="small">{e(say("　").join(about))}</p>'
         f'<div class="two">{figure(shapes.map(part), legend)}'
-        f"<div>{figure(_distribution(known, row), '每点一个街道：实心有名次，空心不排名，红色离群；竖线为中位数')}"
+        f"<div>{figure(_distribution(known, row), dots)}"
         f"{_outliers(part)}</div></div>{_rank_table(part, shapes.page)}</div>"
     )
 
@@ -426,7 +468,7 @@ def _distribution(known: pd.DataFrame, row: pd.Series) -> str:
             f'<path d="M{x:.1f} {base - 74:.1f}V{base + 40:.1f}" stroke="#1f6f78" stroke-width="1.5" stroke-dasharray="4 3"/>'
         )
     out += _dots(known, lambda value: left + (right - left) * value, base + 27)
-    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="分布" font-size="11" fill="#5f6d77">{"".join(out)}</svg>'
+    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{say("分布")}" font-size="11" fill="#5f6d77">{"".join(out)}</svg>'
 
 
 def _dots(known: pd.DataFrame, across: Callable[[float], float], top: float) -> Iterator[str]:
@@ -449,13 +491,15 @@ def _outliers(part: pd.DataFrame) -> str:
     odd = part[part["outlier"] != ""]
     if odd.empty:
         return ""
-    rows = "".join(
-        f"<li><b>{html.escape(str(row.name))}</b>（{html.escape(str(row.code))}）{per_cent(row.value)}，{_OUTLIER[row.outlier]}"
-        f"（中位 {per_cent(row.median)}）：{html.escape(row.why)}</li>"
-        for row in odd.head(8).itertuples()
-    )
-    more = f"<li>另有 {len(odd) - 8} 个，见工作簿“离群”表</li>" if len(odd) > 8 else ""
+    rows = "".join(_odd(row) for row in odd.head(8).itertuples())
+    more = f"<li>{say('另有 {0} 个，见工作簿“离群”表', len(odd) - 8)}</li>" if len(odd) > 8 else ""
     return f'<ul class="outliers">{rows}{more}</ul>'
+
+
+def _odd(row: _Odd) -> str:
+    value, usual, how = per_cent(row.value), per_cent(row.median), say(_OUTLIER[row.outlier])
+    name, code, why = (html.escape(str(text)) for text in (row.name, row.code, row.why))
+    return f"<li>{say('{0}（{1}）{2}，{3}（中位 {4}）：{5}', f'<b>{name}</b>', code, value, how, usual, why)}</li>"
 
 
 def _rank_table(part: pd.DataFrame, page: str) -> str:
@@ -465,11 +509,24 @@ def _rank_table(part: pd.DataFrame, page: str) -> str:
         ranked = int(part["rank"].notna().sum())
         last = max(ranked, ROWS)
         cut = pd.concat([part.iloc[: ROWS // 2], part.iloc[last - ROWS // 2 : last]])
-        note = f'<p class="small">列出前后各 {ROWS // 2} 个；全部 {len(part)} 个见工作簿“排名”表。</p>'
+        told = say("列出前后各 {0} 个；全部 {1} 个见工作簿“排名”表。", ROWS // 2, len(part))
+        note = f'<p class="small">{told}</p>'
     rows = "".join(_rank_row(row, rank, page) for row, rank in zip(cut.itertuples(), without_rank(cut), strict=True))
     names = ("名次", "街道", "结果", "其中可达 / 分母", "直线｜路网｜步行", "界内设施", "依赖界外", "说明")
-    body = scrolled(heads(names, (0, 3, 4, 5, 6)), rows) + note
-    return body if len(part) <= 30 else f"<details><summary>排名表（{len(part)} 个街道）</summary>{body}</details>"
+    body = scrolled(_heads(names, (0, 3, 4, 5, 6)), rows) + note
+    summary = say("排名表（{0} 个街道）", len(part))
+    return body if len(part) <= 30 else f"<details><summary>{summary}</summary>{body}</details>"
+
+
+class _Odd(Protocol):
+    """A row of `ranking` that is an outlier, as `itertuples` gives it."""
+
+    name: str
+    code: str
+    value: float
+    median: float
+    outlier: str
+    why: str
 
 
 class _Ranked(Protocol):
@@ -501,14 +558,16 @@ def _rank_row(row: _Ranked, rank: str, page: str) -> str:
     value = (
         f'{per_cent(row.value)}<div class="bar"><i style="width:{per_cent(row.value)}"></i></div>'
         if known
-        else "数据不足"
+        else say("数据不足")
     )
-    ways = "｜".join(per_cent(v, 0, unknown="—") for v in (row.share_buffer, row.share_network_m, row.share_walk_min))
-    large = f"最大一处占 {per_cent(row.largest_home, 0)}" if row.small and not math.isnan(row.largest_home) else ""
-    said = [row.no_rank, _OUTLIER[row.outlier], large]
-    text = (
-        "；".join(t for t in said if t) if known else row.headline.removeprefix("数据不足：").removeprefix("数据不足")
+    ways = say("｜").join(
+        per_cent(v, 0, unknown="—") for v in (row.share_buffer, row.share_network_m, row.share_walk_min)
     )
+    one = row.small and not math.isnan(row.largest_home)
+    large = say("最大一处占 {0}", per_cent(row.largest_home, 0)) if one else ""
+    said = [row.no_rank, say(_OUTLIER[row.outlier]) if row.outlier else "", large]
+    unknown = row.headline.removeprefix(say("数据不足")).removeprefix(say("："))
+    text = say("；").join(t for t in said if t) if known else unknown
     return (
         f'<tr{"" if row.rank == row.rank else " class=quiet"}><td class="n">{number}</td><td>{link}</td><td>{value}</td>'
         f'<td class="n">{amount(row.served, unknown="—")} / {amount(row.size, unknown="—")}</td><td class="n">{ways}</td><td class="n">{row.facilities:,}</td>'
@@ -529,19 +588,21 @@ def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame, page: str)
         if key not in districts.index:
             rows.append(
                 f'<tr><td>{e(row["name"])}</td><td>{e(row["code"])}</td><td colspan="6">'
-                f'<span class="mark">{_STATUS[row["status"]]}</span> {e(row["problem"])}</td></tr>'
+                f'<span class="mark">{say(_STATUS[row["status"]])}</span> {e(row["problem"])}</td></tr>'
             )
             continue
         d = districts.loc[key]
         link = f'<a href="districts/{e(_url(str(key)))}/{page}">{e(d["name"])}</a>'
-        demo = f'<span class="mark">{e(DEMONSTRATION_TEXT)}</span>' if d["demonstration"] else ""
+        demo = f'<span class="mark">{e(say(DEMONSTRATION_TEXT))}</span>' if d["demonstration"] else ""
         rows.append(
             f'<tr><td>{link}{demo}</td><td>{e(d["code"])}</td><td class="n">{d["year"]}</td><td class="n">{amount(d["people"], unknown="—")}</td>'
             f'<td class="n">{d["homes"]:,}</td><td class="n">{d["facilities"]:,}</td><td class="n">{amount(d["area_km2"], 1)}</td>'
             f"<td>{e(d['rests_on'])}</td></tr>"
         )
-    names = ("街道", "代码", "年份", "常住人口", _homes(districts), "界内设施", "平方公里", "数据依据")
-    more = f'<p class="small">另有 {len(order) - 2 * ROWS} 个，见工作簿“街道”表。</p>' if len(order) > 2 * ROWS else ""
+    who, what = ("街道", "代码", "年份", "常住人口"), ("界内设施", "平方公里", "数据依据")
+    names = [*map(title, who), say(_homes(districts)), *map(title, what)]
+    beyond = say("另有 {0} 个，见工作簿“街道”表。", len(order) - 2 * ROWS)
+    more = f'<p class="small">{beyond}</p>' if len(order) > 2 * ROWS else ""
     return scrolled(heads(names, (2, 3, 4, 5, 6)), "".join(rows)) + more
 
 
@@ -632,8 +693,8 @@ class _Shapes:
             fill = COLOURS[min(int(row.value * 5), 4)] if known else UNKNOWN
             quiet = known and row.no_rank != ""
             line = ' stroke="#555" stroke-dasharray="3 2" fill-opacity=".55"' if quiet else ' stroke="#fffdf9"'
-            text = f"{row.name} {per_cent(row.value)}" if known else f"{row.name} 数据不足"
-            tip = f"<title>{html.escape(text + (f'（{row.no_rank}）' if quiet else ''))}</title>"
+            text = f"{row.name} {per_cent(row.value)}" if known else f"{row.name} {say('数据不足')}"
+            tip = f"<title>{html.escape(text + (say('（{0}）', row.no_rank) if quiet else ''))}</title>"
             out.append(f'<use href="#d{i}" fill="{fill}"{line}>{tip}</use>')
         if self.apart or len(self.paths) <= 30:
             out += [
@@ -647,16 +708,14 @@ class _Shapes:
             drawn += (
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="none" stroke="#23303a"/>'
             )
-        whole = (
-            f'<svg viewBox="0 0 {_MAP[0]:g} {_MAP[1]:g}" role="img" aria-label="地图" stroke-width=".7">{drawn}</svg>'
-        )
+        whole = f'<svg viewBox="0 0 {_MAP[0]:g} {_MAP[1]:g}" role="img" aria-label="{say("地图")}" stroke-width=".7">{drawn}</svg>'
         return whole if self.dense is None else whole + self._enlarged("".join(out))
 
     def _enlarged(self, drawn: str) -> str:
         """Return the dense part of a map again, as wide as the map."""
         x, y, wide, high = self.dense or (0.0, 0.0, *_MAP)
         return (
-            f'<svg viewBox="{x:.1f} {y:.1f} {wide:.1f} {high:.1f}" role="img" aria-label="框内放大" stroke-width="{0.7 * wide / _MAP[0]:.2f}" '
+            f'<svg viewBox="{x:.1f} {y:.1f} {wide:.1f} {high:.1f}" role="img" aria-label="{say("框内放大")}" stroke-width="{0.7 * wide / _MAP[0]:.2f}" '
             f'style="border-top:1px solid #23303a">{drawn}</svg>'
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 
 from ... import maps
-from ...core import language, named_by_homes, refuse_uncleared, say, write_text
+from ...core import SourceError, language, named_by_homes, refuse_uncleared, say, write_text
 from ...core import title as column_title
 from ...district import District, place_title
 from ...maps import figure_of, parcel_scene, wording
@@ -94,11 +94,15 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     ------
     EnvironmentProblem
         A file cannot be written.
+    SourceError
+        There are no parcels.
     """
     district, tell = story.shown, progress or (lambda _: None)
     refuse_uncleared(district.manifest, "写出地块台账")
     refuse_foreign(Path(to), (PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS))
     shown = story.all if only is None else story.parts(only)
+    if not shown:
+        raise SourceError("这个目录里没有地块（图层 parcels）；用 add 文件 --to 街道目录 --layer parcels 收进来")
     with added_to(Path(to)) as folder:
         parts = []
         options = {}

@@ -198,7 +198,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
         raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
     refuse_uncleared(district.manifest, "写出表格")
     marked = marked_rows(table, district)
-    write_text(path, csv_text(marked, index=False), mark=True)
+    write_text(path, csv_text(marked.rename(columns=column_title), index=False), mark=True)
 
 
 def read_shapes(path: Path) -> gpd.GeoDataFrame:
