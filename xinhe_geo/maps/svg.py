@@ -586,12 +586,9 @@ def figure_of(scene: Scene, size: tuple[float, float] = _FIGURE) -> str:
     width, height = size
     view = _room(scene, (0.0, 0.0, width, height))
     body, marks = _map_of(scene, view, hatches)
-    entries = (
-        []
-        if mode is None
-        else [((style, "A"), style["label"]) for style, n in zip(mode.styles, mode.counts, strict=True) if n]
-    )
-    entries += _symbols(scene, view, {f"k-{kind}" for kind in theme.kinds} if theme is not None else set())
+    areas = zip(mode.styles, mode.counts, strict=True) if mode is not None else ()
+    entries = _symbols(scene, view, {f"k-{kind}" for kind in theme.kinds} if theme is not None else set())
+    entries[:0] = [((style, "A"), style["label"]) for style, n in areas if n]
     keys, x, y = [], 4.0, height + (18 if entries else -16)
     for key, label in entries:
         wide = 34 + span(label, 13) + 22
