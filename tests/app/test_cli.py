@@ -288,6 +288,7 @@ def test_tables_of_commands_are_english_but_for_names(tmp_path: Path, capsys: py
         "check": ["scenario", "check", "gone", "--for", str(folder)],
         "robustness": ["robustness", str(folder), "--draws", "39", "--csv", str(csv)],
         "list": ["sheet", "list", str(folder)],
+        "receipt": ["receipt", "plan_clinic_15", str(folder), "--out", str(tmp_path / "r.json")],
     }
     district = District.load(folder)
     known = "".join(str(v) for rows in district.rows.values() for v in rows.get("name", ())) + district.name

@@ -188,7 +188,7 @@ def receipt(
 ) -> None:
     """把印出来的一个数写成算式：点位、出入口、走法、规则、输入文件的校验值；tools/readd.py 不用本程序就能重新加一遍。"""
     target = out or Path(f"{figure}.json")
-    with watched(message(lang, "loading")):
+    with watched(message(lang, "loading")), speaking(lang):
         district = opened(folder, "写出算式")
         after = None if plan is None else state_of(district, plan).district
         before = district if year is None and after is None else district.at(after.year if after else year or 0)
