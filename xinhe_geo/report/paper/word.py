@@ -486,10 +486,9 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     paper.say(say("{0}。", change.people))
     paper.part(say("目标的变化"))
     paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
-    paper.points(
-        say("{0}：由 {1} 到 {2}，净增 {3}。", s.label, s.before.text, s.after.text, s.net) for s in change.moved
-    )
-    paper.points(say("{0}：{1}。", s.label, s.firm) for s in change.moved if s.firm)
+    told = "{0}：由 {1} 到 {2}，净增 {3}"
+    moved = [[say(told, s.label, s.before.text, s.after.text, s.net), s.firm] for s in change.moved]
+    paper.points(say("{0}。", say("；").join(filter(None, parts))) for parts in moved)
     if change.unmoved:
         paper.say(say("{0}。", change.unmoved))
 
