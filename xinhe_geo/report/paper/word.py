@@ -478,7 +478,7 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     change = story.change
     if change is None:
         return
-    paper.heading(say("方案前后：{0} 与 {1}", *change.names))
+    paper.heading(say("方案前后：{0}与{1}", *change.names))
     if built and change.built:
         paper.part(say("方案做什么"))
         paper.points(say("{0}。", line) for line in change.built)
