@@ -234,6 +234,21 @@ def test_no_two_headers_of_the_workbook_are_called_the_same() -> None:
     assert len(set(sheets.values())) == len(sheets) and set(book_of.USER_COLUMNS) <= set(sheets)
 
 
+@pytest.mark.parametrize(
+    ("said", "tight"),
+    [
+        (("依据 {0}", "《纲要》 四(四)"), "依据《纲要》四(四)"),
+        (("依据 {0}", "GB 50180-2018 5.0.1"), "依据 GB 50180-2018 5.0.1"),
+        (("{0}（{1} 人） {2}", "甲（假定）", 3, "乙"), "甲（假定）（3 人）乙"),
+    ],
+)
+def test_no_space_stands_beside_a_chinese_mark(said: tuple[str, ...], tight: str) -> None:
+    """Whatever a sentence is joined of; English keeps its spaces."""
+    assert say(*said) == tight
+    with speaking("en"):
+        assert say("依据 {0}", "《纲要》 四") == "source: 《纲要》 四"
+
+
 def test_a_language_lasts_as_long_as_it_is_asked_for() -> None:
     with pytest.raises(ZeroDivisionError), speaking("en"):
         assert language() == "en" and say("差距") == "Gap"

@@ -162,3 +162,11 @@ def test_what_programs_write_of_themselves_is_read(folder: Path) -> None:
     good = table(line())
     for own in (good, b"\xef\xbb\xbf" + good, good.replace(b"\n", b"\r\n"), good + b"\n\n", table(line(), "P02,乙")):
         assert errors(folder, own) == []
+
+
+def test_money_written_twice_is_asked_about(folder: Path) -> None:
+    """It may be two payments: both count, and somebody is told."""
+    assert errors(folder, table(line()), BUDGETS + BUDGETS.splitlines()[1].replace("1,", "2,", 1) + "\n") == []
+    problems = xh.check(folder)
+    (told,) = problems[(problems["layer"] == "budgets").to_numpy()].itertuples()
+    assert (told.severity, told.row, told.field) == ("warning", "2", "amount") and "写了两次" in told.problem

@@ -110,9 +110,12 @@ def test_the_brief_has_the_form_of_official_papers(brief: Path) -> None:
 LEVELS = (r"[一二三四五六七八九十]+、", r"（[一二三四五六七八九十]+）", r"\d+\. ")
 
 
-@pytest.mark.parametrize("form", ["brief", "checkup"])
+@pytest.mark.parametrize("form", ["brief", "checkup", "plan"])
 def test_levels_follow_one_another(toy: xh.District, brief: Path, tmp_path: Path, form: str) -> None:
     """GB/T 9704: 一、 then （一） then 1. and none is left out; each counts from its first."""
+    if form == "plan":  # and how firm it is
+        without = toy.with_rows({**toy.rows, "facilities": toy.rows["facilities"].drop("F1")})
+        brief = _word.write_brief(without, tmp_path / "b.docx", against=toy, ranges=True)
     if form == "checkup":
         brief = checkup_word(toy, checked(toy), tmp_path / "a.docx")
     counts = [0, 0, 0]

@@ -206,14 +206,15 @@ HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 def test_what_the_shipped_tables_call_things_has_its_english() -> None:
-    """Norms and their units, choices and units of the ledger of parcels, who could fill in what was promised."""
+    """Norms and their units, indicators of the checkup, choices and units of the ledger of parcels, who could fill in what was promised."""
     rows = xh.District.load(TOY).rows
     named = [*rows["norms"]["label"], *rows["norms"]["unit"], *rows["quantities"]["unit"].dropna()]
     named += [own for cell in rows["quantities"]["options"].dropna() for own in cell.split(";")]
+    named += [*rows["checkup_indicators"][["set", "name", "unit", "suggest"]].to_numpy().ravel()]
     promised = pd.read_csv(Path(__file__).parents[2] / "data/renewal/promises.csv", encoding="utf-8-sig", dtype="str")
     named += [own for cell in promised["filled_by"].dropna() for own in cell.split("、")]
     with speaking("en"):
-        assert [own for own in dict.fromkeys(named) if HAN.search(word(own))] == []
+        assert [own for own in dict.fromkeys(named) if isinstance(own, str) and HAN.search(word(own))] == []
 
 
 @pytest.mark.slow

@@ -163,6 +163,12 @@ def project_problems(
     if budgets is not None:
         file = str(declared.get("budgets", {}).get("file", ""))
         kinds = set() if projects is None else set(projects["kind"].dropna())
+        twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
+        for key in budgets.index[twice.to_numpy()]:
+            said = f"{budgets.loc[key, 'fund']} {budgets.loc[key, 'year']} 年同样的一行写了两次，两笔都算"
+            yield Problem(
+                "warning", "budgets", file, str(key), "amount", said, "是重复的就删去一行；是两笔就在 note 写明"
+            )
         for key, row in budgets.iterrows():
             if _number(row["year"]) < year:
                 said = f"{row['year']} 年早于数据年 {year}"

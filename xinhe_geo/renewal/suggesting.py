@@ -249,7 +249,7 @@ def _asked_for(district: District, still: pd.DataFrame) -> Iterator[_Idea]:
     for _, row in ranked(district, own).iterrows():
         numbers = listed(str(row["numbers"]))
         homes = sorted({str(own.loc[n, "place"]) for n in numbers} & _homes(district))
-        advice = str(row["suggest"]) or str(row["name"])
+        advice = word(str(row["suggest"]) or str(row["name"]))
         where = place_name(district, row["community"])
         yield _Idea(CHECKUP, say("{0}（{1}）", advice.rstrip("。"), where), advice, None, tuple(numbers), tuple(homes))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from ..core import PROBLEM_STATES, PROJECT_STATES, amount, say
+from ..core import PROBLEM_STATES, PROJECT_STATES, amount, say, word
 from ..district import District, place_name
 from ..renewal import BY_PROJECT, MISSED, SOLVED_OTHERWISE, WAITS, Followed, followed, last_years, outcomes
 
@@ -40,7 +40,7 @@ def _told(district: District, found: pd.DataFrame) -> Iterator[tuple[str, str, s
         outcome, by = ends.loc[number]
         if outcome == WAITS and row["state"] == row["state_before"]:
             continue
-        name = row["name"] if pd.notna(row["name"]) else row["indicator"]
+        name = word(str(row["name"])) if pd.notna(row["name"]) else row["indicator"]
         label = say("{0}（{1}）", name, place_name(district, row["place"]))
         was = f"{say(PROBLEM_STATES[row['state_before']])}{_people(row['people_before'])}"
         state = say(PROBLEM_STATES[row["state"]]) + _people(row["people"])

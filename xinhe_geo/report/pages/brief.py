@@ -125,7 +125,7 @@ def brief_page(
 
 def _changed(change: Change) -> str:
     """What a plan changes, and where all of it stands."""
-    names = html.escape(say("{0} 与 {1}", *change.names))
+    names = html.escape(say("{0}与{1}", *change.names))
     more = f'<p class="line"><a href="compare.html">{say("方案前后：每个指标、小区、设施和地图")}</a></p>'
     return f"<section><h2>{names}</h2><p>{html.escape(change.people)}</p>{more}</section>{concluded(change)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from ...core import (
     place_in,
     refuse_uncleared,
     say,
+    word,
     write_text,
 )
 from ...district import District, column_name, kind_name, layer_name, place_name
@@ -200,6 +201,11 @@ def checked(district: District, sets: list[str] | None = None, *, ranges: bool =
     return Checked(SELF_CHECK, told, first, sheets, points, kept)
 
 
+def _worded(cells: Iterable[object]) -> list[object]:
+    """Return words of the shipped tables in the language that is spoken; those of an office's own stay as they are."""
+    return [word(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
 def _points(sentence: str, table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Return the first rows of a table as sentences."""
     rows = table.head(BEGIN)[list(columns)].itertuples(index=False, name=None)
@@ -259,13 +265,13 @@ def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "次序": range(1, len(own) + 1),
-            "问题": own["name"].to_numpy(),
+            "问题": _worded(own["name"]),
             "在哪里": [place_name(district, place) for place in own["community"]],
             "问题数": own["problems"].to_numpy(),
             "涉及人数": own["people"].to_numpy(float),
             "其中60岁及以上（人）": own["people_60plus"].to_numpy(float),
             "为什么先办": [_why(row) for _, row in own.iterrows()],
-            "整治建议": own["suggest"].to_numpy(),
+            "整治建议": _worded(own["suggest"]),
             "责任单位": [duty or say("待填") for duty in own["duty"]],
             "对应项目": [projects.replace(";", say("、")) or say("还没有项目") for projects in own["projects"]],
         }
@@ -274,7 +280,7 @@ def _first(district: District, groups: pd.DataFrame) -> pd.DataFrame:
 
 def _why(row: pd.Series) -> str:
     """Return why a group of problems comes where it does."""
-    ahead = [say(word) for word, so in (("限时解决", row["urgent"]), ("为老", row["elderly"])) if so]
+    ahead = [say(reason) for reason, so in (("限时解决", row["urgent"]), ("为老", row["elderly"])) if so]
     people = float(row["people"])
     told = say("涉及 {0} 人", amount(people)) if not math.isnan(people) else say("涉及人数数据不足")
     return say("，").join([*ahead, told])
@@ -289,13 +295,13 @@ def _ranks(listed: pd.DataFrame, groups: pd.DataFrame) -> pd.Series:
 def _indicators(district: District, found: pd.DataFrame, *, ranges: bool) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "哪一套": found["set"],
+            "哪一套": _worded(found["set"]),
             "体检维度": [say(LEVELS[level]) for level in found["level"]],
             "指标": found.index,
-            "名称": found["name"],
+            "名称": _worded(found["name"]),
             "数值": found["value"],
             "净缺口": found["net"],
-            "单位": found["unit"].fillna(""),
+            "单位": _worded(found["unit"].fillna("")),
             "怎么得出": [_how(district, row) for _, row in found.iterrows()],
             **({"核没核": checked_marks(district, found)} if ranges else {}),
             "问题数": found["places"],
@@ -335,7 +341,7 @@ def _problems(district: District, still: pd.DataFrame, groups: pd.DataFrame) -> 
             "次序": rank.iloc[order],
             "问题编号": listed.index,
             "体检维度": [say(LEVELS[level]) if level in LEVELS else "" for level in listed["level"]],
-            "问题指标": listed["name"].astype(object).fillna(listed["indicator"]),
+            "问题指标": _worded(listed["name"].astype(object).fillna(listed["indicator"])),
             "在哪里": [place_name(district, place) for place in listed["place"]],
             "涉及人数": listed["people"].astype("float64"),
             "缺多少": listed["amount"].astype("float64"),
@@ -362,7 +368,10 @@ def _suggested(district: District, still: pd.DataFrame, groups: pd.DataFrame) ->
         urgency = say(URGENCIES[first["urgency"]]) if first["urgency"] in URGENCIES else ""
         people = concerned(district, own)
         rows.append(
-            (indicator, first["name"], len(own), people, first["suggest"], places + more, urgency, first["duty"])
+            (
+                *(indicator, *_worded([first["name"]]), len(own), people),
+                *(*_worded([first["suggest"]]), places + more, urgency, first["duty"]),
+            )
         )
     columns = ["指标", "问题指标", "问题数", "涉及人数", "整治建议", "整治区域", "整治类型", "责任单位"]
     return pd.DataFrame(rows, columns=columns)
@@ -399,7 +408,7 @@ def _effects(district: District, old: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "问题编号": old.index,
-            "问题指标": old["name"].astype(object).fillna(old["indicator"]).to_numpy(),
+            "问题指标": _worded(old["name"].astype(object).fillna(old["indicator"])),
             "上年涉及人数": old["people_before"].astype("float64").to_numpy(),
             "当年涉及人数": old["people"].astype("float64").to_numpy(),
             "状态": [say(PROBLEM_STATES[state]) for state in old["state"]],

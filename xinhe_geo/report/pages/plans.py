@@ -350,7 +350,7 @@ def comparison_files(
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
     nav += f'　<a href="{OF_CHANGE}">{say("每个数的算式")}</a>'
-    heading, options = say("{0} 与 {1}", *names), say(" --plan 方案")
+    heading, options = say("{0}与{1}", *names), say(" --plan 方案")
     write_text(folder / OF_CHANGE, receipts_page(old, of_change(change), heading, options))
     body = concluded(change) + listed + body + receipt_line(options)
     page = page_text(old, heading, nav, body, style=MARKS_STYLE)

@@ -184,7 +184,7 @@ def _changes(column: Column, story: Story) -> None:
     change = story.change
     if change is None:
         return
-    column.text(say("方案前后：{0} 与 {1}", *change.names), 14, bold=True, lines=2)
+    column.text(say("方案前后：{0}与{1}", *change.names), 14, bold=True, lines=2)
     column.text(change.people, 11, carto.QUIET, lines=3)
     for line in change.built:
         column.text(line, 11, lines=2)

@@ -336,7 +336,7 @@ def _change_table(column: Column, told: Told, lang: str) -> None:
         return
     with speaking(lang):
         shifts = [s for s in change.shifts if s.rule == told.what] or change.moved
-        column.text(say("{0} 与 {1}", *change.names), 14, bold=True)
+        column.text(say("{0}与{1}", *change.names), 14, bold=True)
         column.text(change.people, 11, carto.QUIET, lines=4)
         head = [heading(name) for name in ("任务", "之前", "之后", "净增（按本指标）")]
         rows = [[s.label, s.before.text, s.after.text, s.net] for s in shifts]

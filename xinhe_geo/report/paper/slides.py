@@ -438,7 +438,7 @@ def _change(deck: Deck, story: Story) -> None:
     none = say(others, len(change.moved)) if change.moved else say("方案没有改变任何一项目标")
     title = say("；").join(said[1:3]) or none
     firm = [say("{0}：{1}", s.label, s.firm) for s in change.moved if s.firm]
-    notes = [say("{0} 与 {1}", *change.names), *said, *firm, change.people, change.unmoved, *change.lines[2:]]
+    notes = [say("{0}与{1}", *change.names), *said, *firm, change.people, change.unmoved, *change.lines[2:]]
     slide = deck.page(title, [*notes, _method(deck), rests_on(deck.district)])
     if known:
         before, after = [s.before.plotted for s in known], [s.after.plotted for s in known]

@@ -478,7 +478,7 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     change = story.change
     if change is None:
         return
-    paper.heading(say("方案前后：{0} 与 {1}", *change.names))
+    paper.heading(say("方案前后：{0}与{1}", *change.names))
     if built and change.built:
         paper.part(say("方案做什么"))
         paper.points(say("{0}。", line) for line in change.built)
@@ -486,10 +486,9 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     paper.say(say("{0}。", change.people))
     paper.part(say("目标的变化"))
     paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
-    paper.points(
-        say("{0}：由 {1} 到 {2}，净增 {3}。", s.label, s.before.text, s.after.text, s.net) for s in change.moved
-    )
-    paper.points(say("{0}：{1}。", s.label, s.firm) for s in change.moved if s.firm)
+    told = "{0}：由 {1} 到 {2}，净增 {3}"
+    moved = [[say(told, s.label, s.before.text, s.after.text, s.net), s.firm] for s in change.moved]
+    paper.points(say("{0}。", say("；").join(filter(None, parts))) for parts in moved)
     if change.unmoved:
         paper.say(say("{0}。", change.unmoved))
 

@@ -159,7 +159,7 @@ class Change:
     def lines(self) -> list[str]:
         """All of it in lines of text: the two states, who lives there, each goal that moves, and how many do not."""
         told = [say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net) for s in self.moved]
-        return [say("{0} 与 {1}", *self.names), self.people, *told, *([self.unmoved] if self.unmoved else [])]
+        return [say("{0}与{1}", *self.names), self.people, *told, *([self.unmoved] if self.unmoved else [])]
 
     @cached_property
     def verdict(self) -> list[Said]:
