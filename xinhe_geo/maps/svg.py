@@ -559,9 +559,9 @@ def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
     return "".join(body), points + labels
 
 
-def _symbols(scene: Scene, view: Room, kinds: set[str]) -> list[tuple[tuple[Mapping[str, Any], str], str]]:
+def _symbols(scene: Scene, view: Room, kinds: set[str]) -> list[tuple[tuple[dict[str, Any], str], str]]:
     """Return the key of each symbol that a figure has: of these kinds, as they are there, and of what it is about."""
-    t, found = wording(scene.lang), dict[str, tuple[Mapping[str, Any], str]]()
+    t, found = wording(scene.lang), dict[str, tuple[dict[str, Any], str]]()
     states = ("", t["planned"], t["closed"])
     for layer in scene.layers:
         if layer.id in ("gaps", "sites"):
