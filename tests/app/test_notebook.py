@@ -162,6 +162,29 @@ def test_a_run_is_kept_and_opens_without_a_network(
 
 
 @pytest.mark.slow
+@needs_jupyter
+@pytest.mark.slow
+def test_a_run_keeps_the_picture_of_a_live_map_and_not_all_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state of a live map is as large as all else together, and who reads a kept run has no kernel for it."""
+    nbformat = pytest.importorskip("nbformat")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    code = f"import xinhe_geo as xh\nxh.live(xh.District.load({str(ROOT / 'tests' / 'toy')!r}), 'canteen')"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(book, tmp_path / "90-活地图.ipynb")
+    copy, page = run_notebook("90", folder=tmp_path, out=tmp_path / "out")
+    kept = json.loads(copy.read_text("utf-8"))
+    assert "widgets" not in kept["metadata"]
+    assert any(
+        "<svg" in json.dumps(o) or "image/png" in json.dumps(o)
+        for cell in kept["cells"]
+        for o in cell.get("outputs", [])
+    )
+    assert copy.stat().st_size < 1_000_000 and page.stat().st_size < 1_000_000
+
+
 def test_words_where_a_number_is_meant_are_refused_before_anything_runs(tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "notebooks"
     with pytest.raises(xh.UnknownNameError, match="minutes 要写数"):

@@ -282,6 +282,9 @@ def test_notebooks_are_there_and_numbered() -> None:
     assert set(LEGAL) == set(ILLEGAL) == set(NUMBERS)
     welcome = text_of(cells_of(notebook("00"))[0])
     assert re.findall(r"\]\((.+?\.ipynb)\)", welcome) == [path.name for path in NOTEBOOKS[1:]]
+    guide = next(line for line in welcome.split("\n") if "看现状" in line)
+    spans = [(int(first), int(last or first)) for first, last in re.findall(r"(\d\d)(?: 到 (\d\d))?", guide)]
+    assert [n for first, last in spans for n in range(first, last + 1)] == [int(number) for number in NUMBERS[1:]]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)

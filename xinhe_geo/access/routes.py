@@ -178,7 +178,8 @@ def route(
     GeoDataFrame
         In walking order. Columns `leg` ("inside" to the gate or along own lanes, "access" to the street, "street", "wait", "entrance"),
         `street` (id; missing off the street), `metres`, `minutes`, `point`, `facility`, geometry in the CRS of the district (a
-        wait is a point). What follows on one street is one leg. The minutes add up to those of the point's row of the
+        wait is a point). What follows on one street is one leg, whose name is in the layer
+        (`legs.join(district.streets["name"], on="street")`). The minutes add up to those of the point's row of the
         origin-destination table.
 
     Raises

@@ -225,6 +225,7 @@ def run_notebook(
         timeout=1800,
         kernel_name="python3",
         record_timing=False,
+        store_widget_state=False,  # a picture stands beside each live view: what the view is made of is as large as all the rest
         on_cell_execute=say,
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--IPKernelApp.log_level=40"],

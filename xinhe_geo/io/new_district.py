@@ -178,7 +178,8 @@ def new_district(
     folder
         The folder to make: new, empty, or (with `overwrite`) made before and untouched since.
     recipe
-        The files it is made of, and what is said of each. Homes of one's own take the place of those of the map; facilities
+        The files it is made of, and what is said of each: `xinhe_geo.io.recipe_of({"name": "…", "boundary": {"file": "…"},
+        "homes": {"file": "…", "crs": "…"}, "streets": {"file": "…"}})`. Homes of one's own take the place of those of the map; facilities
         of one's own are held against those of the map, so that nothing is there twice.
     overwrite
         Replace what an earlier run has made.

@@ -21,7 +21,7 @@ RESULT_LABELS = {
     "moved": "移位",
     "renamed": "改名",
     "unchanged": "没变",
-    "refused": "没收",
+    "refused": "拒收",
     "unclear": "待定",
     "skipped": "跳过",
     "closed": "停用",
