@@ -328,6 +328,7 @@ def make_environment() -> None:
     if missing and importlib.util.find_spec("virtualenv") is not None:
         made = subprocess.run(
             [sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(ENV)],
+            cwd=ROOT,  # `-m` takes what lies where one stands first, whoever put it there
             capture_output=True,
             text=True,
             check=False,
@@ -503,7 +504,9 @@ def call(*arguments: str) -> int:
 
 def run_quietly(*arguments: str) -> bool:
     """Return whether .venv's Python does this without complaint."""
-    done = subprocess.run([str(PYTHON), *arguments], env=child_environment(), capture_output=True, check=False)
+    done = subprocess.run(
+        [str(PYTHON), *arguments], cwd=ROOT, env=child_environment(), capture_output=True, check=False
+    )
     return done.returncode == 0
 
 

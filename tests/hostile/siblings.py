@@ -166,6 +166,7 @@ def deep(shape: Any, depth: int) -> str:
 
 
 POINT = {"type": "Point", "coordinates": [LON, LAT]}
+ONE_PLACE = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"z": 0}, "geometry": POINT}]}
 EXTERNAL = (
     b'<externalReferences><externalReference r:id="rId9"/></externalReferences>'
     b'<definedNames><definedName name="_xlnm.Print_Titles">[1]x!$A$1</definedName></definedNames>'
@@ -229,6 +230,9 @@ SIBLINGS: dict[str, Make] = {
     "collections within collections": raw(
         "a.geojson",
         f'{{"type":"FeatureCollection","features":[{{"type":"Feature","properties":{{}},"geometry":{deep(POINT, 5000)}}}]}}'.encode(),
+    ),
+    "what is known of a place within itself": raw(
+        "a.geojson", json.dumps(ONE_PLACE).replace("0", '{"a":' * 900 + "1" + "}" * 900, 1).encode()
     ),
     "a shape of four billion points": blob(b"\0" + struct.pack("<BII", 1, 2, 0xFFFFFFFF)),
     "a shape of collections within collections": blob(nested(20_000)),

@@ -178,6 +178,26 @@ def test_failing_to_add_an_extra_keeps_what_worked(
     assert not run.ready(["lab"])
 
 
+@pytest.mark.slow
+def test_installing_runs_nothing_of_the_folder_one_stands_in(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m pip` takes a `pip.py` that lies here before the true one."""
+    launcher, here = load_launcher(tmp_path), tmp_path / "here"
+    here.mkdir()
+    for name in ("pip", "virtualenv", "json", "encodings"):
+        (here / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})", "utf-8")
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(launcher, "PYTHON", Path(sys.executable))
+    assert launcher.run_quietly("-m", "pip", "--version")
+    there = importlib.util.find_spec
+    lacking = {"venv": None, "virtualenv": there("json")}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: lacking.get(name, there("json")))
+    with contextlib.suppress(launcher.Trouble):
+        launcher.make_environment()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_one_start_at_a_time_installs(run: ModuleType) -> None:
     with run.locked(), open(run.LOCK, "ab") as second:
         assert not run.take_lock(second.fileno())

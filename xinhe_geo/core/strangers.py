@@ -54,6 +54,7 @@ _WAIT, _IDLE = 12, 0.01
 _MOST_ANSWER = 4_000_000_000
 _OUT_OF_TIME = "读了太久还没有读完，不像正常的文件"
 _OUT_OF_ROOM = "读它要的内存太多，不像正常的文件"
+_TOO_DEEP = "里面一层套一层，太深，不像正常的文件"
 _BROKE = "读的时候中断了，文件损坏或不像正常的文件"
 _REMEDY = "打开看看是否完整，只留要用的内容，另存为新的文件"
 
@@ -197,6 +198,8 @@ def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[An
     if kind == "memory":
         _end(child)
         raise _refused(path, _OUT_OF_ROOM)
+    if kind == "depth":
+        raise _refused(path, _TOO_DEEP)
     return said if kind == "found" else _raise(kind, said)
 
 
@@ -256,6 +259,8 @@ def _said(error: Exception) -> tuple[str, Any]:
     """Return a failure as plain values."""
     if isinstance(error, MemoryError):
         return "memory", ""
+    if isinstance(error, RecursionError):
+        return "depth", ""
     if isinstance(error, errors.DataError):
         return "data", (error.problems, error.folder)
     if isinstance(error, errors.XinheError):
