@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 from oracle.districts import KINDS, write
+from shapely.geometry import Point
 from test_flips import smallest
-from test_robustness import doubting, shares
+from test_robustness import TOY, doubting, shares
 from test_stress import rerun
 
 import xinhe_geo as xh
@@ -18,7 +21,7 @@ from xinhe_geo.access.doubts.facts import facts_in_doubt
 from xinhe_geo.access.doubts.flips import Covering
 from xinhe_geo.access.doubts.robustness import Case
 from xinhe_geo.access.doubts.stress import stress
-from xinhe_geo.access.entrances import entrances_of_open
+from xinhe_geo.access.entrances import entrances_of_open, home_entrances
 from xinhe_geo.core import Edit
 
 #: Of how many gates, streets and places something is in doubt.
@@ -123,6 +126,85 @@ def test_nor_where_a_closed_street_leaves_somebody_who_is_attached_to_a_better_o
 @pytest.mark.parametrize("seed", range(20, 40))
 def test_nor_of_many(tmp_path: Path, seed: int) -> None:
     holds(tmp_path, seed)
+
+
+def every_state(doubted: xh.District, rules: list[xh.Rule]) -> dict[tuple[str, ...], np.ndarray]:
+    """Return what each rule comes to in every state that the facts in doubt leave open, by which are otherwise."""
+    facts = facts_in_doubt(doubted)
+    sets = [np.array(bits) for bits in itertools.product((False, True), repeat=len(facts))]
+    return {tuple(facts.index[own]): shares(carried_out(doubted, facts, own), rules) for own in sets}
+
+
+def all_hold(doubted: xh.District, rules: list[xh.Rule]) -> list[bool]:
+    """Hold ranges and flips against every state; return which rules change by what may be shut."""
+    every, found = every_state(doubted, rules), xh.robustness(doubted, rules).droplevel("group")
+    gates = (facts_in_doubt(doubted)["what"] == "gate").any()
+    for number, (rule, row) in enumerate(zip(rules, found.itertuples(), strict=True)):
+        share = {own: float(values[number]) for own, values in every.items()}
+        low, high = min(share.values()), max(share.values())
+        assert not row.exact or (row.least, row.most) == pytest.approx((low, high), abs=1e-9), rule
+        assert row.exact or gates or (row.least - 1e-9 <= low and high <= row.most + 1e-9), rule
+        levels = sorted({round(value, 6) for value in share.values()})
+        for target in ((a + b) / 2 for a, b in itertools.pairwise(levels)):
+            turned = [own for own, value in share.items() if (value < target) != (share[()] < target)]
+            flips = xh.flips(doubted, rule, target=target)
+            assert len(flips) or not turned or not row.exact, (rule, target)
+            for _, rows in flips[flips["proven"]].groupby(level="flip"):
+                assert len(rows) == min(map(len, turned)), (rule, target)
+                assert share[tuple(sorted(rows["fact"]))] == pytest.approx(rows["share"].iloc[0], abs=1e-9), (
+                    rule,
+                    target,
+                )
+    return [bool(np.ptp([values[number] for values in every.values()])) for number in range(len(rules))]
+
+
+def with_last_doors(folder: Path, seed: int) -> tuple[xh.District, list[xh.Rule]]:
+    """Return a district made at random of which the streets are in doubt that somebody's doors are on, at odd seeds two gates too; and rules."""
+    district, rng = xh.District.load(write(folder, seed)), np.random.default_rng(seed)
+    ways = home_entrances(district)
+    street = district.network.edges["street"].reindex(ways["edge"]).set_axis(ways.index)
+    home = ways["home"] == rng.choice(ways["home"].unique())
+    streets = [*street[home].unique(), *rng.permutation(street.unique())]
+    told = {"s": ("streets", "street", streets[:3])}
+    told |= {"g": ("gates", "gate", rng.permutation(district.gates.index)[:2])} if seed % 2 else {}
+    doubts = {
+        k: {"layer": layer, "what": what, "ids": ";".join(dict.fromkeys(own))} for k, (layer, what, own) in told.items()
+    }
+    walk = replace(district.rule("plan_clinic_15"), kinds=KINDS[:2], denominator="people")
+    limits = (("adult", 3.5), ("adult", 5.0), ("wheelchair", 6.0))
+    rules = [replace(walk, name=f"{who} {limit}", profile=who, minutes=limit) for who, limit in limits]
+    return doubting(district, doubts), rules
+
+
+@pytest.mark.slow
+def test_streets_that_may_take_somebodys_last_door_are_shut_in_every_set(tmp_path: Path) -> None:
+    """Who is attached anew may be nearer or farther than with all of them, or none, shut."""
+    assert any(all_hold(*with_last_doors(tmp_path, 4)))
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(20, 40))
+def test_so_are_those_of_many(tmp_path: Path, seed: int) -> None:
+    all_hold(*with_last_doors(tmp_path, seed))
+
+
+@pytest.mark.slow
+def test_a_gate_that_may_be_shut_leaves_nobody_a_door_for_sure() -> None:
+    """The street of the gate that is open may be shut, and another gate, on another street, may be none: then the first is attached anew."""
+    toy = xh.District.load(TOY)
+    gates, spot = toy.rows["gates"], gpd.GeoSeries([Point(500150, 4320380)], crs=toy.crs)
+    other = gates.loc[["gB"]].rename(index={"gB": "gN"}).assign(state="closed", geometry=spot.to_numpy())
+    rows = {"gates": pd.concat([gates, other]), "facilities": toy.rows["facilities"].loc[["F1", "F3"]]}
+    doubts = {
+        "s": {"layer": "streets", "what": "street", "ids": "h300"},
+        "g": {"layer": "gates", "what": "gate", "ids": "gN"},
+    }
+    doubted = doubting(toy.with_rows({**toy.rows, **rows}), doubts)
+    rule = replace(toy.rule("plan_clinic_15"), minutes=11.5)
+    share = [float(values[0]) for values in every_state(doubted, [rule]).values()]
+    found = xh.robustness(doubted, [rule]).iloc[0]
+    assert min(share) < found["least"], "the range may be left, and says so"
+    assert not found["exact"] and not xh.flips(doubted, rule, target=0.9)["proven"].any()
 
 
 def turned(folder: Path, seed: int) -> list[int]:

@@ -591,7 +591,7 @@ def test_the_walkers_map_counts_people_60plus_whom_only_the_first_walker_serves(
     old = d.layers["homes"]["people_60plus"]
     expected = old["h00"] + 0.5 * old["h01"]
     assert theme["facts"][0]["big"] == f"{expected:,.0f} 人" and "60岁及以上" in theme["facts"][0]["text"]
-    assert f"60岁以上 {expected:,.0f} 人" in mode["texts"][1]
+    assert f"60岁及以上 {expected:,.0f} 人" in mode["texts"][1]
     assert theme["facts"][0]["tag"] == "演示值（不作结论）"
     with pytest.raises(UnknownNameError, match="步行时间"):
         maps.walkers(d, "canteen1", covers=two_covers())

@@ -156,6 +156,16 @@ PROVENANCE = (
     Column("note", "备注"),
     Column("other_id", "对方编号", help="同一处在别的名录里的编号，多个用 ; 隔开"),
 )
+#: How well the source of a number is known.
+CONFIDENCE = Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention"))
+#: What a number of a standard rests on.
+CITED = (
+    Column("standard", "标准"),
+    Column("clause", "条款"),
+    CONFIDENCE,
+    Column("source", "来源"),
+    Column("note", "备注"),
+)
 SINCE_UNTIL = (
     Column("since", "起始年", "year", help="从这一年起；留空为一直如此"),
     Column("until", "截止年", "year", help="到这一年为止（含）；留空为至今"),
@@ -534,11 +544,7 @@ _LAYERS = (
         Column("minutes", "时间", "float", "分钟", required=True, minimum=0.1),
         Column("profile", "人群", required=True, parent=("profiles", "profile")),
         Column("denominator", "分母", required=True, values=("people", "people_60plus", "area_m2", "community")),
-        Column("standard", "标准"),
-        Column("clause", "条款"),
-        Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
-        Column("source", "来源"),
-        Column("note", "备注"),
+        *CITED,
         Column("verified_by", "核对人"),
         Column("verified_on", "核对日期"),
     ),
@@ -590,7 +596,7 @@ _LAYERS = (
         Column("share", "同源份额", "float", minimum=0, maximum=1, help="误差里同源部分占方差的几成"),
         Column("duty", "谁来核", help="照填照印，写在“待核”旁边"),
         Column("due", "何时核完", help="照填照印"),
-        Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+        CONFIDENCE,
         Column("source", "出处", required=True),
     ),
     _table(
@@ -610,11 +616,7 @@ _LAYERS = (
         ),
         Column("m2_each", "每单位建筑面积", "float", "m²", minimum=0),
         Column("site_m2_each", "每单位用地面积", "float", "m²", minimum=0),
-        Column("standard", "标准"),
-        Column("clause", "条款"),
-        Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
-        Column("source", "来源"),
-        Column("note", "备注"),
+        *CITED,
     ),
     _table(
         "commitments",
@@ -772,7 +774,7 @@ _LAYERS = (
         Column("price_year", "哪年的价", help="价格年份不同不自动换算"),
         Column("place", "哪里的价"),
         Column("source", "来源", required=True),
-        Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+        CONFIDENCE,
         Column("note", "备注"),
     ),
     _table(
@@ -787,11 +789,7 @@ _LAYERS = (
         Column("operator", "比较", required=True, values=(">=", "<=")),
         Column("limit", "参考线", "float", required=True),
         Column("unit", "单位"),
-        Column("standard", "标准"),
-        Column("clause", "条款"),
-        Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
-        Column("source", "来源"),
-        Column("note", "备注"),
+        *CITED,
     ),
     _table(
         "stage_chains",
@@ -902,7 +900,7 @@ _LAYERS = (
         Column("suggest", "整治建议"),
         Column("standard", "出处"),
         Column("clause", "条款"),
-        Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+        CONFIDENCE,
         Column("data", "需要的资料"),
         Column("source", "来源"),
     ),

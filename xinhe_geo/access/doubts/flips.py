@@ -16,7 +16,6 @@ from scipy.sparse import coo_matrix
 from ...core import Rule, well_called
 from ...district import District
 from ..coverage import is_surveyed
-from ..entrances import attached_anew
 from ..home_shares import SHARE_TOLERANCE
 from .elements import displacements, elements_of
 from .robustness import OF_STREETS, UNCHANGED, Case, Change
@@ -52,8 +51,9 @@ def flips(district: District, rule: str | Rule, *, target: float = 1.0) -> pd.Da
         MultiIndex (flip, number): the sets, best first, and their facts. Columns `fact` (as in `xinhe_geo.access.facts_in_doubt`), `becomes`
         ("open", "closed", "there", "absent", "moved"; of a street "impassable", "stairs", "level"), `east_m`, `north_m` (of what is moved),
         `size` (facts in the set), `least` (no set of fewer turns the verdict), `share` (what the rule comes to), `proven` (`size` is that
-        least). Empty where nothing in doubt can turn it, or nothing is known. Gates count for who lives behind them, not for places behind them; people are
-        left out.
+        least; never where a street in doubt, shut, can leave somebody without a door, who is attached anew). Empty where nothing in doubt can turn it, or
+        nothing is known. Gates count for who lives behind them, not for places behind them; people are left out, and that a street that is shut brings
+        somebody nearer, who is attached anew.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class Covering:
     away: np.ndarray  # (facilities, positions, 2): metres east and north of the recorded one
     options: tuple[Option, ...]
     target: float
-    feet_stay: bool = True  # no street takes the last door of a place, which then would be attached anew
+    feet_stay: bool = True  # no street in doubt can take the last door of a place, which then would be attached anew
 
     @staticmethod
     def of(case: Case, rule: Rule, target: float) -> Covering:
@@ -130,10 +130,10 @@ class Covering:
         led = cache(lambda changes: Led(*elements_of(case, rule, changes)[3:]))
         cover = Covering(found.weight, led, recorded, case.only_doubted, away, options, target)
         streets = tuple(option for option in _streets(case, rule) if option.change and option.change.level == cover.up)
-        feet_stay = not any(len(names) for names in attached_anew(case.changed(changes_of(streets))))
+        feet_stay = not case.lose_doors(frozenset(case.changes(case.touching(rule))))
         # where all of them together change nothing, none of them does
         useful = bool(streets) and not (feet_stay and cover.share(streets) == cover.value)
-        return replace(cover, options=(*options, *streets), feet_stay=feet_stay) if useful else cover
+        return replace(cover, options=(*options, *streets) if useful else options, feet_stay=feet_stay)
 
     def share(self, chosen: tuple[Option, ...]) -> float:
         """Return the share that is served if some facts are otherwise; missing where that cannot be."""
@@ -365,6 +365,17 @@ def _table(cover: Covering | None, sets: list[tuple[Option, ...]], least: int) -
         for place, option in enumerate(sorted(chosen), 1):
             east, north = cover.away[option.row][option.position] if option.position >= 0 else (np.nan, np.nan)
             keys.append((number, place))
-            rows.append((option.fact, option.becomes, east, north, len(chosen), least, share, len(chosen) == least))
+            rows.append(
+                (
+                    option.fact,
+                    option.becomes,
+                    east,
+                    north,
+                    len(chosen),
+                    least,
+                    share,
+                    cover.feet_stay and len(chosen) == least,
+                )
+            )
     index = pd.MultiIndex.from_tuples(keys, names=["flip", "number"])
     return pd.DataFrame(rows, columns=list(FLIP_COLUMNS), index=index if keys else index[:0])

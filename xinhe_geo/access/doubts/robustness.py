@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
+from itertools import combinations, compress
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -18,7 +18,7 @@ from ...core import Rule, UnknownNameError, checked_count, well_called
 from ...district import District
 from ..bounds import AT_LEAST, bound_of
 from ..coverage import coverage, is_surveyed, presence, rules_of, summary
-from ..entrances import attached_anew
+from ..entrances import entrances_of_open, home_entrances
 from ..headlines import usable_denominator
 from ..home_shares import SHARE_TOLERANCE
 from .draws import LEVELS, nearest_level, normals
@@ -31,6 +31,8 @@ OUTER, INNER = 0.025, 0.1
 MONOTONE = ("gate", "street", "stairs", "existence")
 #: What is in doubt of a street.
 OF_STREETS = ("street", "stairs")
+#: Of so many streets that may be shut and take somebody's last door each set is searched; of more all and none.
+SHUT_AT_MOST = 4
 #: What the street beside one with stairs is called after it.
 BESIDE = "\0level"
 #: A mean of draws this far off, in their standard deviations, is a bias.
@@ -79,11 +81,11 @@ def robustness(
     table
         MultiIndex (rule, group; group "" is the whole). Columns `value` (0-1, as `headlines`, by the rule's denominator), `low`, `high` (95 % of the draws),
         `low_80`, `high_80`, `least`, `most` (all that gates, streets and existence can do, positions and people as recorded), `exact` (these two are
-        reached, not only never left; False also where a street in doubt, closed, leaves somebody without a door: of several such streets only all
-        and none are looked at), `bias` (mean of the draws minus the value), `facts` (how many in doubt touch it), `cause` (layer and
-        what of it, "gates:gate", that alone moves it most; "" where nothing does), `cause_facts` (how many these are), `who` (who finds out and by
-        when, as typed, those of most facts first, with ";" between), `denominator`. Missing: 数据不足; of
-        a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
+        reached, not only never left; False also where a street in doubt, closed, can leave somebody without a door, who is attached anew: of more than
+        four such streets only all and none are looked at, and a gate that is shut as well may leave the range), `bias` (mean of the draws minus the value),
+        `facts` (how many in doubt touch it), `cause` (layer and what of it, "gates:gate", that alone moves it most; "" where nothing does),
+        `cause_facts` (how many these are), `who` (who finds out and by when, as typed, those of most facts first, with ";" between),
+        `denominator`. Missing: 数据不足; of a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
 
     Raises
     ------
@@ -273,11 +275,34 @@ class Case:
         return np.flatnonzero(self.facilities["kind"].isin(rule.kinds).to_numpy())
 
     def lose_doors(self, changes: frozenset[Change]) -> bool:
-        """Tell whether somebody has no door left with some streets otherwise, and is attached anew."""
-        key = "lose doors", changes
+        """Tell whether somebody can be left without a door where some or all of these streets are shut, whichever gates are open: such are attached anew."""
+        shut = frozenset(change for change in changes if not change.level)
+        key = "lose doors", shut
         if key not in self._memo:
-            self._memo[key] = any(len(names) for names in attached_anew(self.changed(changes)))
+            stairs = self.district.profiles.index[~self.district.profiles["steps"].to_numpy(dtype=bool)]
+            walkers = (None, *map(self.district.profile, stairs[:1]))
+            self._memo[key] = bool(shut) and any(
+                _loses(ways(self.wide, walker), ways(self.changed(shut), walker), self.gates)
+                for walker in walkers
+                for ways in (home_entrances, entrances_of_open)
+            )
         return bool(self._memo[key])
+
+    def _closings(
+        self, worst: frozenset[Change], best: frozenset[Change]
+    ) -> list[tuple[frozenset[Change], frozenset[Change]]]:
+        """
+        Return the streets between which a share lies, at worst and at best.
+
+        Whom a closed street leaves without a door is attached anew, perhaps to a better one: then each set of closed streets is looked at, of
+        many all and none.
+        """
+        shut = sorted(worst - best)
+        if not shut or not self.lose_doors(worst):
+            return [(worst, best)]
+        sizes = range(len(shut) + 1) if len(shut) <= SHUT_AT_MOST else (0, len(shut))
+        some = [frozenset(own) for size in sizes for own in combinations(shut, size)]
+        return [((worst & best) | own, best | own) for own in some]
 
     def ways(self, rule: Rule, changes: frozenset[Change]) -> Ways:
         """Return which ways lead to what a rule asks for, with some streets otherwise."""
@@ -453,10 +478,9 @@ class Case:
         walked = facts if rule.method != "buffer" else facts[:0]
         for rows, worst, best in self.streets(walked, len(state.position), drawn=drawn):
             own = State(*(part[rows] for part in state))
-            # Whom a closed street leaves without a door is attached anew, perhaps to a better one: then neither state is the worst by itself.
-            either = [worst, best] if worst != best and self.lose_doors(worst) else []
-            low = [served_at_worst(self.wide, self.ways(rule, changes), own) for changes in either or [worst]]
-            high = [served_at_best(self.wide, self.ways(rule, changes), own) for changes in either or [best]]
+            closings = self._closings(worst, best)
+            low = [served_at_worst(self.wide, self.ways(rule, changes), own) for changes, _ in closings]
+            high = [served_at_best(self.wide, self.ways(rule, changes), own) for _, changes in closings]
             parts.append(np.stack([np.min(low, axis=0), np.max(high, axis=0)]))
             order.append(rows)
         shares = np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(order))]
@@ -522,6 +546,17 @@ class Case:
         away = np.stack([self.numbers(facts, axis) * sigma for axis in ("east", "north")], axis=-1)
         points = gpd.GeoDataFrame(geometry=shapely.points((spots[None] + away).reshape(-1, 2)), crs=own.crs)
         return self.wide.locate(points)["community"].to_numpy(object).reshape(count, len(own))
+
+
+def _loses(before: pd.DataFrame, after: pd.DataFrame, doubtful: pd.Index) -> bool:
+    """Tell whether somebody was attached anew, or has no ways left, or only by gates in doubt: with those shut, the lost ones are attached anew."""
+    had, left = (
+        pd.MultiIndex.from_frame(ways[["place", "gate"]].fillna({"gate": ""}).astype(str)).unique()
+        for ways in (before, after[~after["anew"].to_numpy(dtype=bool)])
+    )
+    sure = left[~left.get_level_values("gate").isin(doubtful)]
+    lost = had.difference(left).get_level_values("place")
+    return bool(after["anew"].any()) or not lost.isin(sure.get_level_values("place")).all()
 
 
 def _extreme(share: np.ndarray, weight: np.ndarray, apart: np.ndarray, sign: float) -> np.ndarray:

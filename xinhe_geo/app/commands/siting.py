@@ -129,7 +129,7 @@ def _in_rooms(district: District, kind: str, n: int, asked: Siting, profile: str
 
 def _show_sites(table: pd.DataFrame, lang: str) -> None:
     """Print the plans of a siting, how sure they are, and whom they leave out."""
-    columns = ("图上编号", "位置", "新增居民", "其中60岁以上", "实施前", "实施后", "候选点")
+    columns = ("图上编号", "位置", "新增居民", "其中60岁及以上", "实施前", "实施后", "候选点")
     shown = grid(*columns, title=escape(str(table["label"].iloc[0])))
     before = table["share_after"].shift().where(table["rank"] > 1, table["share_before"])
     for row in table.assign(share_before=before).itertuples():
@@ -209,7 +209,7 @@ def find_links(
 def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) -> None:
     """Print a table of openings, or of pairs of them, and below it what each of them is."""
     kinds = "kind_label" in table.columns
-    columns = ("新增可达", "其中60岁以上", "共省（人·分钟）", "实施后")
+    columns = ("新增可达", "其中60岁及以上", "共省（人·分钟）", "实施后")
     shown = grid("序", *(("种类",) if kinds else ()), *columns, title=title)
     for row in table.itertuples():
         shown.add_row(

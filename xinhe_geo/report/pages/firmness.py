@@ -171,7 +171,7 @@ def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
             "编号": some.index.get_level_values("id"),
             "名称": some["name"].to_numpy(),
             "失去保障（人）": some["people"].to_numpy(),
-            "其中60岁以上（人）": some["people_60plus"].to_numpy(),
+            "其中60岁及以上（人）": some["people_60plus"].to_numpy(),
             "涉及几项": some["promises"].to_numpy(),
             "影响最大的一项": some["worst"].map(names).to_numpy(),
             "这一项失去（人）": some["worst_people"].to_numpy(),

@@ -75,7 +75,7 @@ class Figure(NamedTuple):
         """A number of people with its unit, and which people where not all are counted."""
         if not self.known:
             return say("人口不详")
-        return say("60岁以上 {0:,.0f} 人", self.value) if self.of == "people_60plus" else self.amount
+        return say("60岁及以上 {0:,.0f} 人", self.value) if self.of == "people_60plus" else self.amount
 
 
 def share(code: str, about: str, value: float, of: str = "") -> Figure:
