@@ -31,6 +31,8 @@ COMMANDS = {
 }
 #: Pages that the district of five homes has too little for.
 OF_THE_BUNDLED = {
+    "sites": ["sites", "clinic_center"],
+    "links": ["links", "clinic_station"],
     "plans": ["plans"],
     "compare": ["compare", "two-stations"],
     "parcels": ["parcels", "--plan", "sample-renewal"],

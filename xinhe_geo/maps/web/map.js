@@ -240,12 +240,13 @@
 
   /* Where a symbol goes that must be seen: beside its place, as near as there is room; over others where there is none.
      It hides none of the places of other such symbols, and the way to it crosses no symbol unless there is no other. */
-  function beside(room, x, y, r, places) {
+  function beside(room, x, y, r, places, inner) {
     const others = places.filter(([a, b]) => a !== x || b !== y);
     let first = null;
     for (const far of [0, 1, 1.5, 2.05, 3, 4, 5, 6.5, 8])
       for (const [i, j] of [[0, 1], [0, -1], [1, 0], [-1, 0], [0.7, 0.7], [0.7, -0.7], [-0.7, 0.7], [-0.7, -0.7]]) {
         const bx = x + i * far * r, by = y + j * far * r;
+        if (far && (bx - r < inner[0] || by - r < inner[1] || bx + r > inner[2] || by + r > inner[3])) continue;
         if (others.some(([a, b]) => Math.max(Math.abs(a - bx), Math.abs(b - by)) <= r)) continue;
         if (!room.free([bx - r, by - r, bx + r, by + r])) continue;
         first = first || [bx, by];
@@ -271,7 +272,7 @@
         if (style.mark === "gate") { found.gates.push([x, y, style]); return; }
         const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r], d = full * 0.42;
         if (style.keep) {  // with its rim: none of these may hide another
-          const w = r * (style.ring ? 1.7 : 1.18), [bx, by] = beside(room, x, y, w, kept);
+          const w = r * (style.ring ? 1.7 : 1.18), [bx, by] = beside(room, x, y, w, kept, view.inner);
           if (bx !== x || by !== y) found.leaders.push([x, y, bx, by, style, view.u]);
           room.take([bx - w, by - w, bx + w, by + w]); found.icons.push([bx, by, r, style]); return;
         }
