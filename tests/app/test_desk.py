@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 import xinhe_geo as xh
-from xinhe_geo.app import counts_of, hull_error, open_desk, reach_rule, share_of
+from xinhe_geo.app import counts_of, hull_error, open_desk, places_named, reach_rule, share_of
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -93,3 +93,10 @@ def test_the_error_of_a_hull_is_worked_out_by_hand() -> None:
     assert row["hull_ha"] == pytest.approx(0.5) and row["exact_ha"] == pytest.approx(el.area / 10_000)
     assert row["wrong_ha"] == pytest.approx(triangle.difference(el).area / 10_000)
     assert row["iou"] == pytest.approx(triangle.intersection(el).area / triangle.union(el).area)
+
+
+def test_places_of_a_day_are_called_by_their_names() -> None:
+    toy = xh.District.load(TOY)
+    told = places_named(toy, pd.Series(["F1、F2", "F1、x", None], dtype="str"))
+    assert told.tolist()[:2] == ["、".join(toy.facilities["name"][["F1", "F2"]]), f"{toy.facilities['name']['F1']}、x"]
+    assert told.isna().tolist() == [False, False, True]

@@ -20,6 +20,7 @@ from .lessons import (
     parcel_options,
     parcel_tables,
     parcel_told,
+    places_named,
     practice,
     promises_told,
     reach_rule,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..access import coverage, curve, effects, headlines, isochrones, od_table, summary
+from ..access import coverage, curve, effects, facility_names, headlines, isochrones, od_table, summary
 from ..core import (
     BASIS_LABELS,
     LAYERS,
@@ -427,6 +427,12 @@ def counts_of(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     grouped = table.groupby(groups.fillna("").to_numpy(), sort=True)
     found = grouped[counted].sum(min_count=1).assign(homes=grouped.size())
     return found.loc[sorted(found.index, key=lambda name: (name == "", name))]
+
+
+def places_named(district: District, places: pd.Series) -> pd.Series:
+    """Return ids of facilities, several in a cell parted by 、, as their names; those without one stay ids."""
+    names = facility_names(district)
+    return places.map(lambda told: "、".join(names.get(one, one) for one in told.split("、")), na_action="ignore")
 
 
 def hull_error(graph: Graph, reached: Mapping[float, Iterable[Hashable]], exact: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
