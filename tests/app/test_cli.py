@@ -71,6 +71,15 @@ def test_where_settings_of_libraries_lie_nothing_is_done(
         Path(name).unlink()
 
 
+def test_what_the_program_starts_takes_no_module_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is started anew looks where one stands before it looks in Python's own folders."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "")
+    monkeypatch.delenv("PYTHONSAFEPATH")
+    assert main(["scenarios", "nowhere"]) == 3 and "PYTHONSAFEPATH" not in os.environ
+    monkeypatch.setattr(sys, "argv", ["xinhe-geo", "scenarios", "nowhere"])
+    assert main() == 3 and os.environ["PYTHONSAFEPATH"]
+
+
 @pytest.mark.slow
 @pytest.mark.matrix
 @pytest.mark.skipif(shutil.which("strace") is None, reason="what is looked for is seen by strace")

@@ -19,10 +19,12 @@ import shapely
 import xinhe_geo as xh
 from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
+from xinhe_geo.core import in_short
 from xinhe_geo.core.files import cannot_write, is_full
 from xinhe_geo.district import scenarios, undo
 from xinhe_geo.district.project_facts import steps_named
 from xinhe_geo.io import add
+from xinhe_geo.io.new_district import recipe_of
 from xinhe_geo.report.files import is_as_written, refuse_foreign
 from xinhe_geo.report.pages.brief import with_links
 from xinhe_geo.report.qgis import refuse_project
@@ -245,6 +247,23 @@ def test_a_step_of_thousands_of_digits_is_no_step(cell: str) -> None:
     with pytest.raises(xh.ScenarioError, match="写法不对") as said:
         steps_named(cell)
     assert len(str(said.value)) < 200 and steps_named("a#1,2 3;b") == {"a": {1, 2, 3}, "b": set()}
+
+
+PAGES = "x" * 9000
+
+
+@pytest.mark.parametrize("steps", [1, 90])
+def test_what_is_wrong_with_a_plan_or_a_recipe_is_no_page(tmp_path: Path, steps: int) -> None:
+    """Whatever is said in it, however often: told in lines, each with what to do at its end, and how many more there are."""
+    path = tmp_path / "a.toml"
+    path.write_text('name = "a"\n' + f'[[edit]]\ndo = "{PAGES}"\n"{PAGES}" = 1\n' * steps, "utf-8")
+    with pytest.raises(xh.ScenarioError, match="第 1 步") as said:
+        xh.Scenario.read(path)
+    assert len(str(said.value)) < 3000 and ("另有" in str(said.value)) == (steps > 1)
+    with pytest.raises(xh.SourceError, match="要改") as said:
+        recipe_of({"name": "a", "streets": {"file": PAGES}} | {f"{PAGES}{i}": 1 for i in range(steps)})
+    assert len(str(said.value)) < 3000
+    assert in_short(["甲" * 300, "乙"]) == "甲" * 300 + "\n乙"
 
 
 # --- parts of a parcel, drawn in a file beside the plan ---------------------------------------------------------------

@@ -27,6 +27,7 @@ from .errors import (
     XinheError,
     describe,
     did_you_mean,
+    in_short,
     nearest,
     os_words,
     problems_table,

@@ -224,6 +224,21 @@ def text_words(error: ValueError) -> str:
     return f"{where}写得不对：检查引号、等号、括号是否成对（{error}）"
 
 
+#: Signs of a line, and of all, of what is wrong with a file: more is nobody's hand, and nobody reads it.
+_OF_A_LINE, _OF_ALL = 300, 2500
+
+
+def in_short(wrong: Sequence[str]) -> str:
+    """Return what is wrong with a file as lines; where somebody wrote pages into a name, without their middle."""
+    lines: list[str] = []
+    for text in wrong:
+        lines.append(text if len(text) <= _OF_A_LINE else f"{text[:160]}……{text[-120:]}")
+        if sum(map(len, lines)) > _OF_ALL:
+            break
+    more = len(wrong) - len(lines)
+    return "\n".join([*lines, *([f"…… 另有 {more} 处"] if more else [])])
+
+
 def os_words(error: OSError) -> str:
     """Return why the system refused, in words a planner reads; the system's own where there are none."""
     return _OS_WORDS.get(error.errno or 0, error.strerror or "原因不明")

@@ -22,6 +22,7 @@ from ..core import (
     SourceError,
     WrongValueError,
     card,
+    in_short,
     language,
     ordinary,
     os_words,
@@ -153,7 +154,7 @@ class Scenario:
         given = self.edits if isinstance(self.edits, list | tuple) else (self.edits,)
         wrong = [text for number, entry in enumerate(given, 1) for text in _wrong_step(number, entry)]
         if wrong:
-            raise ScenarioError("\n".join(wrong))
+            raise ScenarioError(in_short(wrong))
         object.__setattr__(self, "edits", tuple(e if isinstance(e, Edit) else _step(e) for e in given))
 
     def at(self, year: int) -> Scenario:
@@ -277,7 +278,7 @@ class Scenario:
                 said = [str(error)]
             wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in said]
         if wrong:
-            raise ScenarioError("\n".join(wrong))
+            raise ScenarioError(in_short(wrong))
         return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=tuple(map(_step, edits)))
 
     def text(self) -> str:

@@ -29,6 +29,7 @@ from ..core import (
     cannot_write,
     csv_text,
     did_you_mean,
+    in_short,
     plane_of,
     read_toml,
     write_bytes,
@@ -118,7 +119,7 @@ def recipe_of(said: Mapping[str, Any]) -> Recipe:
     """
     wrong = list(_faults(said))
     if wrong:
-        raise SourceError("新街道的说明里有 {} 处要改：\n{}".format(len(wrong), "\n".join(f"  {w}" for w in wrong)))
+        raise SourceError(f"新街道的说明里有 {len(wrong)} 处要改：\n{in_short([f'  {text}' for text in wrong])}")
     parts = {part: Part(Path(said[part]["file"]), **_rest(said[part])) for part in PARTS if said.get(part)}
     return Recipe(str(said["name"]).strip(), code=str(said.get("code", "")), crs=str(said.get("crs", "")), **parts)
 
