@@ -295,7 +295,7 @@ def _of_gaps(district: District, plain: Subject, results: Analysed | None, editi
     lines = [t["promises_asked"].format(n=len(_promises(district, cover, results)))]
     fact = {
         "big": t["count"].format(n=edition.count(len(worst))),
-        "text": t["gaps_fact"],
+        "text": t["gaps_fact"].format(n=edition.count(len(homes))),
         **({"tag": t["demo_value"]} if scene.mark else {}),
     }
     themes = [replace(theme, lines=lines, facts=[fact]) for theme in scene.themes]

@@ -320,7 +320,9 @@ def _overview(district: District, edition: Edition) -> list[str]:
         lines.append(t["n_homes"].format(n=edition.count(len(homes))))
         people = floats_of(homes, "people")
         if not np.isnan(people).all():
-            lines.append(t["n_people"].format(n=edition.count(float(np.nansum(people)))))
+            unknown = int(np.isnan(people).sum())
+            more = t["of_them_unknown"].format(n=edition.count(unknown)) if unknown else ""
+            lines.append(t["n_people"].format(n=edition.count(float(np.nansum(people)))) + more)
     if facilities is not None:
         lines.append(t["n_facilities"].format(n=f"{len(facilities):,}"))
     if communities is not None:

@@ -446,7 +446,8 @@ def _presence_theme(
     ]
     if walk.notna().any() and not unknown:
         table.insert(1, (t["can_walk"], [None if math.isnan(part) else percent(part) for part in walk]))
-    mode = Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
+    told = [t["n_communities"].format(n=n) for n in counts]
+    mode = Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, told)
     lines = [t["line_denominator"].format(v=t["den_community"]) + t["list_of"].format(y=district.list_year)]
     lines.append(_standing(rule, lang))
     return Theme(

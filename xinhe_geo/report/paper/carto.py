@@ -350,13 +350,16 @@ class Column:
         """End the column higher up, by as much as something else needs below."""
         self.bottom -= height
 
-    def row(self, key: Sequence[Any], label: str, count: str, left: float, width: float) -> None:
-        """Write a legend entry; the caller moves on to the next line."""
+    def row(self, key: Sequence[Any], label: str, count: str, left: float, width: float, lines: int = 1) -> int:
+        """Write a legend entry in at most so many lines, and return in how many; the caller moves on to the next one."""
         legend_key(self.paper, key[0], key[1], left, self.y + 9)
         room = width - 36 - (span(count, 11.5) + 8 if count else 0)
-        self.paper.words(left + 34, self.y + 9, cut(label, 13, room), Lettering(13, INK))
+        broken = wrap(label, 13, room)[:lines] if lines > 1 else [cut(label, 13, room)]
+        for k, line in enumerate(broken):
+            self.paper.words(left + 34, self.y + 9 + 16 * k, line, Lettering(13, INK))
         if count:
             self.paper.words(left + width, self.y + 9, count, Lettering(11.5, QUIET, "end"))
+        return len(broken)
 
     def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], abreast: int = 0) -> None:
         """Write legend entries one below the other, or side by side where there are many."""
@@ -534,8 +537,8 @@ def headline_classes(column: Column, scene: Scene) -> None:
         return
     for style, count, words in zip(mode.styles, mode.counts, mode.texts, strict=True):
         if count or not style.get("skip"):
-            column.row((style, "A"), style["label"], words, column.left, min(column.width, 380.0))
-            column.y += 22
+            lines = column.row((style, "A"), style["label"], words, column.left, min(column.width, 380.0), 3)
+            column.y += 6 + 16 * lines
     column.y += 8
 
 

@@ -378,7 +378,7 @@ def _zone_table(column: Column, story: Story, form: Format) -> None:
 def _completeness_tables(column: Column, story: Story, form: Format, below: float) -> None:
     """Write which kinds are out of reach and how the communities stand, above `below`."""
     t, bottom, district = wording(form.lang), column.bottom, story.district
-    column.keep_free(below + 10)
+    column.keep_free(below + 24)
 
     def shown(value: float) -> str:
         return shown_count(value, "", form.lang, form.fewer_than) or "—"
@@ -398,7 +398,11 @@ def _completeness_tables(column: Column, story: Story, form: Format, below: floa
     if rows and column.room() > 90:
         column.text(t["by_community"], 14, bold=True)
         head = [t["community"], t["home_one"], t["people"], t["completeness"]]
-        column.table(Columns(head, (120, 50, 76, 84), (1, 2, 3), 11, most_lines=1), rows)
+        done = column.table(Columns(head, (120, 50, 76, 84), (1, 2, 3), 11, most_lines=1), rows)
+        column.bottom = bottom
+        if rest := len(rows) - done:
+            column.skip(4)
+            column.text(t["more_communities"].format(n=rest), 11.5, carto.QUIET)
         column.skip(12)
     column.bottom = bottom
 
