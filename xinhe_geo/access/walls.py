@@ -121,7 +121,7 @@ def walk_inside(
     which is the shortest path in a polygon). `inf` where the wall has no way through. A wall of more corners than anybody
     draws (`MOST_CORNERS`) is not gone around: who lives there walks straight.
     """
-    return _walk_inside(area, *(shapely.get_coordinates(places).tobytes() for places in (points, gates)))
+    return _walk_inside(area, *(shapely.get_coordinates(places).tobytes() for places in (points, gates))).copy()
 
 
 @lru_cache(maxsize=WALKS_KEPT)
