@@ -57,6 +57,20 @@ def test_a_style_is_known_by_its_hash(style: str) -> None:
     assert said.count(hashed(style)) == 1 and "unsafe-inline" not in said and "'unsafe-hashes'" in said
 
 
+@settings(max_examples=trials(60))
+@given(
+    st.lists(
+        st.sampled_from(["<script>", "<SCRIPT a='b'>", "</script>", "</Script >", "</", "<", "<s", "a", "\n", ">"])
+    )
+)
+def test_a_script_ends_at_the_first_end_of_one(pieces: list[str]) -> None:
+    """Whatever signs stand in it: as a search that goes on sign by sign would find it."""
+    body = "".join(pieces)
+    found = re.findall(r"<script[^>]*>(.*?)</script", body, re.DOTALL | re.IGNORECASE)
+    said = policy(by_hash(f'<meta http-equiv="Content-Security-Policy" content="{SCRIPT}"><body>{body}'))
+    assert set(re.findall("'sha256-[^']*'", said.partition("script-src ")[2])) == {*map(hashed, found)}
+
+
 def test_looks_of_elements_count_wherever_they_stand_and_those_in_scripts_do_not() -> None:
     inner = "<style>three</style><p style='four'>"
     body = f'<script>"<style>no</style><p style=\\"none\\">"</script><svg><style>one</style><g style="a &gt; b"/></svg><iframe srcdoc="{html.escape(inner)}">'

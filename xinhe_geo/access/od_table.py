@@ -7,6 +7,7 @@ Its rows run between the entrances of homes and facilities; coverage, gaps, siti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -101,19 +102,15 @@ def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
 
 class _Ends(NamedTuple):
     """
-    The entrances of a kind's facilities by a street, those without any as well, and the walks to them that never leave a wall.
+    The entrances of a kind's facilities, those by a street, and the walks to them that never leave a wall.
 
     Facilities are numbers here, in the order of their ids: places in `names`.
     """
 
     targets: pd.DataFrame
+    by_street: pd.DataFrame
     same: pd.DataFrame
     names: pd.api.extensions.ExtensionArray
-
-    @property
-    def by_street(self) -> pd.DataFrame:
-        """The entrances that a street leads to."""
-        return self.targets[(self.targets["edge"] >= 0).to_numpy()]
 
 
 class _ByMetres(NamedTuple):
@@ -129,14 +126,23 @@ def _ends_of(district: District, own: Mapping[str, pd.Index], walker: Profile | 
     everything, walks = entrances_of_open(district, walker), walks_inside(district, walker)
     places = places_open(district, inside_only=False).index.sort_values()
     names = pd.array(places, dtype="str")
+    everything = everything[["place", "edge", "at_m", "access_m", "x", "y"]]
     everything["place"] = places.get_indexer(everything["place"])
     walks["target"] = places.get_indexer(walks["target"])
-    found = {}
-    for kind, facilities in own.items():
-        asked = np.zeros(len(places), np.bool_)
-        asked[places.get_indexer(facilities)] = True
-        found[kind] = _Ends(everything[asked[everything["place"]]], walks[asked[walks["target"]]], names)
-    return found
+    number = np.full(len(places), -1)  # of the kind, as asked for
+    for kind, facilities in enumerate(own.values()):
+        number[places.get_indexer(facilities)] = kind
+    some = everything[(everything["edge"] >= 0).to_numpy()]
+    entered, by_street = (_parted(frame, number[frame["place"]], len(own)) for frame in (everything, some))
+    same = _parted(walks, number[walks["target"]], len(own))
+    return {kind: _Ends(entered[k], by_street[k], same[k], names) for k, kind in enumerate(own)}
+
+
+def _parted(frame: pd.DataFrame, number: np.ndarray, count: int) -> list[pd.DataFrame]:
+    """Return the rows of each number below `count`, in their order; those of other numbers are left out."""
+    order = np.argsort(number, kind="stable")
+    rows, cuts = frame.take(order), np.searchsorted(number[order], np.arange(count + 1))
+    return [rows.iloc[start:end] for start, end in pairwise(cuts)]
 
 
 def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _ByMetres | None]:

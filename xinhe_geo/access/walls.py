@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,8 @@ from ..district import District
 WALL_TOLERANCE_M = 0.6
 #: A wall of more corners is no wall that somebody has drawn: each is looked at from each other, which takes the cube of their number.
 MOST_CORNERS = 2_000
+#: So many compounds with their gates are remembered.
+WALKS_KEPT = 4_096
 #: How a way to the street is described: the number of its spot, the door, metres to the gate, and how it came about.
 WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "gate", "anew", "added")
 
@@ -60,12 +63,13 @@ def ways_by_gates(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # spots, rows of feet, metres inside
     if gates is not None and shapes is not None:
         feet = _gate_feet(district, gates, level)
-        at_home, names = feet.groupby("home").indices, np.asarray(homes, dtype=object)
-        gate, places, rooms = feet["gate"].to_numpy(), gates.geometry.to_numpy(), shapes.geometry
-        for home in dict.fromkeys(names):
-            if home not in at_home or home not in shapes.index:
+        at_home, at_spot = feet.groupby("home").indices, pd.Series(homes, dtype=object).groupby(homes).indices
+        gate, places = feet["gate"].to_numpy(), gates.geometry.to_numpy()
+        rooms = dict(zip(shapes.index, shapes.geometry.to_numpy(), strict=True))
+        for home in dict.fromkeys(homes):
+            if home not in at_home or home not in rooms:
                 continue
-            own, here = at_home[home], np.flatnonzero(names == home)
+            own, here = at_home[home], at_spot[home]
             number, column = np.unique(gate[own], return_inverse=True)
             inside = walk_inside(rooms[home], spots[here], places[number])[:, column]
             parts.append((np.repeat(here, len(own)), np.tile(own, len(here)), inside.ravel()))
@@ -117,7 +121,13 @@ def walk_inside(
     which is the shortest path in a polygon). `inf` where the wall has no way through. A wall of more corners than anybody
     draws (`MOST_CORNERS`) is not gone around: who lives there walks straight.
     """
-    starts, ends = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
+    return _walk_inside(area, *(shapely.get_coordinates(places).tobytes() for places in (points, gates))).copy()
+
+
+@lru_cache(maxsize=WALKS_KEPT)
+def _walk_inside(area: shapely.Geometry, points: bytes, gates: bytes) -> np.ndarray:
+    """Find what `walk_inside` returns, once: a plan leaves most walls, and who lives within them, as they were."""
+    starts, ends = (shapely.points(np.frombuffer(places).reshape(-1, 2)) for places in (points, gates))
     if _has_no_inside(area):
         return np.asarray(shapely.distance(starts[:, None], ends[None, :]), dtype=float)
     room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")

@@ -144,6 +144,8 @@ def open_desk(
             _refuse_unknown(*_CHOICES[name], value)
         if name in _NUMBERS and not _NUMBERS[name][0](value):
             raise WrongValueError(f"{name} 应当是{_NUMBERS[name][1]}，不是 {value!r}")
+    # Our tables are small, and Arrow's strings slow in them (see `cli.main`): those of this kernel are Python's from here on.
+    pd.set_option("mode.string_storage", "python")
     district = District.load(folder)
     if "kind" in parameters:
         _refuse_unknown("设施类别", list(district.kinds.index[district.kinds["rule"].notna()]), parameters["kind"])

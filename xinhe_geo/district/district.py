@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import eq
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -331,7 +332,7 @@ class District:
         for origin in self._origins:
             if state and self._state != origin._state:
                 continue
-            if not all(self._is_as_in(origin, name) for name in names):
+            if not self._unlike(origin).isdisjoint(names):
                 continue
             if "streets" in names and not self._stands_as_in(origin, names):
                 continue
@@ -352,15 +353,17 @@ class District:
             self.ground is not None and first is not None and self.ground.kin(layers) is first
         )
 
-    def _is_as_in(self, origin: District, name: str) -> bool:
-        key = ("as in", id(origin), name)  # both live as long as this district
+    def _unlike(self, origin: District) -> frozenset[str]:
+        """Return the layers and tables that are not as in another district."""
+        key = ("unlike", id(origin))  # both live as long as this district
         if key not in self.memo:
-            known = self.layers if name in self.layers or name in origin.layers else self._rows
-            there = origin.layers if known is self.layers else origin._rows
-            own, other = known.get(name), there.get(name)
-            self.memo[key] = own is other or (own is not None and other is not None and bool(own.equals(other)))
-        same: bool = self.memo[key]
-        return same
+            here, there = ({**d._rows, **d.layers} for d in (self, origin))
+            pairs = ((name, here.get(name), there.get(name)) for name in {*here, *there})
+            self.memo[key] = frozenset(
+                name for name, a, b in pairs if a is not b and (a is None or b is None or not a.equals(b))
+            )
+        found: frozenset[str] = self.memo[key]
+        return found
 
     def _changed_kinds(self, origin: District) -> frozenset[str]:
         """Return the kinds of facilities of which any is not as in another district; all, in another order."""
@@ -722,15 +725,25 @@ class District:
         `closures` cover; `own_facilities` stand before `facilities` and replace those of the same id. A community, zone or area
         without a name is called by its key.
         """
-        found = {name: self._layer(name) for name in self._rows if LAYERS[name].geometry}
-        if "streets" in found:
+        known = {name: self._layer_before(name) for name in self._rows if LAYERS[name].geometry}
+        found = {name: self._layer(name) if frame is None else frame for name, frame in known.items()}
+        if "streets" in found and known["streets"] is None:
             found["streets"] = merged_streets(found["streets"], found.get("extra_links"), found.get("closures"))
         own = found.get("own_facilities")
-        if own is not None:
+        if own is not None and known.get("facilities") is None:
             others = found.get("facilities")
             kept = None if others is None else others[~others.index.isin(own.index)]
             found["facilities"] = own if kept is None or kept.empty else pd.concat([own, kept])
         return MappingProxyType(found)
+
+    def _layer_before(self, name: str) -> gpd.GeoDataFrame | None:
+        """Return a layer as a district that this one was made from has it, where it is made of the same rows; None where there is none."""
+        for origin in self._origins:
+            when = ((d.year, d.list_year, d.with_planned, d.with_unchecked) for d in (self, origin))
+            alike = all(self._rows.get(part) is origin._rows.get(part) for part in (name, *_MADE_WITH.get(name, ())))
+            if alike and "layers" in vars(origin) and eq(*when):
+                return origin.layers[name]
+        return None
 
     def _layer(self, name: str) -> gpd.GeoDataFrame:
         frame = at_year(LAYERS[name], self._rows[name], self.list_year if name == "communities" else self.year)
@@ -842,8 +855,11 @@ class District:
 
         Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
         """
-        frame = self._get("facilities")
-        return None if frame is None else frame[frame["state"].fillna("open") == "open"]
+        if "open" not in self.memo:
+            frame = self.layers.get("facilities")
+            self.memo["open"] = None if frame is None else frame[frame["state"].fillna("open") == "open"]
+        found: gpd.GeoDataFrame | None = self.memo["open"]
+        return None if found is None else found.copy(deep=False)
 
     @property
     def entrances(self) -> gpd.GeoDataFrame | None:
@@ -948,7 +964,13 @@ class District:
             return name
         table = self._rows["profiles"]
         name = meant("步行人群", name, table)[1]
-        row = table.loc[name]
+        if ("profile", name) not in self.memo:
+            self.memo["profile", name] = self._read_profile(name)
+        profile: Profile = self.memo["profile", name]
+        return profile
+
+    def _read_profile(self, name: str) -> Profile:
+        row = self._rows["profiles"].loc[name]
         waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
         source = "" if pd.isna(row["source"]) else str(row["source"])
         return Profile(name, str(row["label"]), float(row["speed_m_s"]), bool(row["steps"]), waits, source)
@@ -1082,19 +1104,18 @@ class District:
             Index as `frame`; columns `zone`, `area`, `community`, `grid`; missing where in none. Shapes count where a point
             well inside them lies.
         """
+        return pd.DataFrame({column: self._located(frame, layer) for layer, column in _GROUPS.items()})
+
+    def _located(self, frame: gpd.GeoDataFrame, layer: str) -> pd.Series:
+        areas, column = self.layers.get(layer), _GROUPS[layer]
+        if areas is None:
+            return pd.Series(np.nan, index=frame.index, dtype="str")
         points = gpd.GeoSeries(shapely.point_on_surface(frame.geometry.array), index=frame.index, crs=frame.crs)
-        found = {}
-        for layer, column in (("zones", "zone"), ("areas", "area"), ("communities", "community"), ("grid", "grid")):
-            areas = self.layers.get(layer)
-            if areas is None:
-                found[column] = pd.Series(np.nan, index=frame.index, dtype="str")
-                continue
-            position = _within(points, areas)
-            if column in frame.columns:
-                typed = frame[column].where(frame[column].isin(areas.index))
-                position = typed.where(typed.notna(), position)
-            found[column] = position
-        return pd.DataFrame(found)
+        position = _within(points, areas)
+        if column not in frame.columns:
+            return position
+        typed = frame[column].where(frame[column].isin(areas.index))
+        return typed.where(typed.notna(), position)
 
     def serving(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
         """
@@ -1112,7 +1133,7 @@ class District:
             A row per facility and community it serves: `facility` (index of `frame`), `community`, `by` ("serves_community",
             "community" or "position"). Facilities that serve no community have no row.
         """
-        at = self.locate(frame)["community"]
+        at = self._located(frame, "communities")
         own = frame["community"] if "community" in frame else pd.Series(index=frame.index, dtype="str")
         codes = set() if self.communities is None else set(self.communities.index)
         by = np.where(own.isin(codes), "community", "position")
@@ -1184,6 +1205,10 @@ class District:
 
 #: Layers whose places are called by their names in every list.
 _CALLED = ("communities", "zones", "areas")
+#: Layers that group what lies in them, and what a column that says so is called.
+_GROUPS = {"zones": "zone", "areas": "area", "communities": "community", "grid": "grid"}
+#: Layers that stand in others.
+_MADE_WITH = {"streets": ("extra_links", "closures"), "facilities": ("own_facilities",)}
 #: Layers in which something may be planned.
 _PLANNED = ("facilities", "own_facilities")
 

@@ -55,7 +55,7 @@ def column_name(layer: str, column: str) -> str:
 
 def list_told(district: District) -> str:
     """Say behind the year of the data of which year the list of communities is; "" where there is none."""
-    return "" if district.communities is None else say("，社区名录 {0} 年", district.list_year)
+    return "" if "communities" not in district.layers else say("，社区名录 {0} 年", district.list_year)
 
 
 def walker_name(district: District, walker: Profile) -> str:
@@ -69,12 +69,15 @@ def walker_name(district: District, walker: Profile) -> str:
 
 def kind_name(district: District, kind: str) -> str:
     """Return what a kind of facility is called."""
-    table = district.kinds
-    if language() == "en" and kind in table.index and "label_en" in table:
-        said = table.loc[kind, "label_en"]
-        if isinstance(said, str) and said:
-            return said
-    return str(table["label"].get(kind, kind))
+    key = ("kind names", language())
+    if key not in district.memo:
+        table = district.kinds
+        names = table["label"].map(str).to_dict()
+        if language() == "en" and "label_en" in table:
+            names |= {own: said for own, said in table["label_en"].items() if isinstance(said, str) and said}
+        district.memo[key] = names
+    names = district.memo[key]
+    return str(names.get(kind, kind))
 
 
 def rule_name(district: District, rule: Rule) -> str:

@@ -190,11 +190,13 @@ def _evaluated(district: District) -> pd.DataFrame:
             own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
             rows += [_kept_row(district, m, commitments.loc[code]) for m in own]
     index = ["commitment", "measure"]
-    table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
-    for code, own in table.groupby("commitment"):
-        figures = set(own.loc[own["value"].notna(), "measure"].astype(str))
-        table.loc[own.index, ["claims", "unmeasured"]] = claims_with(district, str(code), figures)
-    return table.set_index(index)
+    figures: dict[str, set[str]] = {str(row["commitment"]): set() for row in rows}
+    for row in rows:
+        if not math.isnan(row["value"]):
+            figures[str(row["commitment"])].add(str(row["measure"]))
+    said = {code: claims_with(district, code, known) for code, known in figures.items()}
+    rows = [{**row, **dict(zip(("claims", "unmeasured"), said[str(row["commitment"])], strict=True))} for row in rows]
+    return pd.DataFrame(rows, columns=[*index, *COLUMNS]).set_index(index)
 
 
 def keep_evaluated(district: District, table: pd.DataFrame) -> None:
@@ -708,9 +710,12 @@ def _fix_for(m: Measure, needs: str) -> str:
 
 
 def _contradictions(district: District, code: str) -> str:
-    rows = once(district, "contradictions", lambda: list(rows_of(district, "contradictions").fillna("").iterrows()))
+    def make() -> list[tuple[object, pd.Series, list[str]]]:
+        rows = rows_of(district, "contradictions").fillna("").iterrows()
+        return [(key, row, listed(str(row["touches"]))) for key, row in rows]
+
     return "\n".join(
         say("{0}：{1}处理：{2}", key, row["issue"], row["handling"])
-        for key, row in rows
-        if code and code in listed(str(row["touches"]))
+        for key, row, touched in once(district, "contradictions", make)
+        if code and code in touched
     )

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
@@ -90,12 +91,18 @@ def _features(shapes: np.ndarray, origin: np.ndarray) -> list[list[list[int]]]:
     return found
 
 
+@cache
+def _turn(crs: str) -> pyproj.Transformer | None:
+    """Return what turns shapes to longitude and latitude, kept: to read what a CRS says takes longer than to turn a small layer."""
+    known = pyproj.CRS(crs)
+    return None if known == pyproj.CRS(4326) else to_degrees(known)
+
+
 def _in_degrees(shapes: np.ndarray, crs: pyproj.CRS | str) -> np.ndarray:
     """Return shapes in longitude and latitude."""
-    known = pyproj.CRS(crs)
-    if known == pyproj.CRS(4326):
+    turn = _turn(crs if isinstance(crs, str) else crs.srs)
+    if turn is None:
         return shapes
-    turn = to_degrees(known)
     drawn = shapely.transform(shapes, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])))
     return np.asarray(drawn)
 

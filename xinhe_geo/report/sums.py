@@ -64,15 +64,16 @@ class Parts(NamedTuple):
 
     def rows(self) -> list[list[object]]:
         """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
+        values = self.values.to_numpy(np.float64, na_value=np.nan)
         if self.weights is None:
-            kept = self.values.notna() & (self.values != 0)
-            weights = pd.Series(1.0, index=self.values.index)
+            kept, weights = ~np.isnan(values) & (values != 0), np.ones(len(values))
         else:
-            kept, weights = self.values.notna() & self.weights.notna(), self.weights
-        names = self.names.reindex(self.values.index)[kept].to_numpy(object)
-        keys, gone = self.values.index[kept].to_numpy(object), pd.isna(names).tolist()
-        values, counted = self.values[kept].to_numpy(np.float64).tolist(), weights[kept].to_numpy(np.float64).tolist()
-        cells = zip(keys, names, gone, values, counted, strict=True)
+            weights = self.weights.reindex(self.values.index).to_numpy(np.float64, na_value=np.nan)
+            kept = ~(np.isnan(values) | np.isnan(weights))
+        named = self.names.index.equals(self.values.index)
+        keys = self.values.index[kept]
+        names = (self.names[kept] if named else self.names.reindex(keys)).to_numpy(object)
+        cells = zip(keys, names, pd.isna(names).tolist(), values[kept].tolist(), weights[kept].tolist(), strict=True)
         return [[str(k), None if no_name else str(n), v, w] for k, n, no_name, v, w in cells]
 
     def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
@@ -497,8 +498,12 @@ def of_change(change: Change) -> Sums:
     a = as_divided(change.pair.before.cover, change.pair.after.district)
     shared, found = crowding(a, b), Sums()
     rows = pd.concat([change.rules, change.goals])
-    for rule, row in rows[~rows.index.duplicated()].iterrows():
-        old, new = (cover.xs(rule, level="rule") for cover in (a, b))
+    rows = rows[~rows.index.duplicated()]
+    sides_of = {
+        rule: [cover.xs(rule, level="rule") for cover in (a, b)] for rule in {*rows.index, *change.users["rule"]}
+    }
+    for rule, row in rows.iterrows():
+        old, new = sides_of[rule]
         own = _of_shares(change, row, (old, new))
         if rule in change.rules.index or not str(row["net_text"]).startswith("0 "):
             own += moved(old, new, shared.xs(rule, level="rule"), row, change.pair.after.district)
@@ -507,7 +512,7 @@ def of_change(change: Change) -> Sums:
         found[str(rule)] = own
     for row in change.users.itertuples():
         sides = []
-        for own in (cover.xs(row.rule, level="rule") for cover in (a, b)):
+        for own in sides_of[row.rule]:
             there = (own["facility"] == row.facility).to_numpy()
             sides.append(Parts(own["name"][there], (own["served"] * own["people"])[there]).of("", []))
         texts = [("之前人口", "before", row.users_before), ("之后人口", "after", row.users_after)]
@@ -649,8 +654,8 @@ def _of_living(change: Change) -> Sums:
 
 def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
-    both = old.join(new["served"].rename("then"), how="inner")
-    change = (both["then"] - both["served"]).fillna(0.0)
+    both = old[old.index.isin(new.index)]
+    change = (new["served"].reindex(both.index) - both["served"]).fillna(0.0)
     fresh = new[~new.index.isin(old.index)]
     came = newcomers(fresh, after)
     parts = {

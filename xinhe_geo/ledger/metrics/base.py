@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import geopandas as gpd
@@ -139,7 +140,8 @@ class Terms(NamedTuple):
 
 def parts(names: pd.Series, values: object, weight: object = 1.0) -> pd.DataFrame:
     """Return the rows of `Terms`; index: that of the names. What has no weight that is known counts for nothing."""
-    return pd.DataFrame({"name": names, "value": values, "weight": weight}, index=names.index).fillna({"weight": 0.0})
+    rows = pd.DataFrame({"name": names, "value": values, "weight": weight}, index=names.index)
+    return rows.fillna({"weight": 0.0}) if rows["weight"].hasnans else rows
 
 
 def ratio(part: tuple[str, float], whole: tuple[str, float], times: float = 100.0) -> Terms:
@@ -485,24 +487,29 @@ def inputs_of(district: District, m: Measure) -> list[str]:
 
 def inputs(district: District, m: Measure) -> str:
     """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
-    lines = []
-    for name in inputs_of(district, m):
-        if name not in district.files.index:
-            lines.append(say("{0}｜没有声明", layer_name(name)))
-            continue
-        file, said = district.files.loc[name], district.manifest["layers"].get(name, {})
-        parts = [layer_name(name), str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
-        parts += [
-            word(BASIS_LABELS.get(str(said.get("basis", "")), "")),
-            word(str(file["from"])),
-            str(said.get("source", "")),
-        ]
-        lines.append(say("｜").join(p for p in parts if p))
-    return "\n".join(lines)
+    names = inputs_of(district, m)
+    return "\n".join(once(district, ("input", name, language()), partial(_input, district, name)) for name in names)
+
+
+def _input(district: District, name: str) -> str:
+    if name not in district.files.index:
+        return say("{0}｜没有声明", layer_name(name))
+    file, said = district.files.loc[name], district.manifest["layers"].get(name, {})
+    parts = [layer_name(name), str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
+    parts += [
+        word(BASIS_LABELS.get(str(said.get("basis", "")), "")),
+        word(str(file["from"])),
+        str(said.get("source", "")),
+    ]
+    return say("｜").join(p for p in parts if p)
 
 
 def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     """Return the rows of a layer whose key or name is asked for; all where nothing is."""
+    return once(district, ("pick", layer, codes), lambda: _pick(district, layer, codes))
+
+
+def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     frame = district.layers[layer]
     if not codes:
         return frame
@@ -525,17 +532,25 @@ def _scope_rows(district: District, m: Measure) -> tuple[str, gpd.GeoDataFrame]:
 
 def scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[str, pd.Series]]:
     """Return the outline of a measure's scope, widened by `metres` around lines, parcels and homes."""
-    layer, rows = _scope_rows(district, m)
-    shape = shapely.union_all(rows.geometry.array)
-    if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0:
-        shape = shapely.buffer(shape, m["metres"])
-    return shape, touch(district, layer, rows.index)
+
+    def make() -> tuple[shapely.Geometry, dict[str, pd.Series]]:
+        layer, rows = _scope_rows(district, m)
+        shape = shapely.union_all(rows.geometry.array)
+        if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0:
+            shape = shapely.buffer(shape, m["metres"])
+        return shape, touch(district, layer, rows.index)
+
+    shape, touched = once(district, ("shape", *_scope_key(m)), make)
+    return shape, dict(touched)
+
+
+def _scope_key(m: Measure) -> tuple[object, ...]:
+    return m["scope"], m["codes"], m["lines"], None if pd.isna(m["metres"]) else m["metres"]
 
 
 def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
     """Return the homes of a measure's scope, and the basis of what says so."""
-    key = ("homes in", m["scope"], m["codes"], m["lines"], None if pd.isna(m["metres"]) else m["metres"])
-    homes, touched = once(district, key, lambda: _find_homes_in(district, m))
+    homes, touched = once(district, ("homes in", *_scope_key(m)), lambda: _find_homes_in(district, m))
     return homes, dict(touched)
 
 
@@ -559,8 +574,12 @@ def _find_homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, di
 
 def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Series]:
     """Return the basis of the facilities of some kinds, open or not."""
-    facilities = district.layers["facilities"]
-    return touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
+
+    def make() -> dict[str, pd.Series]:
+        facilities = district.layers["facilities"]
+        return touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
+
+    return dict(once(district, ("facilities of", *kinds), make))
 
 
 def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
@@ -602,9 +621,14 @@ def open_places(
 
 def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> gpd.GeoDataFrame:
     """Return planned facilities that are not counted as open, whatever their year: a plan is for later."""
-    places = gpd.GeoDataFrame(rows_of(district, "facilities"))
-    due = places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
-    places = places[(places["kind"].isin(kinds) & (places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
+
+    def make() -> gpd.GeoDataFrame:
+        places = gpd.GeoDataFrame(rows_of(district, "facilities"))
+        due = places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
+        return places[((places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
+
+    places = once(district, "planned", make)
+    places = places[places["kind"].isin(kinds).to_numpy()]
     return places if shape is None else places[shapely.intersects(shape, places.geometry.array)]
 
 

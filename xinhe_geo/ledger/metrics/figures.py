@@ -18,6 +18,7 @@ from .base import (
     Terms,
     metric,
     number_text,
+    once,
     parts,
     require_layers,
     rows_of,
@@ -130,6 +131,10 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame:
 
 def _figures(district: District, indicator: str) -> pd.DataFrame:
     """Return the filled rows of one indicator; a year filled twice is 数据不足."""
+    return once(district, ("figures", indicator), lambda: _find_figures(district, indicator), ("series",))
+
+
+def _find_figures(district: District, indicator: str) -> pd.DataFrame:
     table = rows_of(district, "series")
     own = table[((table["indicator"] == indicator) & table["value"].notna()).to_numpy()]
     twice = own["year"][own["year"].duplicated()]

@@ -221,23 +221,20 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
     return once(district, key, make)
 
 
-def _points_within(district: District, rule: Rule, method: str) -> pd.Series:
-    """Return which points of `home_points` get to any of the rule's kinds within its limit; index point."""
+def _points_within(district: District, rule: Rule, method: str) -> np.ndarray:
+    """Return which of `home_points` get to any of the rule's kinds within its limit, in their order."""
     tables = od_tables(district, rule.kinds, profile=rule.profile).values()
     column = {"walk_min": "minutes", "network_m": "metres"}.get(method, "straight_metres")
     limit = rule.minutes + TOLERANCE_MIN if method == "walk_min" else rule.metres + TOLERANCE_M
-    return pd.concat([table[column] <= limit for table in tables], axis=1).any(axis=1)
+    return np.logical_or.reduce([table[column].to_numpy() <= limit for table in tables])
 
 
 def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.Series:
     """Return the share (0-1) of each home that meets all rules, by their own methods or by one method; index home."""
 
     def make() -> pd.Series:
-        points = home_points(district)
-        within = np.ones(len(points), dtype=bool)
-        for rule in rules:
-            within &= _points_within(district, rule, method or rule.method).reindex(points.index).to_numpy(dtype=bool)
-        return _share_of_points(district, within.astype(float))
+        within = [_points_within(district, rule, method or rule.method) for rule in rules]
+        return _share_of_points(district, np.logical_and.reduce(within).astype(float))
 
     return once(district, ("served", tuple(rules), method), make)
 
@@ -252,24 +249,30 @@ def _otherwise(district: District, rules: Sequence[Rule], method: str) -> pd.Ser
     return _served(district, same, method)
 
 
-def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
-    """Return the weighted sum of a value of each of `home_points`, by home."""
+def _shares_of_points(district: District, values: np.ndarray) -> pd.DataFrame:
+    """Return the weighted sums of values of each of `home_points` (a row each), by home; columns as there."""
 
-    def make() -> tuple[pd.Series, np.ndarray, pd.Index]:
+    def make() -> tuple[np.ndarray, np.ndarray, pd.Index]:
         points = home_points(district)
         names = points["weight"].groupby(points["home"].to_numpy()).sum().index
-        return points["weight"], names.get_indexer(pd.Index(points["home"])), names
+        return points["weight"].to_numpy()[:, None], names.get_indexer(pd.Index(points["home"])), names
 
-    weight, number, names = once(
-        district, "points by home", make
-    )  # names are slow to group by, and this is asked often
-    share = (weight * values).groupby(number).sum()
-    return share.where(share < 1 - SHARE_TOLERANCE, 1.0).set_axis(names)
+    # names are slow to group by, and this is asked often
+    weight, number, names = once(district, "points by home", make)
+    share = pd.DataFrame(weight * values).groupby(number).sum().to_numpy()
+    return pd.DataFrame(np.where(share < 1 - SHARE_TOLERANCE, share, 1.0), index=names)
+
+
+def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
+    """Return the weighted sum of a value of each of `home_points`, by home."""
+    return _shares_of_points(district, values[:, None])[0].rename(None)
 
 
 def _mean(values: pd.Series, weights: pd.Series) -> float:
-    both = values.notna() & weights.notna()
-    return float((values[both] * weights[both]).sum() / weights[both].sum())
+    """Return the mean of what is known of both; rows in the same order."""
+    value, weight = values.to_numpy(np.float64), weights.to_numpy(np.float64)
+    both = ~(np.isnan(value) | np.isnan(weight))
+    return float((value[both] * weight[both]).sum() / weight[both].sum())
 
 
 @metric(
@@ -396,8 +399,8 @@ def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.Dat
         kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
         return _served(district, rules), kinds, pd.DataFrame()
     has = _has_classes(district, m)
-    values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)
-    return _share_of_points(district, values.to_numpy(dtype=float)), surveyed(district, kinds_of(m)), has
+    values = (np.all if m["combine"] == "all" else np.mean)(has.to_numpy(bool), axis=1)
+    return _share_of_points(district, values.astype(float)), surveyed(district, kinds_of(m)), has
 
 
 def _has_classes(district: District, m: Measure) -> pd.DataFrame:
@@ -419,7 +422,8 @@ def _classes_reached(district: District, m: Measure) -> pd.DataFrame:
         require_survey(district, [k for k in asked if k not in known], one_by_one=True)
     kinds = list(dict.fromkeys(kind for one in classes for kind in one))
     has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
-    return pd.DataFrame({kind_names(district, one, "或"): has[one].any(axis=1) for one in classes})
+    reached = {kind_names(district, one, "或"): np.any([has[kind] for kind in one], axis=0) for one in classes}
+    return pd.DataFrame(reached, index=has.index)
 
 
 def first_profile(district: District) -> str:
@@ -449,9 +453,8 @@ def _completeness(district: District, m: Measure) -> Found:
     weights = weight_of(homes, weight)
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = _mean(level.reindex(homes.index), weights) * 100
-    per_kind = {
-        k: _mean(_share_of_points(district, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has
-    }
+    shares = _shares_of_points(district, has.to_numpy(float)).reindex(homes.index) if len(has) else has
+    per_kind = {kind: _mean(shares[number], weights) for number, kind in enumerate(has)}
     lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
     gap = (
         say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", name, share) for share, name in lacking) if lacking else ""
