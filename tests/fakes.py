@@ -153,6 +153,7 @@ class MadeUpDistrict:
     #: Whom facilities serve is worked out as by a district.
     locate = District.locate
     serving = District.serving
+    _located = District._located
 
     @property
     def communities(self) -> gpd.GeoDataFrame | None:

@@ -97,8 +97,8 @@ DEFECTS = [
     Defect(
         "of a home's gates only the first counts",
         "access/walls.py",
-        "own, here = at_home[home], np",
-        "own, here = at_home[home][:1], np",
+        "own, here = at_home[home], at_spot",
+        "own, here = at_home[home][:1], at_spot",
         ACCESS,
     ),
     Defect(
@@ -209,8 +209,8 @@ DEFECTS = [
     Defect(
         "a typed community is ignored",
         "district/district.py",
-        "position = typed.where(typed.notna(), position)",
-        "position = position.where(position.notna(), typed)",
+        "return typed.where(typed.notna(), position)",
+        "return position.where(position.notna(), typed)",
         DISTRICT,
     ),
     Defect(

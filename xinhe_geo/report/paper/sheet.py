@@ -400,9 +400,9 @@ def _completeness_tables(column: Column, story: Story, form: Format, below: floa
         head = [t["community"], t["home_one"], t["people"], t["completeness"]]
         done = column.table(Columns(head, (120, 50, 76, 84), (1, 2, 3), 11, most_lines=1), rows)
         column.bottom = bottom
-        if rest := len(rows) - done:
+        if rest := rows[done:]:
             column.skip(4)
-            column.text(t["more_communities"].format(n=rest), 11.5, carto.QUIET)
+            column.text(t["more_communities"].format(n=len(rest)), 11.5, carto.QUIET)
         column.skip(12)
     column.bottom = bottom
 
