@@ -173,6 +173,16 @@ def test_public_sheets_show_no_borders_and_no_small_numbers(toy: xh.District, tm
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_count_says_of_what_and_of_how_many(toy: xh.District) -> None:
+    """Of the five homes of the toy nobody knows who lives in one; of its two communities one has a canteen."""
+    assert "常住人口 360 人（另有 1 个小区人口未知）" in scene_for(toy, "overview").lines
+    (fact,) = scene_for(toy, "gaps").themes[0].facts
+    assert fact["big"].endswith(" 个小区") and fact["text"].endswith("（共 5 个小区）")
+    (theme,) = (t for t in scene_for(toy, "plan_canteen_community").themes if t.id == "plan_canteen_community")
+    assert set(theme.modes[0].texts) <= {f"社区 {n} 个" for n in range(3)}
+
+
 def test_small_counts_are_gone_before_anything_is_drawn(toy: xh.District) -> None:
     assert [shown_count(n, "人", "zh", 10) for n in (0, 1, 9.4, 10, 14.9, 15, 1204)] == [
         "0 人",
