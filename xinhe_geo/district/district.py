@@ -438,7 +438,11 @@ class District:
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
-        whole = {name: frame for name, frame in {**self._rows, **rows}.items() if frame is not None}
+        # what is as it was stays the same frame: nothing that rests on it alone is read off or compared again
+        same = {
+            name: own for name, own in self._rows.items() if (new := rows.get(name)) is not None and new.equals(own)
+        }
+        whole = {name: frame for name, frame in {**self._rows, **rows, **same}.items() if frame is not None}
         made = replace(self, _rows=MappingProxyType(whole), manifest=manifest, _mapped_before=before, ground=ground)
         people = {what: self.moved.get(what, 0.0) + moved.get(what, 0.0) for what in {*self.moved, *moved}}
         came = {**self.arrived, **arrived}
