@@ -509,7 +509,7 @@ def values_theme(
     facts = []
     if share and both.any() and people[both].sum() > 0:
         mean = float((number[both] * people[both]).sum() / people[both].sum())
-        facts = [{"big": percent(mean), "text": t["weighted"].format(v=label)}]
+        facts = [{"big": per_cent(mean, 0), "text": t["weighted"].format(v=label)}]
         if is_demonstration(district, ("homes", "facilities", "streets")):
             facts[0]["tag"] = t["demo_value"]
     shown: list[str | None] = [
