@@ -397,8 +397,8 @@ def _completeness_tables(column: Column, story: Story, form: Format, below: floa
     rows = [[str(r.name), shown(r.homes), shown(r.people), percent(r.share)] for r in own.itertuples(index=False)]
     if rows and column.room() > 90:
         column.text(t["by_community"], 14, bold=True)
-        head = [t["community"], t["home_one"], t["people"], t["completeness"]]
-        done = column.table(Columns(head, (108, 46, 74, 102), (1, 2, 3), 11, most_lines=1), rows)
+        head = [t["community"], t["home_one"], t["people"], t["of_them_complete"]]
+        done = column.table(Columns(head, (120, 50, 76, 84), (1, 2, 3), 11, most_lines=1), rows)
         column.bottom = bottom
         if rest := rows[done:]:
             column.skip(4)
