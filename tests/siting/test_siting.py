@@ -1214,3 +1214,24 @@ def test_a_map_that_lacks_some_is_told_what_they_could_reach_at_most(tmp_path: P
         best = max(best, reached)
         assert reached <= float(most[2]) + 0.05
     assert best == pytest.approx(float(most[2]), abs=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.matrix
+def test_the_order_of_a_set_is_in_no_figure() -> None:
+    """Python orders a set of texts anew in each process: sums that followed it differed in their last digit."""
+    code = (
+        "import xinhe_geo as xh\nd = xh.District.load()\n"
+        "print([x.hex() for r in ('plan_fitness_15', 'plan_elderly_clinic_15') for x in xh.sites(d, r, n=3)['share_after']])"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(said) == 1
