@@ -538,12 +538,16 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
     LOG.write_text("".join(lines), "utf-8")
     if process.returncode:
         text = "".join(lines)
-        errors = "".join(line for line in lines if line.startswith("ERROR"))[-1500:] or "".join(lines[-8:])
-        advice = hint(text)
-        # What pip says only where nobody has words for it.
-        known = [advice] if advice else [f"pip 说：\n{errors.rstrip()}"]
-        said = ["安装没有成功，下次运行会接着修。 / Installing failed; the next run repairs it.", *known]
-        raise Trouble("\n".join([*said, f"完整记录 / full log: {LOG}"]))
+        advice, errors = hint(text), [line for line in lines if line.startswith("ERROR")]
+        told = errors or (
+            [] if advice else lines[-8:]
+        )  # of what pip says, causes; all of it only where nobody has better words
+        said = [
+            "安装没有成功，下次运行会接着修。 / Installing failed; the next run repairs it.",
+            advice,
+            "".join(told)[-1500:].rstrip(),
+        ]
+        raise Trouble("\n".join([*filter(None, said), f"完整记录 / full log: {LOG}"]))
 
 
 def lines_of(process: "subprocess.Popen[str]") -> Iterator[str]:

@@ -27,7 +27,7 @@ from ledger_toy import BY_HAND, folder_with, measure
 import xinhe_geo as xh
 from xinhe_geo.app import open_desk, promises_told, sortable
 from xinhe_geo.core import amount, per_cent, whole
-from xinhe_geo.core.i18n import say, speaking, title
+from xinhe_geo.core.i18n import say, speaking, tight, title
 from xinhe_geo.ledger import number_text, verdicts
 from xinhe_geo.maps.live_model import LiveModel
 from xinhe_geo.maps.live_numbers import LiveNumbers
@@ -161,7 +161,7 @@ def check_parts(own: Told) -> None:
         if parts:
             row = next(r for r in word if r[0] == goal.label and len(r) == 5 and r[3] == goal.unserved.amount)
             for part in short:
-                assert f"{part.name} {part.missed.amount}" in row[4]
+                assert tight(f"{part.name} {part.missed.amount}") in row[4]
         text = next((x for t, x, _, _ in slides if t.startswith(goal.label) and goal.headline in t), None)
         for part in short[:6] if text is not None else ():
             assert say("{0}：{1}", part.name, part.missed.amount) in text

@@ -169,7 +169,7 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
 
 
 #: A character in a disc is at least so high: on half a page of A4 these are six points.
-_LEAST_SYMBOL = 10.0
+_LEAST_SYMBOL = 10.1
 
 
 def _disc(r: float, symbol: str) -> float:

@@ -880,7 +880,9 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
         seen |= communities
         row["homes_unknown"] = int(gained.loc[gained["people"].isna(), "home"].nunique())
         row["share_before"] = served / table.total if rank == 1 else rows[0]["share_before"]
-        served += float(table.gain[table.gain.index.isin(demands)].sum())  # in the table's order, whatever that of a set
+        served += float(
+            table.gain[table.gain.index.isin(demands)].sum()
+        )  # in the table's order, whatever that of a set
         row["share_after"] = served / table.total
         row |= {column: group[site] for column, group in groups.items()}
         row["may_stand"] = zones.get(site, "")

@@ -69,7 +69,7 @@ def kept(district: District, m: Measure, what: str, make: Callable[[District], T
 
 
 #: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
-_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities", "homes")
+_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities")
 
 
 def unchanged(district: District, m: Measure) -> District | None:
@@ -80,7 +80,7 @@ def unchanged(district: District, m: Measure) -> District | None:
     kinds = {*kinds_of(m), *listed(m["near_kinds"])}
     kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
     reads = set(inputs_of(district, m))
-    reads |= {"streets", "gates", "entrances", "homes"} if names[0] or "streets" in reads else set()
+    reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
     if kinds and "facilities" not in (m["layer"], m["other_layer"]):
         reads -= {"facilities", "own_facilities"}
     same = district.kin([name for name in LAYERS if name not in _TOUCHED or name in reads], kinds, state=True)
