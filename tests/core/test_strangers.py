@@ -128,7 +128,7 @@ def test_one_process_for_what_is_read_together_and_none_for_what_is_ours(tmp_pat
             os.kill(found[0][0], 0)
 
 
-@pytest.mark.parametrize("threads", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("threads", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.matrix])])
 def test_a_folder_that_takes_the_place_of_another_is_read(tmp_path: Path, threads: bool) -> None:
     """Whether the other process is a fork, or a fresh interpreter because a thread runs in this one."""
     folder, file = tmp_path / "folder", tmp_path / "folder" / "a"

@@ -147,6 +147,7 @@ def test_each_district_has_its_streets_margin_and_whole_areas(
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> None:
     table = people(tmp_path)
     made = split(city, Division(boundaries(tmp_path, 2), "代码", "名称"), tmp_path / "out", homes=table)
