@@ -240,9 +240,9 @@ def strings(thing: object, seen: dict[int, object]) -> Iterator[str]:
             yield from strings(part, seen)
     elif type(thing).__name__ in ("Story", "Change", "Parcel", "Parcels"):
         names = [n for n in dir(type(thing)) if not n.startswith("_") and not callable(getattr(type(thing), n))]
-        if type(thing).__name__ == "Parcel":  # what has no default is no name of its class
-            names += [own.name for own in dataclasses.fields(thing)]
-        for name in names:
+        # of a parcel also what has no default: that is no name of its class
+        fields = dataclasses.fields(thing) if type(thing).__name__ == "Parcel" else ()  # type: ignore[arg-type]
+        for name in [*names, *(own.name for own in fields)]:
             yield from strings(getattr(thing, name), seen)
     elif dataclasses.is_dataclass(thing):  # a scene: what maps say
         yield from strings([getattr(thing, own.name) for own in dataclasses.fields(thing)], seen)
