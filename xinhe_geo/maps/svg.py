@@ -168,13 +168,13 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
     return "".join(out)
 
 
-#: A character in a disc is at least so high: on half a page of A4 these are six points.
-_LEAST_SYMBOL = 10.1
+#: A character in a disc is at least so high: on half a page of A4 these are six points; and so high are several letters.
+_LEAST_SYMBOL, _LEAST_LETTERS = 10.0, 10.7
 
 
 def _disc(r: float, symbol: str) -> float:
     """Return the radius of a symbol's disc: several characters at their least height need a larger one."""
-    return max(r, 0.34 * _LEAST_SYMBOL * len(symbol)) if len(symbol) > 1 and r >= 5 else r
+    return max(r, 0.34 * _LEAST_LETTERS * len(symbol)) if len(symbol) > 1 and r >= 5 else r
 
 
 def _leader(x0: float, y0: float, x: float, y: float, colour: str) -> str:
@@ -200,7 +200,7 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     )
     if not symbol or r < 5:
         return out
-    size = max(_LEAST_SYMBOL, r * (1.25 if len(symbol) == 1 else 0.9))
+    size = max(_LEAST_SYMBOL, r * 1.25) if len(symbol) == 1 else max(_LEAST_LETTERS, r * 0.9)
     return out + _words(x, y, symbol, _Face(size, dark if hollow else ink_on(fill), "middle", 600))
 
 
