@@ -18,13 +18,16 @@ from pypdf import PdfReader
 import xinhe_geo as xh
 from xinhe_geo.access import audit
 from xinhe_geo.core import speaking
+from xinhe_geo.district import layer_name
 from xinhe_geo.maps import OVERVIEW, scene_for
+from xinhe_geo.report.analysis import analyse
 from xinhe_geo.report.pages.ground import ground_page
 from xinhe_geo.report.paper import carto
 from xinhe_geo.report.paper.carto import without_borders
 from xinhe_geo.report.story.evidence import may_be_told
 
 edition = importlib.import_module("xinhe_geo.report.paper.public")
+workbook_module = importlib.import_module("xinhe_geo.report.workbook")
 
 TOY = Path(__file__).parents[1] / "toy"
 PAYLOAD = "</title><script>window.pwned=1</script>"
@@ -164,3 +167,15 @@ def test_nor_what_was_found_of_it(toy: xh.District) -> None:
             )
             assert list(may_be_told(confirmed, found)["finding"]) == list(found["finding"])
             assert line not in set(may_be_told(district, found)["finding"])
+
+
+@pytest.mark.slow
+def test_nor_does_a_workbook_name_it(toy: xh.District) -> None:
+    parcels = toy.rows["homes"].loc[["A"], ["geometry", "source"]].assign(name="甲地块", basis="synthetic", note=None)
+    district = toy.with_rows({**toy.rows, "parcels": parcels.rename_axis("parcel")})
+    confirmed = replace(district, manifest=MappingProxyType({**toy.manifest, "renewal_outputs": "张三 2026-05-12"}))
+    (line,) = audit(district).query("layer == 'parcels'")["finding"]
+    for own, named in ((confirmed, True), (district, False)):
+        sheets = {name: table for name, table, _ in workbook_module._sheets(own, analyse(own))}
+        assert (line in set(sheets["数据核查"]["发现"])) == named
+        assert named or layer_name("parcels") not in set(sheets["来源与依据"]["图层"])

@@ -16,7 +16,8 @@ from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
 from ..district import District, kind_name, list_told, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
-from .analysis import LISTED, Analysis, by_heading, sources_table
+from .analysis import LISTED, Analysis, by_heading
+from .story.evidence import layers_told, may_be_told
 from .story.goals import goal_of
 from .tables import is_year
 
@@ -153,7 +154,8 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
             say("成人步行 15 分钟内有的必备类别份额，0–1"),
         )
     yield "附表 全部口径", _annex(district, results.summary, labels), say("方法 × 分母；份额为 0–1")
-    findings = results.audit.assign(severity=results.audit["severity"].map(lambda s: say(SEVERITIES[s])))
+    findings = may_be_told(district, results.audit)
+    findings = findings.assign(severity=findings["severity"].map(lambda s: say(SEVERITIES[s])))
     yield (
         "数据核查",
         _named(
@@ -170,7 +172,7 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
         ),
         rests_on(district),
     )
-    yield "来源与依据", sources_table(district), ""
+    yield "来源与依据", layers_told(district), ""
     problems = district.problems
     yield (
         "数据提示",

@@ -72,7 +72,7 @@ def may_be_told(district: District, findings: pd.DataFrame) -> pd.DataFrame:
 
 def sources_of(analysis: Analysis) -> tuple[Source, ...]:
     """Return the layers that have features and may be told of, and where they come from."""
-    table = _layers_told(analysis)
+    table = layers_told(analysis.district)
     return tuple(
         Source(
             str(r["图层"]),
@@ -89,15 +89,15 @@ def sources_of(analysis: Analysis) -> tuple[Source, ...]:
 
 def weak_of(analysis: Analysis) -> tuple[Weak, ...]:
     """Return how much of each layer that has features is schematic or synthetic."""
-    table = _layers_told(analysis)
+    table = layers_told(analysis.district)
     return tuple(
         Weak(str(r["图层"]), float(r["其中示意或合成"] / r["要素数"]), amount(r["要素数"]), amount(r["其中示意或合成"]))
         for _, r in table[table["要素数"] > 0].iterrows()
     )
 
 
-def _layers_told(analysis: Analysis) -> pd.DataFrame:
+def layers_told(district: District) -> pd.DataFrame:
     """Return the layers and tables without parcels, which are internal, unless they may be named."""
-    table = sources_table(analysis.district)
-    shown = renewal_is_shown(analysis.district.manifest)
+    table = sources_table(district)
+    shown = renewal_is_shown(district.manifest)
     return table if shown else table[table["图层"] != layer_name("parcels")]
