@@ -329,21 +329,19 @@ def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
     """Return the section of districts that are there in several years: a small chart for each indicator; "" without any."""
     table, rows, alike = over_years(districts, values), [], []
     for _, part in table.groupby(["key", "rule"], sort=False):
+        first, marks = part.iloc[0], say("；").join(dict.fromkeys(mark for mark in part["mark"] if mark))
         if part["value"].map(per_cent).nunique() == 1 and part["value"].notna().all():
-            alike.append(f"{part['name'].iloc[0]} {part['label'].iloc[0]} {per_cent(part['value'].iloc[0])}")
+            alike.append(f"{first['name']} {first['label']} {per_cent(first['value'])} {marks}".strip())
             continue
-        said = say("　").join(
-            f"{say('{0} 年', int(row.year))} {per_cent(row.value)}{' ' + row.mark if row.mark else ''}"
-            for row in part.itertuples()
-        )
-        first = part.iloc[0]
+        said = say("　").join(f"{say('{0} 年', int(row.year))} {per_cent(row.value)}" for row in part.itertuples())
         rows.append(
             f"<tr><td>{html.escape(str(first['name']))}</td><td>{html.escape(str(first['label']))}</td>"
-            f"<td>{_slope(part['year'].tolist(), part['value'].tolist())}</td><td>{html.escape(said)}</td></tr>"
+            f"<td>{_slope(part['year'].tolist(), part['value'].tolist())}</td><td>{html.escape(said)}</td>"
+            f"<td>{html.escape(marks)}</td></tr>"
         )
     if table.empty:
         return ""
-    names = ("街道", "指标", "走势（0–100%）", "各年")
+    names = ("街道", "指标", "走势（0–100%）", "各年", "说明")
     shown = scrolled(_heads(names), "".join(rows)) if rows else ""
     if alike:
         listed = html.escape(say("；").join(alike))
