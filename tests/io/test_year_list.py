@@ -13,6 +13,7 @@ import pytest
 import shapely
 
 from xinhe_geo.access import coverage, facility_changes
+from xinhe_geo.access.entrances import entrances_of_open
 from xinhe_geo.core import SourceError, UnknownNameError
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import Coordinates, Request, Wishes, add, tally, update
@@ -97,6 +98,33 @@ def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, follow
     assert District.load(folder).year == 2026
     undo(folder)
     assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_drawn_entrances_stay_with_what_stays_and_end_where_something_moves_away(folder: Path, following: Path) -> None:
+    """老店 moves 200 m: its door ends with the year before, so that nobody walks to the new place by the old door."""
+    doors = [row("D4", "门", (510, 200), 设施编号="C4"), row("D2", "门", (150, 280), 设施编号="F2")]
+    add(
+        table(folder.parent / "门.csv", doors),
+        folder,
+        "entrances",
+        crs=4548,
+        apply=True,
+        datum_checked="测试里量过三点",
+    )
+    before = contents(folder)["pois/entrances.geojson"]
+    report = update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
+    assert report["reason"].str.contains("C4 移走了，原处的 1 个出入口到 2025 年为止").sum() == 1
+    old, new = (District.load(folder).at(year).entrances for year in (2025, 2026))
+    assert old is not None and new is not None and (set(old.index), set(new.index)) == ({"D4", "D2"}, {"D2"})
+    new_places = entrances_of_open(District.load(folder)).query("place == 'C4'")
+    assert len(new_places), "C4 is entered where it is now"
+    undo(folder)
+    assert contents(folder)["pois/entrances.geojson"] == before
+    update(
+        table(following, [row("F2", "北食堂", (150, 290))]), folder, kind="canteen", year=2026, request=SAID, apply=True
+    )
+    assert contents(folder)["pois/entrances.geojson"] == before, "nothing moved: no byte of the entrances"
 
 
 @pytest.mark.slow

@@ -139,7 +139,8 @@ def project_problems(
     rows, declared
         All rows of a district, and what its manifest says of their files.
     year
-        Of the data: nothing can be begun, or paid, before it.
+        Of the data: what has not begun begins in it at the earliest, and money of the years before it is spent. Next year's data
+        make last year's rows old, not wrong: they are told, and the district works.
     folder
         The district's, where the plans lie that projects name.
     """
@@ -148,10 +149,12 @@ def project_problems(
         file = str(declared.get("projects", {}).get("file", ""))
         funds = None if budgets is None else sorted(set(budgets["fund"].dropna()))
         for key, row in projects.iterrows():
-            told = [*_cost(row), *_years(row, year), *_funds(row, funds), *_others(str(key), row)]
+            told = [*_cost(row), *_years(row), *_funds(row, funds), *_others(str(key), row)]
             told += [*_edits(row, folder)]
             for field, problem, remedy in told:
                 yield Problem("error", "projects", file, str(key), field, problem, remedy)
+            for field, problem, remedy in _overtaken(row, year):
+                yield Problem("warning", "projects", file, str(key), field, problem, remedy)
             for number in _unknown_problems(row, rows.get("problems")):
                 said, remedy = f"问题清单里没有 {number}", "照 checkup 列出的问题编号写；今年新发现的，记进问题清单"
                 yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
@@ -161,22 +164,23 @@ def project_problems(
                 yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
         yield from _circles(projects, file)
     if budgets is not None:
-        file = str(declared.get("budgets", {}).get("file", ""))
-        kinds = set() if projects is None else set(projects["kind"].dropna())
-        twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
-        for key in budgets.index[twice.to_numpy()]:
-            said = f"{budgets.loc[key, 'fund']} {budgets.loc[key, 'year']} 年同样的一行写了两次，两笔都算"
-            yield Problem(
-                "warning", "budgets", file, str(key), "amount", said, "是重复的就删去一行；是两笔就在 note 写明"
-            )
-        for key, row in budgets.iterrows():
-            if _number(row["year"]) < year:
-                said = f"{row['year']} 年早于数据年 {year}"
-                yield Problem("error", "budgets", file, str(key), "year", said, f"只写 {year} 年及以后的资金")
-            for kind in listed(as_text(row["types"])):
-                if kinds and kind not in kinds:
-                    said = f"项目库里没有更新类型“{kind}”"
-                    yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
+        yield from _money_problems(budgets, projects, str(declared.get("budgets", {}).get("file", "")), year)
+
+
+def _money_problems(budgets: pd.DataFrame, projects: pd.DataFrame | None, file: str, year: int) -> Iterator[Problem]:
+    kinds = set() if projects is None else set(projects["kind"].dropna())
+    twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
+    for key in budgets.index[twice.to_numpy()]:
+        said = f"{budgets.loc[key, 'fund']} {budgets.loc[key, 'year']} 年同样的一行写了两次，两笔都算"
+        yield Problem("warning", "budgets", file, str(key), "amount", said, "是重复的就删去一行；是两笔就在 note 写明")
+    for key, row in budgets.iterrows():
+        if _number(row["year"]) < year:
+            said = f"{row['year']} 年早于数据年 {year}，排计划时不算"
+            yield Problem("warning", "budgets", file, str(key), "year", said, f"结转下来的，另写一行 {year} 年的资金")
+        for kind in listed(as_text(row["types"])):
+            if kinds and kind not in kinds:
+                said = f"项目库里没有更新类型“{kind}”"
+                yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
 
 
 def _unknown_problems(row: pd.Series, problems: pd.DataFrame | None) -> list[str]:
@@ -214,14 +218,17 @@ def _number(cell: object) -> float:
     return math.nan if pd.isna(cell) else float(cell)  # type: ignore[arg-type]
 
 
-def _years(row: pd.Series, year: int) -> Iterator[_Told]:
-    status = IDEA if pd.isna(row["status"]) else row["status"]
-    if status in _AHEAD:
+def _overtaken(row: pd.Series, year: int) -> Iterator[_Told]:
+    """Yield the years in which a project was to begin that has not begun, and that are over."""
+    if pd.isna(row["status"]) or row["status"] in _AHEAD:
         for field, label in (("earliest", "最早开工年"), ("start", "开工年")):
             if _A_YEAR <= _number(row[field]) < year:  # what is no year at all is said where cells are judged
-                said = f"{label} {row[field]} 早于数据年 {year}"
+                said = f"{label} {row[field]} 早于数据年 {year}，排计划时从 {year} 年算起"
                 yield field, said, f"改成 {year} 年或以后；已经开工的把状态写成实施"
-    if status == UNDER_WAY and pd.isna(row["start"]):
+
+
+def _years(row: pd.Series) -> Iterator[_Told]:
+    if row["status"] == UNDER_WAY and pd.isna(row["start"]):
         yield "start", "状态是实施，没有写开工年", "写哪一年开工；还没有开工的把状态写成储备"
     if _number(row["end"]) < _number(row["start"]):
         yield "end", f"完工年 {row['end']} 早于开工年 {row['start']}", "核对两格，改正其中一个"

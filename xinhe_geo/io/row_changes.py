@@ -107,10 +107,13 @@ def edits_of(
     there = {name: old[name].tolist() for name in {*typed, "basis"} if name in old.columns}
     outlines = None if placed is None else np.asarray(old.geometry.array)
     for i, key in enumerate(matched.keys):
-        row = Where(rows.lines[i], printable(key or ""))
+        at = matched.at.get(i)
+        made_up = at is not None and layer.key not in rows.cells and layer.geometry is not None
+        row = Where(
+            rows.lines[i], printable(str(old.index[at]) if made_up else key or "")
+        )  # what it goes by in the folder
         if _not_taken(rows, i, row):
             continue
-        at = matched.at.get(i)
         shape = None if placed is None else placed.metric[i]
         if at is None:
             values = {c: v[i] for c, v in typed.items() if not is_missing(v[i])}

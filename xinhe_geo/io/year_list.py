@@ -179,6 +179,7 @@ def _planned(
         report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
     if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
+    moved = {current.ids()[e.at] for e in edits if e.at is not None and _away(e, current.rows.iloc[e.at]) > SPOT_M}
     edits = [*_in_periods(edits, current, year), *(Edit(p, {"until": year - 1}) for p in ending)]
     for edit in edits:
         edit.at = None if edit.at is None else listed.live[edit.at]
@@ -186,6 +187,7 @@ def _planned(
     if edits:
         layer = LayerFile(folder, _LAYER, whole.entry, whole.manifest)
         files = new_files(layer, Changes(_one_each(edits), set(), request.basis, origin))
+        files |= _entrances_left(folder, moved, year, report)
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
     return report.frame(), {**answered, **files}, proven or bool(request.coordinates.checked)
@@ -276,8 +278,7 @@ def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iter
             continue
         there = frame.iloc[edit.at]
         began = -np.inf if is_missing(there["since"]) else float(there["since"])
-        away = 0.0 if edit.shape is None else float(shapely.distance(edit.shape, there.geometry))
-        if there["state"] == "planned" or not (away > SPOT_M or "name" in edit.cells) or began >= year:
+        if there["state"] == "planned" or not (_away(edit, there) > SPOT_M or "name" in edit.cells) or began >= year:
             yield edit
             continue
         own = {c: there[c] for c in _LAYER.names if c in frame.columns and not is_missing(there[c])}
@@ -287,6 +288,26 @@ def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iter
             {_LAYER.key: keys[edit.at], **own, **edit.cells, "since": year},
             there.geometry if edit.shape is None else edit.shape,
         )
+
+
+def _away(edit: Edit, there: pd.Series) -> float:
+    return 0.0 if edit.shape is None else float(shapely.distance(edit.shape, there.geometry))
+
+
+def _entrances_left(folder: Path, moved: set[str], year: int, report: RowReport) -> dict[str, bytes]:
+    """End the drawn entrances of what moved: they stand where it was, and nobody walks to it through them any more."""
+    current = read_current(folder, LAYERS["entrances"]) if moved else None
+    if current is None or current.entry is None:
+        return {}
+    rows = current.rows
+    left = rows["facility"].isin(moved) & (rows["until"].astype("float64").fillna(np.inf) >= year)
+    if not left.any():
+        return {}
+    for key, n in rows.loc[left, "facility"].value_counts(sort=False).items():
+        said = f"{printable(str(key))} 移走了，原处的 {n} 个出入口到 {year - 1} 年为止"
+        report.say("note", said, "新处的出入口画进 entrances；没有画的，走到它的边或门前的路")
+    ends = [Edit(p, {"until": year - 1}) for p in np.flatnonzero(left.to_numpy(dtype=bool)).tolist()]
+    return new_files(LayerFile(folder, current.layer, current.entry, current.manifest), Changes(ends, set(), "", ""))
 
 
 def _one_each(edits: Sequence[Edit]) -> list[Edit]:
