@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import shapely
 
-from ..district import SPOT_M, District
+from ..district import SPOT_M, District, moved_m
 from .bounds import EXACT
 from .coverage import coverage
 from .effects import known_sum
@@ -72,7 +71,7 @@ def _changed(was: pd.Series | None, now: pd.Series | None) -> dict[str, object] 
     }
     if was is None or now is None:
         return {"change": OPENED if was is None else CLOSED, **told}
-    away = float(shapely.distance(was.geometry, now.geometry))
+    away = moved_m(was.geometry, now.geometry)
     if away > SPOT_M:
         return {"change": MOVED_AWAY, **told, "metres": away}
     if pd.notna(was["name"]) and pd.notna(now["name"]) and was["name"] != now["name"]:

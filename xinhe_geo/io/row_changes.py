@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from ..core import LAYERS, Column, Problem, amount, check_rows, listed, nearest, problems_table
-from ..district import Edit, is_missing
+from ..district import Edit, is_missing, moved_m
 from .cells import printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
@@ -204,7 +204,7 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
             rows.report.say("note", said, "核对编号和坐标", row._replace(column="位置"))
         return None
     if shape.geom_type == before.geom_type:
-        away = float(shapely.hausdorff_distance(shape, before))
+        away = moved_m(before, shape)
         return None if away <= (SAME_SPOT_M if shape.geom_type == "Point" else SAME_M) else f"移动 {amount(away, 1)} 米"
     return "换成另一种图形"
 
