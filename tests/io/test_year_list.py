@@ -162,6 +162,7 @@ def test_an_outline_that_moves_keeps_its_past_and_the_doors_that_are_still_its_o
         else changed.loc[changed.index == "P"]
     )
     assert told["metres"].round(0).tolist() == ([east] if east else [])
+    assert told["change"].tolist() == ([] if not east else ["moved" if east > 60 else "redrawn"])
 
 
 @pytest.mark.slow
