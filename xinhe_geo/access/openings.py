@@ -34,8 +34,9 @@ def facility_changes(before: District, after: District) -> pd.DataFrame:
     Returns
     -------
     table
-        Index facility, by kind and key. `change` (opened, closed, moved, redrawn: its outline, renamed), `kind`, `name`, `name_before`, `metres` (how far
-        it moved, or whatever of its outline moved most), `rule` (the one that leads for its kind; missing where none does), `known` (whether that rule can be counted),
+        Index facility, by kind and key. `change` (opened, closed, moved, redrawn: its outline, renamed), `kind`, `name`,
+        `name_before`, `metres` (how far it moved, or whatever of its outline moved most), `rule` (the one that leads for its kind;
+        missing where none does), `known` (whether that rule can be counted),
         `at_most` (the kind was only seen on a map, so that homes may have another), `homes_gain`, `homes_lose` (names of homes
         whose nearest it is now, or was, and whose share in reach rose, or fell), `homes_other` (whose nearest it was, and which
         now go elsewhere and still reach it), `people_gain`, `people_lose` (missing where nobody knows). A home is counted with one
