@@ -20,6 +20,8 @@ import pandas as pd
 import pytest
 import shapely
 from branca.element import CssLink, JavascriptLink
+from hypothesis import given
+from hypothesis import strategies as st
 from poisoned import PAYLOADS, poisoned, two_covers
 
 import xinhe_geo as xh
@@ -31,6 +33,7 @@ from xinhe_geo.maps import html_map, scene_json
 from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.scene import beside
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
+from xinhe_geo.maps.themes import _round_edges
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -727,6 +730,18 @@ def test_whole_numbers_fall_into_whole_classes() -> None:
         labels = [style["label"] for style in theme["modes"][0]["styles"] if not style.get("skip")]
         assert labels == expected
         assert sum(theme["modes"][0]["counts"]) == len(homes)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.001, 1e6))
+def test_other_numbers_fall_into_round_classes(low: float, span: float) -> None:
+    """At most five, as wide as each other, none at an end without a value; a planner reads 5–7.5 minutes, not 5.509–7.465."""
+    edges = _round_edges(low, low + span)
+    assert 1 <= len(edges) - 1 <= 5
+    step = edges[1] - edges[0]
+    slack = 1e-3 * step
+    assert edges[0] - slack <= low < edges[1] + slack and edges[-2] - slack <= low + span <= edges[-1] + slack
+    np.testing.assert_allclose(np.diff(edges), step, rtol=1e-3)
+    assert float(f"{step:.2g}") == pytest.approx(step, rel=1e-3)
 
 
 def test_a_symbol_that_must_be_seen_stands_beside_another() -> None:
