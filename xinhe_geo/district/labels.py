@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,6 +92,8 @@ def rule_name(district: District, rule: Rule) -> str:
     kinds = " / ".join(kind_name(district, kind) for kind in rule.kinds)
     if rule.metric == "presence":
         return say("每个社区有{0}", kinds)
+    if math.isinf(rule.minutes if rule.method == "walk_min" else rule.metres):
+        return kinds
     limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
     who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
     return say("{0}内有{1}{2}", limit, kinds, who)
