@@ -45,6 +45,7 @@ from ..core import (
     guarded_problems,
     is_cleared,
     is_whole,
+    layer_name,
     listed,
     no_such_name,
     path_given,
@@ -672,7 +673,7 @@ class District:
             raise UnknownNameError("图层", layer, list(LAYERS))
         table = self.layers.get(layer) if LAYERS[layer].geometry else self._rows.get(layer)
         none = pd.DataFrame(index=pd.Index([], name=LAYERS[layer].key, dtype="str"))
-        return meant(LAYERS[layer].label.removesuffix("表"), said, none if table is None else table)[1]
+        return meant(layer_name(layer).removesuffix("表"), said, none if table is None else table)[1]
 
     def completeness_of(self, kind: Named) -> str:
         """
