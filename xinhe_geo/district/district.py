@@ -52,6 +52,7 @@ from ..core import (
     problems_table,
     read_toml,
     refuse_titles,
+    say,
     secret_layers,
     well_called,
     work,
@@ -232,7 +233,7 @@ class District:
         if any(p.severity == "error" for p in problems):
             whole = all(p.layer != "district.toml" for p in problems if p.severity == "error")
             found = problems_table(guarded_problems(problems, manifest))
-            raise DataError(found, folder.name, MEANWHILE if whole else "")
+            raise DataError(found, folder.name, say(MEANWHILE) if whole else "")
         if secret := secret_layers(manifest):
             marks = {name: {"secrecy": mark} for name, mark in secret.items()}
             cleared = str(manifest["secret_outputs"]) if is_cleared(manifest) else ""
