@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from spoken import checked
 
 import xinhe_geo as xh
 from xinhe_geo.core import describe
@@ -170,3 +171,12 @@ def test_money_written_twice_is_asked_about(folder: Path) -> None:
     problems = xh.check(folder)
     (told,) = problems[(problems["layer"] == "budgets").to_numpy()].itertuples()
     assert (told.severity, told.row, told.field) == ("warning", "2", "amount") and "写了两次" in told.problem
+
+
+@pytest.mark.parametrize("case", [*CELLS, *FILES, *MONEY])
+def test_each_message_is_told_in_english(folder: Path, case: str) -> None:
+    """In the same file, row and field; nothing Chinese but what the tables say."""
+    projects = table(line(**CELLS[case][0])) if case in CELLS else FILES[case][0] if case in FILES else table(line())
+    (folder / "renewal/projects.csv").write_bytes(projects)
+    (folder / "renewal/budgets.csv").write_text(BUDGETS.replace(*MONEY[case][0]) if case in MONEY else BUDGETS, "utf-8")
+    assert len(checked(folder))

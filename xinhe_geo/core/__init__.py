@@ -14,6 +14,7 @@ from .datum import (
     to_wgs84,
 )
 from .errors import (
+    NAMELESS,
     DataError,
     EnvironmentProblem,
     NetworkError,

@@ -21,6 +21,7 @@ from ..core import (
     BASES,
     INTERNAL,
     LAYERS,
+    NAMELESS,
     ON_THE_WAY,
     SCHEMA_VERSION,
     SCHEMAS,
@@ -762,7 +763,7 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
                 continue
             parent = rows[column.parent[0]].index
             cells = frame[column.name].to_numpy(object)
-            known = {str(code) for code in parent}
+            known = {str(code) for code in parent if not NAMELESS.fullmatch(str(code))}
             for i in np.flatnonzero(frame[column.name].notna().to_numpy()):
                 for code in listed(cells[i]) if column.several else (str(cells[i]),):
                     if code not in known:
