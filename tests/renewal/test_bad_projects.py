@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from spoken import checked
 
 import xinhe_geo as xh
 from xinhe_geo.core import describe
@@ -193,3 +194,12 @@ def test_next_years_data_make_last_years_rows_old_not_wrong(folder: Path) -> Non
     assert errors(own, table(line()), "row,fund,year,amount\n1,财政资金,2022,900\n") == []
     with pytest.raises(xh.DataError, match="没有数据年 2026 及以后的资金"):
         xh.programme(xh.District.load(own))
+
+
+@pytest.mark.parametrize("case", [*CELLS, *FILES, *MONEY])
+def test_each_message_is_told_in_english(folder: Path, case: str) -> None:
+    """In the same file, row and field; nothing Chinese but what the tables say."""
+    projects = table(line(**CELLS[case][0])) if case in CELLS else FILES[case][0] if case in FILES else table(line())
+    (folder / "renewal/projects.csv").write_bytes(projects)
+    (folder / "renewal/budgets.csv").write_text(BUDGETS.replace(*MONEY[case][0]) if case in MONEY else BUDGETS, "utf-8")
+    assert len(checked(folder))

@@ -15,8 +15,18 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say, without_brackets
-from ..district import District, buildings_said, kind_name, layer_name
+from ..core import (
+    BASIS_LABELS,
+    DEMONSTRATION,
+    PEOPLE_KINDS,
+    RESIDENT,
+    UNCHECKED,
+    layer_name,
+    named_by_homes,
+    say,
+    without_brackets,
+)
+from ..district import District, buildings_said, kind_name
 from .entrances import home_entrances, home_points
 
 #: Street ends this near to another street without touching it are probably drawn badly (metres).

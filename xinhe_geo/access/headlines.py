@@ -20,11 +20,12 @@ from ..core import (
     Rule,
     amount,
     language,
+    layer_name,
     named_by_homes,
     per_cent,
     say,
 )
-from ..district import District, buildings_said, kind_name, layer_name, must_be_district, rule_name, walker_name
+from ..district import District, buildings_said, kind_name, must_be_district, rule_name, walker_name
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
 from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
-from .i18n import HTML_LANG, language
+from .i18n import HTML_LANG
+from .sentences import language
 
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_IN_MARKUP = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ue000\ufffe\uffff]")

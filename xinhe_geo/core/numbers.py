@@ -7,7 +7,7 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from .i18n import Figure
+from .sentences import Figure
 
 
 def _figure(value: SupportsFloat | None) -> Figure:

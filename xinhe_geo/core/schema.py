@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from .sentences import language, renamed
 from .shipped import shipped_folder
 
 SCHEMA_VERSION = 2
@@ -1045,3 +1046,8 @@ def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:
         return frame
     since, until = frame["since"].fillna(-10_000), frame["until"].fillna(10_000)
     return frame[((since <= year) & (year <= until)).to_numpy(dtype=bool)]
+
+
+def layer_name(name: str) -> str:
+    """Return what a layer or table is called."""
+    return renamed(LAYERS[name].label if language() == "zh" else name.replace("_", " "))

@@ -9,10 +9,8 @@ from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, SUGGESTED, commit, district_folder, finish, locked, recover, undo
 from .labels import (
     buildings_said,
-    cell,
     column_name,
     kind_name,
-    layer_name,
     list_told,
     place_name,
     place_title,

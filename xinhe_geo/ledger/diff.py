@@ -16,6 +16,7 @@ from ..core import (
     SourceError,
     amount,
     language,
+    layer_name,
     per_cent,
     read_json,
     refuse_titles,
@@ -24,7 +25,7 @@ from ..core import (
     strictest,
     word,
 )
-from ..district import District, layer_name
+from ..district import District
 from .ledger import UNMEASURED, beyond, canonical
 from .metrics.base import measure_rows, number_text
 

@@ -29,6 +29,7 @@ from ..core import (
     DataError,
     Problem,
     UnknownNameError,
+    cell,
     counted,
     keeping,
     language,
@@ -41,7 +42,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, Named, cell, list_told, must_be_district
+from ..district import District, Named, list_told, must_be_district
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,

@@ -38,8 +38,10 @@ from ..core import (
     UnknownNameError,
     WrongValueError,
     as_text,
+    layer_name,
     listed,
     problems_table,
+    say,
     well_called,
 )
 from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, place_name, project_edits, yearly_of
@@ -258,12 +260,15 @@ def _prepared(
     given = {name: frame for name, frame in (("projects", projects), ("budgets", budgets)) if frame is not None}
     state = district.replace(**given) if given else district
     missing = {
-        name: (f"没有{LAYERS[name].label}", "照 template 的表填写，在 district.toml 声明")
+        name: (say("没有{0}", layer_name(name)), say("照 template 的表填写，在 district.toml 声明"))
         for name in ("projects", "budgets")
         if name not in state.rows or state.rows[name].empty
     }
     if "budgets" not in missing and not (state.rows["budgets"]["year"] >= state.year).any():
-        missing["budgets"] = f"没有数据年 {state.year} 及以后的资金", f"写上 {state.year} 年及以后的资金"
+        missing["budgets"] = (
+            say("没有数据年 {0} 及以后的资金", state.year),
+            say("写上 {0} 年及以后的资金", state.year),
+        )
     if missing:
         files = {name: f"{LAYERS[name].folder}/{name}.csv" for name in missing}
         said = [Problem("error", name, files[name], "", "", *told) for name, told in missing.items()]

@@ -20,14 +20,16 @@ from ...core import (
     SourceError,
     amount,
     csv_text,
+    layer_name,
     refuse_leaving,
     refuse_uncleared,
+    row_name,
     say,
     speaking,
     title,
     write_text,
 )
-from ...district import District, layer_name, secrecy_of
+from ...district import District, secrecy_of
 from ...district import check as check_folder
 from ...district import number as seal_number
 from ...district import seal as seal_folder
@@ -71,15 +73,16 @@ def check(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None, lang: Lang = "zh"
 ) -> None:
     """检查街道目录：每一处问题在哪个文件、哪一行、哪一列、怎么改；数据能支撑到什么程度。"""
-    problems = check_folder(folder)
+    with speaking(lang):
+        problems = check_folder(folder)
     errors = int((problems["severity"] == "error").sum())
     if len(problems):
         with speaking(lang):
             table = grid(*map(title, ("级别", "文件", "行", "列", "问题", "怎么办")))
             levels = {True: say("错误"), False: say("提示")}
-        for row in problems.itertuples(index=False):
-            cells = (row.file, row.row, row.field, row.problem, row.remedy)
-            table.add_row(levels[row.severity == "error"], *(escape(str(v)) for v in cells))
+            for row in problems.itertuples(index=False):
+                cells = (row.file, row_name(row.row), row.field, row.problem, row.remedy)
+                table.add_row(levels[row.severity == "error"], *(escape(str(v)) for v in cells))
         OUT.print(table)
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
     if folder is not None and (code := seal_number(folder)):

@@ -20,6 +20,7 @@ from ...core import (
     URGENCIES,
     amount,
     csv_text,
+    layer_name,
     named_by_homes,
     per_cent,
     place_in,
@@ -28,7 +29,7 @@ from ...core import (
     word,
     write_text,
 )
-from ...district import District, column_name, kind_name, layer_name, place_name
+from ...district import District, column_name, kind_name, place_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
 from ..closing import closed_and_missed
 from ..files import added_to

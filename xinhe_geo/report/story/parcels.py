@@ -12,12 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, ScenarioError, amount, language, per_cent, say, word
+from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, ScenarioError, amount, cell, language, per_cent, say, word
 from ...district import (
     ACTIONS,
     District,
     Scenario,
-    cell,
     conflicts,
     divided_by,
     home_parcels,
