@@ -620,7 +620,7 @@ def gained_text(people: float, older: float, homes: str) -> str:
     """Say who is newly in reach; where their number is not known, only which homes."""
     if np.isnan(people):
         return f"新增可达：{homes}（人口不详）"
-    aged = f"，其中 60 岁及以上 {amount(older)} 人" if older > 0 else ""
+    aged = f"，其中60岁及以上 {amount(older)} 人" if older > 0 else ""
     return f"新增 {amount(people)} 人可达{aged}（{homes}）"
 
 

@@ -239,7 +239,7 @@ def _text(row: Mapping[str, Any], weight: str) -> str:
     if row["people_gained"] < 0.5:
         saved = "" if np.isnan(row["minutes_saved"]) else f"；每趟共省 {amount(row['minutes_saved'])} 人·分钟"
         return f"{both}：没有新增可达居民{saved}"
-    whom = "60 岁及以上 " if weight == "people_60plus" else ""
+    whom = "60岁及以上 " if weight == "people_60plus" else ""
     halves = (
         f"单开前一处{whom or ' '}{amount(row['alone_first'])} 人、后一处{whom or ' '}{amount(row['alone_second'])} 人"
     )
