@@ -431,7 +431,12 @@ NOT_SAID = {
 
 def test_an_age_is_spelt_in_one_way() -> None:
     """60岁及以上, in sentences, scripts and tables alike."""
-    files = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *PACKAGE.rglob("*.json"), *(PACKAGE.parent / "data" / "standards").glob("*.csv")]
+    files = [
+        *PACKAGE.rglob("*.py"),
+        *PACKAGE.rglob("*.js"),
+        *PACKAGE.rglob("*.json"),
+        *(PACKAGE.parent / "data" / "standards").glob("*.csv"),
+    ]
     assert len(files) > 300
     assert [path.name for path in files if re.search(r"60\s岁", path.read_text("utf-8"))] == []
 
