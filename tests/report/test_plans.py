@@ -376,3 +376,13 @@ def test_users_before_and_after_and_their_change_agree_as_printed(cases: list[tu
             printed(cell_text(c, n)) for c, n in (("之前人口", row.users_before), ("之后人口", row.users_after))
         )
         assert now - was == printed(cell_text("变化人数", row.change))
+
+
+@given(
+    st.lists(st.integers(0, 4000).map(lambda n: n / 20), min_size=1),
+    st.sampled_from(["平均步行（分钟）", "绕行（倍）"]),
+)
+def test_minutes_have_the_same_digits_all_the_way_down(values: list[float], column: str) -> None:
+    """No 13.40 beside 15."""
+    assert {cell_text(column, value).partition(".")[2] != "" for value in values} == {True}
+    assert all(re.fullmatch(r"\d+\.\d", cell_text(column, value)) for value in values)
