@@ -106,8 +106,8 @@ def filled(sheet: pypdf.PageObject) -> float:
 
 
 #: Headings and the lines under them that lead to a table or picture.
-LEADING = """() => [...document.querySelectorAll("h2, h2 + :is(.line, .small), h2 + .line + .small")]
-  .filter((e) => e.nextElementSibling && e.nextElementSibling.matches(".line, .small, .scroll, figure")).map((e) => e.textContent)"""
+LEADING = """() => [...document.querySelectorAll("h2, h3, :is(h2, h3) + :is(.line, .small), h2 + .line + .small")]
+  .filter((e) => e.nextElementSibling && e.nextElementSibling.matches(".line, .small, .scroll, figure, ol, ul, p, .two")).map((e) => e.textContent)"""
 
 
 def _letters(text: str) -> str:

@@ -1213,7 +1213,7 @@ WALKS = """(every) => {
       if (number++ % every) continue;
       P.lookAt(h);
       const w = a.state.walk, strong = document.querySelector(".xm-walk strong"), legs = w && w.legs.map((l) => [l.leg, l.metres, l.minutes]);
-      out.push([r.id, r.profile, m.homes.id[h], strong ? strong.textContent : "", w && [w.point, w.facility.id, w.minutes, w.metres, legs]]);
+      out.push([r.id, r.profile, m.homes.id[h], strong ? strong.textContent : "", w && [w.point, w.facility.id, w.minutes, w.metres, legs, xinhe.walkRows(w)]]);
     }
   }
   return out;
@@ -1227,9 +1227,12 @@ def assert_walks(district: District, walks: list[Any]) -> None:
         except (NetworkError, UnknownNameError):
             assert walk is None and said == "", (rule, home)
             continue
-        point, facility, minutes, _, parts = walk
+        point, facility, minutes, metres, parts, rows = walk
         assert minutes == pytest.approx(legs["minutes"].sum(), abs=1e-6), (rule, home)
         assert said.split()[0] == f"{minutes:.1f}", (rule, home)
+        printed = [[float(re.sub("[,米分钟 ]", "", text) or 0) for text in row[1:]] for row in rows]
+        far, long = np.sum(printed, axis=0) if printed else (0.0, 0.0)
+        assert (f"{far:.0f}", f"{long:.1f}") == (f"{metres:.0f}", f"{minutes:.1f}"), (rule, home, rows)
         if (point, facility) == (legs["point"].iloc[0], legs["facility"].iloc[0]):  # of equals it may be another
             told = pd.DataFrame(parts, columns=["leg", "metres", "minutes"]).groupby("leg").sum()
             own = legs.groupby("leg")[["metres", "minutes"]].sum()

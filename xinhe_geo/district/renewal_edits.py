@@ -39,7 +39,7 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     there = work.standing("homes")
     present = [home for home in e["homes"] if home in there.index]
     lived = {home: _counts(there.loc[home]) for home in present}
-    for count, label in (("people", "人"), ("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
+    for count, label in (("people", "人"), ("people_60plus", "位60岁及以上老人"), ("households", "户")):
         total = sum(lived[home][count] for home in present)
         if count in e and float(e[count]) > total + ROUNDING:
             work.clashes.append(
@@ -104,7 +104,7 @@ def _note_too_many_old(work: EditedRows, home: str) -> None:
     lived = _counts(work.standing("homes").loc[home])
     if lived["people_60plus"] > lived["people"] + ROUNDING:
         work.clashes.append(
-            f"这一步以后 {home} 住着 {amount(lived['people'])} 人，60 岁及以上却有 {amount(lived['people_60plus'])} 位；改这一步的 people_60plus"
+            f"这一步以后 {home} 住着 {amount(lived['people'])} 人，60岁及以上却有 {amount(lived['people_60plus'])} 位；改这一步的 people_60plus"
         )
         _put(work, home, "people_60plus", math.nan)
 
@@ -198,7 +198,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
             people = most
     share = people / away("people") if away("people") > 0 else 0.0
     numbers = {"people": people}
-    for count, label in (("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
+    for count, label in (("people_60plus", "位60岁及以上老人"), ("households", "户")):
         numbers[count] = _at_most(work, e, count, away(count), label) if count in e else away(count) * share
     if not math.isnan(numbers["households"]):
         numbers["households"] = float(round(numbers["households"]))

@@ -1123,9 +1123,9 @@ def _whom_text(row: Mapping[str, Any], rule: Rule) -> str:
     people, older = row["people_gained"], row["people_60plus_gained"]
     if rule.denominator == "people_60plus" and np.isfinite(older):
         everybody = say("（常住人口 {0:,.0f} 人）", people) if np.isfinite(people) else ""
-        return say(" 60 岁及以上 {0:,.0f} 人{1}", older, everybody)
+        return say(" 60岁及以上 {0:,.0f} 人{1}", older, everybody)
     if np.isfinite(people):
-        aged = say("（60 岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
+        aged = say("（60岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
         return say(" {0:,.0f} 人{1}", people, aged)
     if np.isfinite(row["area_m2_gained"]):
         return say("居住用地 {0:,.1f} 公顷（人口不详）", row["area_m2_gained"] / 1e4)

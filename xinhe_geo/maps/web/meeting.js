@@ -30,6 +30,7 @@
   }
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const number = (v, digits) => (Number.isFinite(v) ? Number(v.toPrecision(15)).toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
+  const rounded = (v, digits = 0) => Math.round(Number((v * 10 ** digits).toPrecision(15))) / 10 ** digits;
   const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "未知");
   // 100 only where it is all, 0 only where it is none, but for rounding; a headline is whole per cent
   const within = (v, step) => (v > 1e-9 && v < 1 - 1e-9 ? Math.min(1 - step, Math.max(step, v)) : v);
@@ -134,11 +135,12 @@
     }
     const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), [unit, k, digits] = UNITS[d];
     const who = r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method];
-    const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
+    const known = rounded(t.known * k, digits), out = rounded((t.known - t.served) * k, digits), amount = (v) => number(v, digits); // these and what is left agree
+    const blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
     return {
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
-      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还在服务范围外 ${amount(t.known - t.served)} ${unit}`) +
+      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(known - out)} / ${amount(known)} ${unit}，还在服务范围外 ${amount(out)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
     };
   }
@@ -168,7 +170,8 @@
     if (d === null) return "未知";
     if (r.metric === "presence") { const [now] = communityCount(result), [was] = communityCount(before(r)); return `净 ${signed(now - was)} 个社区`; }
     const [unit, k, digits] = UNITS[d], a = before(r).totals.whole[d], b = result.totals.whole[d];
-    return `${r.mapped ? "至多 " : "净 "}${signed((b.served - a.served) * k, digits)} ${unit}`;
+    const { gain, lose } = result.effects || E.effects(model, before(r).share, result.share), agreed = rounded(gain[d]) - rounded(lose[d]); // as they are shown
+    return `${r.mapped ? "至多 " : "净 "}${signed(Number.isFinite(agreed) ? agreed : (b.served - a.served) * k, digits)} ${unit}`;
   }
 
   function bar(now, was) {

@@ -551,9 +551,8 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
         need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
     more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
     if compared:
-        more = (
-            f'<a href="{e(compared)}/compare.html">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
-        )
+        there = "{0}：比较页、差异图、左右对比图" if change.drawn else "{0}：比较页"
+        more = f'<a href="{e(compared)}/compare.html">{e(say(there, plan.label or name))}</a>'
     heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
     return (
         f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'
