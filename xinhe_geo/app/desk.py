@@ -6,6 +6,7 @@ A notebook asks, draws and tells; opening, checking, naming columns and saving s
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -149,6 +150,9 @@ def open_desk(
             raise WrongValueError(f"{name} 应当是{_NUMBERS[name][1]}，不是 {value!r}")
     # Our tables are small, and Arrow's strings slow in them (see `cli.main`): those of this kernel are Python's from here on.
     pd.set_option("mode.string_storage", "python")
+    # Nor need the collector look through all that was imported again and again: that took a seventh of what a report takes here.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     district = District.load(folder)
     if "kind" in parameters:
         _refuse_unknown("设施类别", list(district.kinds.index[district.kinds["rule"].notna()]), parameters["kind"])

@@ -394,7 +394,7 @@ class Scenario:
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
         built = {home: home in work.walled for home in (*work.built, *work.cut)}
         moved, arrived = work.moved_in_all(), work.arrived()
-        made = base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
+        made = base.with_rows(work.edited, scenario=said_name, built=built, moved=moved, arrived=arrived)
         return made.with_parted(work.parted())
 
 

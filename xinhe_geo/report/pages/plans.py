@@ -502,13 +502,16 @@ def write_comparisons(
     for name in names:
         refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
     tell, told = progress or (lambda _: None), {}
+    # What a year is like without a plan is worked out once for its plans: they stand together, the year of most of them last.
+    years = {name: district.scenario(name).year or district.year for name in names}
+    queue = sorted(names, key=lambda name: (list(years.values()).count(years[name]), years[name]))
     with Worker(district, processes=processes) as aside:
         # The last first: plans are compared here from the first on, and there from the last, until they meet.
-        ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(names)]
-        for number, (name, fetch) in enumerate(zip(names, reversed(ahead), strict=True), start=1):
+        ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
+        for number, (name, fetch) in enumerate(zip(queue, reversed(ahead), strict=True), start=1):
             tell(say("方案 {0}/{1}：{2}", number, len(names), district.scenario(name).label or name))
             told[name] = fetch()
-    _write_plans(district, Path(to), told)
+    _write_plans(district, Path(to), {name: told[name] for name in names})
     return names
 
 
