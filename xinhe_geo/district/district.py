@@ -385,7 +385,9 @@ class District:
             ids = _changed_ids(*serving)
             if ids is None:
                 return every
-            return frozenset(str(k) for frame in serving if frame is not None for k in frame["kind"][frame.index.isin(ids)])
+            return frozenset(
+                str(k) for frame in serving if frame is not None for k in frame["kind"][frame.index.isin(ids)]
+            )
         for name in _PLANNED:
             ids = _changed_ids(origin._rows.get(name), self._rows.get(name))
             if ids is None:

@@ -374,7 +374,10 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
     # those that are not named are counted
-    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}" for k, v in most[:NAMED_AT_MOST].items()]
+    words = [
+        f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}"
+        for k, v in most[:NAMED_AT_MOST].items()
+    ]
     told = number_text(round(total, 1), unit) if weight == "homes" else whole_text(total, unit)
     said = (told, lot or say("不可达"), len(most), in_words([*words, *most.index[NAMED_AT_MOST:]]))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
