@@ -8,6 +8,7 @@ and pages that load nothing.
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -504,7 +505,8 @@ def write_comparisons(
     tell, told = progress or (lambda _: None), {}
     # What a year is like without a plan is worked out once for its plans: they stand together, the year of most of them last.
     years = {name: district.scenario(name).year or district.year for name in names}
-    queue = sorted(names, key=lambda name: (list(years.values()).count(years[name]), years[name]))
+    beside = Counter(years.values())
+    queue = sorted(names, key=lambda name: (beside[years[name]], years[name]))
     with Worker(district, processes=processes) as aside:
         # The last first: plans are compared here from the first on, and there from the last, until they meet.
         ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
