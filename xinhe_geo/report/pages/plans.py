@@ -8,7 +8,6 @@ and pages that load nothing.
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +42,7 @@ from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..states import State, state_of
+from ..states import State, state_of, year_by_year
 from ..story.change import Change, few_names, side_by_side
 from ..sums import abouts, of_change
 from ..tables import marked_rows, titled
@@ -503,10 +502,7 @@ def write_comparisons(
     for name in names:
         refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
     tell, told = progress or (lambda _: None), {}
-    # What a year is like without a plan is worked out once for its plans: they stand together, the year of most of them last.
-    years = {name: district.scenario(name).year or district.year for name in names}
-    beside = Counter(years.values())
-    queue = sorted(names, key=lambda name: (beside[years[name]], years[name]))
+    queue = year_by_year(district, names)
     with Worker(district, processes=processes) as aside:
         # The last first: plans are compared here from the first on, and there from the last, until they meet.
         ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
