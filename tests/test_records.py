@@ -11,9 +11,10 @@ import ledger_toy
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.core.i18n import english, speaking
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS, METRICS
+from xinhe_geo.core.sentences import english
 from xinhe_geo.core.strangers import reading
 from xinhe_geo.district import blank, conflicts, steps
 from xinhe_geo.district.edited_rows import EditedRows

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import xinhe_geo as xh
 from xinhe_geo.core.errors import UnknownNameError, did_you_mean
-from xinhe_geo.core.i18n import english, say, speaking
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.numbers import adding_up, amount, per_cent, rounded, signed
+from xinhe_geo.core.sentences import english, say
 from xinhe_geo.maps.live_model import LiveModel
 
 

@@ -20,7 +20,7 @@ from ledger_toy import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
-from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking, word
+from xinhe_geo.core.i18n import marked, speaking
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import (
     BASIS_LABELS,
@@ -39,6 +39,7 @@ from xinhe_geo.core.schema import (
     URGENCIES,
     bundled_folder,
 )
+from xinhe_geo.core.sentences import agreeing, english, language, say, word
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures

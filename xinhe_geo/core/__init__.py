@@ -163,7 +163,7 @@ from .secrecy_marks import (
     secret_cells,
     secret_words,
 )
-from .sentences import agreeing, cell, counted, english, language, renamed, say, tight, word
+from .sentences import agreeing, cell, counted, english, language, renamed, say, thing, tight, word
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .spreadsheet import csv_text, without_mark
 from .strangers import apart, reading

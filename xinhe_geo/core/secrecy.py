@@ -22,7 +22,7 @@ from .secrecy_marks import (
     strays_of,
     title_mark,
 )
-from .sentences import say
+from .sentences import say, thing
 
 # --- what may leave the house ---------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ def refuse_titles(manifest: Mapping[str, object], texts: Iterable[str], where: s
         raise SourceError(
             say(
                 "{0}里写着密级 {1}，district.toml 没有标到这一级，什么也没有写出。先在 district.toml 写 secrecy（最高的密级），或去掉这几个字",
-                where,
+                thing(where),
                 shown,
             )
         )
@@ -217,7 +217,11 @@ def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: 
     named = [say("{0} 的密级是 {1}", layer_name(n) if n in LAYERS else n, secret[n]) for n in layers if n in secret]
     if named:
         raise SourceError(
-            say("图层 {0}，不能{1}。去掉这个图层，或由有权的人核定密级后改 district.toml", say("；").join(named), doing)
+            say(
+                "图层 {0}，不能{1}。去掉这个图层，或由有权的人核定密级后改 district.toml",
+                say("；").join(named),
+                thing(doing),
+            )
         )
 
 
@@ -231,7 +235,7 @@ def refuse_leaving(manifest: Mapping[str, object], doing: str) -> None:
         Naming every such layer; or what has been typed is marked, and the district is not (`having_typed`).
     """
     refuse_secret(manifest, secret_layers(manifest), doing)
-    refuse_titles(manifest, _TYPED.get(), say("输入的文字"))
+    refuse_titles(manifest, _TYPED.get(), "输入的文字")
 
 
 def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
@@ -249,9 +253,10 @@ def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
     """
     if not is_cleared(manifest):
         refuse_leaving(
-            manifest, say('{0}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）', doing)
+            manifest,
+            say('{0}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）', thing(doing)),
         )
-    refuse_titles(manifest, _TYPED.get(), say("输入的文字"))
+    refuse_titles(manifest, _TYPED.get(), "输入的文字")
 
 
 def suppressed(counts: pd.Series, *, fewer_than: int = SMALL) -> pd.Series:

@@ -309,7 +309,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     said: dict[str, Any] = {}
     with suppress(OSError, ValueError):  # one that cannot be read is mended by what comes
         said = read_toml(folder / MANIFEST, folder)
-    refuse_titles(said, [source], say("文件名"))
+    refuse_titles(said, [source], "文件名")
     for name in files:
         within(folder, name)
     number = int(_versions(history)[-1].name) + 1 if _versions(history) else 1

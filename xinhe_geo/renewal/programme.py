@@ -592,7 +592,7 @@ class _Work:
                 if edits:
                     Scenario("project", project.key, tuple(edits), year=self.years[-1]).on(self.state)
             except ScenarioError as error:
-                what, _, remedy = str(error).splitlines()[0].partition("；")
+                what, _, remedy = str(error).splitlines()[0].partition(say("；"))
                 remedy = remedy or "改正方案文件；scenario check 列出全部问题"
                 wrong.append(Problem("error", "projects", "projects.csv", project.key, "edits", what, remedy))
         if wrong:
