@@ -41,8 +41,17 @@ CHECK = """() => {
   }
   return out;
 }"""
+#: Adds short words that stand one character above the other, in cells of tables.
+_BROKEN = """  for (const e of document.querySelectorAll("td, th")) {
+    const words = document.createRange();
+    words.selectNodeContents(e);
+    const lines = new Set([...words.getClientRects()].map((r) => Math.round(r.top / 4)));
+    if (/^[\u4e00-\u9fff]{2,3}$/.test(e.textContent.trim()) && shown(e) && lines.size > 1) out.push("broken: " + e.textContent.trim());
+  }
+"""
 #: Returns what cannot be read, as "what: words": names over each other or over a frame, too small, a page wider than its window.
-BOXES = """() => {
+BOXES = (
+    """() => {
   const out = [], shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   const wide = Math.max(document.documentElement.scrollWidth, document.body.scrollWidth);
   if (wide > innerWidth + 1) out.push("wider than the window: " + wide);
@@ -70,11 +79,15 @@ BOXES = """() => {
     const size = parseFloat(getComputedStyle(e).fontSize);
     if (size < 9) out.push("small: " + size + " " + node.textContent.trim());
   }
-  return out.map((line) => line.slice(0, 100));
+"""
+    + _BROKEN
+    + """  return out.map((line) => line.slice(0, 100));
 }"""
+)
 #: Returns what cannot be read on paper, as "what: words": words under 6 points, short ones that stand one character above the other,
 #: tables that a browser shrinks the whole page for.
-PAPER = """() => {
+PAPER = (
+    """() => {
   const out = [], shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   if (document.documentElement.scrollWidth > innerWidth + 1) out.push("wider than the paper: " + document.documentElement.scrollWidth);
   for (const t of document.querySelectorAll("svg text")) {
@@ -90,14 +103,11 @@ PAPER = """() => {
     const size = parseFloat(getComputedStyle(e).fontSize);
     if (size < 7.95) out.push("small on paper: " + (size * 0.75).toFixed(1) + " pt " + node.textContent.trim());
   }
-  for (const e of document.querySelectorAll("td, th")) {
-    const words = document.createRange();
-    words.selectNodeContents(e);
-    const lines = new Set([...words.getClientRects()].map((r) => Math.round(r.top / 4)));
-    if (/^[\u4e00-\u9fff]{2,3}$/.test(e.textContent.trim()) && shown(e) && lines.size > 1) out.push("broken: " + e.textContent.trim());
-  }
-  return [...new Set(out)].map((line) => line.slice(0, 100));
+"""
+    + _BROKEN
+    + """  return [...new Set(out)].map((line) => line.slice(0, 100));
 }"""
+)
 
 
 def filled(sheet: pypdf.PageObject) -> float:
