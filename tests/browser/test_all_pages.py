@@ -260,6 +260,7 @@ def test_what_cannot_be_read_is_seen(chromium: Any) -> None:
         "small": svg.format("<text x=9 y=30 font-size=8>a</text>"),
         "over the frame": svg.format("<text x=180 y=30 font-size=20>much too long</text>"),
         "over another": svg.format("<text x=9 y=30 font-size=20>one</text><text x=12 y=32 font-size=20>two</text>"),
+        "broken": "<table style='width:9px'><td style='word-break:break-all;font-size:20px;padding:0'>编号</table>",
         "wider than the window": "<div style='width:3000px'>&nbsp;</div>",
     }
     page = chromium.new_page()
