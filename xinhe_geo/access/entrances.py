@@ -192,7 +192,9 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker:
     by_wall = (streets["added"] & (streets["access_m"] <= ON_STREET_M)).to_numpy()
     streets = streets[~walled[streets["spot"]] | by_wall].assign(gate=np.nan)
     shut = np.flatnonzero(walled & ~np.isin(np.arange(len(walled)), [*gates["spot"], *streets["spot"]]))
-    nothing = pd.DataFrame({"spot": shut, "edge": -1, "at_m": np.nan, "access_m": np.nan, "anew": False})
+    nothing = pd.DataFrame(
+        {"spot": shut, "edge": -1, "at_m": np.nan, "access_m": np.nan, "gate": np.nan, "anew": False}
+    )
     ways = pd.concat([part for part in (streets, gates, nothing) if len(part)] or [streets], ignore_index=True)
     spot = ways["spot"].to_numpy(np.int64)
     xy = shapely.get_coordinates(spots.at.to_numpy()).reshape(-1, 2)[spot]
