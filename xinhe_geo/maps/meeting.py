@@ -120,7 +120,10 @@ def _how(district: District) -> int:
     """Return how streets and homes travel (`city.travels`)."""
     if district.streets is None:
         return 0
-    return travels(int(shapely.get_num_coordinates(np.asarray(district.network.edges.geometry.array)).sum()), len(home_points(district)))
+    return travels(
+        int(shapely.get_num_coordinates(np.asarray(district.network.edges.geometry.array)).sum()),
+        len(home_points(district)),
+    )
 
 
 def with_sites(page: str, sites: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -216,7 +219,7 @@ def _exact_or_smaller(
     edges = district.network.edges
     net = packed_network(district, drawn_streets(edges, origin))
     homes = packed_homes(district, outlines, origin, drawn=False)
-    if homes["id"]:
+    if district.homes is not None and homes["id"]:
         homes, facilities = along_streets(homes, facilities)
         homes = smaller_homes(homes, disc_radius(district.homes.geometry), origin)
     return smaller_streets(net, shapely.length(np.asarray(edges.geometry.array)), origin), homes, facilities

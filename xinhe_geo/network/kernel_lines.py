@@ -44,7 +44,7 @@ def shut(leg: Floats, start: Floats, stop: Floats, touching: float, out: Flags) 
                 continue
             dx, dy = bx - ax, by - ay
             ahead, beyond = dy * ax - dx * ay, dx * (y - ay) - dy * (x - ax)
-            apart = min(min(abs(beside_a), abs(beside_b)), min(abs(ahead), abs(beyond)))
+            apart = min(abs(beside_a), abs(beside_b), abs(ahead), abs(beyond))
             if ahead * beyond < 0.0 and apart > touching * max(long, np.hypot(dx, dy)):
                 out[i] = True
                 break
