@@ -136,7 +136,7 @@
     const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), [unit, k, digits] = UNITS[d];
     const who = r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method];
     const known = rounded(t.known * k, digits), out = rounded((t.known - t.served) * k, digits), amount = (v) => number(v, digits); // these and what is left agree
-    const blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
+    const blank = model.homes.blank[d] || 0;
     return {
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
@@ -293,8 +293,9 @@
       throw new Error(`方案按 ${given.year || data.year} 年${given.planned ? "、规划设施到期即开放" : ""}计算，本页是 ${data.year} 年；年份不同数就不同，请在桌面用 compare 命令比较`);
     const placed = [...given.added, ...Object.entries(given.edits).map(([id, e]) => ({ name: (model.byId.get(id) || {}).name || id, xy: e.xy }))];
     const inside = placed.filter((f) => Array.isArray(f.xy) && f.xy.length === 2 && !E.canStand(model, f.xy[0], f.xy[1]));
+    const why = model.homes.shape ? "放在小区里，要从小区的出入口量起，本页算不了" : "不在街上，本页小区多、只画成圆，看不出在不在小区里";
     if (inside.length)
-      throw new Error(`${inside.slice(0, 5).map((f) => f.name).join("、")}${inside.length > 5 ? ` 等 ${inside.length} 处` : ""}放在小区里，要从小区的出入口量起，本页算不了；请在桌面用 compare 命令比较这个方案`);
+      throw new Error(`${inside.slice(0, 5).map((f) => f.name).join("、")}${inside.length > 5 ? ` 等 ${inside.length} 处` : ""}${why}；请在桌面用 compare 命令比较这个方案`);
     const [p, left] = adopted(given, 1);
     remember();
     const here = plan(), empty = !here.added.length && !Object.keys(here.edits).length;
@@ -563,7 +564,7 @@
   }
 
   function lookAt(h) {
-    const b = app.map.homes[h].box, o = data.origin;
+    const b = app.map.boxOf(h), o = data.origin;
     app.map.reveal([(b[0] + b[2]) / 2 + o[0], (b[1] + b[3]) / 2 + o[1]]);
     showTip(h, 0, 0, true);
   }
