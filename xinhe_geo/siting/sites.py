@@ -878,7 +878,7 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     letter = LETTERS[(plan.Index - 1) % len(LETTERS)]
     groups = {column: where[column].to_dict() for column in where.columns}
     # of a plan with capacities nobody knows any
-    zones = {site: _zone(case, table, plan, site) for site in plan.sites} if plan.swaps else {}
+    zones = {s: _zone(case, table, plan, s, where["community"]) for s in plan.sites} if plan.swaps else {}
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
         row: dict[str, Any] = {
@@ -927,15 +927,14 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     return frame.assign(**facts_of_all)[list(COLUMNS)]
 
 
-def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable) -> str:
+def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable, where: pd.Series) -> str:
     """
     Return the ground on which a site may stand instead as WKT, "" where there is none: about it and the candidates that are as good.
 
-    Where each community is to have one, half a cell of the grid about each, inside the community; for a rule of walks, of that what is as good
+    `where`: the community of each candidate. Where each community is to have one, half a cell of the grid about each, inside the community; for a rule of walks, of that what is as good
     wherever it was tried; for the models that shorten walks the spots themselves.
     """
     presence = case.rule.metric == "presence"
-    where = case.district.locate(case.spots)["community"]
     others = dict(zip(plan.sites, plan.swaps, strict=True))[site]
     sites = [s for s in (site, *others) if not presence or where[s] == where[site]]
     if not sites:
