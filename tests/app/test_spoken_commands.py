@@ -219,14 +219,23 @@ def test_units_of_columns_have_their_english() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize("command", ["sites", "links"])
 def test_pages_and_workbooks_of_sites_and_links_are_english(
-    command: str, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, mapped: bool, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the figures of the Chinese ones, under the same names."""
-    written = {}
+    """With the figures of the Chinese ones, under the same names; also where the kind was only seen on a map."""
+    written, more = {}, ["--assume-complete"] * mapped
+    if mapped:
+        manifest = (toy / "district.toml").read_text("utf-8")
+        own = manifest.replace(
+            'surveyed_kinds = ["clinic_station", "clinic_center", ',
+            'mapped_kinds = ["clinic_station", "clinic_center"]\nsurveyed_kinds = [',
+        )
+        assert own != manifest
+        (toy / "district.toml").write_text(own, "utf-8")
     for lang in ("zh", "en"):
-        assert run(capsys, [command, *places(toy)[command], "--lang", lang], tmp_path / lang)[0] == 0
+        assert run(capsys, [command, *places(toy)[command], *more, "--lang", lang], tmp_path / lang)[0] == 0
         written[lang] = sorted(
             path for path in (tmp_path / lang).rglob("*.*") if path.suffix in (".html", ".xlsx", ".toml", ".csv")
         )
