@@ -40,6 +40,7 @@ from xinhe_geo.core.schema import (
     bundled_folder,
 )
 from xinhe_geo.core.sentences import agreeing, english, language, say, word
+from xinhe_geo.io import OUTCOMES, PARTS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
@@ -84,6 +85,20 @@ def constants() -> Iterator[tuple[str, bool]]:
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     yield str(first.value), True
+            if isinstance(node, ast.FunctionDef):
+                yield from ((text, True) for text in said_by_name(node, names))
+
+
+def said_by_name(function: ast.FunctionDef, speakers_: set[str]) -> Iterator[str]:
+    """Yield the Chinese texts that a function gives a name, and says by it: `told = "…"`, `say(told, n)`."""
+    calls = [
+        n for n in ast.walk(function) if isinstance(n, ast.Call) and getattr(n.func, "id", "") in speakers_ and n.args
+    ]
+    said = {name.id for call in calls for name in ast.walk(call.args[0]) if isinstance(name, ast.Name)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and said & {t.id for t in node.targets if isinstance(t, ast.Name)}:
+            texts = (part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant))
+            yield from (text for text in texts if isinstance(text, str) and HAN.search(text))
 
 
 def fields(template: str) -> set[str]:
@@ -116,6 +131,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         URGENCIES.values(),
         LEVELS.values(),
     ]
+    tables += [OUTCOMES.values(), PARTS.values()]
     known = {text for row in tables for text in row} | {
         *lg.VERDICTS,
         *lg.ROLES.values(),

@@ -67,8 +67,13 @@ YEAR = _Form(lambda v: _WHOLE.fits(v) and 1900 <= v <= 2200, "写成 1900—2200
 #: What every edit may carry: the first and the last year at whose end it holds.
 DATES = {"year": YEAR, "until": YEAR}
 FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号", False)
-_HOLDER = _Form(lambda v: v in HOLDERS, "写成 {0} 之一；不分口径就不写", "owner", tuple(HOLDERS))
-_FATE = _Form(lambda v: v in renewal.FATES, "写成 {0} 之一；还不知道就不写", "waiting", tuple(renewal.FATES))
+_HOLDER = _Form(lambda v: isinstance(v, str) and v in HOLDERS, "写成 {0} 之一；不分口径就不写", "owner", tuple(HOLDERS))
+_FATE = _Form(
+    lambda v: isinstance(v, str) and v in renewal.FATES,
+    "写成 {0} 之一；还不知道就不写",
+    "waiting",
+    tuple(renewal.FATES),
+)
 _AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
 _XY = _Form(_is_pair, "写成 [东, 北]（米）")
 _SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")

@@ -195,7 +195,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
         workbook(path, district, {name: (table, unit)})
         return
     if path.suffix.lower() != ".csv":
-        raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
+        raise EnvironmentProblem(say("表格写成 .xlsx 或 .csv，不认识 {0}", path.name))
     refuse_uncleared(district.manifest, "写出表格")
     marked = marked_rows(table, district)
     write_text(path, csv_text(marked.rename(columns=column_title), index=False), mark=True)
@@ -211,15 +211,15 @@ def read_shapes(path: Path) -> gpd.GeoDataFrame:
         It is not there, cannot be read, or names no CRS.
     """
     if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}")
+        raise SourceError(say("文件不存在：{0}", path.name))
     try:
         frame = read_layer(path)
     except SourceError:
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        raise SourceError(f"读不出来：{path.name}（{str(error).splitlines()[0][:160]}）") from error
+        raise SourceError(say("读不出来：{0}（{1}）", path.name, str(error).splitlines()[0][:160])) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise SourceError(f"{path.name} 没有图形或坐标系；用 GIS 存成 GeoJSON 或 GeoPackage")
+        raise SourceError(say("{0} 没有图形或坐标系；用 GIS 存成 GeoJSON 或 GeoPackage", path.name))
     return frame.explode(index_parts=False, ignore_index=True)
 
 
@@ -249,7 +249,7 @@ def write_new(path: Path, text: str) -> None:
     """
     # the same is there where a run was killed right after it
     if path.exists() and not holds(path, text.encode()):
-        raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
+        raise EnvironmentProblem(say("{0} 已经有了，没有改动它；换一个方案名，或先移走", path.name))
     write_text(path, text)
 
 
