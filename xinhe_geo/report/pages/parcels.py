@@ -54,6 +54,7 @@ _STYLE = """
 .beaten { color: var(--warn); } main .side :is(th, th.n, td) { min-width: 0; } :lang(zh) .side :is(th, td):not(.n) { min-width: calc(2em + 9px); }
 main .side .wide td:not(.n) { min-width: 5em; } main .side .wide td:first-child { min-width: 9em; } main .side .kept td:nth-child(-n+3) { white-space: nowrap; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
+@media screen and (max-width: 900px) { :lang(zh) .side :is(th, td):not(.n) { min-width: calc(3em + 26px); } }
 @media print {
   @page { size: A4; margin: 10mm 11mm; } body { page: auto !important; }
   header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
