@@ -1258,7 +1258,9 @@ def _stated(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
 
 def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:
     """Return the index of the area each point lies in; the first by index where areas overlap; missing where none."""
-    areas = areas if areas.index.is_monotonic_increasing else areas.sort_index()  # as it is it keeps its index of shapes
+    areas = (
+        areas if areas.index.is_monotonic_increasing else areas.sort_index()
+    )  # as it is it keeps its index of shapes
     point, area = areas.sindex.query(points.array, predicate="intersects")
     # areas are sorted by id, so the first hit of a point is the one with the least id
     order = np.lexsort((area, point))
