@@ -931,8 +931,9 @@ def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable, where: pd.Ser
     """
     Return the ground on which a site may stand instead as WKT, "" where there is none: about it and the candidates that are as good.
 
-    `where`: the community of each candidate. Where each community is to have one, half a cell of the grid about each, inside the community; for a rule of walks, of that what is as good
-    wherever it was tried; for the models that shorten walks the spots themselves.
+    `where`: the community of each candidate. Where each community is to have one, half a cell of the grid about each, inside
+    the community; for a rule of walks, of that what is as good wherever it was tried; for the models that shorten walks the
+    spots themselves.
     """
     presence = case.rule.metric == "presence"
     others = dict(zip(plan.sites, plan.swaps, strict=True))[site]
