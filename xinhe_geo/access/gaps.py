@@ -97,7 +97,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
 
 def rule_meant(district: District, cover: pd.DataFrame, said: Named) -> str:
     """Return the rule of `cover` that is meant: itself, the headline rule of the kind that is, or the only one that asks for it."""
-    rules = cover[["label", "kind"]].groupby(level="rule", sort=False).first()
+    rules = cover[["label", "kind"]].droplevel("home")
+    rules = rules[~rules.index.duplicated()]
     what = "表里的规则或类别"
     is_kind, name = meant(what, said, rules, district.kinds)
     if is_kind:

@@ -99,7 +99,7 @@ def at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.Data
     Returns
     -------
     covers
-        By the names of the rules, their rows of `coverage`; index home.
+        By the names of the rules, their rows of `coverage`, as far as they say who is served and what counts; index home.
     """
     same = []
     for rule in rules:
@@ -109,7 +109,8 @@ def at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.Data
     if not same or district.homes is None or district.homes.empty:
         return {}
     cover = coverage(district, rules=same)
-    return {rule.name: cover.xs(rule.name, level="rule") for rule in same}
+    told = cover[[c for c in cover if c in ("name", *DENOMINATOR_LABELS) or c.startswith("served")]]
+    return {rule.name: told.xs(rule.name, level="rule") for rule in same}
 
 
 def if_all_are_there(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:

@@ -103,7 +103,8 @@ class Analysis:
         `homes`, `reached` (whose walk is known), `q25`, `q50`, `q75`, `q95` (minutes that so many per cent of these do not exceed),
         `served` (mean share of the homes).
         """
-        known = only_known(self.cover).groupby(level="rule", sort=False)
+        told = [column for column in ("minutes", "served", "bound") if column in self.cover]
+        known = only_known(self.cover[told]).groupby(level="rule", sort=False)
         minutes = known["minutes"]
         quantiles = {f"q{share}": minutes.quantile(share / 100) for share in (25, 50, 75, 95)}
         counts = {"homes": minutes.size(), "reached": minutes.count()}

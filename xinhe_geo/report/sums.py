@@ -156,11 +156,10 @@ def of_story(story: Story) -> Sums:
     if not len(analysis.cover):
         return found
     rules = [district.rule(str(name)) for name in analysis.cover.index.unique("rule")]
-    covers = {rule.name: analysis.cover.xs(rule.name, level="rule") for rule in rules}
     alike = at_one_limit(district, rules)
     high = if_all_are_there(district, [rule for rule in rules if unchecked_of(district, rule.kinds)])
     for goal in story.every:
-        own = covers[goal.rule]
+        own = analysis.cover.xs(goal.rule, level="rule")
         found[goal.rule] = _of_goal(story, goal, own, alike.get(goal.rule), high.get(goal.rule))
         for part in story.parts(goal) if goal in story.judged else ():
             inside = own["community"].isna() if part.nowhere else own["community"] == part.code
@@ -168,7 +167,7 @@ def of_story(story: Story) -> Sums:
                 district, goal, own[inside.to_numpy(dtype=bool)], part.share, part.missed
             )
     for gap in story.gaps:
-        own = covers[gap.rule].loc[[gap.home]]
+        own = analysis.cover.loc[[(gap.home, gap.rule)]].droplevel("rule")
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
