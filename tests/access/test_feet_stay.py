@@ -435,6 +435,13 @@ def test_what_stands_on_a_street_is_entered_from_it_whether_gates_are_known_or_n
         assert off["inside"].tolist() == ["B"]
 
 
+def test_a_place_alone_behind_a_wall_whose_gates_are_shut_is_entered_from_nowhere() -> None:
+    """B with both gates shut: what stands in the middle of it is there for who lives in B, and has no street."""
+    shut = toy().with_rows({"gates": toy().rows["gates"].assign(state="closed")})
+    doors = facility_entrances(shut, toy().facilities.iloc[:1].set_geometry([Point(500155, 4320335)]))
+    assert doors["inside"].tolist() == ["B"] and doors["edge"].tolist() == [-1] and doors["gate"].isna().all()
+
+
 @pytest.mark.slow
 def test_a_layer_of_gates_without_features_is_no_gates_known(tmp_path: Path) -> None:
     folder = tmp_path / "toy"

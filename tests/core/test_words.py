@@ -446,6 +446,18 @@ NOT_SAID = {
 }
 
 
+def test_an_age_is_spelt_in_one_way() -> None:
+    """60岁及以上, in sentences, scripts and tables alike."""
+    files = [
+        *PACKAGE.rglob("*.py"),
+        *PACKAGE.rglob("*.js"),
+        *PACKAGE.rglob("*.json"),
+        *(PACKAGE.parent / "data" / "standards").glob("*.csv"),
+    ]
+    assert len(files) > 300
+    assert [path.name for path in files if re.search(r"60\s岁", path.read_text("utf-8"))] == []
+
+
 def test_what_is_said_are_the_words_planners_use() -> None:
     """In every sentence of the catalogue, of scripts and of maps; a table of data and its messages are called as its file is."""
     sentences_of = [*english()["say"], *english()["scripts"], *json.loads(web_file("maps/texts.json"))["zh"].values()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ from shapely import affinity
 
 import xinhe_geo as xh
 from xinhe_geo.core.schema import LAYERS
-from xinhe_geo.ledger.ledger import MET, NO_DATA, PARTLY, REPORTED, TO_FILL, UNMET, judged
+from xinhe_geo.ledger.ledger import MET, NO_DATA, PARTLY, REPORTED, TO_FILL, UNMET, beyond, judged
 from xinhe_geo.ledger.metrics.base import Found, Lacks, kinds_of, listed, measure_rows, target_of
 from xinhe_geo.ledger.metrics.registry import evaluate
 
@@ -484,6 +484,30 @@ def test_a_change_says_which_way_it_went(toy: Small, rich: xh.District) -> None:
     assert "：+" in text, text
     still = xh.ledger(toy.bare).xs("S24.more", level="measure").iloc[0]["text"]
     assert "：+" not in still and "：0 个" in still, still
+
+
+#: What plans do to a layer, one after the other: who lives there and how many, what is open, by which ways one gets there.
+TOUCHES: dict[str, tuple[str, Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]]] = {
+    "more people": ("homes", lambda f: f.assign(people=f["people"] * 3, people_60plus=f["people_60plus"] * 2)),
+    "nobody knows": ("homes", lambda f: f.assign(people=f["people"].where(f.index != f.index[0]))),
+    "a home less": ("homes", lambda f: f.iloc[1:]),
+    "fewer facilities": ("facilities", lambda f: f.iloc[::3]),
+    "closed gates": ("gates", lambda f: f.assign(state="closed")),
+    "fewer streets": ("streets", lambda f: f.iloc[1:]),
+    "other parcels": ("parcels", lambda f: f.iloc[1:]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("touch", TOUCHES)
+def test_what_a_plan_leaves_alone_comes_to_the_same_anew(toy: Small, touch: str) -> None:
+    """A row is taken over from the district before a plan only where it reads nothing that the plan touched: in no column it differs."""
+    before = toy.with_(facilities=toy.facilities(toy.spots[:2], toy.kinds[::2]))
+    layer, edit = TOUCHES[touch]
+    xh.ledger(before)
+    after = before.with_rows({layer: edit(before.rows[layer])}, scenario="a plan")
+    taken_over, anew = (pd.concat([xh.ledger(state), beyond(state)]) for state in (after, replace(after)))
+    pd.testing.assert_frame_equal(taken_over, anew)
 
 
 def test_more_bare_ground_is_no_gain_and_a_drawing_is_no_gap(toy: Small) -> None:

@@ -6,11 +6,13 @@ A notebook asks, draws and tells; opening, checking, naming columns and saving s
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 from ..access import SEVERITIES, rests_on
 from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
@@ -95,6 +97,8 @@ class Desk:
         columns = TABLES[columns] if isinstance(columns, str) else columns
         shown = frame if columns is None else frame.reindex(columns=list(columns)).rename(columns=dict(columns))
         shown = shown.rename_axis(index)
+        if is_float_dtype(shown.index.dtype) and (shown.index == shown.index.round()).all():
+            shown.index = shown.index.astype("int64")  # metres and minutes that somebody chose, not results
         for name in shown.columns:
             if str(name).endswith("（%）") and columns is not None:
                 shown[name] = shown[name] * 100
@@ -146,6 +150,9 @@ def open_desk(
             raise WrongValueError(f"{name} 应当是{_NUMBERS[name][1]}，不是 {value!r}")
     # Our tables are small, and Arrow's strings slow in them (see `cli.main`): those of this kernel are Python's from here on.
     pd.set_option("mode.string_storage", "python")
+    # Nor need the collector look through all that was imported again and again: that took a seventh of what a report takes here.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     district = District.load(folder)
     if "kind" in parameters:
         _refuse_unknown("设施类别", list(district.kinds.index[district.kinds["rule"].notna()]), parameters["kind"])

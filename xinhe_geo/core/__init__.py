@@ -79,7 +79,7 @@ from .models import (
     place_in,
     standing,
 )
-from .numbers import amount, per_cent, signed, whole
+from .numbers import adding_up, amount, per_cent, rounded, signed, whole
 from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
 from .said import read_json, read_toml

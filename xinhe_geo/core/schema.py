@@ -486,6 +486,7 @@ _LAYERS = (
         _id("entrance"),
         _NAME,
         Column("facility", "设施编号", required=True, parent=("facilities", "facility")),
+        *SINCE_UNTIL,
     ),
     _shapes("streets", "街道路网", LINE, "network", *_STREET),
     _shapes("extra_links", "补充步行连接", LINE, "network", *_STREET),

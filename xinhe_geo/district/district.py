@@ -283,7 +283,8 @@ class District:
             made = replace(self, year=state[0], with_planned=state[1], list_year=state[2], ground=ground)
             nearest = self.at(state[0], communities=state[2]) if state[1] and not self.with_planned else self
             then = (other.at(year, planned=planned, communities=communities) for other in self._origins)
-            self.memo["at", *state] = made.akin_to(nearest, *then)
+            years = [known for key, known in self.memo.items() if isinstance(key, tuple) and key[0] == "at"]
+            self.memo["at", *state] = made.akin_to(nearest, *then, *years)
         found: District = self.memo["at", *state]
         return found
 
@@ -378,9 +379,15 @@ class District:
     def _find_changed_kinds(self, origin: District) -> frozenset[str]:
         frames = [d._rows[name] for d in (origin, self) for name in _PLANNED if name in d._rows]
         every = frozenset(str(kind) for frame in frames for kind in frame["kind"])
-        if (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
-            return every
         changed: set[str] = set()
+        if (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
+            serving = [d.open_facilities for d in (origin, self)]  # of another year walks alone are taken over
+            ids = _changed_ids(*serving)
+            if ids is None:
+                return every
+            return frozenset(
+                str(k) for frame in serving if frame is not None for k in frame["kind"][frame.index.isin(ids)]
+            )
         for name in _PLANNED:
             ids = _changed_ids(origin._rows.get(name), self._rows.get(name))
             if ids is None:
@@ -706,7 +713,7 @@ class District:
 
         A plan makes no kind complete: what it opens was put there by the planner, and says nothing of what is there besides.
         """
-        facilities = self.facilities
+        facilities = self.layers.get("facilities")
         if facilities is None:
             basis = pd.Series(dtype="str", index=pd.Index([], dtype="str"))
         else:
@@ -926,7 +933,8 @@ class District:
         gates are all gone from the layer is attached like one without.
         """
         then = self if self.ground is None else self.ground
-        now, were = (set() if d.gates is None else set(d.gates["home"]) for d in (self, then))
+        gates = [d.layers.get("gates") for d in (self, then)]
+        now, were = (set() if own is None else set(own["home"]) for own in gates)
         known = {home for home in were & now if home not in self._built}
         return frozenset(map(str, known | {home for home in now if self._built.get(str(home), False)}))
 
@@ -1250,7 +1258,9 @@ def _stated(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
 
 def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:
     """Return the index of the area each point lies in; the first by index where areas overlap; missing where none."""
-    areas = areas.sort_index()
+    areas = (
+        areas if areas.index.is_monotonic_increasing else areas.sort_index()
+    )  # as it is it keeps its index of shapes
     point, area = areas.sindex.query(points.array, predicate="intersects")
     # areas are sorted by id, so the first hit of a point is the one with the least id
     order = np.lexsort((area, point))

@@ -45,6 +45,12 @@ class Pair(NamedTuple):
     metres: float = 0.0
 
 
+def moved_m(before: shapely.Geometry, now: shapely.Geometry) -> float:
+    """Return how far something has moved (metres): a point, or whatever of an outline lies furthest from where it was."""
+    alike = (before.geom_type == "Point") == (now.geom_type == "Point")
+    return float(shapely.hausdorff_distance(before, now) if alike else shapely.distance(before, now))
+
+
 def plain_name(name: object) -> str:
     """Return a name without what writing habits differ in: width, case, blanks, brackets, 小区 at its end; "" where there is none."""
     if not isinstance(name, str):

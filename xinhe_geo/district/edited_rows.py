@@ -120,6 +120,14 @@ class EditedRows:
     #: Until when the steps that end hold.
     ends: dict[int, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._given = dict(self.rows)
+
+    @property
+    def edited(self) -> Rows:
+        """The layers and tables of which an edit has put another frame into `rows`: it changes none in place."""
+        return {name: frame for name, frame in self.rows.items() if frame is not self._given.get(name)}
+
     def standing(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer that stand in the year of the plan."""
         return at_year(LAYERS[layer], self.frame(layer), self.year)

@@ -242,7 +242,7 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
     aged = 0.0 if float(people) == 0 else e.get("share_60plus")  # of nobody, nobody is 60
     older = e.get("people_60plus", None if aged is None else float(people) * float(aged))
     if float(people) < 0 or (older is not None and not 0 <= float(older) <= float(people)):
-        raise ScenarioError(say("人口不能为负，60 岁及以上不能多于常住人口：{0:g}、{1}", people, older))
+        raise ScenarioError(say("人口不能为负，60岁及以上不能多于常住人口：{0:g}、{1}", people, older))
     counts = {"households": households, "people": float(people), "people_60plus": older}
     return {"name": e.get("name", e["home"]), **counts, "parking_places": e.get("parking_places")}
 
@@ -275,7 +275,7 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
         [
             say("户数不详") if dwellings is None else say("{0:,.0f} 户", dwellings),
             say("{0:,.0f} 人", homes["people"]),
-            say("60 岁及以上不详") if older is None else say("其中 60 岁及以上 {0:,.0f} 人", older),
+            say("60岁及以上不详") if older is None else say("其中60岁及以上 {0:,.0f} 人", older),
             *([say("停车泊位 {0} 个", amount(e["parking_places"]))] if "parking_places" in e else []),
         ]
     )
@@ -289,7 +289,7 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
         say("户均 {0:g} 人", float(e["household_size"])),
     ]
     if "share_60plus" in e:
-        parts.append(say("60 岁及以上占 {0:.0%}", float(e["share_60plus"])))
+        parts.append(say("60岁及以上占 {0:.0%}", float(e["share_60plus"])))
     return say("{0}；得 {1}", say("，").join(parts), result)
 
 

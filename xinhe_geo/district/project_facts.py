@@ -151,7 +151,8 @@ def project_problems(
     rows, declared
         All rows of a district, and what its manifest says of their files.
     year
-        Of the data: nothing can be begun, or paid, before it.
+        Of the data: what has not begun begins in it at the earliest, and money of the years before it is spent. Next year's data
+        make last year's rows old, not wrong: they are told, and the district works.
     folder
         The district's, where the plans lie that projects name.
     """
@@ -160,10 +161,12 @@ def project_problems(
         file = str(declared.get("projects", {}).get("file", ""))
         funds = None if budgets is None else sorted(set(budgets["fund"].dropna()))
         for key, row in projects.iterrows():
-            told = [*_cost(row), *_years(row, year), *_funds(row, funds), *_others(str(key), row)]
+            told = [*_cost(row), *_years(row), *_funds(row, funds), *_others(str(key), row)]
             told += [*_edits(row, folder)]
             for field, problem, remedy in told:
                 yield Problem("error", "projects", file, str(key), field, problem, remedy)
+            for field, problem, remedy in _overtaken(row, year):
+                yield Problem("warning", "projects", file, str(key), field, problem, remedy)
             for number in _unknown_problems(row, rows.get("problems")):
                 said, remedy = (
                     say("问题清单里没有 {0}", number),
@@ -176,22 +179,25 @@ def project_problems(
                 yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
         yield from _circles(projects, file)
     if budgets is not None:
-        file = str(declared.get("budgets", {}).get("file", ""))
-        kinds = set() if projects is None else set(projects["kind"].dropna())
-        twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
-        for key in budgets.index[twice.to_numpy()]:
-            said = say("{0} {1} 年同样的一行写了两次，两笔都算", budgets.loc[key, "fund"], budgets.loc[key, "year"])
-            yield Problem(
-                "warning", "budgets", file, str(key), "amount", said, say("是重复的就删去一行；是两笔就在 note 写明")
-            )
-        for key, row in budgets.iterrows():
-            if _number(row["year"]) < year:
-                said = say("{0} 年早于数据年 {1}", row["year"], year)
-                yield Problem("error", "budgets", file, str(key), "year", said, say("只写 {0} 年及以后的资金", year))
-            for kind in listed(as_text(row["types"])):
-                if kinds and kind not in kinds:
-                    said = say("项目库里没有更新类型“{0}”", kind)
-                    yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
+        yield from _money_problems(budgets, projects, str(declared.get("budgets", {}).get("file", "")), year)
+
+
+def _money_problems(budgets: pd.DataFrame, projects: pd.DataFrame | None, file: str, year: int) -> Iterator[Problem]:
+    kinds = set() if projects is None else set(projects["kind"].dropna())
+    twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
+    for key in budgets.index[twice.to_numpy()]:
+        said = say("{0} {1} 年同样的一行写了两次，两笔都算", budgets.loc[key, "fund"], budgets.loc[key, "year"])
+        remedy = say("是重复的就删去一行；是两笔就在 note 写明")
+        yield Problem("warning", "budgets", file, str(key), "amount", said, remedy)
+    for key, row in budgets.iterrows():
+        if _number(row["year"]) < year:
+            said = say("{0} 年早于数据年 {1}，排计划时不算", row["year"], year)
+            remedy = say("结转下来的，另写一行 {0} 年的资金", year)
+            yield Problem("warning", "budgets", file, str(key), "year", said, remedy)
+        for kind in listed(as_text(row["types"])):
+            if kinds and kind not in kinds:
+                said = say("项目库里没有更新类型“{0}”", kind)
+                yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
 
 
 def _unknown_problems(row: pd.Series, problems: pd.DataFrame | None) -> list[str]:
@@ -233,14 +239,17 @@ def _number(cell: object) -> float:
     return math.nan if pd.isna(cell) else float(cell)  # type: ignore[arg-type]
 
 
-def _years(row: pd.Series, year: int) -> Iterator[_Told]:
-    status = IDEA if pd.isna(row["status"]) else row["status"]
-    if status in _AHEAD:
+def _overtaken(row: pd.Series, year: int) -> Iterator[_Told]:
+    """Yield the years in which a project was to begin that has not begun, and that are over."""
+    if pd.isna(row["status"]) or row["status"] in _AHEAD:
         for field, label in (("earliest", say("最早开工年")), ("start", say("开工年"))):
             if _A_YEAR <= _number(row[field]) < year:  # what is no year at all is said where cells are judged
-                said = say("{0} {1} 早于数据年 {2}", label, row[field], year)
+                said = say("{0} {1} 早于数据年 {2}，排计划时从 {2} 年算起", label, row[field], year)
                 yield field, said, say("改成 {0} 年或以后；已经开工的把状态写成实施", year)
-    if status == UNDER_WAY and pd.isna(row["start"]):
+
+
+def _years(row: pd.Series) -> Iterator[_Told]:
+    if row["status"] == UNDER_WAY and pd.isna(row["start"]):
         yield "start", say("状态是实施，没有写开工年"), say("写哪一年开工；还没有开工的把状态写成储备")
     if _number(row["end"]) < _number(row["start"]):
         yield "end", say("完工年 {0} 早于开工年 {1}", row["end"], row["start"]), say("核对两格，改正其中一个")

@@ -41,7 +41,7 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     lived = {home: _counts(there.loc[home]) for home in present}
     for count, label in (
         ("people", say("人")),
-        ("people_60plus", say("位 60 岁及以上老人")),
+        ("people_60plus", say("位 60岁及以上老人")),
         ("households", say("户")),
     ):
         total = sum(lived[home][count] for home in present)
@@ -114,7 +114,7 @@ def _note_too_many_old(work: EditedRows, home: str) -> None:
     if lived["people_60plus"] > lived["people"] + ROUNDING:
         work.clashes.append(
             say(
-                "这一步以后 {0} 住着 {1} 人，60 岁及以上却有 {2} 位；改这一步的 people_60plus",
+                "这一步以后 {0} 住着 {1} 人，60岁及以上却有 {2} 位；改这一步的 people_60plus",
                 home,
                 amount(lived["people"]),
                 amount(lived["people_60plus"]),
@@ -228,7 +228,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
             people = most
     share = people / away("people") if away("people") > 0 else 0.0
     numbers = {"people": people}
-    for count, label in (("people_60plus", say("位 60 岁及以上老人")), ("households", say("户"))):
+    for count, label in (("people_60plus", say("位 60岁及以上老人")), ("households", say("户"))):
         numbers[count] = _at_most(work, e, count, away(count), label) if count in e else away(count) * share
     if not math.isnan(numbers["households"]):
         numbers["households"] = float(round(numbers["households"]))

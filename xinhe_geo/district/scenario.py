@@ -396,7 +396,7 @@ class Scenario:
         said_name = say("{0}（{1} 处冲突未解决）", name, len(problems)) if problems else name
         built = {home: home in work.walled for home in (*work.built, *work.cut)}
         moved, arrived = work.moved_in_all(), work.arrived()
-        made = base.with_rows(work.rows, scenario=said_name, built=built, moved=moved, arrived=arrived)
+        made = base.with_rows(work.edited, scenario=said_name, built=built, moved=moved, arrived=arrived)
         return made.with_parted(work.parted())
 
 

@@ -80,8 +80,8 @@ def facts_of(district: District, measure: str) -> str:
 
 
 def _facts_of(rows: pd.DataFrame, measure: str) -> str:
-    about = np.array([measure in listed(text) for text in rows["measures"]], dtype=bool)
-    facts = rows[(rows["kind"] == "fact").to_numpy() & about]
+    facts = rows[(rows["kind"] == "fact").to_numpy()]
+    facts = facts[[measure in listed(text) for text in facts["measures"]]]
     told = []
     for _, row in facts.iterrows():
         joint = " " if row["quantity"][-1:].isascii() or language() != "zh" else ""

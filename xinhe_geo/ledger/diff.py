@@ -210,6 +210,8 @@ def _became(row: pd.Series) -> tuple[str, str]:
         return say("开放"), say("停用")
     if row["change"] == "moved":
         return say("开放"), say("搬迁 {0} 米", amount(row["metres"]))
+    if row["change"] == "redrawn":
+        return say("开放"), say("范围改动，最远 {0} 米", amount(row["metres"]))
     return str(row["name_before"]), say("改名")
 
 

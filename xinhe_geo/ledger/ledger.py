@@ -189,8 +189,8 @@ def _evaluated(district: District) -> pd.DataFrame:
     with work(say("核对规划目标"), len(commitments)) as step:
         for code in commitments.index:
             step(str(code))
-            own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
-            rows += [_kept_row(district, m, commitments.loc[code]) for m in own]
+            own, promise = [m for m in measures if m["commitment"] == code], commitments.loc[code]
+            rows += [_kept_row(district, m, promise) for m in own or [_unmeasured(str(code))]]
     index = ["commitment", "measure"]
     figures: dict[str, set[str]] = {str(row["commitment"]): set() for row in rows}
     for row in rows:

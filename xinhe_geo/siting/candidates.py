@@ -59,12 +59,7 @@ def candidate_sites(
     SitingError
         A spacing that is none, places without CRS, or an id twice.
     """
-    parts = [room_spots(district, kind), _street_grid(district, spacing_m)]
-    parcels = district.parcels
-    if parcels is not None and not parcels.empty:
-        inside = shapely.point_on_surface(parcels.geometry.array)
-        parts.append(spots_of(parcels.index, parcels["name"].array, "parcel", inside, district.crs))
-    parts += [_vacant_land(district), _hosts(district)]
+    parts = [room_spots(district, kind), *_for_any_kind(district, spacing_m)]
     if extra is not None:
         parts.append(given_spots(district, extra))
     spots = pd.concat([part for part in parts if len(part)] or parts[1:2])
@@ -72,6 +67,20 @@ def candidate_sites(
     if len(twice):
         raise SitingError(say("候选点编号重复：{0}；换一个编号", say("、").join(map(str, twice[:8]))))
     return gpd.GeoDataFrame(spots, geometry="geometry", crs=district.crs)
+
+
+def _for_any_kind(district: District, spacing_m: float) -> list[gpd.GeoDataFrame]:
+    """Return the candidates on streets, parcels, vacant land and in hosts, found once: of goal after goal the same are asked for."""
+    key = ("candidates", spacing_m)
+    if key not in district.memo:
+        parts = [_street_grid(district, spacing_m)]
+        parcels = district.parcels
+        if parcels is not None and not parcels.empty:
+            inside = shapely.point_on_surface(parcels.geometry.array)
+            parts.append(spots_of(parcels.index, parcels["name"].array, "parcel", inside, district.crs))
+        district.memo[key] = [*parts, _vacant_land(district), _hosts(district)]
+    found: list[gpd.GeoDataFrame] = district.memo[key]
+    return found
 
 
 def room_spots(district: District, kind: str | None) -> gpd.GeoDataFrame:

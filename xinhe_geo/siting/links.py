@@ -624,7 +624,7 @@ def gained_text(people: float, older: float, homes: str) -> str:
     """Say who is newly in reach; where their number is not known, only which homes."""
     if np.isnan(people):
         return say("新增可达：{0}（人口不详）", homes)
-    aged = say("，其中 60 岁及以上 {0} 人", amount(older)) if older > 0 else ""
+    aged = say("，其中60岁及以上 {0} 人", amount(older)) if older > 0 else ""
     return say("新增 {0} 人可达{1}（{2}）", amount(people), aged, homes)
 
 

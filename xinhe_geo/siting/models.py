@@ -444,7 +444,7 @@ def _standing(task: Task, chosen: Ints) -> tuple[float, float, float]:
 
 
 def _order(siting: Siting, objective: float, people: float, mean: float) -> tuple[float, float, float]:
-    first, second, third = (float(f"{value:.9g}") for value in (objective, people, np.nan_to_num(mean)))
+    first, second, third = (float(f"{value:.9g}") for value in (objective, people, 0.0 if np.isnan(mean) else mean))
     return (-first if siting.model == "mclp" else first, -second, third)
 
 

@@ -241,7 +241,7 @@ def _text(row: Mapping[str, Any], weight: str) -> str:
         return say("{0}：没有新增可达居民{1}", both, saved)
     alone = (amount(row["alone_first"]), amount(row["alone_second"]))
     halves = (
-        say("单开前一处60 岁及以上 {0} 人、后一处60 岁及以上 {1} 人", *alone)
+        say("单开前一处60岁及以上 {0} 人、后一处60岁及以上 {1} 人", *alone)
         if weight == "people_60plus"
         else say("单开前一处 {0} 人、后一处 {1} 人", *alone)
     )

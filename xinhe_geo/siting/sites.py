@@ -878,7 +878,7 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     letter = LETTERS[(plan.Index - 1) % len(LETTERS)]
     groups = {column: where[column].to_dict() for column in where.columns}
     # of a plan with capacities nobody knows any
-    zones = {site: _zone(case, table, plan, site) for site in plan.sites} if plan.swaps else {}
+    zones = {s: _zone(case, table, plan, s, where["community"]) for s in plan.sites} if plan.swaps else {}
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
         row: dict[str, Any] = {
@@ -927,15 +927,15 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     return frame.assign(**facts_of_all)[list(COLUMNS)]
 
 
-def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable) -> str:
+def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable, where: pd.Series) -> str:
     """
     Return the ground on which a site may stand instead as WKT, "" where there is none: about it and the candidates that are as good.
 
-    Where each community is to have one, half a cell of the grid about each, inside the community; for a rule of walks, of that what is as good
-    wherever it was tried; for the models that shorten walks the spots themselves.
+    `where`: the community of each candidate. Where each community is to have one, half a cell of the grid about each, inside
+    the community; for a rule of walks, of that what is as good wherever it was tried; for the models that shorten walks the
+    spots themselves.
     """
     presence = case.rule.metric == "presence"
-    where = case.district.locate(case.spots)["community"]
     others = dict(zip(plan.sites, plan.swaps, strict=True))[site]
     sites = [s for s in (site, *others) if not presence or where[s] == where[site]]
     if not sites:
@@ -1123,9 +1123,9 @@ def _whom_text(row: Mapping[str, Any], rule: Rule) -> str:
     people, older = row["people_gained"], row["people_60plus_gained"]
     if rule.denominator == "people_60plus" and np.isfinite(older):
         everybody = say("（常住人口 {0:,.0f} 人）", people) if np.isfinite(people) else ""
-        return say(" 60 岁及以上 {0:,.0f} 人{1}", older, everybody)
+        return say(" 60岁及以上 {0:,.0f} 人{1}", older, everybody)
     if np.isfinite(people):
-        aged = say("（60 岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
+        aged = say("（60岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
         return say(" {0:,.0f} 人{1}", people, aged)
     if np.isfinite(row["area_m2_gained"]):
         return say("居住用地 {0:,.1f} 公顷（人口不详）", row["area_m2_gained"] / 1e4)

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -340,8 +341,9 @@ def layers_for(m: Measure) -> list[str]:
 def require_layers(district: District, m: Measure) -> None:
     """Name the layers a measure cannot do without and that are not there (`Lacks`)."""
     have = once(district, "declared", lambda: frozenset(district.rows))
-    unsaid = [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
-    missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
+    asked = layers_for(m)
+    unsaid = [n for n in ON_THE_WAY if _walked(asked) and n not in district.layers and n not in district.without]
+    missing = [n for n in LAYERS if n in {*asked, *unsaid} - have]
     if missing:
         words = say("、").join(say("{0}（layers.{1}）", layer_name(n), n) for n in missing)
         names = ", ".join(f'"{n}"' for n in unsaid)
@@ -349,9 +351,9 @@ def require_layers(district: District, m: Measure) -> None:
         raise Lacks(say("缺图层或表：{0}{1}", words, known))
 
 
-def _walked(m: Measure) -> bool:
-    """Whether a measure rests on walks: from homes, or from a parcel, along the streets."""
-    return {"homes", "streets"} <= set(layers_for(m))
+def _walked(asked: Sequence[str]) -> bool:
+    """Whether a measure that asks for these layers rests on walks: from homes, or from a parcel, along the streets."""
+    return {"homes", "streets"} <= set(asked)
 
 
 def touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
@@ -481,7 +483,7 @@ def inputs_of(district: District, m: Measure) -> list[str]:
     tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
     tables += ["decays", "profiles"] if m["decay"] else []
     own = layers_for(m)
-    own += [n for n in ON_THE_WAY if _walked(m) and n in district.layers]
+    own += [n for n in ON_THE_WAY if _walked(own) and n in district.layers]
     own += ["homes"] if m["metric"] in IN_COMMUNITIES and "homes" in district.layers else []  # who lives where it lacks
     return list(dict.fromkeys([*own, *tables]))
 
@@ -614,10 +616,10 @@ def open_places(
     shape, touched = scope_shape(district, m)
     places = district.open_facilities
     assert places is not None  # the layer was asked for before
-    places = places[places["kind"].isin(kinds).to_numpy()]
+    own = places["kind"].isin(kinds).to_numpy()
     if m["since"] == m["since"]:
-        places = places[(places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)]
-    return places[shapely.intersects(shape, places.geometry.array)], {**facilities_of(district, kinds), **touched}
+        own = own & (places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)
+    return _within(places, own, shape), {**facilities_of(district, kinds), **touched}
 
 
 def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> gpd.GeoDataFrame:
@@ -629,8 +631,14 @@ def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geom
         return places[((places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
 
     places = once(district, "planned", make)
-    places = places[places["kind"].isin(kinds).to_numpy()]
-    return places if shape is None else places[shapely.intersects(shape, places.geometry.array)]
+    own = places["kind"].isin(kinds).to_numpy()
+    return places[own] if shape is None else _within(places, own, shape)
+
+
+def _within(places: gpd.GeoDataFrame, own: np.ndarray, shape: shapely.Geometry) -> gpd.GeoDataFrame:
+    """Return those of some places that meet a shape; frames of many columns are slow to part, so it is done once."""
+    some = np.flatnonzero(own)
+    return places.take(some[shapely.intersects(shape, places.geometry.array[some])])
 
 
 def planned_text(places: gpd.GeoDataFrame) -> str:

@@ -26,6 +26,7 @@ from ...access import (
 from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, language, layer_name, listed, say, word
 from ...district import District, column_name, walker_name
 from .base import (
+    NAMED_AT_MOST,
     SCOPE_LAYERS,
     UNITS,
     WALKED,
@@ -372,9 +373,13 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     names = homes["name"].where(homes["name"].notna(), homes.index)
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
-    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}" for k, v in most.items()]
+    # those that are not named are counted
+    words = [
+        f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}"
+        for k, v in most[:NAMED_AT_MOST].items()
+    ]
     told = number_text(round(total, 1), unit) if weight == "homes" else whole_text(total, unit)
-    said = (told, lot or say("不可达"), len(most), in_words(words))
+    said = (told, lot or say("不可达"), len(most), in_words([*words, *most.index[NAMED_AT_MOST:]]))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
         return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)
     return say("{0}{1}，在 {2} 个小区：{3}", *said)

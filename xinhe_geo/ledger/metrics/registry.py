@@ -69,7 +69,7 @@ def kept(district: District, m: Measure, what: str, make: Callable[[District], T
 
 
 #: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
-_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities")
+_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities", "homes")
 
 
 def unchanged(district: District, m: Measure) -> District | None:

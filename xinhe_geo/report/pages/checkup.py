@@ -53,7 +53,7 @@ CHECKUP_HOW = {
     "上年度整治成效": "能计算的重新测算；其余凭验收材料转待复核，现场核定后销号；资料订正、口径改变、拆除不算已解决",
 }
 #: On paper a number stays whole, and no column is one letter wide.
-_STYLE = "@media print { main td:first-child { white-space: nowrap; overflow-wrap: normal } main tr :is(td, td:not(.n)) { min-width: 3em } }"
+_STYLE = "@media print { main td:first-child { white-space: nowrap; overflow-wrap: normal } }"
 #: As many problems as a page lists; the workbook has all.
 LISTED = 100
 

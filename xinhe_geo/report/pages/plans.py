@@ -42,7 +42,7 @@ from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..states import State, state_of
+from ..states import State, state_of, year_by_year
 from ..story.change import Change, few_names, side_by_side
 from ..sums import abouts, of_change
 from ..tables import marked_rows, titled
@@ -502,13 +502,14 @@ def write_comparisons(
     for name in names:
         refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
     tell, told = progress or (lambda _: None), {}
+    queue = year_by_year(district, names)
     with Worker(district, processes=processes) as aside:
         # The last first: plans are compared here from the first on, and there from the last, until they meet.
-        ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(names)]
-        for number, (name, fetch) in enumerate(zip(names, reversed(ahead), strict=True), start=1):
+        ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
+        for number, (name, fetch) in enumerate(zip(queue, reversed(ahead), strict=True), start=1):
             tell(say("方案 {0}/{1}：{2}", number, len(names), district.scenario(name).label or name))
             told[name] = fetch()
-    _write_plans(district, Path(to), told)
+    _write_plans(district, Path(to), {name: told[name] for name in names})
     return names
 
 
@@ -551,9 +552,8 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
         need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
     more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
     if compared:
-        more = (
-            f'<a href="{e(compared)}/compare.html">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
-        )
+        there = "{0}：比较页、差异图、左右对比图" if change.drawn else "{0}：比较页"
+        more = f'<a href="{e(compared)}/compare.html">{e(say(there, plan.label or name))}</a>'
     heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
     return (
         f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'

@@ -274,6 +274,7 @@ class Document:
         widths = _wide_enough(cells, widths)
         for j, width in enumerate(widths):
             grid.columns[j].width = Cm(width)
+        small = self.file.styles["附件正文"].style_id  # to look for it anew in each cell takes as long as all else
         for i, (row, own) in enumerate(zip(cells, grid.rows, strict=True)):
             properties = own._tr.get_or_add_trPr()
             properties.append(OxmlElement("w:cantSplit"))
@@ -282,7 +283,7 @@ class Document:
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
                 cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
-                paragraph.style = self.file.styles["附件正文"]
+                paragraph._p.style = small
                 paragraph.paragraph_format.line_spacing, paragraph.paragraph_format.space_after = Pt(12), Pt(1)
                 if j in right and i:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import coverage, facility_entrances, known_sum, sharing_of, summary
-from ...core import Profile, Rule, amount, per_cent, say
+from ...core import Profile, Rule, amount, per_cent, rounded, say
 from ...district import District
 from ...siting import ROUNDING, placed, sites_plan
 from ..tables import titled
@@ -55,7 +55,7 @@ def carried_out(now: Now, chosen: gpd.GeoDataFrame, number: int, letter: str) ->
 
 def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
     """Return one row per plan, and the first of how it is today."""
-    rows = [{"方案": say("现状"), "位置": "—", **_state(now, now.cover)}]
+    rows = [{"方案": say("现状"), "位置": "—", **_state(now, now.cover, 0.0)}]
     values = [float(choice.rows["objective"].iloc[0]) for choice in choices]
     off = [abs(value - values[0]) / values[0] if values[0] else 0.0 for value in values]
     tied = sum(share < ROUNDING for share in off) > 1
@@ -69,7 +69,7 @@ def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
                 "其中60岁及以上（人）": last["people_60plus_cumulative"],
                 "惠及社区": last["communities_cumulative"],
                 "人口不详的小区": int(choice.rows["homes_unknown"].sum()),
-                **_state(now, choice.cover),
+                **_state(now, choice.cover, float(last["people_cumulative"])),
                 "与最好的差": per_cent(share) if share >= ROUNDING else say("并列最好") if tied else say("最好"),
             }
         )
@@ -90,8 +90,8 @@ def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
     return table if table["人口不详的小区"].fillna(0).any() else table.drop(columns="人口不详的小区")
 
 
-def _state(now: Now, cover: pd.DataFrame) -> dict[str, float | str]:
-    """Return how one state stands: the share by the rule's denominator, the mean walk, who is left, the community that has least."""
+def _state(now: Now, cover: pd.DataFrame, gained: float) -> dict[str, float | str]:
+    """Return how a state that serves so many more stands: the rule's share, the mean walk, who is left, the community that has least."""
     own = cover.droplevel("rule")
     known = own["people"].notna() & own["minutes"].notna()
     people = float(own.loc[known, "people"].sum())
@@ -107,7 +107,9 @@ def _state(now: Now, cover: pd.DataFrame) -> dict[str, float | str]:
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
             more = say("等 {0} 个", len(least)) if len(least) > 1 else ""
             text = f"{name}{more} {per_cent(by.min(), 0)}"
-    left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
+    missed, left = (known_sum((1 - c["served"]).fillna(0.0), c["people"]) for c in (now.cover, cover))
+    if abs(missed - gained - left) < 1e-6 * missed:
+        left = rounded(missed) - rounded(gained)  # as printed, so that the three agree
     return {"实施后": per_cent(share), "平均步行（分钟）": mean, "仍不可达（人）": left, "覆盖最低的社区": text}
 
 
