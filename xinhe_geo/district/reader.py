@@ -83,6 +83,8 @@ _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "
 FAR_M = 50_000.0
 #: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).
 STRETCH = 0.005
+#: From here on it is said by how much lengths at the edge of a wide place are stretched.
+STRETCH_TOLD = 0.001
 
 
 def check(folder: str | Path | None = None) -> pd.DataFrame:
@@ -694,8 +696,21 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
     projection = pyproj.Proj(
         crs
     )  # degrees of its own datum are near enough here, and a transformer takes long to build
-    lon, lat = projection((west + east) / 2, (south + north) / 2, inverse=True)
-    stretch = float(np.sqrt(projection.get_factors(lon, lat).areal_scale)) - 1
+    spots = np.meshgrid(np.linspace(west, east, 3), np.linspace(south, north, 3))
+    lon, lat = projection(*(axis.ravel() for axis in spots), inverse=True)
+    all_over = np.sqrt(projection.get_factors(lon, lat).areal_scale) - 1
+    stretch, worst = float(all_over[4]), float(all_over[np.argmax(np.abs(all_over))])
+    wide, high = (east - west) / 1000, (north - south) / 1000
+    if abs(stretch) <= STRETCH and abs(worst) > STRETCH_TOLD:
+        yield Problem(
+            "warning",
+            "district.toml",
+            MANIFEST,
+            "",
+            "crs",
+            f"东西 {wide:,.0f} 公里、南北 {high:,.0f} 公里，一个平面量不准：边上的长度拉伸 {worst:+.1%}，正中 {stretch:+.1%}",
+            "要米数处处准，就分成几片各自导入",
+        )
     if abs(stretch) > STRETCH:
         yield Problem(
             "error",
