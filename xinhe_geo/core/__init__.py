@@ -93,7 +93,7 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed, whole
-from .plane import crs_label, crs_of, crs_text, plane_of
+from .plane import crs_label, crs_of, crs_text, plane_of, stretch_over
 from .progress import listening, told, work
 from .said import read_json, read_toml
 from .schema import (

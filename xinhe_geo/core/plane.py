@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+import numpy as np
 import pyproj
 import pyproj.network
 from pyproj.crs import ProjectedCRS
@@ -65,6 +67,18 @@ def _local(lon: float, lat: float) -> pyproj.CRS:
         geodetic_crs=pyproj.CRS("EPSG:4326").geodetic_crs,
     )
     return pyproj.CRS.from_wkt(found.to_wkt())
+
+
+def stretch_over(crs: pyproj.CRS, bounds: Iterable[float]) -> tuple[float, float]:
+    """Return by how much a plane stretches lengths in the middle of an extent, and where it does so most: 0.001 is a metre a kilometre."""
+    west, south, east, north = bounds
+    x, y = np.meshgrid(np.linspace(west, east, 3), np.linspace(south, north, 3))
+    projection = pyproj.Proj(
+        crs
+    )  # degrees of its own datum are near enough here, and a transformer takes long to build
+    lon, lat = projection(x.ravel(), y.ravel(), inverse=True)
+    stretch = np.sqrt(projection.get_factors(lon, lat).areal_scale) - 1
+    return float(stretch[4]), float(stretch[np.argmax(np.abs(stretch))])
 
 
 #: How the text of a CRS sends its reader to a file: for grids, for models, for settings by name.
