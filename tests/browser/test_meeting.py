@@ -563,6 +563,25 @@ def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District
     np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-9)
 
 
+@pytest.mark.browser
+def test_a_road_through_a_country_is_looked_up_along_its_line(show: Opener, toy: District) -> None:
+    """Its box has a hundred million squares of the index; the page opens, and attaches as the network does beside the road too."""
+    streets = toy.rows["streets"].copy()
+    x, y = (float(v) for v in streets.total_bounds[2:])
+    road = streets.iloc[[0]].assign(geometry=[shapely.LineString([(x, y), (x + 1_200_000, y + 900_000)])])
+    road.index = ["far"]
+    land = toy.with_rows({**toy.rows, "streets": pd.concat([streets, road])})
+    rng = np.random.default_rng(9)
+    t = rng.random(40)
+    xy = np.column_stack([x + 1_200_000 * t, y + 900_000 * t]) + rng.normal(0, 300, (40, 2))
+    found = show(meeting(land)).evaluate(
+        "(all) => all.map(([x, y]) => xinhe.engine.attach(xinhe.model, x, y))", xy.tolist()
+    )
+    feet = land.network.attach(gpd.GeoSeries(shapely.points(xy), crs=land.crs), barriers=land.barriers.geometry)
+    assert [f["edge"] for f in found] == feet["edge"].tolist()
+    np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-6)
+
+
 @pytest.mark.matrix
 @pytest.mark.browser
 def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(

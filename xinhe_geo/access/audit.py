@@ -26,7 +26,7 @@ from ..core import (
     say,
     without_brackets,
 )
-from ..district import District, buildings_said, kind_name
+from ..district import District, buildings_said, kind_name, stretch_said
 from .entrances import home_entrances, home_points
 
 #: Street ends this near to another street without touching it are probably drawn badly (metres).
@@ -108,7 +108,7 @@ def rests_on(district: District) -> str:
         counts = district.basis(layer).value_counts()
         words = say("、").join(f"{say(BASIS_LABELS[b])} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
         parts.append(say("{0}（{1}）", layer_name(layer), words))
-    parts += [said for said in (_whom(district), buildings_said(district)) if said]
+    parts += [said for said in (_whom(district), buildings_said(district), stretch_said(district)) if said]
     weak = say("；含示意或合成数据，不作结论") if district.is_demonstration else ""
     return say("依据：{0}", say("；").join(parts)) + weak
 

@@ -80,7 +80,7 @@ from .models import (
     standing,
 )
 from .numbers import adding_up, amount, per_cent, rounded, signed, whole
-from .plane import crs_label, crs_of, crs_text, plane_of
+from .plane import crs_label, crs_of, crs_text, plane_of, stretch_over
 from .progress import listening, told, work
 from .said import read_json, read_toml
 from .schema import (

@@ -16,6 +16,7 @@ from .labels import (
     place_title,
     rule_name,
     state_name,
+    stretch_said,
     walker_name,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number

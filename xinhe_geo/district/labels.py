@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking
+from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking, stretch_over
 from .district import District
+from .reader import EDGE_TOLD, STRETCH_TOLD, WHERE
 
 
 def place_title(district: District, lang: str | None = None) -> str:
@@ -85,6 +86,18 @@ def rule_name(district: District, rule: Rule) -> str:
     limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
     who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
     return say("{0}内有{1}{2}", limit, kinds, who)
+
+
+def stretch_said(district: District) -> str:
+    """Say by how much lengths are stretched at the edge of a place too wide for one plane; else ""."""
+    key = "stretch", language()
+    if key not in district.memo:
+        own = next((district.layers[name] for name in WHERE if name in district.layers), None)
+        worst = 0.0 if own is None or own.empty else stretch_over(own.crs, own.total_bounds)[1]
+        far = abs(worst) > STRETCH_TOLD
+        west, south, east, north = own.total_bounds if far and own is not None else (0.0,) * 4
+        district.memo[key] = say(EDGE_TOLD, (east - west) / 1000, (north - south) / 1000, worst) if far else ""
+    return str(district.memo[key])
 
 
 def buildings_said(district: District) -> str:

@@ -49,6 +49,7 @@ from ..core import (
     rows_above,
     say,
     secrecy_problems,
+    stretch_over,
 )
 from .beside import put_back
 from .doubles import doubled
@@ -87,6 +88,11 @@ _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "
 FAR_M = 50_000.0
 #: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).
 STRETCH = 0.005
+#: From here on it is said by how much lengths at the edge of a wide place are stretched.
+STRETCH_TOLD = 0.001
+#: The layers that say where a district lies, the surest first.
+WHERE = ("district", "zones", "communities", "homes", "streets")
+EDGE_TOLD = "东西 {0:,.0f} 公里、南北 {1:,.0f} 公里，一个平面量不准：边上的长度拉伸 {2:+.1%}"
 
 
 def check(folder: str | Path | None = None) -> pd.DataFrame:
@@ -717,16 +723,16 @@ def _why_outside(bounds: np.ndarray, crs: pyproj.CRS, area: Box | None) -> tuple
 
 def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield features far from the district, and a metric CRS that stretches lengths there."""
-    own = next((rows[n] for n in ("district", "zones", "communities", "homes", "streets") if n in rows), None)
+    own = next((rows[n] for n in WHERE if n in rows), None)
     if own is None or own.empty:
         return
     west, south, east, north = own.total_bounds
     crs = own.crs
-    projection = pyproj.Proj(
-        crs
-    )  # degrees of its own datum are near enough here, and a transformer takes long to build
-    lon, lat = projection((west + east) / 2, (south + north) / 2, inverse=True)
-    stretch = float(np.sqrt(projection.get_factors(lon, lat).areal_scale)) - 1
+    stretch, worst = stretch_over(crs, own.total_bounds)
+    if abs(stretch) <= STRETCH and abs(worst) > STRETCH_TOLD:
+        size = (east - west) / 1000, (north - south) / 1000
+        told = EDGE_TOLD.format(*size, worst)
+        yield Problem("warning", "district.toml", MANIFEST, "", "crs", told, "要米数处处准，就分成几片各自导入")
     if abs(stretch) > STRETCH:
         yield Problem(
             "error",

@@ -6,6 +6,7 @@ var xinhe = {};
 (function () {
   "use strict";
   const CELL = 120; // metres; side of the squares in which street pieces are looked up
+  const ROUNDING = 1e-3; // metres
 
   /* --- reading ------------------------------------------------------------------------------------------------ */
 
@@ -129,11 +130,15 @@ var xinhe = {};
       if (!net.open[e]) continue;
       for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
         const ax = net.xy[2 * k], ay = net.xy[2 * k + 1], bx = net.xy[2 * k + 2], by = net.xy[2 * k + 3];
-        for (let i = Math.floor(Math.min(ax, bx) / CELL); i <= Math.floor(Math.max(ax, bx) / CELL); i++)
-          for (let j = Math.floor(Math.min(ay, by) / CELL); j <= Math.floor(Math.max(ay, by) / CELL); j++) {
+        for (let i = Math.floor(Math.min(ax, bx) / CELL); i <= Math.floor(Math.max(ax, bx) / CELL); i++) {
+          // in each column only the squares along the piece: a road through a country has millions in its box
+          const yAt = (x) => ay + ((Math.min(Math.max(x, Math.min(ax, bx)), Math.max(ax, bx)) - ax) * (by - ay)) / (bx - ax);
+          const ends = bx === ax ? [ay, by] : [yAt(i * CELL), yAt((i + 1) * CELL)];
+          for (let j = Math.floor((Math.min(...ends) - ROUNDING) / CELL); j <= Math.floor((Math.max(...ends) + ROUNDING) / CELL); j++) {
             const s = key(i, j), list = squares.get(s);
             if (list) list.push(e, k); else squares.set(s, [e, k]);
           }
+        }
       }
     }
     return { squares, key };
