@@ -45,8 +45,8 @@ CHECK = """() => {
 _BROKEN = """  for (const e of document.querySelectorAll("td, th")) {
     const words = document.createRange();
     words.selectNodeContents(e);
-    const lines = new Set([...words.getClientRects()].map((r) => Math.round(r.top / 4)));
-    if (/^[\u4e00-\u9fff]{2,3}$/.test(e.textContent.trim()) && shown(e) && lines.size > 1) out.push("broken: " + e.textContent.trim());
+    const tops = [...words.getClientRects()].map((r) => r.top), deep = Math.max(...tops) - Math.min(...tops);
+    if (/^[\u4e00-\u9fff]{2,3}$/.test(e.textContent.trim()) && shown(e) && deep > parseFloat(getComputedStyle(e).fontSize) * 0.7) out.push("broken: " + e.textContent.trim());
   }
 """
 #: Returns what cannot be read, as "what: words": names over each other or over a frame, too small, a page wider than its window.

@@ -32,6 +32,7 @@ from xinhe_geo.report.pages.plans import (
     write_new,
     write_plans,
 )
+from xinhe_geo.report.pages.programme import _served
 from xinhe_geo.report.pages.shell import table_html
 from xinhe_geo.report.story.change import Change, Moves, moves, with_net
 from xinhe_geo.report.story.parcels import Year, _accounts_of
@@ -386,3 +387,17 @@ def test_minutes_have_the_same_digits_all_the_way_down(values: list[float], colu
     """No 13.40 beside 15."""
     assert {cell_text(column, value).partition(".")[2] != "" for value in values} == {True}
     assert all(re.fullmatch(r"\d+\.\d", cell_text(column, value)) for value in values)
+
+
+@given(PEOPLE, PEOPLE, PEOPLE.filter(bool))
+def test_who_is_served_in_a_year_is_who_would_be_and_who_came_and_who_gains(
+    without: float, came: float, gained: float
+) -> None:
+    """As printed; what nobody can add up is told as it was counted."""
+    row = {"people": without + came + gained, "newcomers": came, "without": without, "gained": gained}
+    index = pd.MultiIndex.from_tuples([(2027, "")], names=["year", "rule"])
+    table = _served(SimpleNamespace(), pd.DataFrame([row], index=index))  # type: ignore[arg-type]
+    all_of_them, *parts = (printed(cell_text(column, table[column].iloc[0])) for column in table.columns[2:])
+    assert all_of_them == sum(parts)
+    other = _served(SimpleNamespace(), pd.DataFrame([{**row, "people": without}], index=index))  # type: ignore[arg-type]
+    assert gained + came < 4 or other["走得到（人）"].iloc[0] == without
