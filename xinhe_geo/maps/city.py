@@ -28,7 +28,7 @@ LENGTHS, SPOTS = 1_000_000, 10_000
 #: Names along streets are bent as roughly as this (metres).
 NAMES_M = 5.0
 #: What travels, in bytes of the page, for each vertex of a street and each point of a home: as float64, and as here.
-BYTES = ((8.4, 65.0), (4.1, 22.5))
+BYTES = ((9.4, 65.0), (4.6, 22.5))
 #: A page is no larger than this, but for its base map, names and scripts, which take up to another million.
 MOST_BYTES = 4_000_000
 

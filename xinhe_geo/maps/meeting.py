@@ -120,10 +120,8 @@ def _how(district: District) -> int:
     """Return how streets and homes travel (`city.travels`)."""
     if district.streets is None:
         return 0
-    return travels(
-        int(shapely.get_num_coordinates(np.asarray(district.network.edges.geometry.array)).sum()),
-        len(home_points(district)),
-    )
+    vertices = shapely.get_num_coordinates(np.asarray(district.streets.geometry.array))
+    return travels(int(vertices.sum()), len(home_points(district)))
 
 
 def with_sites(page: str, sites: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
