@@ -17,6 +17,7 @@ E     (850, 50)              gate (850, 20)               30 + 20 to (850, 0), o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -27,7 +28,7 @@ import shapely
 
 import xinhe_geo as xh
 from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_points, walk_inside
-from xinhe_geo.access.od_table import od_table
+from xinhe_geo.access.od_table import od_table, od_tables
 from xinhe_geo.access.walls import way_inside
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -334,3 +335,22 @@ def test_unknown_kind_and_bad_limits(toy: xh.District) -> None:
         xh.isochrones(toy, "clinic_staton")
     with pytest.raises(ValueError, match="大于 0"):
         xh.isochrones(toy, "canteen", minutes=[0])
+
+
+@pytest.mark.slow
+def test_another_year_takes_over_the_walks_that_are_the_same_and_no_others(toy: xh.District) -> None:
+    """The clinic closes after 2024, the canteen opens in 2026 and is the same place ever after: each year as if it were alone."""
+    rows = toy.rows["facilities"].copy()
+    rows.loc["F1", "until"], rows.loc["F2", "since"] = 2024, 2026
+    kinds = ["clinic_station", "canteen", "fitness"]
+    district = toy.with_rows({"facilities": rows})
+    years = [district.at(year) for year in (2022, 2025, 2026, 2030)]
+    walks = [od_tables(state, kinds) for state in years]
+    for state, found in zip(years, walks, strict=True):
+        for kind, anew in od_tables(replace(state), kinds).items():
+            pd.testing.assert_frame_equal(found[kind], anew)
+    assert [int(found["canteen"]["minutes"].notna().any()) for found in walks] == [0, 0, 1, 1]
+    assert [int(found["clinic_station"]["minutes"].notna().any()) for found in walks] == [1, 0, 0, 0]
+    assert {key for key in years[-1].memo if key[0] == "od_table by metres"} == set(), (
+        "all of it is as in a year before"
+    )
