@@ -46,13 +46,8 @@ _BROKEN = """  for (const e of document.querySelectorAll("td, th")) {
     const words = document.createRange();
     words.selectNodeContents(e);
     const tops = [...words.getClientRects()].map((r) => r.top), deep = Math.max(...tops) - Math.min(...tops);
-<<<<<<< HEAD
     const text = e.textContent.trim(), line = parseFloat(getComputedStyle(e).fontSize) * 0.7;
     if (/^[\u4e00-\u9fff]{2,3}$/.test(text) && shown(e) && deep > line) out.push("broken: " + text);
-=======
-    const apart = deep > parseFloat(getComputedStyle(e).fontSize) * 0.7;
-    if (/^[\u4e00-\u9fff]{2,3}$/.test(e.textContent.trim()) && shown(e) && apart) out.push("broken: " + e.textContent.trim());
->>>>>>> wt-pages
   }
 """
 #: Returns what cannot be read, as "what: words": names over each other or over a frame, too small, a page wider than its window.
