@@ -122,6 +122,14 @@ def kept() -> str:
     return "\n" + text[text.index(HEAD) :] if HEAD in text else ""
 
 
+def put(section: str) -> None:
+    """Put a section into RESULTS.md, in the place of the one with the same head or at the end."""
+    old, head = RESULTS.read_text("utf-8") if RESULTS.is_file() else "", section.splitlines()[0]
+    before, _, after = old.partition(f"{head}\n")
+    _, _, rest = after.partition("\n## ")
+    RESULTS.write_text(before.rstrip("\n") + f"\n\n{section}" + (f"\n## {rest}" if rest else ""), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("report", type=Path)
@@ -131,8 +139,7 @@ def main() -> None:
     text = section(given.report, given.day)
     print(text)
     if given.write:
-        old = RESULTS.read_text("utf-8")
-        RESULTS.write_text(old[: old.index(HEAD)] + text if HEAD in old else f"{old}\n{text}", encoding="utf-8")
+        put(text)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,18 @@ CHECK = """() => {
   }
   return out;
 }"""
+#: Adds short words that stand one character above the other, in cells of tables.
+_BROKEN = """  for (const e of document.querySelectorAll("td, th")) {
+    const words = document.createRange();
+    words.selectNodeContents(e);
+    const tops = [...words.getClientRects()].map((r) => r.top), deep = Math.max(...tops) - Math.min(...tops);
+    const text = e.textContent.trim(), line = parseFloat(getComputedStyle(e).fontSize) * 0.7;
+    if (/^[\u4e00-\u9fff]{2,3}$/.test(text) && shown(e) && deep > line) out.push("broken: " + text);
+  }
+"""
 #: Returns what cannot be read, as "what: words": names over each other or over a frame, too small, a page wider than its window.
-BOXES = """() => {
+BOXES = (
+    """() => {
   const out = [], shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   const wide = Math.max(document.documentElement.scrollWidth, document.body.scrollWidth);
   if (wide > innerWidth + 1) out.push("wider than the window: " + wide);
@@ -70,10 +80,15 @@ BOXES = """() => {
     const size = parseFloat(getComputedStyle(e).fontSize);
     if (size < 9) out.push("small: " + size + " " + node.textContent.trim());
   }
-  return out.map((line) => line.slice(0, 100));
+"""
+    + _BROKEN
+    + """  return out.map((line) => line.slice(0, 100));
 }"""
-#: Returns what cannot be read on paper, as "what: words": words under 6 points, tables that a browser shrinks the whole page for.
-PAPER = """() => {
+)
+#: Returns what cannot be read on paper, as "what: words": words under 6 points, short ones that stand one character above the other,
+#: tables that a browser shrinks the whole page for.
+PAPER = (
+    """() => {
   const out = [], shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   if (document.documentElement.scrollWidth > innerWidth + 1) out.push("wider than the paper: " + document.documentElement.scrollWidth);
   for (const t of document.querySelectorAll("svg text")) {
@@ -89,8 +104,11 @@ PAPER = """() => {
     const size = parseFloat(getComputedStyle(e).fontSize);
     if (size < 7.95) out.push("small on paper: " + (size * 0.75).toFixed(1) + " pt " + node.textContent.trim());
   }
-  return [...new Set(out)].map((line) => line.slice(0, 100));
+"""
+    + _BROKEN
+    + """  return [...new Set(out)].map((line) => line.slice(0, 100));
 }"""
+)
 
 
 def filled(sheet: pypdf.PageObject) -> float:
@@ -106,8 +124,8 @@ def filled(sheet: pypdf.PageObject) -> float:
 
 
 #: Headings and the lines under them that lead to a table or picture.
-LEADING = """() => [...document.querySelectorAll("h2, h2 + :is(.line, .small), h2 + .line + .small")]
-  .filter((e) => e.nextElementSibling && e.nextElementSibling.matches(".line, .small, .scroll, figure")).map((e) => e.textContent)"""
+LEADING = """() => [...document.querySelectorAll("h2, h3, :is(h2, h3) + :is(.line, .small), h2 + .line + .small")]
+  .filter((e) => e.nextElementSibling && e.nextElementSibling.matches(".line, .small, .scroll, figure, ol, ul, p, .two")).map((e) => e.textContent)"""
 
 
 def _letters(text: str) -> str:
@@ -125,7 +143,11 @@ def printed(chromium: Any, page: Path) -> list[str]:
     led = [_letters(text) for text in tab.evaluate(LEADING)]
     for n, sheet in enumerate(paper.pages[:-1], 1):
         last = _letters(sheet.extract_text().strip().rpartition("\n")[2])
-        found += [f"sheet {n} ends before what it leads to: {last}"] if any(text.endswith(last) for text in led) else []
+        found += (
+            [f"sheet {n} ends before what it leads to: {last}"]
+            if any(text == last or (len(last) > 4 and text.endswith(last)) for text in led)
+            else []
+        )
     if len(paper.pages) > 1 and len(paper.pages[-1].extract_text()) < len(foot) + 10:
         found.append("the last sheet holds the foot alone")
     inside = float(paper.pages[0].mediabox.width) / 0.75 - 24 / 25.4 * 96  # margins of 12 mm

@@ -11,9 +11,10 @@ import ledger_toy
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.core.i18n import english, speaking
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS, METRICS
+from xinhe_geo.core.sentences import english
 from xinhe_geo.core.strangers import reading
 from xinhe_geo.district import blank, conflicts, steps
 from xinhe_geo.district.edited_rows import EditedRows
@@ -118,15 +119,15 @@ def test_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_meeting_map_of_more_homes_than_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not written, and said in one sentence: how many there may be, how many there are, what to do instead."""
+    """Not written, and said in one sentence: how many there are, and what to do instead."""
     toy = ledger_toy.toy()
-    homes = len(toy.layers["homes"])
+    homes, streets = len(toy.layers["homes"]), len(toy.layers["streets"])
     assert too_many_to_meet(toy) == ""
-    monkeypatch.setattr(import_module("xinhe_geo.maps.meeting"), "MOST_HOMES", homes - 1)
+    monkeypatch.setattr(import_module("xinhe_geo.maps.city"), "MOST_BYTES", 100)
     assert "meeting.html" not in dict(registry.made("district", Shown(toy)))
     for lang, words in (
-        ("zh", f"{homes - 1} 个小区，这里有 {homes} 个"),
-        ("en", f"{homes - 1} homes, and here there are {homes}"),
+        ("zh", f"{homes} 个小区、{streets} 条街道"),
+        ("en", f"{homes} homes and {streets} streets"),
     ):
         with speaking(lang):
             assert words in too_many_to_meet(toy) and " split" in too_many_to_meet(toy)

@@ -32,6 +32,24 @@ def test_island_and_who_lives_on_it(findings: dict[str, dict[str, object]]) -> N
     assert (stranded["where"], stranded["people"], stranded["severity"]) == ("E", 10.0, "high")
 
 
+@pytest.mark.parametrize(
+    "layer, parent, told", [("gates", "homes", "小区的出入口"), ("entrances", "facilities", "设施的出入口")]
+)
+def test_a_door_that_is_drawn_elsewhere_is_told(layer: str, parent: str, told: str) -> None:
+    """A door 99 m from its home or facility may be its door; one 101 m away is told, with whose it is."""
+    toy = xh.District.load(TOY)
+    place = toy.rows[parent].iloc[[0]]
+    key = toy.rows[parent].index.name
+    for away, found in ((99.0, 0), (101.0, 1)):
+        east, north = place.total_bounds[2] + away, shapely.get_y(place.geometry.iloc[0].centroid)
+        door = gpd.GeoDataFrame({key: place.index}, geometry=[shapely.Point(east, north)], index=["door"], crs=toy.crs)
+        rows = gpd.GeoDataFrame(pd.concat([toy.rows[layer], door]) if layer in toy.rows else door)
+        rows.index.name = "gate" if layer == "gates" else "entrance"
+        findings = audit(toy.replace(**{layer: rows}))
+        own = findings[findings["finding"].str.contains(told)]
+        assert len(own) == found and (not found or own["where"].tolist() == [place.index[0]])
+
+
 def test_unknown_gates_and_people(findings: dict[str, dict[str, object]]) -> None:
     assert one(findings, "不知道出入口")["where"] == "C"
     assert one(findings, "不知道人口")["where"] == "C"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,13 @@ from typing import Any
 import pypdf
 import pytest
 from seen import BOXES, CHECK, printed
+from test_add import listed
+from test_decisions import own_layer, put
+from test_secret_district import every_command
 
+import xinhe_geo as xh
 from xinhe_geo.app.cli import main
+from xinhe_geo.core import bundled_folder
 from xinhe_geo.report.pages.parcels import _STYLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,6 +34,8 @@ COMMANDS = {
     "sites": ["sites", "canteen", "--for", TOY],
     "links": ["links", "clinic_station", "--for", TOY],
     "batch": ["batch", TOY],
+    "public": ["public", TOY, "--rule", "plan_clinic_15"],
+    "map": ["map", "gaps", TOY],
 }
 #: Pages that the district of five homes has too little for.
 OF_THE_BUNDLED = {
@@ -37,23 +45,60 @@ OF_THE_BUNDLED = {
     "compare": ["compare", "two-stations"],
     "parcels": ["parcels", "--plan", "sample-renewal"],
     "programme": ["programme"],
+    "ledger": ["ledger"],
 }
-#: The maps of a report differ in their data only.
-MAPS = ("overview.html", "gaps.html", "plan_clinic_15.html")
+
+
+def decided(folder: Path) -> None:
+    """Write what `add` asks about shapes that are not those of the folder."""
+    toy = Path(shutil.copytree(TOY, folder / "toy"))
+    put(own_layer(folder / "own.gpkg"), toy, decide=folder / "own.xlsx")
+
+
+def measured(folder: Path) -> None:
+    """Write what `add` says of a list in another datum than it is told."""
+    district = Path(shutil.copytree(bundled_folder(), folder / "district"))
+    known = listed(folder / "list.csv", xh.District.load(district).rows["facilities"].iloc[:65], "GCJ-02", keys=True)
+    typed = ["add", str(known), "--to", str(district), "--layer", "facilities", "--crs", "WGS84"]
+    assert main([*typed, "--datum-checked", "three points"]) == 3
+
+
+#: Pages beside a file that is taken in.
+OF_ADD = {"decided": decided, "measured": measured}
+#: These make none, or none of ours.
+NO_PAGE = {
+    *(
+        "check",
+        "fetch",
+        "provision",
+        "survey",
+        "scenarios",
+        "targets",
+        "receipt",
+        "template",
+        "seal",
+        "undo",
+        "ways",
+        "rules",
+    ),
+    *("scenario", "new", "import", "split", "update", "sheet", "atlas", "slides", "word", "dxf", "gpkg", "suggest"),
+    *("docs", "notebook", "notebooks"),  # as Sphinx and nbconvert lay them out
+}
+#: Of maps that differ in their rule only, this one is enough.
+OF_RULES = re.compile(r"(difference-|swipe-)?plan_(?!clinic_15$)")
 #: Drawn anew for paper, or (receipts) looked up and not printed.
 SHEETS_OF_THEIR_OWN = ("meeting.html", "receipts.html", "ledger-receipts.html", "compare-receipts.html")
 
 
 def pages_of(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*.html")):
-        if path.parent.name != "maps" or path.name in MAPS:
+        if path.parent.name != "maps" or not OF_RULES.match(path.stem):
             yield path
 
 
 def on_paper(chromium: Any, folder: Path) -> list[str]:
     """Return what is wrong with the pages of a folder on A4; maps have sheets of their own."""
-    pages = [p for p in pages_of(folder) if p.parent.name != "maps" and p.name not in SHEETS_OF_THEIR_OWN]
-    assert pages
+    pages = [p for p in pages_of(folder) if p.parent.name not in ("maps", "map") and p.name not in SHEETS_OF_THEIR_OWN]
     return [line for page in pages for line in printed(chromium, page)]
 
 
@@ -77,14 +122,21 @@ def made(once: Callable[[str, Callable[[Path], object]], Path], toy_report: Path
 
     def of(name: str) -> Path:
         def make(folder: Path) -> None:
-            assert main([*COMMANDS[name], "--out", str(folder / name)]) in (0, 1), name
+            file = "gaps.html" if name == "map" else ""
+            assert main([*COMMANDS[name], "--out", str(folder / name / file)]) in (0, 1), name
 
         return toy_report if name == "report" else once(f"pages of {name}", make) / name
 
     return of
 
 
-@pytest.mark.one_in(7)
+def test_no_command_that_makes_a_page_is_forgotten() -> None:
+    looked_at = {typed[0] for typed in [*COMMANDS.values(), *OF_THE_BUNDLED.values()]} | {"add"}
+    assert looked_at | NO_PAGE == {group or name for group, name in every_command()}
+    assert not looked_at & NO_PAGE
+
+
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_page_of_a_command_can_be_read(chromium: Any, made: Callable[[str], Path], name: str) -> None:
     pages = list(pages_of(made(name)))
@@ -108,7 +160,15 @@ def test_a_table_that_goes_on_says_so_on_a_telephone(chromium: Any, made: Callab
     page.close()
 
 
-@pytest.mark.one_in(7)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.matrix) for name in OF_ADD])
+def test_every_page_beside_a_file_that_is_taken_in_can_be_read(chromium: Any, tmp_path: Path, name: str) -> None:
+    OF_ADD[name](tmp_path)
+    (page,) = pages_of(tmp_path)
+    assert [line for size in ((390, 844), (1366, 768)) for line in seen(chromium, page, *size)] == []
+    assert printed(chromium, page) == []
+
+
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_page_of_a_command_prints_on_whole_sheets(chromium: Any, made: Callable[[str], Path], name: str) -> None:
     assert on_paper(chromium, made(name)) == []
@@ -200,6 +260,7 @@ def test_what_cannot_be_read_is_seen(chromium: Any) -> None:
         "small": svg.format("<text x=9 y=30 font-size=8>a</text>"),
         "over the frame": svg.format("<text x=180 y=30 font-size=20>much too long</text>"),
         "over another": svg.format("<text x=9 y=30 font-size=20>one</text><text x=12 y=32 font-size=20>two</text>"),
+        "broken": "<table style='width:9px'><td style='word-break:break-all;font-size:20px;padding:0'>编号</table>",
         "wider than the window": "<div style='width:3000px'>&nbsp;</div>",
     }
     page = chromium.new_page()

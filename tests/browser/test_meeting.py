@@ -10,6 +10,7 @@ import shutil
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -327,6 +328,108 @@ def test_another_year_with_planned_facilities_equals_python(show: Opener, bundle
     assert_equal_plans(later, plans, tmp_path)
 
 
+OPENED = """() => {
+  const E = xinhe.engine, m = xinhe.model, plan = E.emptyPlan("p");
+  return m.data.rules.map((r) => [r.id, Array.from(E.served(m, plan, E.ask(m, r.id)), (v) => (Number.isNaN(v) ? null : v))]);
+}"""
+
+
+@pytest.fixture
+def as_city(monkeypatch: pytest.MonkeyPatch) -> Callable[[District], str]:
+    """Return a function that makes a page as if the district were too large for float64."""
+    monkeypatch.setattr(import_module("xinhe_geo.maps.meeting"), "travels", lambda vertices, points: 1)
+    return meeting
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("stairs", [False, True])
+def test_the_page_of_a_city_opens_with_the_figures_of_the_library(
+    show: Opener, toy: District, bundled: District, as_city: Callable[[District], str], stairs: bool
+) -> None:
+    """Streets drawn otherwise, homes in another order, lengths in whole millionths: every home is served as before under every rule."""
+    rows = toy.rows["streets"].copy()
+    rows.loc["h0", "steps"] = True
+    for district in [toy.with_rows({**toy.rows, "streets": rows})] if stairs else [toy, bundled]:
+        text = as_city(district)
+        assert "画成等面积的圆" in json.dumps(content_of(text)["foot"], ensure_ascii=False)
+        page = show(text)
+        opened = dict(page.evaluate(OPENED))
+        cover = coverage(district, rules=list(opened))["served"].unstack("rule")
+        assert set(opened) == set(cover)
+        for rule, shares in opened.items():
+            expected = cover[rule].reindex(page.evaluate("xinhe.model.homes.id")).to_numpy(float)
+            np.testing.assert_allclose(numbers(shares), expected, rtol=0, atol=1e-9, equal_nan=True, err_msg=rule)
+        lengths = page.evaluate("Array.from(xinhe.model.net.length)")
+        np.testing.assert_allclose(lengths, district.network.edges.geometry.length, rtol=0, atol=6e-7)
+
+
+@pytest.mark.matrix
+@pytest.mark.browser
+@pytest.mark.slow
+def test_what_moves_on_the_page_of_a_city_is_within_a_metre_of_the_library(
+    show: Opener, bundled: District, as_city: Callable[[District], str], tmp_path: Path
+) -> None:
+    page = show(as_city(bundled))
+    homes = page.evaluate("xinhe.model.homes.id")
+    for plan in page.evaluate(RANDOM_PLANS, [3, 12, []]):
+        (tmp_path / "plan.toml").write_text(plan["toml"], "utf-8")
+        after = Scenario.read(tmp_path / "plan.toml").on(bundled, with_conflicts=True)
+        rule, speed = bundled.rule(plan["rule"]), bundled.profile(plan["profile"]).speed_m_s
+        low, high = (
+            coverage(
+                after,
+                rules=replace(
+                    rule,
+                    metres=rule.metres and rule.metres + by,
+                    minutes=rule.minutes and rule.minutes + by / speed / 60,
+                ),
+                profile=plan["profile"],
+            )["served"]
+            .droplevel("rule")
+            .reindex(homes)
+            for by in (-1.0, 1.0)
+        )
+        found = numbers(plan["served"])
+        assert (np.isnan(found) == low.isna().to_numpy()).all()
+        there = ~np.isnan(found)
+        assert (found[there] >= low.to_numpy()[there] - 1e-9).all(), plan["toml"]
+        assert (found[there] <= high.to_numpy()[there] + 1e-9).all(), plan["toml"]
+
+
+KEPT = """([seed, n]) => {
+  const E = xinhe.engine, m = xinhe.model, wrong = [];
+  let state = seed;
+  const random = () => { state = (state * 1664525 + 1013904223) % 4294967296; return state / 4294967296; };
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  const asked = m.data.rules.filter((r) => r.metric === "reach").slice(0, 6), plans = [E.emptyPlan("a"), E.emptyPlan("b")];
+  for (let i = 0; i < n; i++) {
+    const rule = E.ask(m, pick(asked).id, "", random() < 0.2 ? pick(m.data.profiles).id : ""), plan = pick(plans);
+    const own = m.facilities.filter((f) => rule.kinds.includes(f.kind)), f = own.length ? pick(own) : null, p = Math.floor(random() * m.homes.weight.length);
+    const xy = E.snap(m, m.homes.xy[2 * p] + 200 * random(), m.homes.xy[2 * p + 1] + 200 * random());
+    if (!f || random() < 0.2) plan.added.push({ id: "n" + i, kind: rule.kindIds[0], name: "n", xy });
+    else if (random() < 0.1) plan.edits = {};
+    else plan.edits[f.id] = random() < 0.2 ? { closed: true } : { xy };
+    const at = E.facilitiesOf(m, plan, rule.kinds).filter((x) => x.serves), before = Array.from(E.pointCosts(m, rule, at, true)), kept = m.kept;
+    m.kept = [];
+    E.pointCosts(m, rule, at, true).forEach((c, j) => { if (c !== before[j]) wrong.push([i, rule.id, j, before[j], c]); });
+    m.kept = kept;
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.browser
+def test_costs_kept_while_things_are_dragged_have_the_bits_of_all_at_once(show: Opener, toy_page: str) -> None:
+    assert show(toy_page).evaluate(KEPT, [1, 150]) == []
+
+
+@pytest.mark.matrix
+@pytest.mark.browser
+def test_costs_kept_have_the_bits_of_all_at_once_in_the_bundled_district(show: Opener, bundled_page: str) -> None:
+    assert show(bundled_page).evaluate(KEPT, [2, 200]) == []
+
+
 @pytest.mark.matrix
 @pytest.mark.browser
 def test_a_typed_community_counts_as_in_python(show: Opener, toy: District, tmp_path: Path) -> None:
@@ -458,6 +561,25 @@ def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District
     assert [f["edge"] for f in found] == feet["edge"].tolist()
     np.testing.assert_allclose([f["at"] for f in found], feet["at_m"], rtol=0, atol=1e-9)
     np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-9)
+
+
+@pytest.mark.browser
+def test_a_road_through_a_country_is_looked_up_along_its_line(show: Opener, toy: District) -> None:
+    """Its box has a hundred million squares of the index; the page opens, and attaches as the network does beside the road too."""
+    streets = toy.rows["streets"].copy()
+    x, y = (float(v) for v in streets.total_bounds[2:])
+    road = streets.iloc[[0]].assign(geometry=[shapely.LineString([(x, y), (x + 1_200_000, y + 900_000)])])
+    road.index = ["far"]
+    land = toy.with_rows({**toy.rows, "streets": pd.concat([streets, road])})
+    rng = np.random.default_rng(9)
+    t = rng.random(40)
+    xy = np.column_stack([x + 1_200_000 * t, y + 900_000 * t]) + rng.normal(0, 300, (40, 2))
+    found = show(meeting(land)).evaluate(
+        "(all) => all.map(([x, y]) => xinhe.engine.attach(xinhe.model, x, y))", xy.tolist()
+    )
+    feet = land.network.attach(gpd.GeoSeries(shapely.points(xy), crs=land.crs), barriers=land.barriers.geometry)
+    assert [f["edge"] for f in found] == feet["edge"].tolist()
+    np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-6)
 
 
 @pytest.mark.matrix
@@ -1213,7 +1335,7 @@ WALKS = """(every) => {
       if (number++ % every) continue;
       P.lookAt(h);
       const w = a.state.walk, strong = document.querySelector(".xm-walk strong"), legs = w && w.legs.map((l) => [l.leg, l.metres, l.minutes]);
-      out.push([r.id, r.profile, m.homes.id[h], strong ? strong.textContent : "", w && [w.point, w.facility.id, w.minutes, w.metres, legs]]);
+      out.push([r.id, r.profile, m.homes.id[h], strong ? strong.textContent : "", w && [w.point, w.facility.id, w.minutes, w.metres, legs, xinhe.walkRows(w)]]);
     }
   }
   return out;
@@ -1227,9 +1349,12 @@ def assert_walks(district: District, walks: list[Any]) -> None:
         except (NetworkError, UnknownNameError):
             assert walk is None and said == "", (rule, home)
             continue
-        point, facility, minutes, _, parts = walk
+        point, facility, minutes, metres, parts, rows = walk
         assert minutes == pytest.approx(legs["minutes"].sum(), abs=1e-6), (rule, home)
         assert said.split()[0] == f"{minutes:.1f}", (rule, home)
+        printed = [[float(re.sub("[,米分钟 ]", "", text) or 0) for text in row[1:]] for row in rows]
+        far, long = np.sum(printed, axis=0) if printed else (0.0, 0.0)
+        assert (f"{far:.0f}", f"{long:.1f}") == (f"{metres:.0f}", f"{minutes:.1f}"), (rule, home, rows)
         if (point, facility) == (legs["point"].iloc[0], legs["facility"].iloc[0]):  # of equals it may be another
             told = pd.DataFrame(parts, columns=["leg", "metres", "minutes"]).groupby("leg").sum()
             own = legs.groupby("leg")[["metres", "minutes"]].sum()

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import xinhe_geo as xh
 from xinhe_geo.core.errors import UnknownNameError, did_you_mean
-from xinhe_geo.core.i18n import english, say, speaking
-from xinhe_geo.core.numbers import amount, per_cent, signed
+from xinhe_geo.core.i18n import speaking
+from xinhe_geo.core.numbers import adding_up, amount, per_cent, rounded, signed
+from xinhe_geo.core.sentences import english, say
 from xinhe_geo.maps.live_model import LiveModel
 
 
@@ -50,6 +51,21 @@ def test_a_half_goes_away_from_zero_however_it_was_added_up(half: int, digits: i
     away = (abs(half + 0.5) + 0.5) * 10.0**-digits * (1 if half >= 0 else -1)
     texts = {amount(v, digits) for v in (value, np.nextafter(value, 0), np.nextafter(value, 2 * value))}
     assert texts == {f"{away:,.{digits}f}"}
+
+
+@given(st.lists(st.integers(-(10**7), 10**7).map(lambda n: n / 1000), max_size=9), st.integers(0, 2))
+def test_printed_parts_add_up_to_their_printed_total(parts: list[float], digits: int) -> None:
+    """Each is one of the two figures beside it, and what has no more digits stays as it is."""
+    told, unit = adding_up(parts, math.fsum(parts), digits), 10.0**-digits
+    printed = [float(amount(part, digits).replace(",", "")) for part in told]
+    assert math.fsum(printed) == pytest.approx(rounded(math.fsum(parts), digits), abs=unit / 1000)
+    for part, own in zip(parts, told, strict=True):
+        assert abs(own - part) < unit * (1 - 1e-9)
+        assert own == part or rounded(part, digits) != part
+
+
+def test_parts_of_which_one_is_unknown_stay() -> None:
+    assert adding_up([1.4, 2.4], math.nan) == [1.4, 2.4] and adding_up([1.4, math.inf], 3.0) == [1.4, math.inf]
 
 
 @pytest.mark.parametrize("unknown", [math.nan, math.inf, np.float64("nan"), pd.NA, None])

@@ -20,7 +20,7 @@ from ledger_toy import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
-from xinhe_geo.core.i18n import agreeing, english, language, marked, say, speaking, word
+from xinhe_geo.core.i18n import marked, speaking
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import (
     BASIS_LABELS,
@@ -39,6 +39,8 @@ from xinhe_geo.core.schema import (
     URGENCIES,
     bundled_folder,
 )
+from xinhe_geo.core.sentences import agreeing, english, language, say, word
+from xinhe_geo.io import OUTCOMES, PARTS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
@@ -83,6 +85,20 @@ def constants() -> Iterator[tuple[str, bool]]:
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     yield str(first.value), True
+            if isinstance(node, ast.FunctionDef):
+                yield from ((text, True) for text in said_by_name(node, names))
+
+
+def said_by_name(function: ast.FunctionDef, speakers_: set[str]) -> Iterator[str]:
+    """Yield the Chinese texts that a function gives a name, and says by it: `told = "…"`, `say(told, n)`."""
+    calls = [
+        n for n in ast.walk(function) if isinstance(n, ast.Call) and getattr(n.func, "id", "") in speakers_ and n.args
+    ]
+    said = {name.id for call in calls for name in ast.walk(call.args[0]) if isinstance(name, ast.Name)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and said & {t.id for t in node.targets if isinstance(t, ast.Name)}:
+            texts = (part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant))
+            yield from (text for text in texts if isinstance(text, str) and HAN.search(text))
 
 
 def fields(template: str) -> set[str]:
@@ -115,6 +131,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         URGENCIES.values(),
         LEVELS.values(),
     ]
+    tables += [OUTCOMES.values(), PARTS.values()]
     known = {text for row in tables for text in row} | {
         *lg.VERDICTS,
         *lg.ROLES.values(),
@@ -427,6 +444,18 @@ NOT_SAID = {
     "规划承诺": "规划目标",
     "最差": "短板突出",
 }
+
+
+def test_an_age_is_spelt_in_one_way() -> None:
+    """60岁及以上, in sentences, scripts and tables alike."""
+    files = [
+        *PACKAGE.rglob("*.py"),
+        *PACKAGE.rglob("*.js"),
+        *PACKAGE.rglob("*.json"),
+        *(PACKAGE.parent / "data" / "standards").glob("*.csv"),
+    ]
+    assert len(files) > 300
+    assert [path.name for path in files if re.search(r"60\s岁", path.read_text("utf-8"))] == []
 
 
 def test_what_is_said_are_the_words_planners_use() -> None:

@@ -366,7 +366,7 @@ def test_steps_spell_out_what_is_assumed() -> None:
     district = xh.District.load()
     listed = steps(district.scenario("wuchedi-renewal"), district)
     built = listed[listed["do"] == "build_homes"].iloc[0]
-    for words in ("容积率 1.6", "住宅用地占 55%", "每户 95 m²", "户均 2.6 人", "60 岁及以上占 18%", "户，"):
+    for words in ("容积率 1.6", "住宅用地占 55%", "每户 95 m²", "户均 2.6 人", "60岁及以上占 18%", "户，"):
         assert words in built["assumes"]
     assert (listed["text"] != "").all()
 

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
+from xinhe_geo.access import rests_on
 from xinhe_geo.app.cli import main
-from xinhe_geo.core import plane_of
+from xinhe_geo.core import plane_of, speaking, stretch_over
 from xinhe_geo.io.dxf import drawing_of
 from xinhe_geo.io.osm_import import import_osm
 from xinhe_geo.io.parquet import read_parquet
@@ -102,6 +103,38 @@ def test_in_china_the_national_zone_is_taken_as_it_is(tmp_path: Path, lon: float
     network = xh.WalkNetwork.from_osm(extract(tmp_path / "town.osm", lon, lat))
     assert network.crs.name == f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E"
     assert network.crs.to_epsg() is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lon", "lat"), [(105.0, 33.0), (11.0, 45.0)])
+def test_a_country_is_measured_in_one_plane_and_what_that_stretches_is_told(
+    tmp_path: Path, lon: float, lat: float
+) -> None:
+    """Eight degrees wide, in no zone: it is imported without an error; where a metre is not a metre by a thousandth is said."""
+    import_osm(extract(tmp_path / "land.osm", lon, lat, km=700), tmp_path / "land", basis="official")
+    found = xh.check(tmp_path / "land")
+    assert not (found["severity"] == "error").any()
+    told = found.loc[found["problem"].str.contains("拉伸"), "problem"].tolist()
+    land = xh.District.load(tmp_path / "land")
+    off = land.network.edges["length_m"].to_numpy() / on_the_ground(land.network) - 1
+    west, middle = np.abs(off).max(), np.abs(off).min()
+    assert middle < 2e-4 and 1e-3 < west < 2e-3
+    assert len(told) == 1 and f"{west:+.1%}" in told[0]
+    assert stretch_over(land.crs, land.layers["district"].total_bounds)[1] == pytest.approx(west, rel=0.3)
+    assert told[0] in rests_on(land)
+    with speaking("en"):
+        assert "stretched by +0.2%" in rests_on(land) or "stretched by +0.1%" in rests_on(land)
+    assert "拉伸" not in rests_on(xh.District.load())
+
+
+@given(st.floats(75.0, 130.0), st.floats(20.0, 50.0), st.floats(0.01, 6.0))
+@settings(max_examples=trials(50), deadline=None)
+def test_a_national_zone_is_taken_only_where_it_covers_the_extent(lon: float, lat: float, half: float) -> None:
+    plane = plane_of(lon - half, lat - 0.1, lon + half, lat + 0.1)
+    area = plane.area_of_use
+    assert plane.to_authority() is None or (
+        area is not None and area.west - 0.5 <= lon - half and lon + half <= area.east + 0.5
+    )
 
 
 def test_lines_graphs_and_a_crs_that_is_named_stay_in_their_plane(tmp_path: Path) -> None:

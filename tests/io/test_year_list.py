@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+import shapely.affinity
 
 from xinhe_geo.access import coverage, facility_changes
+from xinhe_geo.access.entrances import entrances_of_open
 from xinhe_geo.core import SourceError, UnknownNameError
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import Coordinates, Request, Wishes, add, tally, update
@@ -97,6 +100,69 @@ def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, follow
     assert District.load(folder).year == 2026
     undo(folder)
     assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_drawn_entrances_stay_with_what_stays_and_end_where_something_moves_away(folder: Path, following: Path) -> None:
+    """老店 moves 200 m: its door ends with the year before, so that nobody walks to the new place by the old door."""
+    doors = [row("D4", "门", (510, 200), 设施编号="C4"), row("D2", "门", (150, 280), 设施编号="F2")]
+    add(
+        table(folder.parent / "门.csv", doors),
+        folder,
+        "entrances",
+        crs=4548,
+        apply=True,
+        datum_checked="测试里量过三点",
+    )
+    before = contents(folder)["pois/entrances.geojson"]
+    report = update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
+    assert report["reason"].str.contains("C4 移走了，原处的 1 个出入口到 2025 年为止").sum() == 1
+    old, new = (District.load(folder).at(year).entrances for year in (2025, 2026))
+    assert old is not None and new is not None and (set(old.index), set(new.index)) == ({"D4", "D2"}, {"D2"})
+    new_places = entrances_of_open(District.load(folder)).query("place == 'C4'")
+    assert len(new_places), "C4 is entered where it is now"
+    undo(folder)
+    assert contents(folder)["pois/entrances.geojson"] == before
+    update(
+        table(following, [row("F2", "北食堂", (150, 290))]), folder, kind="canteen", year=2026, request=SAID, apply=True
+    )
+    assert contents(folder)["pois/entrances.geojson"] == before, "nothing moved: no byte of the entrances"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("east", "there"), [(0, {"W", "E"}), (20, {"W", "E"}), (45, {"E"}), (200, set())])
+def test_an_outline_that_moves_keeps_its_past_and_the_doors_that_are_still_its_own(
+    folder: Path, tmp_path: Path, east: float, there: set[str]
+) -> None:
+    """
+    By hand: a park 60 m wide has a door at its western and its eastern edge. 20 m further east both are within 30 m of it, 45 m
+    further only the eastern one (it lies inside), although the outlines overlap; 200 m further none. The year before stays.
+    """
+    park = shapely.box(500100, 4320100, 500160, 4320160)
+
+    def drawn(name: str, shape: shapely.Geometry) -> Path:
+        frame = gpd.GeoDataFrame({"facility": ["P"], "name": ["园"], "kind": ["park"]}, geometry=[shape], crs=4548)
+        frame.to_file(tmp_path / name, driver="GPKG")
+        return tmp_path / name
+
+    add(drawn("a.gpkg", park), folder, "facilities", crs=4548, apply=True, datum_checked="测试里量过三点")
+    doors = [row("W", "西门", (100, 130), 设施编号="P"), row("E", "东门", (160, 130), 设施编号="P")]
+    add(table(tmp_path / "门.csv", doors), folder, "entrances", crs=4548, apply=True, datum_checked="测试里量过三点")
+    now = shapely.affinity.translate(park, east)
+    report = update(drawn("b.gpkg", now), folder, kind="park", year=2026, request=SAID, apply=True)
+    assert tally(report)["moved"] == (east > 0)
+    before, after = (District.load(folder).at(year) for year in (2025, 2026))
+    assert before.facilities is not None and before.entrances is not None and after.entrances is not None
+    assert before.facilities.geometry["P"].equals_exact(park, 0.1) and set(before.entrances.index) == {"W", "E"}
+    assert set(after.entrances.index) == there
+    changed = facility_changes(before, after)
+    told = (
+        changed[changed.index.get_level_values(-1) == "P"]
+        if changed.index.nlevels > 1
+        else changed.loc[changed.index == "P"]
+    )
+    assert told["metres"].round(0).tolist() == ([east] if east else [])
+    assert told["change"].tolist() == ([] if not east else ["moved" if east > 60 else "redrawn"])
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from sight import difference
 from xinhe_geo.core.html import web_file
 from xinhe_geo.maps import charts
 from xinhe_geo.maps.style import READABLE, contrast, house_style, ink_on, luminance, role
+from xinhe_geo.report.pages.districts import COLOURS
 
 #: What two tones that must be told apart differ in at least, in light (they survive a photocopy).
 APART = 1.8
@@ -51,6 +52,7 @@ def told_apart() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     yield "presence", [look["presence"][name] for name in ("yes", "no")]
     yield "values", [{"fill": c} for c in look["values"]]
     yield "heat", [{"fill": c} for c in (role("fine"), *look["roles"]["ramp"])]
+    yield "districts", [*({"fill": c} for c in COLOURS), look["cover"]["unknown"]]
     yield "meeting", [live[name] for name in ("full", "part", "none", "gain", "lose")]
     yield "two tones", [{"fill": role("fine")}, {"fill": role("problem")}, look["cover"]["unknown"]]
 
@@ -71,6 +73,7 @@ def test_dark_is_always_the_problem() -> None:
     ramps = {
         "minutes": [*look["cover"]["inside"], *look["cover"]["over"]],
         "values": look["values"],
+        "districts": COLOURS[::-1],
         "change": [look["change"]["stays"]["fill"], look["change"]["never"]["fill"]],
         "straight": [look["straight"][name] for name in ("both", "straight", "neither")],
         "presence": [look["presence"][name]["fill"] for name in ("yes", "no")],

@@ -17,7 +17,6 @@ from xinhe_geo.maps import svg
 from xinhe_geo.maps.basemap import DISC_M, disc_radius
 from xinhe_geo.maps.presets import openings_scene
 from xinhe_geo.maps.room import Room
-from xinhe_geo.maps.scene import beside
 
 
 @pytest.mark.parametrize("side", [800.0, 20_000.0, 60_000.0])
@@ -60,10 +59,9 @@ def test_symbols_that_must_be_seen_hide_neither_each_other_nor_their_places(seed
     places = [(float(x), float(y)) for x, y in middle + rng.uniform(-spread, spread, (10, 2))]
     discs = np.empty((0, 2))
     for x, y in places:
-        bx, by = beside(x, y, r, lambda box: room.free([box]), places)
+        bx, by = room.beside(x, y, r, places)
         assert not len(discs) or np.abs(discs - (bx, by)).max(axis=1).min() >= 2 * r - 1e-9
         assert all(max(abs(a - bx), abs(b - by)) > r or (a, b) == (x, y) for a, b in places)
-        room.take((bx - r, by - r, bx + r, by + r))
         discs = np.vstack([discs, (bx, by)])
 
 
@@ -83,3 +81,18 @@ def test_ten_openings_of_one_corner_are_all_read_on_the_map() -> None:
     assert len(discs) == 10 and all(drawn.count(f">{name}<") >= 1 for name in names)
     apart = np.hypot(*(discs[:, None] - discs[None]).transpose(2, 0, 1))[np.triu_indices(10, 1)]
     assert apart.min() >= 2 * 13.0 - 0.2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_way_to_a_symbol_lies_under_none(seed: int) -> None:
+    """Ten about a crossroads: wherever they stand in the end, next to no line is hidden in part."""
+    rng, r = np.random.default_rng(seed), 13.0
+    room = Room((0.0, 0.0, 600.0, 370.0), 0.1, "EPSG:4548", (500_000.0, 4_300_000.0, 506_000.0, 4_303_700.0))
+    places = [(float(x), float(y)) for x, y in rng.uniform((280, 165), (320, 205), (10, 2))]
+    discs = np.array([room.beside(*place, r, places) for place in places])
+    hidden = 0
+    for number, (disc, place) in enumerate(zip(discs, places, strict=True)):
+        way = np.linspace(disc, place, 60)
+        others = np.delete(discs, number, axis=0)
+        hidden += bool((np.hypot(*(way[:, None] - others[None]).transpose(2, 0, 1)) < r - 1).any())
+    assert hidden <= 1

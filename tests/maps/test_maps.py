@@ -20,6 +20,8 @@ import pandas as pd
 import pytest
 import shapely
 from branca.element import CssLink, JavascriptLink
+from hypothesis import given
+from hypothesis import strategies as st
 from poisoned import PAYLOADS, poisoned, two_covers
 
 import xinhe_geo as xh
@@ -29,8 +31,9 @@ from xinhe_geo.core.html import web_file
 from xinhe_geo.core.numbers import per_cent
 from xinhe_geo.maps import html_map, scene_json
 from xinhe_geo.maps import style as _style
-from xinhe_geo.maps.scene import beside
+from xinhe_geo.maps.room import Room
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
+from xinhe_geo.maps.themes import _round_edges
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -729,16 +732,26 @@ def test_whole_numbers_fall_into_whole_classes() -> None:
         assert sum(theme["modes"][0]["counts"]) == len(homes)
 
 
+@given(st.floats(-1e6, 1e6), st.floats(0.001, 1e6))
+def test_other_numbers_fall_into_round_classes(low: float, span: float) -> None:
+    """At most five, as wide as each other, none at an end without a value; a planner reads 5–7.5 minutes, not 5.509–7.465."""
+    edges = _round_edges(low, low + span)
+    assert 1 <= len(edges) - 1 <= 5
+    step = edges[1] - edges[0]
+    slack = 1e-3 * step
+    assert edges[0] - slack <= low < edges[1] + slack and edges[-2] - slack <= low + span <= edges[-1] + slack
+    np.testing.assert_allclose(np.diff(edges), step, rtol=1e-3)
+    assert float(f"{step:.2g}") == pytest.approx(step, rel=1e-3)
+
+
 def test_a_symbol_that_must_be_seen_stands_beside_another() -> None:
-    taken = [(90.0, 90.0, 110.0, 110.0)]
-
-    def free(b: tuple[float, float, float, float]) -> bool:
-        return not any(o[0] < b[2] and o[2] > b[0] and o[1] < b[3] and o[3] > b[1] for o in taken)
-
-    assert beside(50.0, 50.0, 9.0, free) == (50.0, 50.0)
-    x, y = beside(100.0, 105.0, 9.0, free)
-    assert free((x - 9, y - 9, x + 9, y + 9)) and abs(x - 100) + abs(y - 105) < 20
-    assert beside(100.0, 100.0, 9.0, lambda _: False) == (100.0, 100.0)
+    room = Room((0.0, 0.0, 200.0, 200.0), 1.0, "EPSG:4548", (500_000.0, 4_300_000.0, 500_200.0, 4_300_200.0))
+    room.take((90.0, 90.0, 110.0, 110.0))
+    assert room.beside(50.0, 50.0, 9.0) == (50.0, 50.0)
+    x, y = room.beside(100.0, 105.0, 9.0)
+    assert max(abs(x - 100), abs(y - 100)) >= 19 and abs(x - 100) + abs(y - 105) < 20
+    room.take((0.0, 0.0, 200.0, 200.0))
+    assert room.beside(100.0, 100.0, 9.0) == (100.0, 100.0), "over others where there is no room"
 
 
 @pytest.mark.slow

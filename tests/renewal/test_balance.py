@@ -660,7 +660,7 @@ def test_what_contradicts_is_no_count(ground: xh.District) -> None:
         moved, (2027, "move_households", {"homes": ["A"], "people": 400, "people_60plus": 0, "holder": "owner"})
     )
     problems = conflicts(plan, ground)["problem"]
-    assert problems.index.tolist() == [2, 2] and "60 岁及以上却有 105 位" in problems.iloc[0]
+    assert problems.index.tolist() == [2, 2] and "60岁及以上却有 105 位" in problems.iloc[0]
     table = accounts(ground, plan, with_conflicts=True)
     line = table.loc[("jia", "people", "owner", 2027)]
     assert line[["closing"]].isna().all() and line["moved_total"] == 900

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
-from xinhe_geo.core.i18n import say, speaking
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.schema import PROBLEM_STATES
+from xinhe_geo.core.sentences import say
 from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, followed, on_record, outcomes, ranked, standing
 from xinhe_geo.report.closing import with_problems
 from xinhe_geo.report.pages.checkup import checked, write_checkup

@@ -21,8 +21,9 @@ from openpyxl.formula import Tokenizer
 
 import xinhe_geo as xh
 from xinhe_geo.core.errors import SourceError
-from xinhe_geo.core.i18n import say, speaking, title
+from xinhe_geo.core.i18n import speaking, title
 from xinhe_geo.core.numbers import amount
+from xinhe_geo.core.sentences import say
 from xinhe_geo.report.pages.parcels import PARCEL_BOOK, PARCELS_PAGE, write_parcels
 from xinhe_geo.report.paper import Format, parcel_sheet
 from xinhe_geo.report.parcel_book import BALANCE, CAPACITY, GROUND, GROUPS, MONEY, PROMISED, parcel_book

@@ -14,13 +14,15 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import xinhe_geo as xh
 from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import EnvironmentProblem
 from xinhe_geo.core.i18n import speaking
-from xinhe_geo.core.numbers import signed
+from xinhe_geo.core.numbers import amount, signed
 from xinhe_geo.report.analysis import Comparison
 from xinhe_geo.report.pages.plans import (
     comparison,
@@ -30,8 +32,11 @@ from xinhe_geo.report.pages.plans import (
     write_new,
     write_plans,
 )
+from xinhe_geo.report.pages.programme import _served
 from xinhe_geo.report.pages.shell import table_html
-from xinhe_geo.report.story.change import Change, moves
+from xinhe_geo.report.story.change import Change, Moves, moves, with_net
+from xinhe_geo.report.story.parcels import Year, _accounts_of
+from xinhe_geo.report.tables import cell_text
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -313,3 +318,86 @@ def test_who_stays_lived_there_before() -> None:
     told = moves(district, district.with_rows({"homes": homes}))
     assert told is not None and told.stay == was - 10 and told.before == was
     assert told.after == told.before - told.out + told.back + told.came + told.other
+
+
+# --- figures that stand in one sum ---------------------------------------------------------------------------------------
+
+#: People of which only a part is counted.
+PEOPLE = st.integers(0, 10**6).map(lambda n: n / 32)
+
+
+def printed(text: str) -> int:
+    """Return a number of people as it is printed."""
+    return int(re.sub(r"[, +]| ?(人|老人)$", "", text).replace("−", "-"))
+
+
+@given(st.lists(st.tuples(PEOPLE, PEOPLE, st.sampled_from(["people", "people_60plus"])), min_size=1, max_size=4))
+def test_a_net_gain_is_what_is_printed_of_gain_and_loss(cases: list[tuple[float, float, str]]) -> None:
+    rows = [{"net_of": of, f"{of}_gain": gain, f"{of}_lose": lose, "net": gain - lose} for gain, lose, of in cases]
+    for (gain, lose, _), text in zip(cases, with_net(pd.DataFrame(rows))["net_text"], strict=True):
+        assert printed(text) == printed(amount(gain)) - printed(amount(lose))
+
+
+@given(PEOPLE, st.lists(PEOPLE, min_size=5, max_size=5))
+def test_who_comes_and_goes_leads_from_before_to_after_as_printed(before: float, flows: list[float]) -> None:
+    there, out, back, came, other = flows
+    after = before + there - out + back + came + other
+    own = Moves(before, before - out, out, came, other, after, 0, 0, back, by_plan=True, there=there).told
+    figures = (own.before, own.there, -own.out, own.back, own.came, own.other)
+    assert sum(printed(amount(n)) for n in figures) == printed(amount(own.after)) == printed(amount(after))
+    assert printed(amount(own.stay)) == printed(amount(own.before)) - printed(amount(own.out))
+
+
+@given(PEOPLE, st.lists(PEOPLE, min_size=4, max_size=4), st.lists(PEOPLE, min_size=5, max_size=5))
+def test_the_lines_of_a_balance_add_up_as_printed(opening: float, flows: list[float], since: list[float]) -> None:
+    out, back, came, other = flows
+    where = ("waiting", "returned_total", "elsewhere", "cash", "unsaid")
+    row = {"opening": opening, "moved_out": out, "returned": back, "newcomers": came, "other": other}
+    row |= {"closing": opening - out + back + came + other, "moved_total": sum(since)}
+    row |= dict(zip(where, since, strict=True))
+    names = ["parcel", "count", "holder", "year"]
+    index = pd.MultiIndex.from_tuples([("p", "people", "", 2030)], names=names)
+    _, (account,) = _accounts_of(pd.DataFrame([row], index=index), "p")
+    told = {line.code: printed(line.texts[0]) for line in account.lines}
+    ways = told["opening"] - told["moved_out"] + told["returned"] + told["newcomers"] + told["other"]
+    assert ways == told["closing"] and sum(told[code] for code in where) == told["moved_total"]
+    lives = Year(2030, {"stay": opening, "back": back, "came": came, "left": out}).texts
+    assert sum(printed(lives[code]) for code in ("stay", "back", "came")) == printed(amount(opening + back + came))
+
+
+@given(st.lists(st.tuples(PEOPLE, PEOPLE), min_size=1, max_size=4))
+def test_users_before_and_after_and_their_change_agree_as_printed(cases: list[tuple[float, float]]) -> None:
+    table = pd.DataFrame(cases, columns=["users_before", "users_after"]).assign(label="r")
+    table["change"] = table["users_after"] - table["users_before"]
+    table.index = pd.MultiIndex.from_product([["r"], range(len(cases))], names=["rule", "facility"])
+    change = Change(SimpleNamespace(sharing=table))  # type: ignore[arg-type]
+    vars(change)["_effects"] = pd.DataFrame({"label": ["r"]}, index=["r"])
+    for row in change.users.itertuples():
+        was, now = (
+            printed(cell_text(c, n)) for c, n in (("之前人口", row.users_before), ("之后人口", row.users_after))
+        )
+        assert now - was == printed(cell_text("变化人数", row.change))
+
+
+@given(
+    st.lists(st.integers(0, 4000).map(lambda n: n / 20), min_size=1),
+    st.sampled_from(["平均步行（分钟）", "绕行（倍）"]),
+)
+def test_minutes_have_the_same_digits_all_the_way_down(values: list[float], column: str) -> None:
+    """No 13.40 beside 15."""
+    assert {cell_text(column, value).partition(".")[2] != "" for value in values} == {True}
+    assert all(re.fullmatch(r"\d+\.\d", cell_text(column, value)) for value in values)
+
+
+@given(PEOPLE, PEOPLE, PEOPLE.filter(bool))
+def test_who_is_served_in_a_year_is_who_would_be_and_who_came_and_who_gains(
+    without: float, came: float, gained: float
+) -> None:
+    """As printed; what nobody can add up is told as it was counted."""
+    row = {"people": without + came + gained, "newcomers": came, "without": without, "gained": gained}
+    index = pd.MultiIndex.from_tuples([(2027, "")], names=["year", "rule"])
+    table = _served(SimpleNamespace(), pd.DataFrame([row], index=index))  # type: ignore[arg-type]
+    all_of_them, *parts = (printed(cell_text(column, table[column].iloc[0])) for column in table.columns[2:])
+    assert all_of_them == sum(parts)
+    other = _served(SimpleNamespace(), pd.DataFrame([{**row, "people": without}], index=index))  # type: ignore[arg-type]
+    assert gained + came < 4 or other["走得到（人）"].iloc[0] == without

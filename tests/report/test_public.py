@@ -17,8 +17,7 @@ from pypdf import PdfReader
 
 import xinhe_geo as xh
 from xinhe_geo.access import audit
-from xinhe_geo.core import speaking
-from xinhe_geo.district import layer_name
+from xinhe_geo.core import layer_name, speaking
 from xinhe_geo.maps import OVERVIEW, scene_for
 from xinhe_geo.report.analysis import analyse
 from xinhe_geo.report.pages.ground import ground_page

@@ -27,7 +27,8 @@ from ledger_toy import BY_HAND, folder_with, measure
 import xinhe_geo as xh
 from xinhe_geo.app import open_desk, promises_told, sortable
 from xinhe_geo.core import amount, per_cent, whole
-from xinhe_geo.core.i18n import say, speaking, tight, title
+from xinhe_geo.core.i18n import speaking, title
+from xinhe_geo.core.sentences import say, tight
 from xinhe_geo.ledger import number_text, verdicts
 from xinhe_geo.maps.live_model import LiveModel
 from xinhe_geo.maps.live_numbers import LiveNumbers

@@ -225,7 +225,7 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
         text += f"| {label} `{entry.file}` | {len(layers[name])} | {entry.basis} | {entry.licence} | {entry.source} |\n"
     text += f"""
 ## 人口
-{len(homes)} 个小区（2022 年）合计约 {people:,} 人，其中 60 岁及以上约 {older:,} 人：**全部是合成的整数**。
+{len(homes)} 个小区（2022 年）合计约 {people:,} 人，其中60岁及以上约 {older:,} 人：**全部是合成的整数**。
 新河街道的常住人口没有公开数字；户均约 2.5 人是假定。两个小区的人口、几个小区的出入口有意留空，用来演示“数据不足”。
 
 ## 年份

@@ -15,8 +15,18 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say, without_brackets
-from ..district import District, buildings_said, kind_name, layer_name
+from ..core import (
+    BASIS_LABELS,
+    DEMONSTRATION,
+    PEOPLE_KINDS,
+    RESIDENT,
+    UNCHECKED,
+    layer_name,
+    named_by_homes,
+    say,
+    without_brackets,
+)
+from ..district import District, buildings_said, kind_name, stretch_said
 from .entrances import home_entrances, home_points
 
 #: Street ends this near to another street without touching it are probably drawn badly (metres).
@@ -27,6 +37,8 @@ LONG_ACCESS_M = 100.0
 DUPLICATE_M = 30.0
 #: Facilities farther than this from any street were probably placed wrongly (metres).
 OFF_STREET_M = 60.0
+#: A door further than this from what it is the door of belongs to another place, or to where that was before it moved.
+DOOR_AWAY_M = 100.0
 #: People per hectare of compound that no housing reaches, and that no lived-in compound falls short of.
 DENSITY_MAX, DENSITY_MIN = 2500.0, 5.0
 FOOTWAYS = frozenset({"footway", "path", "pedestrian", "steps", "cycleway", "track"})
@@ -96,7 +108,7 @@ def rests_on(district: District) -> str:
         counts = district.basis(layer).value_counts()
         words = say("、").join(f"{say(BASIS_LABELS[b])} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
         parts.append(say("{0}（{1}）", layer_name(layer), words))
-    parts += [said for said in (_whom(district), buildings_said(district)) if said]
+    parts += [said for said in (_whom(district), buildings_said(district), stretch_said(district)) if said]
     weak = say("；含示意或合成数据，不作结论") if district.is_demonstration else ""
     return say("依据：{0}", say("；").join(parts)) + weak
 
@@ -253,6 +265,16 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
             lost,
             people=_people_of(district, lost),
         )
+    if district.homes is not None:
+        away = _doors_away(district.gates, district.homes, "home")
+        if len(away):
+            yield _Finding(
+                "medium",
+                say("{0} 个小区的出入口画在离它 {1:g} 米以外", len(away), DOOR_AWAY_M),
+                say("核对小区和出入口的位置，以及出入口写的是哪个小区"),
+                away,
+                people=_people_of(district, away),
+            )
     if entrances.empty:
         return
     first = entrances.drop_duplicates("place")
@@ -342,6 +364,14 @@ def _facilities(district: District) -> Iterator[_Finding]:
                 say("核对坐标；补画门前的路或出入口"),
                 off,
             )
+    away = _doors_away(district.entrances, facilities, "facility")
+    if len(away):
+        yield _Finding(
+            "medium",
+            say("{0} 处设施的出入口画在离它 {1:g} 米以外", len(away), DOOR_AWAY_M),
+            say("核对设施和出入口的位置；设施搬走了的，给原处的出入口写上截止年"),
+            away,
+        )
     if district.boundary is not None:
         outline = shapely.union_all(district.boundary.geometry.array)
         out = facilities.index[~shapely.intersects(outline, facilities.geometry.array)]
@@ -381,6 +411,15 @@ def _facilities(district: District) -> Iterator[_Finding]:
             where=_names(pd.Index(never), kinds=True),
             layer="kinds",
         )
+
+
+def _doors_away(doors: gpd.GeoDataFrame | None, places: gpd.GeoDataFrame, parent: str) -> pd.Index:
+    """Return the places some of whose drawn doors lie too far away to be theirs."""
+    if doors is None or doors.empty:
+        return pd.Index([])
+    known = doors[doors[parent].isin(places.index).to_numpy()]
+    away = shapely.distance(known.geometry.array, places.geometry.loc[known[parent]].array) > DOOR_AWAY_M
+    return pd.Index(known.loc[away, parent].unique())
 
 
 def _duplicates(facilities: gpd.GeoDataFrame, points: gpd.GeoSeries) -> pd.Index:

@@ -77,7 +77,9 @@ def _home_points(district: District) -> gpd.GeoDataFrame:
     if homes is None or homes.empty:
         return gpd.GeoDataFrame({"home": [], "weight": []}, geometry=[], crs=district.crs)
     most = CELL_POINTS_AT_MOST if district.cells else POINTS_AT_MOST
-    parts = [_spread(shape, most) for shape in homes.geometry]
+    shapes = homes.geometry.to_numpy()
+    middles, flat = shapely.centroid(shapes), shapely.area(shapes) == 0
+    parts = [middles[i : i + 1] if flat[i] else _spread(shape, most) for i, shape in enumerate(shapes)]
     counts = np.array([len(p) for p in parts])
     return gpd.GeoDataFrame(
         {"home": np.repeat(np.asarray(homes.index, dtype=object), counts), "weight": np.repeat(1.0 / counts, counts)},
@@ -89,8 +91,6 @@ def _home_points(district: District) -> gpd.GeoDataFrame:
 
 def _spread(shape: shapely.Geometry, most: int) -> np.ndarray:
     """Return points evenly spread in a polygon: the centres of a square grid that fall inside."""
-    if shape.area == 0:
-        return np.array([shapely.centroid(shape)])
     wanted = min(max(round(shape.area / POINT_SPACING_M**2), 1), most)
     if wanted == 1:
         return np.array([shapely.point_on_surface(shape)])
@@ -394,7 +394,9 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
     """
     homes = district.homes
     inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
-    at_home, shapes = points.groupby("home").indices, points.geometry.to_numpy()
+    shapes = points.geometry.to_numpy()
+    rows = np.flatnonzero(points["home"].isin(inside["inside"]))
+    at_home = {home: rows[own] for home, own in points.iloc[rows].groupby("home").indices.items()}
     outlines = {} if homes is None else dict(zip(homes.index, homes.geometry.to_numpy(), strict=True))
     ids, places, corners = points.index.to_numpy(), inside["place"].to_numpy(object), inside[["x", "y"]].to_numpy()
     place, target, metres = [np.empty(0, np.int64)], [np.empty(0, object)], [np.empty(0)]

@@ -20,11 +20,20 @@ from ..core import (
     Rule,
     amount,
     language,
+    layer_name,
     named_by_homes,
     per_cent,
     say,
 )
-from ..district import District, buildings_said, kind_name, layer_name, must_be_district, rule_name, walker_name
+from ..district import (
+    District,
+    buildings_said,
+    kind_name,
+    must_be_district,
+    rule_name,
+    stretch_said,
+    walker_name,
+)
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
 from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
@@ -333,7 +342,7 @@ def basis_text(district: District, rule: Rule) -> str:
     key = ("weak rows", rule.kinds, language())
     if key not in district.memo:
         district.memo[key] = _weak_rows(district, rule.kinds)
-    parts = [*district.memo[key], buildings_said(district)]
+    parts = [*district.memo[key], buildings_said(district), stretch_said(district)]
     absent = [layer_name(name) for name in ON_THE_WAY if name not in district.layers]
     if absent and rule.metric == "reach" and rule.method != "buffer":
         parts.append(say("没有图层、步行未计：{0}", say("、").join(absent)))

@@ -57,8 +57,10 @@ def share_within(homes: PointsOfHomes, within: np.ndarray) -> np.ndarray:
 def median_by_home(homes: PointsOfHomes, values: ArrayLike) -> np.ndarray:
     """Return the (lower) median over each home's points; a point that cannot get there is farther than any that can."""
     cost = np.asarray(values, dtype=float)
-    filled = np.where(np.isnan(cost), np.inf, cost)
-    ranked = filled[np.lexsort((filled, homes.code))]
+    ranked = np.where(np.isnan(cost), np.inf, cost)
+    several = np.repeat(homes.size > 1, homes.size)  # a city's homes are mostly of one point: nothing to rank
+    some = ranked[several]
+    ranked[several] = some[np.lexsort((some, homes.code[several]))]
     median = ranked[homes.start + (homes.size - 1) // 2]
     return np.where(np.isfinite(median), median, np.nan)
 
@@ -68,6 +70,10 @@ def most_common(homes: PointsOfHomes, facility: pd.Series) -> np.ndarray:
     number, names = pd.factorize(facility, sort=True)
     there = number >= 0
     found = np.full(len(homes.names), np.nan, dtype=object)
+    several = np.repeat(homes.size > 1, homes.size)
+    alone = there & ~several
+    found[homes.code[alone]] = np.asarray(names)[number[alone]]
+    there &= several
     if there.any():
         count = len(names)
         pair, n = np.unique(homes.code[there] * count + number[there], return_counts=True)

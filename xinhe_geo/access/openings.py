@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..district import SPOT_M, District
+from ..district import SPOT_M, District, moved_m
 from .bounds import EXACT
 from .coverage import coverage
 from .effects import known_sum
 from .home_shares import SHARE_TOLERANCE
 
 #: What can become of a facility.
-OPENED, CLOSED, MOVED_AWAY, RENAMED = "opened", "closed", "moved", "renamed"
+OPENED, CLOSED, MOVED_AWAY, REDRAWN, RENAMED = "opened", "closed", "moved", "redrawn", "renamed"
 COLUMNS = (
     *("change", "kind", "name", "name_before", "metres", "rule", "known", "at_most"),
     *("homes_gain", "homes_lose", "homes_other", "people_gain", "people_lose"),
@@ -34,8 +34,9 @@ def facility_changes(before: District, after: District) -> pd.DataFrame:
     Returns
     -------
     table
-        Index facility, by kind and key. `change` (opened, closed, moved, renamed), `kind`, `name`, `name_before`, `metres` (how far
-        it moved), `rule` (the one that leads for its kind; missing where none does), `known` (whether that rule can be counted),
+        Index facility, by kind and key. `change` (opened, closed, moved, redrawn: its outline, renamed), `kind`, `name`,
+        `name_before`, `metres` (how far it moved, or whatever of its outline moved most), `rule` (the one that leads for its kind;
+        missing where none does), `known` (whether that rule can be counted),
         `at_most` (the kind was only seen on a map, so that homes may have another), `homes_gain`, `homes_lose` (names of homes
         whose nearest it is now, or was, and whose share in reach rose, or fell), `homes_other` (whose nearest it was, and which
         now go elsewhere and still reach it), `people_gain`, `people_lose` (missing where nobody knows). A home is counted with one
@@ -72,9 +73,10 @@ def _changed(was: pd.Series | None, now: pd.Series | None) -> dict[str, object] 
     }
     if was is None or now is None:
         return {"change": OPENED if was is None else CLOSED, **told}
-    away = float(shapely.distance(was.geometry, now.geometry))
+    away = moved_m(was.geometry, now.geometry)
     if away > SPOT_M:
-        return {"change": MOVED_AWAY, **told, "metres": away}
+        overlap = bool(shapely.intersects(was.geometry, now.geometry))
+        return {"change": REDRAWN if overlap else MOVED_AWAY, **told, "metres": away}
     if pd.notna(was["name"]) and pd.notna(now["name"]) and was["name"] != now["name"]:
         return {"change": RENAMED, **told}
     return None

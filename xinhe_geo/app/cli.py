@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,9 @@ from ..core import (
     describe,
     full_disk,
     is_full,
+    language,
+    say,
+    speaking,
 )
 from .commands import data, drawings, firmness, offers, parcels, plans, projects, reports, rules, siting, survey
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, heeded, message
@@ -107,12 +111,23 @@ _made = cache(typer.main.get_command)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code. Every failure on purpose prints one clear message."""
     typed = sys.argv[1:] if arguments is None else arguments
+    with speaking(_asked_in(typed)):  # what goes wrong is said in the language that was asked for
+        return _run(typed, alone=arguments is None)
+
+
+def _asked_in(typed: list[str]) -> str:
+    """Return the language that a command is asked to speak; Chinese where it is asked for none, or for one it does not."""
+    english = "--lang=en" in typed or ("--lang", "en") in pairwise(typed)
+    return "en" if english else "zh"
+
+
+def _run(typed: list[str], *, alone: bool) -> int:
     root = _made(app)
     if isinstance(root, TyperGroup) and (text := help_for(root, typed)) is not None:
         print(text)
         return DONE
     try:
-        _take_nothing_from_here(alone=arguments is None)
+        _take_nothing_from_here(alone=alone)
         # Our tables are small: Arrow's strings, which pandas takes where pyarrow is installed, cost a report a quarter more.
         with pd.option_context("mode.string_storage", "python"):
             code = root.main(args=typed, standalone_mode=False, prog_name=PROGRAM)
@@ -134,15 +149,16 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.Exit as stop:
         return int(stop.exit_code)
     except KeyboardInterrupt:
-        ERR.print(message("zh", "interrupted"))
+        ERR.print(message(language(), "interrupted"))
         return ENVIRONMENT
     except Exception as error:
         if is_full(error):  # there is no room even for what passes
-            ERR.print(escape(str(full_disk(Path(str(getattr(error, "filename", "") or "")).name or "临时文件"))))
+            name = Path(str(getattr(error, "filename", "") or "")).name
+            ERR.print(escape(str(full_disk(name or say("临时文件")))))
             return ENVIRONMENT
         return _usage_or_raise(error)
     if code == _BY_CTRL_C:  # typer turns the interrupt into this number and says nothing
-        ERR.print(message("zh", "interrupted"))
+        ERR.print(message(language(), "interrupted"))
     return code if isinstance(code, int) else DONE
 
 
@@ -167,11 +183,11 @@ def _take_nothing_from_here(*, alone: bool) -> None:
 def _say_problems(error: DataError) -> None:
     """Print the first of what is wrong with a folder, and what can be done with it all the same."""
     rows = error.problems[error.problems["severity"] == "error"]
-    ERR.print(escape(f"数据有 {len(rows)} 处错误，没有写出任何结果："))
+    ERR.print(escape(say("数据有 {0} 处错误，没有写出任何结果：", len(rows))))
     for row in rows.head(50).itertuples(index=False):
         ERR.print(escape("  " + describe(row)))
     if len(rows) > 50:
-        ERR.print(escape(f"  …… 另有 {len(rows) - 50} 处，用 check 命令看全部"))
+        ERR.print(escape(say("  …… 另有 {0} 处，用 check 命令看全部", len(rows) - 50)))
     if error.meanwhile:
         ERR.print(escape(error.meanwhile))
 

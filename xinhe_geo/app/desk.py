@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 from ..access import SEVERITIES, rests_on
 from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
@@ -96,6 +97,8 @@ class Desk:
         columns = TABLES[columns] if isinstance(columns, str) else columns
         shown = frame if columns is None else frame.reindex(columns=list(columns)).rename(columns=dict(columns))
         shown = shown.rename_axis(index)
+        if is_float_dtype(shown.index.dtype) and (shown.index == shown.index.round()).all():
+            shown.index = shown.index.astype("int64")  # metres and minutes that somebody chose, not results
         for name in shown.columns:
             if str(name).endswith("（%）") and columns is not None:
                 shown[name] = shown[name] * 100

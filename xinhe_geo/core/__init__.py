@@ -14,6 +14,7 @@ from .datum import (
     to_wgs84,
 )
 from .errors import (
+    NAMELESS,
     DataError,
     EnvironmentProblem,
     NetworkError,
@@ -28,9 +29,12 @@ from .errors import (
     describe,
     did_you_mean,
     in_short,
+    nameless,
     nearest,
     os_words,
     problems_table,
+    refused,
+    row_name,
     text_words,
 )
 from .extras import needing, not_installed, packaged_font
@@ -52,24 +56,7 @@ from .files import (
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .hexagons import are_h3, h3_outlines
 from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, web_file, whole_page
-from .i18n import (
-    agreeing,
-    back,
-    by_cells,
-    counted,
-    english,
-    language,
-    listed_words,
-    marked,
-    named_by_homes,
-    parted,
-    renamed,
-    say,
-    speaking,
-    tight,
-    title,
-    word,
-)
+from .i18n import back, by_cells, listed_words, marked, named_by_homes, parted, speaking, title
 from .land import land_use_class, land_use_name
 from .locks import hold, let_go
 from .looks import Look, card, small_map
@@ -92,8 +79,8 @@ from .models import (
     place_in,
     standing,
 )
-from .numbers import amount, per_cent, signed, whole
-from .plane import crs_label, crs_of, crs_text, plane_of
+from .numbers import adding_up, amount, per_cent, rounded, signed, whole
+from .plane import crs_label, crs_of, crs_text, plane_of, stretch_over
 from .progress import listening, told, work
 from .said import read_json, read_toml
 from .schema import (
@@ -147,6 +134,7 @@ from .schema import (
     as_text,
     at_year,
     bundled_folder,
+    layer_name,
     listed,
 )
 from .secrecy import (
@@ -175,6 +163,7 @@ from .secrecy_marks import (
     secret_cells,
     secret_words,
 )
+from .sentences import agreeing, cell, counted, english, language, renamed, say, thing, tight, word
 from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .spreadsheet import csv_text, without_mark
 from .strangers import apart, reading

@@ -32,6 +32,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from .sentences import say, thing
+
 PROBLEM_COLUMNS = ("severity", "layer", "file", "row", "field", "problem", "remedy")
 
 
@@ -43,8 +45,8 @@ class Problem(NamedTuple):
     file: str
     row: str  # the row's own id where it has one, else its number; "" for the whole file
     field: str
-    problem: str  # Chinese: what is wrong
-    remedy: str  # Chinese: what to do
+    problem: str  # what is wrong, in the language that is spoken
+    remedy: str  # what to do
 
 
 def problems_table(problems: Iterable[Problem]) -> pd.DataFrame:
@@ -75,10 +77,10 @@ class DataError(XinheError, ValueError):
 
     def _text(self) -> str:
         errors = self.problems[self.problems["severity"] == "error"]
-        head = f"数据有 {len(errors)} 处错误" + (f"（{self.folder}）" if self.folder else "") + "："
+        head = say("数据有 {0} 处错误{1}：", len(errors), say("（{0}）", self.folder) if self.folder else "")
         lines = [describe(row) for row in errors.head(20).itertuples(index=False)]
         if len(errors) > 20:
-            lines.append(f"…… 另有 {len(errors) - 20} 处，见 check 命令的完整表格")
+            lines.append(say("…… 另有 {0} 处，见 check 命令的完整表格", len(errors) - 20))
         return "\n".join([head, *lines, *([self.meanwhile] if self.meanwhile else [])])
 
 
@@ -92,7 +94,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     # who says less than the whole name is nearer to it than letters tell: 食堂 for 老年食堂（社区食堂）
     whole = sorted((other for other in names if len(name) > 1 and name in other), key=len)
     close = list(dict.fromkeys([*whole, *get_close_matches(name, names, n=3, cutoff=0.5)]))[:3]
-    return f"是否想写 {'、'.join(close)}" if close else ""
+    return say("是否想写 {0}", say("、").join(close)) if close else ""
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
@@ -101,9 +103,9 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     close = nearest(name, names)
     if close and len(names) > MOST_NAMED:
         return close
-    more = f" 等 {len(names)} 个" if len(names) > MOST_NAMED else ""
-    listed = f"可选：{'、'.join(names[:MOST_NAMED])}{more}" if names else "现在一个也没有"
-    return f"{close}；{listed}" if close else listed
+    more = say(" 等 {0} 个", len(names)) if len(names) > MOST_NAMED else ""
+    listed = say("可选：{0}{1}", say("、").join(names[:MOST_NAMED]), more) if names else say("现在一个也没有")
+    return say("{0}；{1}", close, listed) if close else listed
 
 
 class UnknownNameError(XinheError, LookupError):
@@ -114,16 +116,16 @@ class UnknownNameError(XinheError, LookupError):
     """
 
     def __init__(self, what: str, name: object, known: Sequence[str], *, several: bool = False) -> None:
-        text = name if isinstance(name, str) else ""
+        text, what = name if isinstance(name, str) else "", thing(what)
         if several:
-            said = f'{what} "{name}" 不止一个，请写编号'
+            said = say('{0} "{1}" 不止一个，请写编号', what, name)
         elif text:
-            said = f'没有{what} "{text}"'
+            said = say('没有{0} "{1}"', what, text)
         elif name is None or isinstance(name, str):
-            said = f"没有写是哪个{what}"
+            said = say("没有写是哪个{0}", what)
         else:
-            said = f"{what}要写编号、名称，或给表里的一行，不是 {type(name).__name__}"
-        super().__init__(f"{said}；{did_you_mean(text, known)}")
+            said = say("{0}要写编号、名称，或给表里的一行，不是 {1}", what, type(name).__name__)
+        super().__init__(say("{0}；{1}", said, did_you_mean(text, known)))
 
 
 class WrongValueError(XinheError, ValueError):
@@ -148,6 +150,8 @@ class SourceError(XinheError, ValueError):
 
     Attributes
     ----------
+    what, remedy
+        What is wrong, and what to do, where the message says them apart; otherwise the message, and "".
     residuals
         What was measured, where that is the reason (a wrong datum: one row for each hypothesis; control points that do not
         fit: one for each point); otherwise None.
@@ -158,7 +162,16 @@ class SourceError(XinheError, ValueError):
     def __init__(self, message: str, residuals: pd.DataFrame | None = None, page: str = "") -> None:
         self.residuals = residuals
         self.page = page
+        self.what, self.remedy = message, ""
         super().__init__(message)
+
+
+def refused(what: str, remedy: str, *, file: str = "") -> SourceError:
+    """Return the refusal of a file (or a folder): what is wrong with it, and what to do; both can be read apart."""
+    said = say("{0}：{1}", file, what) if file else what
+    error = SourceError(say("{0}。{1}", said, remedy) if remedy else said)
+    error.what, error.remedy = what, remedy
+    return error
 
 
 class EnvironmentProblem(XinheError, OSError):
@@ -183,19 +196,32 @@ class SitingError(XinheError, ValueError):
         super().__init__(message)
 
 
+#: The id of a row without a key: which feature of its file it is. It is the same in every language.
+NAMELESS = re.compile(r"（第 (\d+) 个要素）")
+
+
+def nameless(place: int) -> str:
+    """Return the id of a row without a key, by its place in its file (from 1)."""
+    return f"（第 {place} 个要素）"
+
+
+def row_name(row: str) -> str:
+    """Return what the row of a problem is called: its id; which one of its file it is, where it has none."""
+    found = NAMELESS.fullmatch(row)
+    return say("第 {0} 个要素", found[1]) if found else row
+
+
 def describe(row: object) -> str:
     """Return one problem as a line a planner can act on: file, row, field, what is wrong, what to do."""
     place = str(getattr(row, "file", "") or getattr(row, "layer", ""))
     if getattr(row, "row", ""):
         own = str(row.row)  # type: ignore[attr-defined]
-        place += (
-            f" {own.strip('（）')}" if own.startswith("（") else f" 第 {own} 行"
-        )  # a row without a key says which it is
+        place += f" {row_name(own)}" if NAMELESS.fullmatch(own) else say(" 第 {0} 行", own)
     if getattr(row, "field", ""):
         place += f" {row.field}"  # type: ignore[attr-defined]
-    text = f"{place}：{row.problem}"  # type: ignore[attr-defined]
+    text = say("{0}：{1}", place, row.problem)  # type: ignore[attr-defined]
     remedy = getattr(row, "remedy", "")
-    return f"{text}。{remedy}" if remedy else text
+    return say("{0}。{1}", text, remedy) if remedy else text
 
 
 _OS_WORDS = {
@@ -218,10 +244,10 @@ _OS_WORDS = {
 def text_words(error: ValueError) -> str:
     """Return what is wrong with a text file (TOML, or not UTF-8), and where, in words a planner reads."""
     if isinstance(error, UnicodeDecodeError):
-        return "编码不是 UTF-8；用记事本打开，另存为时编码选 UTF-8"
+        return say("编码不是 UTF-8；用记事本打开，另存为时编码选 UTF-8")
     place = re.search(r"at line (\d+), column (\d+)", str(error))
-    where = f"第 {place[1]} 行第 {place[2]} 个字附近" if place else "文件末尾"
-    return f"{where}写得不对：检查引号、等号、括号是否成对（{error}）"
+    where = say("第 {0} 行第 {1} 个字附近", place[1], place[2]) if place else say("文件末尾")
+    return say("{0}写得不对：检查引号、等号、括号是否成对（{1}）", where, error)
 
 
 #: Signs of a line, and of all, of what is wrong with a file: more is nobody's hand, and nobody reads it.
@@ -236,9 +262,10 @@ def in_short(wrong: Sequence[str]) -> str:
         if sum(map(len, lines)) > _OF_ALL:
             break
     more = len(wrong) - len(lines)
-    return "\n".join([*lines, *([f"…… 另有 {more} 处"] if more else [])])
+    return "\n".join([*lines, *([say("…… 另有 {0} 处", more)] if more else [])])
 
 
 def os_words(error: OSError) -> str:
     """Return why the system refused, in words a planner reads; the system's own where there are none."""
-    return _OS_WORDS.get(error.errno or 0, error.strerror or "原因不明")
+    known = _OS_WORDS.get(error.errno or 0)
+    return say(known) if known else error.strerror or say("原因不明")

@@ -22,6 +22,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from .errors import EnvironmentProblem, XinheError, os_words
 from .locks import hold, let_go
+from .sentences import say
 
 #: What the system says of a disk that is full, or of a share of it that is used up.
 _NO_MORE = {errno.ENOSPC, errno.EDQUOT}
@@ -86,7 +87,8 @@ def cannot_write(name: str, error: Exception, place: Path | None = None, need: i
         return full_disk(name, place, need)
     if isinstance(error, OSError):
         why, remedy = [os_words(error)], _REMEDIES.get(error.errno or 0, _REMEDY)
-    return EnvironmentProblem("。".join(text for text in (f"写 {name} 时出错：{''.join(why)[-160:]}", remedy) if text))
+    said = say("写 {0} 时出错：{1}", name, "".join(why)[-160:])
+    return EnvironmentProblem(say("{0}。{1}", said, say(remedy)) if remedy else said)
 
 
 def holds(path: Path, content: bytes) -> bool:

@@ -25,8 +25,9 @@ import pyogrio
 import pyproj
 from pyogrio.util import vsi_path
 
-from .errors import SourceError
+from .errors import SourceError, refused
 from .plane import crs_of
+from .sentences import say
 from .strangers import apart
 
 #: A layer larger than this was not made for one district; brackets count what a JSON becomes in memory.
@@ -51,7 +52,7 @@ def ordinary(path: Path, folder: Path | None = None) -> None:
         With what it is and what to do.
     """
     if path.exists() and not path.is_file():
-        raise _refused(path, "不是普通文件", "换成真正的文件")
+        raise _refused(path, say("不是普通文件"), say("换成真正的文件"))
     home = os.path.realpath(path.parent if folder is None else folder)
     if folder is not None or path.is_symlink():
         _inside(path, home)
@@ -60,7 +61,7 @@ def ordinary(path: Path, folder: Path | None = None) -> None:
 def _inside(path: Path, home: str) -> None:
     real = os.path.realpath(path)
     if os.path.commonpath([home, real]) != home:
-        raise _refused(path, "是指向文件夹外面的链接", "把文件本身放进来")
+        raise _refused(path, say("是指向文件夹外面的链接"), say("把文件本身放进来"))
 
 
 def layers_in(path: Path) -> list[tuple[str, str | None]]:
@@ -116,12 +117,14 @@ def _read_layer(
                 _opened(path, folder), layer=layer, encoding=encoding, max_features=most
             )
         except UnicodeDecodeError as error:
-            raise _refused(path, "里面的文字不是 UTF-8", "在 QGIS 里打开，编码选对后重新导出") from error
+            raise _refused(path, say("里面的文字不是 UTF-8"), say("在 QGIS 里打开，编码选对后重新导出")) from error
         if isinstance(found, gpd.GeoDataFrame) and found.crs is not None:
             try:
                 crs_of(found.crs)
             except pyproj.exceptions.CRSError as error:
-                raise _refused(path, "坐标系要用另一个文件", "在 QGIS 里换成有 EPSG 代码的坐标系后重新导出") from error
+                raise _refused(
+                    path, say("坐标系要用另一个文件"), say("在 QGIS 里换成有 EPSG 代码的坐标系后重新导出")
+                ) from error
     return found
 
 
@@ -141,13 +144,13 @@ def _opened(path: Path, folder: Path | None = None) -> str:
     """Return what GDAL is given for a file that has been looked at: only one driver takes it."""
     suffix = path.suffix.lower()
     if suffix not in _CHECKS or path.is_dir() != (suffix == ".gdb"):
-        known = "、".join(s for s in _CHECKS if s != ".gdb")
-        raise _refused(path, "不是能读的图层文件", f"可用：{known}；在 QGIS 里另存为 GeoPackage")
+        known = say("、").join(s for s in _CHECKS if s != ".gdb")
+        raise _refused(path, say("不是能读的图层文件"), say("可用：{0}；在 QGIS 里另存为 GeoPackage", known))
     home = os.path.realpath(path.parent if folder is None else folder)
     _inside(path, home)
     if path.is_file():
         if path.stat().st_size > _MOST_BYTES:
-            raise _refused(path, "太大", "只导出要用的范围")
+            raise _refused(path, say("太大"), say("只导出要用的范围"))
         stem = f"{path.stem.lower()}."
         with os.scandir(path.parent) as around:  # what lies beside it is read with it
             for entry in around:
@@ -158,12 +161,12 @@ def _opened(path: Path, folder: Path | None = None) -> str:
     if suffix in (".geojson", ".json"):
         return f"GeoJSON:{place}"
     if vsi_path(place) != place:  # some signs in a path mean another file, or one in an archive
-        raise _refused(path, "的路径里有 !、; 这样的符号，或文件夹名像压缩包", "改名后重试")
+        raise _refused(path, say("的路径里有 !、; 这样的符号，或文件夹名像压缩包"), say("改名后重试"))
     return place
 
 
 def _refused(path: Path, what: str, remedy: str) -> SourceError:
-    return SourceError(f"{path.name}：{what}。{remedy}")
+    return refused(what, remedy, file=path.name)
 
 
 # --- by kind ---------------------------------------------------------------------------------------------------------
@@ -173,18 +176,20 @@ def _check_geojson(path: Path) -> None:
     """A feature collection, feature or geometry, which names its CRS rather than an address to fetch it from."""
     raw = path.read_bytes()
     if raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
-        raise _refused(path, "里面的要素太多", "存成 GeoPackage")
+        raise _refused(path, say("里面的要素太多"), say("存成 GeoPackage"))
     try:
         found = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
-        raise _refused(path, "编码不是 UTF-8", "在 QGIS 里打开，重新导出为 GeoJSON") from error
+        raise _refused(path, say("编码不是 UTF-8"), say("在 QGIS 里打开，重新导出为 GeoJSON")) from error
     except _ReachingOut as error:
-        raise _refused(path, "里面的坐标系写成网址或写了两次", "在 QGIS 里打开，重新导出为 GeoJSON") from error
+        raise _refused(
+            path, say("里面的坐标系写成网址或写了两次"), say("在 QGIS 里打开，重新导出为 GeoJSON")
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise _refused(path, "不是完整的 GeoJSON", "在 QGIS 里打开，重新导出为 GeoJSON") from error
+        raise _refused(path, say("不是完整的 GeoJSON"), say("在 QGIS 里打开，重新导出为 GeoJSON")) from error
     kind = found.get("type") if isinstance(found, dict) else None
     if kind not in _GEOJSON:
-        raise _refused(path, "不是 GeoJSON", "检查扩展名；在 QGIS 里打开，重新导出为 GeoJSON")
+        raise _refused(path, say("不是 GeoJSON"), say("检查扩展名；在 QGIS 里打开，重新导出为 GeoJSON"))
 
 
 _SHAPES = ("Point", "LineString", "Polygon")
@@ -209,24 +214,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_geopackage(path: Path) -> None:
     """A GeoPackage of tables: no views, no functions that reach out, no table that is somewhere else."""
-    _check_start(path, b"SQLite format 3\0", "不是 GeoPackage")
+    _check_start(path, b"SQLite format 3\0", say("不是 GeoPackage"))
     with path.open("rb") as stream:
         if stream.read(72)[68:] not in _GPKG:
-            raise _refused(path, "不是 GeoPackage", "检查扩展名；在 QGIS 里重新导出")
+            raise _refused(path, say("不是 GeoPackage"), say("检查扩展名；在 QGIS 里重新导出"))
     if _size(path, "-journal"):
-        raise _refused(path, "有没写完的改动（旁边的 -journal 文件）", "在 QGIS 里打开一次再关上")
+        raise _refused(path, say("有没写完的改动（旁边的 -journal 文件）"), say("在 QGIS 里打开一次再关上"))
     still = "" if _size(path, "-wal") else "&immutable=1"
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{still}", uri=True)) as file:
             rows = file.execute("SELECT type, name, sql FROM sqlite_master LIMIT ?", [_MOST_OBJECTS]).fetchall()
     except sqlite3.Error as error:
-        raise _refused(path, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
+        raise _refused(path, say("读不出来，可能不完整"), say("在 QGIS 里打开看看，重新拷贝或重新导出")) from error
     names = {str(name).lower() for kind, name, _ in rows if kind == "table"}
     if not {"gpkg_contents", "gpkg_spatial_ref_sys"} <= names:
-        raise _refused(path, "不是 GeoPackage", "检查扩展名；在 QGIS 里重新导出")
+        raise _refused(path, say("不是 GeoPackage"), say("检查扩展名；在 QGIS 里重新导出"))
     said = [(str(kind), str(sql or "")) for kind, _, sql in rows]
     if any(kind == "view" or _REACHING.search(sql) or _VIRTUAL.search(sql) for kind, sql in said):
-        raise _refused(path, "里面有视图、虚拟表或会去读别处的函数", "在 QGIS 里只把要用的图层另存为新的 GeoPackage")
+        raise _refused(
+            path, say("里面有视图、虚拟表或会去读别处的函数"), say("在 QGIS 里只把要用的图层另存为新的 GeoPackage")
+        )
 
 
 def _size(path: Path, ending: str) -> int:
@@ -235,12 +242,12 @@ def _size(path: Path, ending: str) -> int:
 
 
 def _check_shapefile(path: Path) -> None:
-    _check_start(path, b"\x00\x00\x27\x0a", "不是 shapefile")
+    _check_start(path, b"\x00\x00\x27\x0a", say("不是 shapefile"))
     for beside in path.parent.iterdir():
         if beside.stem == path.stem and beside.suffix.lower() in (".shx", ".dbf", ".prj", ".cpg", ".qpj"):
             ordinary(beside)
             if beside.suffix.lower() in (".prj", ".cpg", ".qpj") and beside.stat().st_size > _MOST_SAID:
-                raise _refused(beside, "不像坐标系或编码的说明", "在 QGIS 里重新导出")
+                raise _refused(beside, say("不像坐标系或编码的说明"), say("在 QGIS 里重新导出"))
 
 
 def _check_geodatabase(path: Path) -> None:
@@ -250,7 +257,9 @@ def _check_geodatabase(path: Path) -> None:
         ordinary(part)
         _inside(part, home)
         if not _OF_GEODATABASE.fullmatch(part.name):
-            raise _refused(path, f"里面有不属于文件地理数据库的 {part.name[:60]}", "重新拷贝整个 .gdb 文件夹")
+            raise _refused(
+                path, say("里面有不属于文件地理数据库的 {0}", part.name[:60]), say("重新拷贝整个 .gdb 文件夹")
+            )
 
 
 _OF_GEODATABASE = re.compile(
@@ -261,7 +270,7 @@ _OF_GEODATABASE = re.compile(
 def _check_start(path: Path, start: bytes, what: str) -> None:
     with path.open("rb") as stream:
         if stream.read(len(start)) != start:
-            raise _refused(path, what, "检查扩展名；在 QGIS 里重新导出")
+            raise _refused(path, what, say("检查扩展名；在 QGIS 里重新导出"))
 
 
 #: What is looked at before GDAL is; a file that ends otherwise is not read.
@@ -269,7 +278,7 @@ _CHECKS: dict[str, Callable[[Path], None]] = {
     ".geojson": _check_geojson,
     ".json": _check_geojson,
     ".gpkg": _check_geopackage,
-    ".fgb": lambda path: _check_start(path, b"fgb\x03fgb", "不是 FlatGeobuf"),
+    ".fgb": lambda path: _check_start(path, b"fgb\x03fgb", say("不是 FlatGeobuf")),
     ".shp": _check_shapefile,
     ".gdb": _check_geodatabase,
 }

@@ -30,11 +30,13 @@ def _h3() -> Any:
 
 def are_h3(ids: Iterable[object]) -> bool:
     """Return whether all of these are H3 indexes of cells, of one resolution; of none of them, no."""
-    found = [_index(one) for one in ids]
-    if not found or None in found or len({one[1] for one in found if one}) > 1:
-        return False
-    h3 = _h3()
-    return all(h3.is_valid_cell(one) for one in found)
+    found: list[str] = []
+    for one in ids:
+        index = _index(one)
+        if index is None or (found and index[1] != found[0][1]):
+            return False
+        found.append(index)
+    return bool(found) and all(map(_h3().is_valid_cell, found))
 
 
 def h3_outlines(ids: Iterable[object]) -> np.ndarray:

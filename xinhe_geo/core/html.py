@@ -12,7 +12,8 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-from .i18n import HTML_LANG, language
+from .i18n import HTML_LANG
+from .sentences import language
 
 _TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _NOT_IN_MARKUP = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ue000\ufffe\uffff]")

@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from .html import web_file
-from .i18n import language, word
+from .sentences import language, word
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 
 from .calls import well_made
 from .errors import WrongValueError
-from .i18n import say
+from .sentences import say
 
 METHODS = ("buffer", "network_m", "walk_min")
 METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}

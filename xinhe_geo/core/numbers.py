@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import SupportsFloat
 
 import pandas as pd
 
-from .i18n import Figure
+from .sentences import Figure
 
 
 def _figure(value: SupportsFloat | None) -> Figure:
@@ -24,9 +25,31 @@ def amount(value: SupportsFloat | None, digits: int = 0, *, unknown: str | None 
     return _figure(value).text(f",.{digits}f", unknown)
 
 
-def whole(value: float) -> int:
+def rounded(value: float, digits: int = 0) -> float:
     """Return a number rounded as `amount` writes it: halves away from zero."""
-    return int(Figure(value).text(".0f"))
+    return float(Figure(value).text(f".{digits}f", "nan"))
+
+
+def whole(value: float) -> int:
+    """Return a number as a whole one, rounded as `amount` writes it."""
+    return int(rounded(value))
+
+
+def adding_up(parts: Sequence[float], total: float, digits: int = 0) -> list[float]:
+    """
+    Return parts rounded so that, as printed, they add up to their total as printed.
+
+    Each goes to one of the two figures beside it: up go those that would lose most; what needs no rounding stays as it is. Where a
+    number is unknown, nothing is rounded.
+    """
+    unit = 10.0**digits
+    exact = [round(part * unit, 6) for part in parts]
+    if not all(map(math.isfinite, [*exact, total])):
+        return list(parts)
+    low = [math.floor(part) for part in exact]
+    missing = round(rounded(total, digits) * unit) - sum(low)
+    up = sorted(range(len(low)), key=lambda i: low[i] - exact[i])[: max(missing, 0)]
+    return [(n + (i in up and n != exact[i])) / unit for i, n in enumerate(low)]
 
 
 def signed(value: float) -> str:

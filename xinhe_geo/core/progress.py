@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from .i18n import language, say, speaking
+from .i18n import speaking
+from .sentences import language, say
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

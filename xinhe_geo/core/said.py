@@ -9,6 +9,7 @@ from typing import Any
 
 from .errors import text_words
 from .foreign import ordinary
+from .sentences import say
 from .strangers import apart
 
 #: A longer one was not written by hand.
@@ -48,11 +49,11 @@ def read_toml(path: Path, folder: Path | None = None) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _MOST_BYTES:
-        raise ValueError("太长，不像手写的文件")
+        raise ValueError(say("太长，不像手写的文件"))
     try:
         said = tomllib.loads(path.read_text("utf-8-sig"))
     except RecursionError as error:
-        raise ValueError("括号套得太深") from error
+        raise ValueError(say("括号套得太深")) from error
     except ValueError as error:
         raise ValueError(text_words(error)) from error
     level: list[object] = [said]
@@ -60,10 +61,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
         if not level:
             return said
         if any(isinstance(table, dict) and len(table) > _MOST_KEYS for table in level):
-            raise ValueError("项太多，不像手写的文件")  # each of which somebody would have to be told of
+            raise ValueError(say("项太多，不像手写的文件"))  # each of which somebody would have to be told of
         parts = [t.values() if isinstance(t, dict) else t for t in level if isinstance(t, dict | list)]
         level = [value for part in parts for value in part]
-    raise ValueError("括号套得太深")
+    raise ValueError(say("括号套得太深"))
 
 
 def read_json(path: Path, folder: Path | None = None, content: bytes | None = None) -> Any:
@@ -90,10 +91,10 @@ def read_json(path: Path, folder: Path | None = None, content: bytes | None = No
     try:
         return apart(_read_json, path, content, folder=folder)
     except RuntimeError as error:  # of recursion, there or on the way
-        raise ValueError("括号套得太深") from error
+        raise ValueError(say("括号套得太深")) from error
 
 
 def _read_json(path: Path, content: bytes | None) -> Any:
     if content is None and path.stat().st_size > _MOST_JSON:
-        raise ValueError("太长，不像本程序写的记录")
+        raise ValueError(say("太长，不像本程序写的记录"))
     return json.loads((path.read_bytes() if content is None else content).decode("utf-8-sig"))

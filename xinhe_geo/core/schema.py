@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from .sentences import language, renamed
 from .shipped import shipped_folder
 
 SCHEMA_VERSION = 2
@@ -485,6 +486,7 @@ _LAYERS = (
         _id("entrance"),
         _NAME,
         Column("facility", "设施编号", required=True, parent=("facilities", "facility")),
+        *SINCE_UNTIL,
     ),
     _shapes("streets", "街道路网", LINE, "network", *_STREET),
     _shapes("extra_links", "补充步行连接", LINE, "network", *_STREET),
@@ -1044,3 +1046,8 @@ def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:
         return frame
     since, until = frame["since"].fillna(-10_000), frame["until"].fillna(10_000)
     return frame[((since <= year) & (year <= until)).to_numpy(dtype=bool)]
+
+
+def layer_name(name: str) -> str:
+    """Return what a layer or table is called."""
+    return renamed(LAYERS[name].label if language() == "zh" else name.replace("_", " "))

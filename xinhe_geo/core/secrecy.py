@@ -9,8 +9,7 @@ from contextvars import ContextVar
 import pandas as pd
 
 from .errors import Problem, SourceError
-from .i18n import say
-from .schema import LAYERS
+from .schema import LAYERS, layer_name
 from .secrecy_marks import (
     UNMARKED,
     WHOLE,
@@ -23,6 +22,7 @@ from .secrecy_marks import (
     strays_of,
     title_mark,
 )
+from .sentences import say, thing
 
 # --- what may leave the house ---------------------------------------------------------------------------------------
 
@@ -40,7 +40,7 @@ def secret_layers(manifest: Mapping[str, object]) -> dict[str, str]:
 
 
 def _shown(mark: Mark) -> str:
-    return mark.text if mark.understood else f"读不懂的“{mark.text}”（按绝密）"
+    return mark.text if mark.understood else say("读不懂的“{0}”（按绝密）", mark.text)
 
 
 def strictness(manifest: Mapping[str, object]) -> int:
@@ -66,13 +66,17 @@ def secrecy_problems(manifest: Mapping[str, object]) -> list[tuple[str, str, str
             continue
         mark = read_mark(table["secrecy"]) if "secrecy" in table else own
         if "secrecy" in table and not mark.understood:
-            found.append((f"{at}secrecy", f"密级读不懂：{mark.text or '空白'}；按绝密对待", _REMEDY))
+            found.append((f"{at}secrecy", say("密级读不懂：{0}；按绝密对待", mark.text or say("空白")), say(_REMEDY)))
         for key, text in strays_of(table, mark.level):
-            found.append((f"{at}{key}", f"像是密级，但写错了名称：{text}；按绝密对待", _REMEDY))
+            found.append((f"{at}{key}", say("像是密级，但写错了名称：{0}；按绝密对待", text), say(_REMEDY)))
     cleared = manifest.get("secret_outputs", "")
     if not isinstance(cleared, str):
         found.append(
-            ("secret_outputs", f"不是文字：{cleared}", '写 secret_outputs = "核准人 日期"，没有核准就删去这一行')
+            (
+                "secret_outputs",
+                say("不是文字：{0}", cleared),
+                say('写 secret_outputs = "核准人 日期"，没有核准就删去这一行'),
+            )
         )
     return found
 
@@ -128,11 +132,16 @@ def refuse_above(manifest: Mapping[str, object], layer: str, said: Iterable[obje
     """
     marks = [m for m in map(read_mark, said) if m.level > level_of(manifest, layer)]
     if marks:
-        label = LAYERS[layer].label if layer in LAYERS else layer
+        label = layer_name(layer) if layer in LAYERS else layer
         shown = _shown(max(marks, key=lambda m: m.level))
         raise SourceError(
-            f"{file}：里面标着 {shown}，图层 {label} 没有标到这一级。先在 district.toml 的 [layers.{layer}] 写 secrecy"
-            "（各行里最高的密级），或只交没有密级的行"
+            say(
+                "{0}：里面标着 {1}，图层 {2} 没有标到这一级。先在 district.toml 的 [layers.{3}] 写 secrecy（各行里最高的密级），或只交没有密级的行",
+                file,
+                shown,
+                label,
+                layer,
+            )
         )
 
 
@@ -171,8 +180,11 @@ def refuse_titles(manifest: Mapping[str, object], texts: Iterable[str], where: s
     if marks:
         shown = max(marks, key=lambda mark: mark.level).text
         raise SourceError(
-            f"{where}里写着密级 {shown}，district.toml 没有标到这一级，什么也没有写出。先在 district.toml 写 secrecy"
-            f"（最高的密级），或去掉这几个字"
+            say(
+                "{0}里写着密级 {1}，district.toml 没有标到这一级，什么也没有写出。先在 district.toml 写 secrecy（最高的密级），或去掉这几个字",
+                thing(where),
+                shown,
+            )
         )
 
 
@@ -180,7 +192,7 @@ def guarded_problems(problems: Iterable[Problem], manifest: Mapping[str, object]
     """Return problems as they may be printed: without what a secret layer says, unless its outputs are cleared."""
     secret = {} if is_cleared(manifest) else secret_layers(manifest)
     hidden = {p for p in LAYERS if p in secret or WHOLE in secret}
-    return [p._replace(problem=_HIDDEN) if p.layer in hidden and p.row else p for p in problems]
+    return [p._replace(problem=say(_HIDDEN)) if p.layer in hidden and p.row else p for p in problems]
 
 
 _HIDDEN = "这一格不对；图层有密级，核准输出（secret_outputs）后才显示内容"
@@ -202,9 +214,15 @@ def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: 
         Naming every such layer. Example: ``图层 设施 的密级是 秘密，不能导出 DXF``
     """
     secret = secret_layers(manifest)
-    named = [f"{LAYERS[n].label if n in LAYERS else n} 的密级是 {secret[n]}" for n in layers if n in secret]
+    named = [say("{0} 的密级是 {1}", layer_name(n) if n in LAYERS else n, secret[n]) for n in layers if n in secret]
     if named:
-        raise SourceError(f"图层 {'；'.join(named)}，不能{doing}。去掉这个图层，或由有权的人核定密级后改 district.toml")
+        raise SourceError(
+            say(
+                "图层 {0}，不能{1}。去掉这个图层，或由有权的人核定密级后改 district.toml",
+                say("；").join(named),
+                thing(doing),
+            )
+        )
 
 
 def refuse_leaving(manifest: Mapping[str, object], doing: str) -> None:
@@ -235,7 +253,8 @@ def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
     """
     if not is_cleared(manifest):
         refuse_leaving(
-            manifest, f'{doing}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）'
+            manifest,
+            say('{0}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）', thing(doing)),
         )
     refuse_titles(manifest, _TYPED.get(), "输入的文字")
 

@@ -31,8 +31,10 @@ import pyogrio.errors
 from . import errors, progress
 from .confinement import die_with_parent, give_up, limit
 from .files import cannot_write
+from .i18n import speaking
 from .plain import read_plain, write_plain
 from .schema import bundled_folder
+from .sentences import english, language, say
 from .worker import alone, forking
 
 P = ParamSpec("P")
@@ -181,7 +183,7 @@ def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[An
     clock = threading.Thread(target=watch, daemon=True)
     clock.start()
     try:
-        asked = (function, path, args, kwargs, seconds, megabytes)
+        asked = (function, path, args, kwargs, seconds, megabytes, language())
         pickle.dump(_whole(asked), child.work, protocol=pickle.HIGHEST_PROTOCOL)
         child.work.flush()
         kind, said = read_plain(io.BytesIO(_answer(child.answers)))
@@ -233,7 +235,7 @@ def _plain_stem(path: Path) -> str:
 
 
 def _refused(path: Path, what: str) -> errors.SourceError:
-    return errors.SourceError(f"{path.name}：{what}。{_REMEDY}")
+    return errors.refused(say(what), say(_REMEDY), file=path.name)
 
 
 # --- failures travel by name -------------------------------------------------------------------------------------------
@@ -264,7 +266,8 @@ def _said(error: Exception) -> tuple[str, Any]:
     if isinstance(error, errors.DataError):
         return "data", (error.problems, error.folder)
     if isinstance(error, errors.XinheError):
-        return "ours", (type(error).__name__, str(error))
+        parts = (error.what, error.remedy) if isinstance(error, errors.SourceError) else ("", "")
+        return "ours", (type(error).__name__, str(error), *parts)
     if isinstance(error, OSError):
         return "system", (error.errno or 0, error.strerror or str(error))
     named = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _KNOWN), "RuntimeError")
@@ -276,11 +279,14 @@ def _raise(kind: str, said: Any) -> NoReturn:
         raise errors.DataError(*said)
     if kind == "system":
         raise OSError(*said)
-    name, text = said
+    name, text, *parts = said
     found = getattr(errors, name, errors.SourceError) if kind == "ours" else _KNOWN[name]
     if found in (errors.DataError, errors.UnknownNameError) or not issubclass(found, Exception):
         found = errors.SourceError
-    raise found(text)
+    error = found(text)
+    if isinstance(error, errors.SourceError) and len(parts) == 2 and parts[0]:
+        error.what, error.remedy = map(str, parts)
+    raise error
 
 
 # --- the other process -------------------------------------------------------------------------------------------------
@@ -306,7 +312,7 @@ def _own_room() -> str:
     try:
         return tempfile.mkdtemp(prefix="xinhe-")
     except OSError as error:
-        raise cannot_write("临时文件", error) from error
+        raise cannot_write(say("临时文件"), error) from error
 
 
 def _held(place: str) -> int:
@@ -404,18 +410,20 @@ def serve(places: list[str], rooms: list[str]) -> None:
 def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], rooms: Sequence[str]) -> None:
     _STATE.confined = True
     mimetypes.init()  # what libraries look up in folders that are closed from here on
+    english()  # and what is wrong with a file is said in either language
     sys.path[:] = [os.path.abspath(place) for place in sys.path]
     os.chdir(next(iter(rooms)))  # where nobody has put a file by whose name a reader would be led
     give_up([Path(p) for p in places], [Path(p) for p in rooms])
     while True:
         try:
-            function, path, args, kwargs, seconds, megabytes = pickle.load(work)
+            function, path, args, kwargs, seconds, megabytes, lang = pickle.load(work)
         except EOFError:
             return
         limit(seconds, megabytes)
         stream = io.BytesIO()
         try:
-            write_plain(("found", function(path, *args, **kwargs)), stream)
+            with speaking(lang):
+                write_plain(("found", function(path, *args, **kwargs)), stream)
         except Exception as error:
             stream = io.BytesIO()
             write_plain(_said(error), stream)

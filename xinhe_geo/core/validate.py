@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from .errors import Problem
+from .errors import Problem, nameless
 from .schema import DOUBTS, ON_THE_WAY, Column, Layer
+from .sentences import language, say, word
 
 # --- the check at the door ------------------------------------------------------------------------------------------
 
@@ -56,7 +57,9 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
     for name in frame.columns:
         if name not in layer.names and name != "geometry":
             problems.append(
-                Problem("warning", layer.name, file, "", str(name), "没有声明的列，已忽略", "写进 note 列，或删去")
+                Problem(
+                    "warning", layer.name, file, "", str(name), say("没有声明的列，已忽略"), say("写进 note 列，或删去")
+                )
             )
     tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
     problems += _rows_that_disagree(layer, tidy, keys, file)
@@ -75,7 +78,7 @@ def _keys(layer: Layer, frame: pd.DataFrame, file: str, problems: list[Problem])
     if layer.key not in frame.columns:
         return [str(i + 1) for i in range(len(frame))]
     raw = _text(frame[layer.key])
-    keys = [k if isinstance(k, str) else f"（第 {i + 1} 个要素）" for i, k in enumerate(raw)]
+    keys = [k if isinstance(k, str) else nameless(i + 1) for i, k in enumerate(raw)]
     period = pd.Series(keys)
     if layer.dated and "since" in frame.columns:
         period = period + "|" + _text(frame["since"]).fillna("")
@@ -88,8 +91,8 @@ def _keys(layer: Layer, frame: pd.DataFrame, file: str, problems: list[Problem])
                 file,
                 keys[i],
                 layer.key,
-                f"编号重复：第 {first + 1} 个和第 {i + 1} 个要素都是 {keys[i]}",
-                "每个要素用自己的编号",
+                say("编号重复：第 {0} 个和第 {1} 个要素都是 {2}", first + 1, i + 1, keys[i]),
+                say("每个要素用自己的编号"),
             )
         )
     return keys
@@ -97,7 +100,13 @@ def _keys(layer: Layer, frame: pd.DataFrame, file: str, problems: list[Problem])
 
 def _missing_column(layer: Layer, column: Column, file: str) -> Problem:
     return Problem(
-        "error", layer.name, file, "", column.name, f"缺少必填列（{column.label}）", "加上这一列并填好每一行"
+        "error",
+        layer.name,
+        file,
+        "",
+        column.name,
+        say("缺少必填列（{0}）", column.label),
+        say("加上这一列并填好每一行"),
     )
 
 
@@ -135,77 +144,79 @@ def _typed(
     """Return one column in its declared type; report every cell that does not fit."""
     text = _text(values)
 
-    def wrong(rows: np.ndarray, problem: str, remedy: str) -> None:
+    def wrong(rows: np.ndarray, problem: str, remedy: str, value: object = "") -> None:
         for i in np.flatnonzero(rows):
             cell = text.iloc[i]
-            said = problem.replace("{}", str(cell) if isinstance(cell, str) else "")
+            said = say(problem, cell if isinstance(cell, str) else "", value)
             problems.append(Problem("error", layer.name, file, keys[i], column.name, said, remedy))
 
     blank = text.isna().to_numpy()
     if column.required:
-        wrong(blank, f"没有填（{column.label}）", "填上这一格")
+        wrong(blank, "没有填（{1}）", say("填上这一格"), column.label)
     if blank.all():
         return _absent(column, len(values))
     if column.type in ("int", "float", "year"):
         return _numbers(column, text, wrong)
     if column.type == "bool":
         truth = text.str.lower().map({"true": True, "1": True, "是": True, "false": False, "0": False, "否": False})
-        wrong((text.notna() & truth.isna()).to_numpy(), "“{}”不是 是/否", "写 是 或 否")
+        wrong((text.notna() & truth.isna()).to_numpy(), "“{0}”不是 是/否", say("写 是 或 否"))
         return truth.eq(True).to_numpy()
     if column.values:
         text = text.replace(dict(column.words))
         wrong(
             (text.notna() & ~text.isin(column.values)).to_numpy(),
-            "“{}”不在可选值中",
-            f"可选：{'、'.join(_as_written(column))}",
+            "“{0}”不在可选值中",
+            say("可选：{0}", say("、").join(_as_written(column))),
         )
     return text.array
 
 
 def _as_written(column: Column) -> list[str]:
     """Return the values of a choice as people write them, where there are words for them."""
-    words = {value: word for word, value in reversed(column.words)}
+    words = {value: own for own, value in reversed(column.words)} if language() == "zh" else {}
     return [words.get(value, value) for value in column.values]
 
 
-def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, str], None]) -> object:
+def _numbers(column: Column, text: pd.Series, wrong: Callable[..., None]) -> object:
     number = pd.to_numeric(text, errors="coerce").astype("float64")
     bad = (text.notna() & ~np.isfinite(number)).to_numpy()
-    unit = f"（单位：{column.unit}）" if column.unit else ""
-    wrong(bad, "“{}”不是数", f"这一列只写数{unit}；不知道就留空")
+    unit = say("（单位：{0}）", word(column.unit)) if column.unit else ""
+    wrong(bad, "“{0}”不是数", say("这一列只写数{0}；不知道就留空", unit))
     if column.minimum is not None:
         wrong(
             (number < column.minimum).to_numpy(),
-            f"{{}} 小于 {column.minimum:g}",
-            f"改成不小于 {column.minimum:g} 的数；不知道就留空",
+            "{0} 小于 {1:g}",
+            say("改成不小于 {0:g} 的数；不知道就留空", column.minimum),
+            column.minimum,
         )
     if column.maximum is not None:
         wrong(
             (number > column.maximum).to_numpy(),
-            f"{{}} 大于 {column.maximum:g}",
-            f"改成不大于 {column.maximum:g} 的数；不知道就留空",
+            "{0} 大于 {1:g}",
+            say("改成不大于 {0:g} 的数；不知道就留空", column.maximum),
+            column.maximum,
         )
     if column.type == "year":
-        wrong(((number < 1900) | (number > 2200)).to_numpy(), "{} 不像年份", "写四位年份，如 2025")
+        wrong(((number < 1900) | (number > 2200)).to_numpy(), "{0} 不像年份", say("写四位年份，如 2025"))
     if column.type == "float":
         return number.where(~bad).to_numpy()
     whole = number.isna() | ((number == number.round()) & (number.abs() <= _MOST_WHOLE))
-    wrong((~whole & ~bad).to_numpy(), "{} 不是整数", "改成整数")
+    wrong((~whole & ~bad).to_numpy(), "{0} 不是整数", say("改成整数"))
     return number.where(whole & ~bad).astype("Int64").array
 
 
 def _rows_that_disagree(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
     """Yield rows whose own cells contradict each other."""
     for less, more, problem in (
-        ("people_60plus", "people", "60岁及以上人口大于常住人口"),
-        ("since", "until", "起始年晚于截止年"),
+        ("people_60plus", "people", say("60岁及以上人口大于常住人口")),
+        ("since", "until", say("起始年晚于截止年")),
     ):
         if less in rows.columns and more in rows.columns:
             # a negative total is reported as such, not once more against its part
             wrong = (rows[less] > rows[more]) & (rows[more] >= 0)
             for i in np.flatnonzero(wrong.fillna(False).to_numpy(dtype=bool)):
-                said = f"{problem}（{rows[less].iloc[i]:g} > {rows[more].iloc[i]:g}）"
-                yield Problem("error", layer.name, file, keys[i], less, said, "核对两列，改正其中一个")
+                said = say("{0}（{1:g} > {2:g}）", problem, rows[less].iloc[i], rows[more].iloc[i])
+                yield Problem("error", layer.name, file, keys[i], less, said, say("核对两列，改正其中一个"))
 
 
 def _waits_in_lanes(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
@@ -213,9 +224,9 @@ def _waits_in_lanes(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str
     if not {"home", "wait_s"} <= set(rows.columns):
         return
     for i in np.flatnonzero((rows["home"].notna() & (rows["wait_s"] > 0)).to_numpy(dtype=bool)):
-        said = f"小区 {rows['home'].iloc[i]} 的内部道路写了等待 {rows['wait_s'].iloc[i]:g} 秒"
+        said = say("小区 {0} 的内部道路写了等待 {1:g} 秒", rows["home"].iloc[i], rows["wait_s"].iloc[i])
         yield Problem(
-            "error", layer.name, file, keys[i], "wait_s", said, "等待只写在公共街道上；删去这一格，或清空 home"
+            "error", layer.name, file, keys[i], "wait_s", said, say("等待只写在公共街道上；删去这一格，或清空 home")
         )
 
 
@@ -225,20 +236,29 @@ def _doubts_half_said(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
         return
     for key, row in zip(keys, rows.itertuples(), strict=True):
         if row.what in DOUBTS and row.layer not in DOUBTS[row.what]:
-            said, ways = f"{row.layer} 没有“{row.what}”可疑", f"{row.what} 只用于 {'、'.join(DOUBTS[row.what])}"
+            said, ways = (
+                say("{0} 没有“{1}”可疑", row.layer, row.what),
+                say("{0} 只用于 {1}", row.what, say("、").join(DOUBTS[row.what])),
+            )
             yield Problem("error", layer.name, file, key, "what", said, ways)
         for needed, column, what in (
-            (row.what == "position", "metres", "疑位置要写误差多少米"),
-            (row.what == "people", "spread", "疑人数要写误差的比例"),
-            (pd.notna(row.share), "shared_by", "写了同源份额，要写与谁同源"),
-            (pd.isna(row.ids), "basis", "要写疑哪一类依据的行，或疑哪几行（ids）"),
+            (row.what == "position", "metres", say("疑位置要写误差多少米")),
+            (row.what == "people", "spread", say("疑人数要写误差的比例")),
+            (pd.notna(row.share), "shared_by", say("写了同源份额，要写与谁同源")),
+            (pd.isna(row.ids), "basis", say("要写疑哪一类依据的行，或疑哪几行（ids）")),
         ):
             if needed and pd.isna(getattr(row, column)):
-                yield Problem("error", layer.name, file, key, column, f"没有填：{what}", "填上这一格")
+                yield Problem("error", layer.name, file, key, column, say("没有填：{0}", what), say("填上这一格"))
         for column in ("which", "classes"):
             if row.layer != "streets" and pd.notna(getattr(row, column)):
                 yield Problem(
-                    "error", layer.name, file, key, column, "只有街道分这个", "清空这一格，或 layer 写 streets"
+                    "error",
+                    layer.name,
+                    file,
+                    key,
+                    column,
+                    say("只有街道分这个"),
+                    say("清空这一格，或 layer 写 streets"),
                 )
 
 
@@ -250,14 +270,18 @@ def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: s
         for i, text in enumerate(rows[name].to_numpy(object)):
             hidden = [] if not isinstance(text, str) or text.isprintable() else [c for c in text if _is_hidden(c)]
             if hidden:
-                said = "、".join(dict.fromkeys(f"U+{ord(c):04X}" for c in hidden[:5]))
-                yield Problem("warning", layer.name, file, keys[i], name, f"含有看不见的字符 {said}", "删去重新输入")
+                said = say("、").join(dict.fromkeys(f"U+{ord(c):04X}" for c in hidden[:5]))
+                yield Problem(
+                    "warning", layer.name, file, keys[i], name, say("含有看不见的字符 {0}", said), say("删去重新输入")
+                )
     first: dict[str, str] = {}
     for key in dict.fromkeys(keys):
         other = first.setdefault(as_read(key), key)
         if other != key:
-            said = f"编号 {key} 和 {other} 只差大小写、全半角、写法或看不见的字符"
-            yield Problem("warning", layer.name, file, key, layer.key, said, "是同一个就合并成一行；不是就换一个编号")
+            said = say("编号 {0} 和 {1} 只差大小写、全半角、写法或看不见的字符", key, other)
+            yield Problem(
+                "warning", layer.name, file, key, layer.key, said, say("是同一个就合并成一行；不是就换一个编号")
+            )
 
 
 def _is_hidden(sign: str) -> bool:
@@ -291,11 +315,14 @@ def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], f
     valid = shapely.is_valid(shapes)
     for i in np.flatnonzero(empty | ~np.isfinite(bounds).all(axis=1) | ~np.isin(types, layer.geometry or ()) | ~valid):
         if empty[i]:
-            problem, remedy = "没有图形", "在 GIS 里补画，或删去这个要素"
+            problem, remedy = say("没有图形"), say("在 GIS 里补画，或删去这个要素")
         elif not np.isfinite(bounds[i]).all():
-            problem, remedy = "坐标里有不是数的值", "检查坐标列"
+            problem, remedy = say("坐标里有不是数的值"), say("检查坐标列")
         elif types[i] not in (layer.geometry or ()):
-            problem, remedy = f"图形类型是 {types[i]}", f"应为 {'/'.join(layer.geometry or ())}"
+            problem, remedy = say("图形类型是 {0}", types[i]), say("应为 {0}", "/".join(layer.geometry or ()))
         else:
-            problem, remedy = f"面自相交：{shapely.is_valid_reason(shapes[i])}", "在 GIS 里用“修复几何”改好后再导入"
+            problem, remedy = (
+                say("面自相交：{0}", shapely.is_valid_reason(shapes[i])),
+                say("在 GIS 里用“修复几何”改好后再导入"),
+            )
         yield Problem("error", layer.name, file, keys[i], "geometry", problem, remedy)

@@ -2,22 +2,21 @@
 
 from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
-from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, plain_name
+from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, moved_m, plain_name
 from .edited_rows import EditedRows, Flow
 from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, SUGGESTED, commit, district_folder, finish, locked, recover, undo
 from .labels import (
     buildings_said,
-    cell,
     column_name,
     kind_name,
-    layer_name,
     list_told,
     place_name,
     place_title,
     rule_name,
     state_name,
+    stretch_said,
     walker_name,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number

@@ -45,12 +45,14 @@ from ..core import (
     guarded_problems,
     is_cleared,
     is_whole,
+    layer_name,
     listed,
     no_such_name,
     path_given,
     problems_table,
     read_toml,
     refuse_titles,
+    say,
     secret_layers,
     well_called,
     work,
@@ -231,7 +233,7 @@ class District:
         if any(p.severity == "error" for p in problems):
             whole = all(p.layer != "district.toml" for p in problems if p.severity == "error")
             found = problems_table(guarded_problems(problems, manifest))
-            raise DataError(found, folder.name, MEANWHILE if whole else "")
+            raise DataError(found, folder.name, say(MEANWHILE) if whole else "")
         if secret := secret_layers(manifest):
             marks = {name: {"secrecy": mark} for name, mark in secret.items()}
             cleared = str(manifest["secret_outputs"]) if is_cleared(manifest) else ""
@@ -679,7 +681,7 @@ class District:
             raise UnknownNameError("图层", layer, list(LAYERS))
         table = self.layers.get(layer) if LAYERS[layer].geometry else self._rows.get(layer)
         none = pd.DataFrame(index=pd.Index([], name=LAYERS[layer].key, dtype="str"))
-        return meant(LAYERS[layer].label.removesuffix("表"), said, none if table is None else table)[1]
+        return meant(layer_name(layer).removesuffix("表"), said, none if table is None else table)[1]
 
     def completeness_of(self, kind: Named) -> str:
         """

@@ -45,6 +45,12 @@ class Pair(NamedTuple):
     metres: float = 0.0
 
 
+def moved_m(before: shapely.Geometry, now: shapely.Geometry) -> float:
+    """Return how far something has moved (metres): a point, or whatever of an outline lies furthest from where it was."""
+    alike = (before.geom_type == "Point") == (now.geom_type == "Point")
+    return float(shapely.hausdorff_distance(before, now) if alike else shapely.distance(before, now))
+
+
 def plain_name(name: object) -> str:
     """Return a name without what writing habits differ in: width, case, blanks, brackets, 小区 at its end; "" where there is none."""
     if not isinstance(name, str):
@@ -223,20 +229,21 @@ def _doubled_homes(homes: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
     for pair in shared_homes(homes):
         first, second = _called(homes, pair.first), _called(homes, pair.second)
         where = (
-            f"重叠 {amount(pair.area_m2)} m²（较小一处的 {per_cent(pair.share, 0)}）"
+            say("重叠 {0} m²（较小一处的 {1}）", amount(pair.area_m2), per_cent(pair.share, 0))
             if pair.area_m2
-            else "在同一处，名称相同"
+            else say("在同一处，名称相同")
         )
-        people = "、".join(_people(homes["people"].iloc[i]) for i in pair[:2])
+        people = say("、").join(_people(homes["people"].iloc[i]) for i in pair[:2])
         counted = counts_people(homes, pair)
+        twice = say("：同一批人会算两次") if counted else ""
         yield Problem(
             "error" if counted else "warning",
             "homes",
             file,
             str(homes.index[pair.second]),
             "geometry",
-            f"{second} 和 {first} {where}，分别写了 {people}{'：同一批人会算两次' if counted else ''}",
-            f"和 {homes.index[pair.first]} 是同一处就删去一处；不是就改边界，或写各自的起始年和截止年",
+            say("{0} 和 {1} {2}，分别写了 {3}{4}", second, first, where, people, twice),
+            say("和 {0} 是同一处就删去一处；不是就改边界，或写各自的起始年和截止年", homes.index[pair.first]),
         )
 
 
@@ -250,10 +257,16 @@ def _mixed_people(homes: pd.DataFrame, file: str) -> Iterator[Problem]:
     years = sorted({int(v) for name in ("since", "until") for v in counted[name].dropna()} | {0})
     for year in years:
         found = {kind: at_year(layer, counted[(kinds == kind).to_numpy()], year).index for kind in PEOPLE_KINDS}
-        some = {PEOPLE_KINDS[kind]: ids for kind, ids in found.items() if len(ids)}
+        some = {say(PEOPLE_KINDS[kind]): ids for kind, ids in found.items() if len(ids)}
         if len(some) > 1:
-            said = "、".join(
-                f"{label} {len(ids):,} 处（{'、'.join(map(str, ids[:3]))}{' 等' if len(ids) > 3 else ''}）"
+            said = say("、").join(
+                say(
+                    "{0} {1:,} 处（{2}{3}）",
+                    label,
+                    len(ids),
+                    say("、").join(map(str, ids[:3])),
+                    say(" 等") if len(ids) > 3 else "",
+                )
                 for label, ids in some.items()
             )
             fewest = min(some.values(), key=len)
@@ -263,8 +276,8 @@ def _mixed_people(homes: pd.DataFrame, file: str) -> Iterator[Problem]:
                 file,
                 str(fewest[0]),
                 "people_kind",
-                f"人口有几种口径，不能相加：{said}",
-                "只留一种口径的数；没有这一种的留空（数据不足），或换成这一种再填。口径留空的是常住",
+                say("人口有几种口径，不能相加：{0}", said),
+                say("只留一种口径的数；没有这一种的留空（数据不足），或换成这一种再填。口径留空的是常住"),
             )
             return
 
@@ -275,15 +288,15 @@ def _people_of_several_years(homes: pd.DataFrame, file: str) -> Iterator[Problem
     years = counted["people_year"].value_counts().sort_index()
     if len(years) < 2:
         return
-    told = "、".join(f"{year} 年 {count:,} 处" for year, count in years.items())
+    told = say("、").join(say("{0} 年 {1:,} 处", year, count) for year, count in years.items())
     yield Problem(
         "warning",
         "homes",
         file,
         "",
         "people_year",
-        f"人口统计年份不一：{told}，合计不是任何一年的人数",
-        "换成同一年的人数；换不了的，在文件里写明合计跨哪几年",
+        say("人口统计年份不一：{0}，合计不是任何一年的人数", told),
+        say("换成同一年的人数；换不了的，在文件里写明合计跨哪几年"),
     )
 
 
@@ -319,4 +332,4 @@ def _called(rows: pd.DataFrame, i: int) -> str:
 
 
 def _people(value: float) -> str:
-    return "数据不足" if pd.isna(value) else f"{amount(value)} 人"
+    return say("数据不足") if pd.isna(value) else say("{0} 人", amount(value))

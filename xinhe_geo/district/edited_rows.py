@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError, at_year, did_you_mean, say
+from ..core import LAYERS, ScenarioError, at_year, did_you_mean, layer_name, say
 from .doubles import bare_name
 from .parcel_facts import fact, home_parcels
 
@@ -76,7 +76,11 @@ class Flow(NamedTuple):
 def code_of(said: str, codes: Iterable[object], names: Mapping[object, object] | pd.Series) -> str:
     """Say what to write where no code is called so: the codes of what has that name (brackets may be left out), else the nearest codes."""
     called = [str(code) for code, name in names.items() if bare_name(name) == bare_name(said)]
-    return f"方案里写编号：{'、'.join(called)}" if called else did_you_mean(said, [str(code) for code in codes])
+    return (
+        say("方案里写编号：{0}", say("、").join(called))
+        if called
+        else did_you_mean(said, [str(code) for code in codes])
+    )
 
 
 @dataclass
@@ -146,10 +150,16 @@ class EditedRows:
         for key in absent[:6]:
             since, until = frame.loc[key, ["since", "until"]]
             gone = pd.notna(until) and until < self.year
-            said.append(f"{key} 到 {until:.0f} 年为止" if gone else f"{key} {since:.0f} 年才有")
-        more = f"，等 {len(absent)} 个" if len(absent) > len(said) else ""
+            said.append(say("{0} 到 {1:.0f} 年为止", key, until) if gone else say("{0} {1:.0f} 年才有", key, since))
+        more = say("，等 {0} 个", len(absent)) if len(absent) > len(said) else ""
         self.clashes.append(
-            f"{self.year} 年没有这些{LAYERS[layer].label}：{'、'.join(said)}{more}；从这一步删去，或改方案的年份"
+            say(
+                "{0} 年没有这些{1}：{2}{3}；从这一步删去，或改方案的年份",
+                self.year,
+                layer_name(layer),
+                say("、").join(said),
+                more,
+            )
         )
 
     def parcel_of(self, home: str) -> str:
@@ -270,16 +280,22 @@ class EditedRows:
         if key not in known:
             if (layer, key) in self.gone:
                 raise DoneAlready(
-                    f"{LAYERS[layer].label} {key} 在第 {self.gone[layer, key]} 步已经{self.how_gone(layer, key)}；删去这一步，或改两步的年份"
+                    say(
+                        "{0} {1} 在第 {2} 步已经{3}；删去这一步，或改两步的年份",
+                        layer_name(layer),
+                        key,
+                        self.gone[layer, key],
+                        self.how_gone(layer, key),
+                    )
                 )
             names = self.frame(layer).get("name", pd.Series(dtype="str"))
-            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{code_of(key, known, names)}")
+            raise ScenarioError(say("没有{0} {1}；{2}", layer_name(layer), key, code_of(key, known, names)))
 
     def how_gone(self, layer: str, key: str) -> str:
         """Say what has become of a row that a step has taken away."""
         wholes = {"parcels": self.parts, "homes": {piece: home for piece, (home, _) in self.cut.items()}}.get(layer, {})
         pieces = [piece for piece, whole in wholes.items() if whole == key]
-        return f"划分为 {'、'.join(pieces)}" if pieces else "拆除或撤去"
+        return say("划分为 {0}", say("、").join(pieces)) if pieces else say("拆除或撤去")
 
     def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
         """Add a row of that key and shape; columns that are not given stay unknown."""
@@ -287,8 +303,10 @@ class EditedRows:
         if key in frame.index:
             if (layer, key) in self.made:
                 step = self.made[layer, key]
-                raise DoneAlready(f"{LAYERS[layer].label} {key} 在第 {step} 步已经有了；删去这一步，或换一个编号")
-            raise ScenarioError(f"{LAYERS[layer].label}编号 {key} 已经有了，换一个")
+                raise DoneAlready(
+                    say("{0} {1} 在第 {2} 步已经有了；删去这一步，或换一个编号", layer_name(layer), key, step)
+                )
+            raise ScenarioError(say("{0}编号 {1} 已经有了，换一个", layer_name(layer), key))
         self.made[layer, key] = self.step
         columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
         cells: dict[str, list[Any]] = {c: [row.get(c)] for c in columns}
@@ -319,12 +337,12 @@ class EditedRows:
     def spot(self, e: Mapping[str, Any]) -> shapely.Point:
         """Return where an edit puts something: `at` (longitude, latitude) or `xy` (metres in the district's CRS)."""
         if ("at" in e) == ("xy" in e):
-            raise ScenarioError("位置写一个：at = [经度, 纬度]，或 xy = [东, 北]（米，本街道计算用的坐标系）")
+            raise ScenarioError(say("位置写一个：at = [经度, 纬度]，或 xy = [东, 北]（米，本街道计算用的坐标系）"))
         return self.place(e["at"]) if "at" in e else shapely.Point(*map(float, e["xy"]))
 
     def place(self, at: Sequence[float]) -> shapely.Point:
         """Return a longitude and latitude as a point in the district's CRS."""
         spot = gpd.GeoSeries([shapely.Point(*map(float, at))], crs="EPSG:4326").to_crs(self.crs).iloc[0]
         if not math.isfinite(spot.x):
-            raise ScenarioError(f"位置不是经纬度：{list(at)}")
+            raise ScenarioError(say("位置不是经纬度：{0}", list(at)))
         return spot

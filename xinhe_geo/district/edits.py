@@ -30,6 +30,12 @@ class _Form(NamedTuple):
     fits: Callable[[Any], bool]
     text: str
     sample: object = "编号"
+    choices: Sequence[str] = ()
+
+    @property
+    def told(self) -> str:
+        """How it is written, in the language that is spoken."""
+        return say(self.text, say("、").join(self.choices))
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -61,14 +67,19 @@ YEAR = _Form(lambda v: _WHOLE.fits(v) and 1900 <= v <= 2200, "写成 1900—2200
 #: What every edit may carry: the first and the last year at whose end it holds.
 DATES = {"year": YEAR, "until": YEAR}
 FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号", False)
-_HOLDER = _Form(lambda v: v in HOLDERS, f"写成 {'、'.join(HOLDERS)} 之一；不分口径就不写", "owner")
-_FATE = _Form(lambda v: v in renewal.FATES, f"写成 {'、'.join(renewal.FATES)} 之一；还不知道就不写", "waiting")
+_HOLDER = _Form(lambda v: isinstance(v, str) and v in HOLDERS, "写成 {0} 之一；不分口径就不写", "owner", tuple(HOLDERS))
+_FATE = _Form(
+    lambda v: isinstance(v, str) and v in renewal.FATES,
+    "写成 {0} 之一；还不知道就不写",
+    "waiting",
+    tuple(renewal.FATES),
+)
 _AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
 _XY = _Form(_is_pair, "写成 [东, 北]（米）")
 _SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")
 _PARTS = _Form(
     is_parts,
-    '写成两块以上，每块 { parcel = "编号", outline = [[经度, 纬度], …], share = 0.6 }；outline 至少三个点，只有一块可以不写（剩下的），'
+    '写成两块以上，每块 {{ parcel = "编号", outline = [[经度, 纬度], …], share = 0.6 }}；outline 至少三个点，只有一块可以不写（剩下的），'
     "share 大于 0、不大于 1，可以不写",
 )
 _LINE = _Form(
@@ -125,14 +136,14 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 def _open_at(work: EditedRows, e: Mapping[str, Any], spot: shapely.Point) -> None:
     if e["kind"] not in work.kinds:
-        raise ScenarioError(f"没有设施类别 {e['kind']}；{code_of(e['kind'], work.kinds, work.kinds)}")
+        raise ScenarioError(say("没有设施类别 {0}；{1}", e["kind"], code_of(e["kind"], work.kinds, work.kinds)))
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open"}
     row |= {"capacity": e.get("capacity"), "floor_area_m2": e.get("floor_area_m2")}
     there = work.standing("facilities")
     same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
     near = same.index[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else []
     if len(near):
-        work.clashes.append(f"这里已有同类设施 {near[0]} 开放，会算成两处；删去这一步，或改位置")
+        work.clashes.append(say("这里已有同类设施 {0} 开放，会算成两处；删去这一步，或改位置", near[0]))
     work.add("facilities", e["facility"], row, spot)
 
 
@@ -161,7 +172,7 @@ def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.need("facilities", e["facility"])
     work.note_if_absent("facilities", e["facility"])
     if work.frame("facilities").loc[e["facility"], "state"] == "closed":
-        work.clashes.append(f"{e['facility']} 已经停用；删去这一步")
+        work.clashes.append(say("{0} 已经停用；删去这一步", e["facility"]))
     work.put("facilities", e["facility"], "state", "closed")
 
 
@@ -184,9 +195,9 @@ def _resize_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 def _open_planned(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.need("facilities", e["facility"])
     if ("opened", e["facility"]) in work.made:
-        raise DoneAlready(f"{e['facility']} 在第 {work.made['opened', e['facility']]} 步已经建成；删去这一步")
+        raise DoneAlready(say("{0} 在第 {1} 步已经建成；删去这一步", e["facility"], work.made["opened", e["facility"]]))
     if work.frame("facilities").loc[e["facility"], "state"] != "planned":
-        raise ScenarioError(f"{e['facility']} 不是规划中的设施")
+        raise ScenarioError(say("{0} 不是规划中的设施", e["facility"]))
     work.made["opened", e["facility"]] = work.step
     work.put("facilities", e["facility"], "state", "open")
     work.put("facilities", e["facility"], "since", pd.NA)
@@ -198,7 +209,7 @@ def _demolish_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
         work.need("homes", home)
     for home in e["homes"]:
         if home not in homes:
-            work.clashes.append(f"{home} 在第 {work.gone['homes', home]} 步已经拆除；从这一步删去")
+            work.clashes.append(say("{0} 在第 {1} 步已经拆除；从这一步删去", home, work.gone["homes", home]))
     work.note_if_absent("homes", *homes)
     renewal.leave_demolished(work, homes)
     work.drop("homes", homes)
@@ -215,23 +226,23 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
     site = work.frame("parcels").geometry[e["parcel"]]
     share = float(e.get("site_share", 1.0))
     if not 0 < share <= 1:
-        raise ScenarioError(f"site_share 应在 0 和 1 之间：{share}")
+        raise ScenarioError(say("site_share 应在 0 和 1 之间：{0}", share))
     households, people = e.get("households"), e.get("people")
     if people is None:
         missing = [k for k in ("far", "m2_per_dwelling", "household_size") if k not in e]
         if missing:
             raise ScenarioError(
-                f"没有写 people，就要写全 far、m2_per_dwelling、household_size（缺 {'、'.join(missing)}）"
+                say("没有写 people，就要写全 far、m2_per_dwelling、household_size（缺 {0}）", say("、").join(missing))
             )
         small = [k for k in ("far", "m2_per_dwelling", "household_size") if not float(e[k]) > 0]
         if small:
-            raise ScenarioError(f"{'、'.join(small)} 必须大于 0")
+            raise ScenarioError(say("{0} 必须大于 0", say("、").join(small)))
         households = round(float(e["far"]) * site.area * share / float(e["m2_per_dwelling"]))
         people = households * float(e["household_size"])
     aged = 0.0 if float(people) == 0 else e.get("share_60plus")  # of nobody, nobody is 60
     older = e.get("people_60plus", None if aged is None else float(people) * float(aged))
     if float(people) < 0 or (older is not None and not 0 <= float(older) <= float(people)):
-        raise ScenarioError(f"人口不能为负，60 岁及以上不能多于常住人口：{people:g}、{older}")
+        raise ScenarioError(say("人口不能为负，60岁及以上不能多于常住人口：{0:g}、{1}", people, older))
     counts = {"households": households, "people": float(people), "people_60plus": older}
     return {"name": e.get("name", e["home"]), **counts, "parking_places": e.get("parking_places")}
 
@@ -264,7 +275,7 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
         [
             say("户数不详") if dwellings is None else say("{0:,.0f} 户", dwellings),
             say("{0:,.0f} 人", homes["people"]),
-            say("60 岁及以上不详") if older is None else say("其中 60 岁及以上 {0:,.0f} 人", older),
+            say("60岁及以上不详") if older is None else say("其中60岁及以上 {0:,.0f} 人", older),
             *([say("停车泊位 {0} 个", amount(e["parking_places"]))] if "parking_places" in e else []),
         ]
     )
@@ -278,14 +289,14 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
         say("户均 {0:g} 人", float(e["household_size"])),
     ]
     if "share_60plus" in e:
-        parts.append(say("60 岁及以上占 {0:.0%}", float(e["share_60plus"])))
+        parts.append(say("60岁及以上占 {0:.0%}", float(e["share_60plus"])))
     return say("{0}；得 {1}", say("，").join(parts), result)
 
 
 def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
     if "at" in e:
         if "home" not in e:
-            raise ScenarioError("新开出入口要写 home（哪个小区）")
+            raise ScenarioError(say("新开出入口要写 home（哪个小区）"))
         work.need("homes", e["home"])
         wall = shapely.boundary(work.frame("homes").geometry[e["home"]])
         spot = work.place(e["at"])
@@ -296,7 +307,7 @@ def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
             wall.interpolate(wall.project(spot)) if not wall.is_empty else spot,
         )
         return
-    _set_gate(work, e["gate"], "open", "开着")
+    _set_gate(work, e["gate"], "open", say("开着"))
 
 
 def _gate_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
@@ -306,7 +317,7 @@ def _gate_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _close_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
-    _set_gate(work, e["gate"], "closed", "关着")
+    _set_gate(work, e["gate"], "closed", say("关着"))
 
 
 def _set_gate(work: EditedRows, gate: str, state: str, already: str) -> None:
@@ -314,7 +325,7 @@ def _set_gate(work: EditedRows, gate: str, state: str, already: str) -> None:
     work.note_if_absent("gates", gate)
     now = work.frame("gates").loc[gate, "state"]
     if ("open" if pd.isna(now) else now) == state:
-        work.clashes.append(f"出入口 {gate} 本来就{already}；删去这一步")
+        work.clashes.append(say("出入口 {0} 本来就{1}；删去这一步", gate, already))
     work.put("gates", gate, "state", state)
 
 
@@ -354,19 +365,19 @@ def _open_lanes(work: EditedRows, e: Mapping[str, Any]) -> None:
     streets = work.frame("streets").copy()
     own = (streets["home"] == e["home"]).fillna(False).to_numpy(dtype=bool)
     if not own.any():
-        raise ScenarioError(f"{e['home']} 没有画内部道路，没有什么可以开放；新开通道用 add_street")
+        raise ScenarioError(say("{0} 没有画内部道路，没有什么可以开放；新开通道用 add_street", e["home"]))
     streets.loc[own, "home"] = pd.NA
     work.rows["streets"] = streets
 
 
 def _set_wait(work: EditedRows, e: Mapping[str, Any]) -> None:
     if not 0 <= float(e["wait_s"]) <= 3600:
-        raise ScenarioError(f"等待秒数不合理：{e['wait_s']}")
+        raise ScenarioError(say("等待秒数不合理：{0}", e["wait_s"]))
     layer = _layer_of_street(work, e["street"])
     work.need(layer, e["street"])
     streets = work.frame(layer)
     if float(e["wait_s"]) > 0 and streets.loc[streets.index == e["street"], "home"].notna().any():
-        raise ScenarioError(f"{e['street']} 是小区内部道路，不写等待；等待只写在公共街道上")
+        raise ScenarioError(say("{0} 是小区内部道路，不写等待；等待只写在公共街道上", e["street"]))
     work.put(layer, e["street"], "wait_s", float(e["wait_s"]))
 
 
@@ -565,41 +576,46 @@ def built_over(work: EditedRows) -> Iterator[tuple[int, str]]:
         over = found[(shared > OVERLAP_SHARE * smaller) | (smaller == 0).to_numpy()]
         if over.empty:
             continue
-        names = "、".join(over.index[:6]) + (" 等" if len(over) > 6 else "")
-        people = "人口不详" if over["people"].isna().any() else f"{amount(over['people'].sum())} 人"
+        names = say("、").join(over.index[:6]) + (say(" 等") if len(over) > 6 else "")
+        people = say("人口不详") if over["people"].isna().any() else say("{0} 人", amount(over["people"].sum()))
         yield (
             step,
-            f"建在 {work.year} 年仍有人住的 {len(over)} 个小区上（{names}，{people}），人口会算两次；"
-            "先写 demolish_homes 拆除它们，或改年份、换地块",
+            say(
+                "建在 {0} 年仍有人住的 {1} 个小区上（{2}，{3}），人口会算两次；先写 demolish_homes 拆除它们，或改年份、换地块",
+                work.year,
+                len(over),
+                names,
+                people,
+            ),
         )
 
 
 def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     """Name the keys that nobody knows, each with the nearest that is known."""
     for key in sorted(set(data) - set(known)):
-        yield f"不认识的项 {key}；{did_you_mean(key, sorted(known))}"
+        yield say("不认识的项 {0}；{1}", key, did_you_mean(key, sorted(known)))
 
 
 def wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
     """Name everything that is wrong with one edit as it is written."""
     do = str(edit.get("do"))
     if do not in ACTIONS:
-        yield f"不认识的动作 {do}；{nearest(do, ACTIONS) or '能做的：' + '、'.join(ACTIONS)}"
+        yield say("不认识的动作 {0}；{1}", do, nearest(do, ACTIONS) or say("能做的：{0}", say("、").join(ACTIONS)))
         return
     forms = {**ACTIONS[do].needs, **ACTIONS[do].may}
     yield from unknown_keys({k: v for k, v in edit.items() if k not in DATES}, ["do", *forms])
-    more = ACTIONS[do].help and f"（{ACTIONS[do].help}）"
-    yield from (f"缺少 {key}{more}" for key in ACTIONS[do].needs if key not in edit)
+    more = ACTIONS[do].help and say("（{0}）", say(ACTIONS[do].help))
+    yield from (say("缺少 {0}{1}", key, more) for key in ACTIONS[do].needs if key not in edit)
     wrong = list(misfits(edit, {**forms, **DATES}))
     yield from wrong
     if "until" in edit and ACTIONS[do].lasting:
-        yield f"{do} 不能写 until：{ACTIONS[do].label}做了就是做了；以后的变化另写一步"
+        yield say("{0} 不能写 until：{1}做了就是做了；以后的变化另写一步", do, say(ACTIONS[do].label))
     elif not wrong and "until" in edit and edit["until"] < edit.get("year", 0):
-        yield f"until（{edit['until']}）早于 year（{edit['year']}）"
+        yield say("until（{0}）早于 year（{1}）", edit["until"], edit["year"])
 
 
 def misfits(entry: Mapping[str, Any], forms: Mapping[str, _Form]) -> Iterator[str]:
     """Name the values that are not what they may be."""
     for key, form in forms.items():
         if key in entry and not form.fits(entry[key]):
-            yield f"{key} 的写法不对（{entry[key]!r}）；{form.text}"
+            yield say("{0} 的写法不对（{1}）；{2}", key, repr(entry[key]), form.told)

@@ -37,6 +37,8 @@ from ..core import (
     read_toml,
     reading,
     refuse_titles,
+    refused,
+    say,
     write_bytes,
 )
 from . import own_journals
@@ -76,9 +78,9 @@ def district_folder(folder: str | Path, instead: str = "") -> Path:
     """
     target = Path(folder)
     if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
+        raise SourceError(say("{0} 不是街道目录：里面没有 {1}", target.name or target, MANIFEST))
     if instead and target.resolve() == bundled_folder().resolve():
-        raise SourceError(f"随程序的演示街道不能改；{instead}")
+        raise SourceError(say("随程序的演示街道不能改；{0}", instead))
     return target
 
 
@@ -96,9 +98,9 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         if is_full(error):
             raise full_disk(folder.name, folder) from error
-        raise EnvironmentProblem(f"不能写入 {folder.name}：{os_words(error)}。检查权限和磁盘空间") from error
+        raise EnvironmentProblem(say("不能写入 {0}：{1}。检查权限和磁盘空间", folder.name, os_words(error))) from error
     if handle is None:
-        raise EnvironmentProblem(f"另一个程序正在改 {folder.name}，请等它结束后重试")
+        raise EnvironmentProblem(say("另一个程序正在改 {0}，请等它结束后重试", folder.name))
     try:
         yield
     except OSError as error:
@@ -107,7 +109,11 @@ def locked(folder: Path) -> Iterator[None]:
         if is_full(error):
             raise full_disk(folder.name, folder) from error
         raise EnvironmentProblem(
-            f"写 {folder.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试"
+            say(
+                "写 {0} 时出错：{1}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试",
+                folder.name,
+                os_words(error),
+            )
         ) from error
     finally:
         let_go(history / "lock", handle)
@@ -151,16 +157,14 @@ def within(folder: Path, name: str) -> Path:
     found = folder / name
     inside = os.path.join(os.path.realpath(folder), *PurePosixPath(name).parts)
     if os.path.normcase(os.path.realpath(found)) != os.path.normcase(inside):
-        raise SourceError(
-            f"{folder.name or folder} 里的 {name} 是指向别处的链接，没有动任何文件。换成真正的文件或文件夹，或删去这个链接"
-        )
+        said = say("{0} 里的 {1} 是指向别处的链接，没有动任何文件", folder.name or folder, name)
+        raise refused(said, say("换成真正的文件或文件夹，或删去这个链接"))
     return found
 
 
 def _not_ours(folder: Path, what: str) -> SourceError:
-    return SourceError(
-        f"{folder.name or folder} 里的 {HISTORY} {what}，没有照它动任何文件。确认文件都对以后，删去文件夹 {HISTORY} 再继续"
-    )
+    said = say("{0} 里的 {1} {2}，没有照它动任何文件", folder.name or folder, HISTORY, what)
+    return refused(said, say("确认文件都对以后，删去文件夹 {0} 再继续", HISTORY))
 
 
 def _versions(history: Path) -> list[Path]:
@@ -175,7 +179,7 @@ def _bytes(folder: Path, name: str) -> bytes:
     """Return the content of a small file of the history."""
     place = within(folder, name)
     if not place.is_file() or place.stat().st_size > _MOST_BYTES:
-        raise _not_ours(folder, "读不懂")
+        raise _not_ours(folder, say("读不懂"))
     return place.read_bytes()
 
 
@@ -186,9 +190,9 @@ def _json(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
         own = own_journals.entered(folder, text)
         said = json.loads(text) if own else read_json(within(folder, name), folder, text)
     except ValueError as error:
-        raise _not_ours(folder, "读不懂") from error
+        raise _not_ours(folder, say("读不懂")) from error
     if not isinstance(said, dict):
-        raise _not_ours(folder, "读不懂")
+        raise _not_ours(folder, say("读不懂"))
     return said, text
 
 
@@ -199,7 +203,7 @@ def _read_note(folder: Path) -> _Note | None:
     said, text = _json(folder, f"{HISTORY}/journal.json")
     version, do, record = said.get("version"), said.get("do"), said.get("record", "")
     if not (isinstance(version, str) and _numbered(version) and do in ("apply", "undo") and isinstance(record, str)):
-        raise _not_ours(folder, "读不懂")
+        raise _not_ours(folder, say("读不懂"))
     return _Note(version, str(do), record, text)
 
 
@@ -208,12 +212,12 @@ def _read_record(folder: Path, version: str) -> _Record:
     said, text = _json(folder, f"{HISTORY}/{version}/record.json")
     layer, source, files = said.get("layer"), said.get("source"), said.get("files")
     if not (isinstance(layer, str) and isinstance(source, str) and isinstance(files, list) and files):
-        raise _not_ours(folder, "读不懂")
+        raise _not_ours(folder, say("读不懂"))
     steps = [_step(folder, step) for step in files]
     names = [step.file for step in steps]
     known = _files_of(folder, version)
     if len({name.casefold() for name in names}) < len(names) or not set(names) <= known:
-        raise _not_ours(folder, "写了不属于这个街道目录的文件")
+        raise _not_ours(folder, say("写了不属于这个街道目录的文件"))
     for name in names:
         within(folder, name)
     return _Record(layer, source, steps, text)
@@ -223,9 +227,9 @@ def _step(folder: Path, said: object) -> _Step:
     step = said if isinstance(said, dict) else {}
     name, old, new = step.get("file"), step.get("old"), step.get("new")
     if not (isinstance(name, str) and isinstance(new, str) and (old is None or isinstance(old, str))):
-        raise _not_ours(folder, "读不懂")
+        raise _not_ours(folder, say("读不懂"))
     if not _plain_name(name):
-        raise _not_ours(folder, "写了不属于这个街道目录的文件")
+        raise _not_ours(folder, say("写了不属于这个街道目录的文件"))
     return _Step(name, old, new)
 
 
@@ -256,17 +260,18 @@ def _files_of(folder: Path, version: str = "") -> set[str]:
     return found
 
 
-def unfinished(folder: Path) -> str:
-    """Return what a folder's journal has not finished, in words; "" where there is nothing, or the next writer finishes it."""
+def unfinished(folder: Path) -> tuple[str, str] | None:
+    """Return what a folder's journal has not finished, and what to do; None where there is nothing, or the next writer finishes it."""
     try:
         note = _read_note(folder)
         if note is None or own_journals.entered(folder, note.text):
-            return ""
-        return _stranger(folder, "没做完的改动").args[0]
+            return None
+        left = _stranger(folder, say("没做完的改动"))
     except SourceError as error:
-        return str(error)
+        left = error
     except OSError as error:
-        return f"{folder.name or folder} 里的 {HISTORY} 读不出来（{os_words(error)}）"
+        return say("{0} 里的 {1} 读不出来（{2}）", folder.name or folder, HISTORY, os_words(error)), ""
+    return left.what, left.remedy
 
 
 def is_last_change_own(folder: Path) -> bool:
@@ -280,10 +285,15 @@ def is_last_change_own(folder: Path) -> bool:
 
 
 def _stranger(folder: Path, what: str, record: _Record | None = None) -> SourceError:
-    named = "" if record is None else f"（会改：{'、'.join(step.file for step in record.steps[:12])}）"
-    return SourceError(
-        f"{folder.name or folder} 里记着一次{what}{named}，不是在这台电脑的这个位置写下的，所以没有照它做。"
-        f"这个目录若是自己拷来或挪来的，可用 undo --trust 照着做；若是别人给的，确认文件都对以后删去文件夹 {HISTORY}"
+    files = [] if record is None else [step.file for step in record.steps[:12]]
+    named = "" if record is None else say("（会改：{0}）", say("、").join(files))
+    where = folder.name or folder
+    return refused(
+        say("{0} 里记着一次{1}{2}，不是在这台电脑的这个位置写下的，所以没有照它做", where, what, named),
+        say(
+            "这个目录若是自己拷来或挪来的，可用 undo --trust 照着做；若是别人给的，确认文件都对以后删去文件夹 {0}",
+            HISTORY,
+        ),
     )
 
 
@@ -327,7 +337,11 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
 def _refuse_sealed(folder: Path) -> None:
     if os.path.lexists(folder / SEAL):
         raise SourceError(
-            f"{folder.name or folder} 已封存（{SEAL}），没有改动任何文件。要改就先删去 {SEAL}，改完用 seal 重新封存"
+            say(
+                "{0} 已封存（{1}），没有改动任何文件。要改就先删去 {1}，改完用 seal 重新封存",
+                folder.name or folder,
+                SEAL,
+            )
         )
 
 
@@ -390,7 +404,7 @@ def finish(folder: Path, *, trust: bool = False) -> bool:
     note = _read_note(folder)
     if note is not None:
         if not trust and not own_journals.entered(folder, note.text):
-            raise _stranger(folder, "没做完的改动")
+            raise _stranger(folder, say("没做完的改动"))
         _carry_out(folder, note)
     for left in [*history.glob("new-*"), *(v / "new" for v in _versions(history))]:
         shutil.rmtree(left, ignore_errors=True)  # a link is left alone
@@ -412,7 +426,7 @@ def _carry_out(folder: Path, note: _Note) -> None:
     if version.is_dir():
         record = _read_record(folder, note.version)
         if note.record not in ("", _sha(record.text)):
-            raise _not_ours(folder, "前后对不上")
+            raise _not_ours(folder, say("前后对不上"))
         kept = _kept(folder, note.version, record, "old" if undoing else "new")
         for step in reversed(record.steps) if undoing else record.steps:
             content = kept[step.file]
@@ -443,10 +457,10 @@ def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, b
         place = within(folder, f"{HISTORY}/{version}/{side}/{step.file}")
         content = _content(place) if wanted is not None else None
         if (None if content is None else _sha(content)) != wanted:
-            raise _not_ours(folder, f"里留存的 {step.file} 和记录对不上")
+            raise _not_ours(folder, say("里留存的 {0} 和记录对不上", step.file))
         if _now(folder / step.file) not in (step.old, step.new):
             raise SourceError(
-                f"{step.file} 在导入以后又改过，接着做会丢掉那些修改。先把它另存，或手工从 {HISTORY} 恢复"
+                say("{0} 在导入以后又改过，接着做会丢掉那些修改。先把它另存，或手工从 {1} 恢复", step.file, HISTORY)
             )
         found[step.file] = content
     return found
@@ -506,20 +520,20 @@ def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
     """
     target = Path(folder)
     if not (target / HISTORY).is_dir():
-        raise SourceError(f"{target.name or target} 没有可以撤销的导入")
+        raise SourceError(say("{0} 没有可以撤销的导入", target.name or target))
     _refuse_sealed(target)
     with locked(target):
         finish(target, trust=trust)
         versions = _versions(target / HISTORY)
         if not versions:
-            raise SourceError(f"{target.name or target} 没有可以撤销的导入")
+            raise SourceError(say("{0} 没有可以撤销的导入", target.name or target))
         record = _read_record(target, versions[-1].name)
         if not trust and not own_journals.entered(target, record.text):
-            raise _stranger(target, "导入", record)
+            raise _stranger(target, say("导入"), record)
         for step in record.steps:
             if _now(target / step.file) != step.new:
                 raise SourceError(
-                    f"{step.file} 在导入以后又改过，撤销会丢掉那些修改。先把它另存，或手工从 {HISTORY} 恢复"
+                    say("{0} 在导入以后又改过，撤销会丢掉那些修改。先把它另存，或手工从 {1} 恢复", step.file, HISTORY)
                 )
         _kept(target, versions[-1].name, record, "old")
         _carry_out(target, _write_note(target, versions[-1].name, "undo", record.text))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
-from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking
+from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking, stretch_over
 from .district import District
-
-
-def cell(row: Mapping[str, Any], column: str) -> str:
-    """Return a cell in the language that is spoken, where the table has it in that language (`label_en` beside `label`)."""
-    said = str(row.get(f"{column}_en") or "") if language() == "en" else ""
-    return said or str(row[column])
+from .reader import EDGE_TOLD, STRETCH_TOLD, WHERE
 
 
 def place_title(district: District, lang: str | None = None) -> str:
@@ -40,11 +35,6 @@ def place_name(district: District, place: object) -> str:
         if frame is not None and place in frame.index and pd.notna(frame.loc[place, "name"]):
             return str(frame.loc[place, "name"])
     return place
-
-
-def layer_name(name: str) -> str:
-    """Return what a layer or table is called."""
-    return renamed(LAYERS[name].label if language() == "zh" else name.replace("_", " "))
 
 
 def column_name(layer: str, column: str) -> str:
@@ -91,9 +81,23 @@ def rule_name(district: District, rule: Rule) -> str:
     kinds = " / ".join(kind_name(district, kind) for kind in rule.kinds)
     if rule.metric == "presence":
         return say("每个社区有{0}", kinds)
+    if math.isinf(rule.minutes if rule.method == "walk_min" else rule.metres):
+        return kinds
     limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
     who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
     return say("{0}内有{1}{2}", limit, kinds, who)
+
+
+def stretch_said(district: District) -> str:
+    """Say by how much lengths are stretched at the edge of a place too wide for one plane; else ""."""
+    key = "stretch", language()
+    if key not in district.memo:
+        own = next((district.layers[name] for name in WHERE if name in district.layers), None)
+        worst = 0.0 if own is None or own.empty else stretch_over(own.crs, own.total_bounds)[1]
+        far = abs(worst) > STRETCH_TOLD
+        west, south, east, north = own.total_bounds if far and own is not None else (0.0,) * 4
+        district.memo[key] = say(EDGE_TOLD, (east - west) / 1000, (north - south) / 1000, worst) if far else ""
+    return str(district.memo[key])
 
 
 def buildings_said(district: District) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Problem, listed
+from ..core import Problem, cell, listed, say
 
 #: A home belongs to the parcel that holds more than this part of it.
 MOST = 0.5
@@ -150,8 +150,10 @@ def ledger_problems(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any
     if "promises" in rows:
         nowhere = rows["promises"][(rows["promises"]["parcel"].isna() & rows["promises"]["place"].isna()).to_numpy()]
         for row in nowhere.index:
-            remedy = "在 parcel 写地块编号；不在地块上的，在 place 写地点"
-            yield Problem("error", "promises", _file(declared, "promises"), str(row), "parcel", "没有写在哪里", remedy)
+            remedy = say("在 parcel 写地块编号；不在地块上的，在 place 写地点")
+            yield Problem(
+                "error", "promises", _file(declared, "promises"), str(row), "parcel", say("没有写在哪里"), remedy
+            )
 
 
 def _file(declared: Mapping[str, Any], layer: str) -> str:
@@ -169,15 +171,25 @@ def _fact_problems(facts: pd.DataFrame, quantities: pd.DataFrame, file: str) -> 
     ].astype(str)
     for key in known.index[same.duplicated().to_numpy()]:
         row = known.loc[key]
-        said = f"{row['parcel']} 的{quantities.loc[row['quantity'], 'label']}在同一年、同一口径、同一资金渠道填了两行"
-        yield Problem("error", "parcel_facts", file, str(key), "quantity", said, "留下一行")
+        said = say(
+            "{0} 的{1}在同一年、同一口径、同一资金渠道填了两行",
+            row["parcel"],
+            cell(quantities.loc[row["quantity"]], "label"),
+        )
+        yield Problem("error", "parcel_facts", file, str(key), "quantity", said, say("留下一行"))
     for parcel in dict.fromkeys(known["parcel"].dropna()):
         own = known[(known["parcel"] == parcel).to_numpy()]
         if OWNERSHIP in quantities.index and OWNERSHIP not in set(own["quantity"]):
-            label = quantities.loc[OWNERSHIP, "label"]
-            remedy = f"加一行 quantity = {OWNERSHIP}；还不知道就把数值留空（待填）"
+            label = cell(quantities.loc[OWNERSHIP], "label")
+            remedy = say("加一行 quantity = {0}；还不知道就把数值留空（待填）", OWNERSHIP)
             yield Problem(
-                "error", "parcel_facts", file, str(parcel), "quantity", f"地块 {parcel} 没有{label}这一行", remedy
+                "error",
+                "parcel_facts",
+                file,
+                str(parcel),
+                "quantity",
+                say("地块 {0} 没有{1}这一行", parcel, label),
+                remedy,
             )
         yield from _parts_that_do_not_add_up(own, str(parcel), file)
 
@@ -186,29 +198,45 @@ def _wrong_with(row: pd.Series, about: pd.Series) -> Iterator[tuple[str, str, st
     """Yield field, problem and remedy of what is wrong with one figure."""
     value, high = row["value"], row["high"]
     if pd.notna(row["holder"]) and not about["by_holder"]:
-        yield "holder", f"{about['label']}不分口径", "清空这一格；分口径的指标见 quantities.csv 的 by_holder"
+        yield (
+            "holder",
+            say("{0}不分口径", cell(about, "label")),
+            say("清空这一格；分口径的指标见 quantities.csv 的 by_holder"),
+        )
     if pd.notna(row["fund"]) and pd.isna(about["budget"]):
-        yield "fund", f"{about['label']}不是资金，没有资金渠道", "清空这一格；资金渠道只写在支出和收入的行"
+        yield (
+            "fund",
+            say("{0}不是资金，没有资金渠道", cell(about, "label")),
+            say("清空这一格；资金渠道只写在支出和收入的行"),
+        )
     unit = about["unit"]
     if pd.notna(row["unit"]) and row["unit"] != unit:
-        written = unit if pd.notna(unit) else "不写单位"
-        yield "unit", f"单位写的是 {row['unit']}，指标表是{written}", "换算成指标表的单位，这一格可以留空"
+        written = unit if pd.notna(unit) else say("不写单位")
+        yield (
+            "unit",
+            say("单位写的是 {0}，指标表是{1}", row["unit"], written),
+            say("换算成指标表的单位，这一格可以留空"),
+        )
     if pd.isna(value):
         if pd.notna(high):
-            yield "high", "写了上限，没有写下限", "在 value 写下限；只有一个数就写在 value"
+            yield "high", say("写了上限，没有写下限"), say("在 value 写下限；只有一个数就写在 value")
         return
     if about["type"] == "number":
         low = parcel_number(value)
         if not low >= 0:
-            yield "value", f"“{value}”不是不小于 0 的数", "只写数，单位另写；一段写成 value 和 high；不知道就留空"
+            yield (
+                "value",
+                say("“{0}”不是不小于 0 的数", value),
+                say("只写数，单位另写；一段写成 value 和 high；不知道就留空"),
+            )
         elif high < low:
-            yield "high", f"上限 {high:g} 小于下限 {low:g}", "核对两格，改正其中一个"
+            yield "high", say("上限 {0:g} 小于下限 {1:g}", high, low), say("核对两格，改正其中一个")
         return
     if pd.notna(high):
-        yield "high", f"{about['label']}是文字，没有上限", "清空这一格"
+        yield "high", say("{0}是文字，没有上限", cell(about, "label")), say("清空这一格")
     options = listed(str(about["options"])) if pd.notna(about["options"]) else []
     if options and value not in options:
-        yield "value", f"“{value}”不在可选值中", f"可选：{'、'.join(options)}；不知道就留空"
+        yield "value", say("“{0}”不在可选值中", value), say("可选：{0}；不知道就留空", say("、").join(options))
 
 
 def _parts_that_do_not_add_up(own: pd.DataFrame, parcel: str, file: str) -> Iterator[Problem]:
@@ -220,9 +248,16 @@ def _parts_that_do_not_add_up(own: pd.DataFrame, parcel: str, file: str) -> Iter
         return
     wide = wide[[whole, *parts]].dropna()
     for year, line in wide[(wide[list(parts)].sum(axis=1) - wide[whole]).abs() > 0.5].iterrows():
-        at = "" if year < 0 else f" {year:.0f} 年"
-        said = f"地块 {parcel}{at}保留 {line[parts[0]]:g} ＋ 拆除 {line[parts[1]]:g} 不等于原有 {line[whole]:g} m²"
-        yield Problem("error", "parcel_facts", file, parcel, whole, said, "核对三个数，改正其中一个")
+        at = "" if year < 0 else say(" {0:.0f} 年", year)
+        said = say(
+            "地块 {0}{1}保留 {2:g} ＋ 拆除 {3:g} 不等于原有 {4:g} m²",
+            parcel,
+            at,
+            line[parts[0]],
+            line[parts[1]],
+            line[whole],
+        )
+        yield Problem("error", "parcel_facts", file, parcel, whole, said, say("核对三个数，改正其中一个"))
 
 
 def _stage_problems(stages: pd.DataFrame, chains: pd.DataFrame, file: str) -> Iterator[Problem]:
@@ -230,13 +265,19 @@ def _stage_problems(stages: pd.DataFrame, chains: pd.DataFrame, file: str) -> It
     for key, row in known.iterrows():
         match = None if pd.isna(row["date"]) else _DATE.fullmatch(row["date"])
         if pd.notna(row["date"]) and not (match and 1900 <= int(match[1]) <= 2200 and _is_day(match)):
-            said = f"“{row['date']}”不像日期"
+            said = say("“{0}”不像日期", row["date"])
             yield Problem(
-                "error", "stages", file, str(key), "date", said, "写 2026、2026-05 或 2026-05-12；没有到就留空"
+                "error", "stages", file, str(key), "date", said, say("写 2026、2026-05 或 2026-05-12；没有到就留空")
             )
         if row["share"] > 100:
             yield Problem(
-                "error", "stages", file, str(key), "share", f"比例 {row['share']:g} 大于 100", "写百分数，如 86.5"
+                "error",
+                "stages",
+                file,
+                str(key),
+                "share",
+                say("比例 {0:g} 大于 100", row["share"]),
+                say("写百分数，如 86.5"),
             )
     dated = known[known["date"].notna().to_numpy()]
     dated = dated.assign(
@@ -248,9 +289,19 @@ def _stage_problems(stages: pd.DataFrame, chains: pd.DataFrame, file: str) -> It
             # dates of different length are compared as far as the shorter one says
             n = min(len(begun[earlier]), len(begun[later]))
             if begun[later][:n] < begun[earlier][:n]:
-                names = chains.loc[own.set_index("position").loc[[earlier, later], "stage"].unique(), "label"]
-                said = f"地块 {parcel} 的{names.iloc[-1]}（{begun[later]}）早于{names.iloc[0]}（{begun[earlier]}）"
-                yield Problem("error", "stages", file, str(own.index[0]), "date", said, "核对两个日期，改正其中一个")
+                stages = own.set_index("position").loc[[earlier, later], "stage"].unique()
+                names = [cell(chains.loc[stage], "label") for stage in stages]
+                said = say(
+                    "地块 {0} 的{1}（{2}）早于{3}（{4}）",
+                    parcel,
+                    names[-1],
+                    begun[later],
+                    names[0],
+                    begun[earlier],
+                )
+                yield Problem(
+                    "error", "stages", file, str(own.index[0]), "date", said, say("核对两个日期，改正其中一个")
+                )
 
 
 def _is_day(match: re.Match[str]) -> bool:

@@ -83,7 +83,7 @@ def parts_of_layer(edit: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if name is None or "parts" in edit:
         return dict(edit)
     if not isinstance(name, str) or Path(name).name != name or not name.lower().endswith((".geojson", ".json")):
-        raise ScenarioError("layer 写方案文件旁边的一个 GeoJSON 文件的名字，不带文件夹")
+        raise ScenarioError(say("layer 写方案文件旁边的一个 GeoJSON 文件的名字，不带文件夹"))
     try:
         told = read_json(folder / name, folder)
         crs = json.dumps(told.get("crs", "CRS84"))
@@ -91,11 +91,11 @@ def parts_of_layer(edit: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     except SourceError as error:
         raise ScenarioError(str(error)) from error
     except OSError as error:
-        raise ScenarioError(f"{name} 读不出来（{os_words(error)}）；放在方案文件旁边") from error
+        raise ScenarioError(say("{0} 读不出来（{1}）；放在方案文件旁边", name, os_words(error))) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ScenarioError(f"{name} 读不懂；写成 GeoJSON：每块一个没有洞的多边形，属性有 parcel") from error
+        raise ScenarioError(say("{0} 读不懂；写成 GeoJSON：每块一个没有洞的多边形，属性有 parcel", name)) from error
     if "CRS84" not in crs and "4326" not in crs:
-        raise ScenarioError(f"{name} 写明的坐标系不是经纬度（WGS84）；在 QGIS 里另存为 EPSG:4326")
+        raise ScenarioError(say("{0} 写明的坐标系不是经纬度（WGS84）；在 QGIS 里另存为 EPSG:4326", name))
     return {**{key: value for key, value in edit.items() if key != "layer"}, "parts": parts}
 
 
@@ -134,10 +134,10 @@ def split_parcel(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.need("parcels", old)
     new = [str(part["parcel"]) for part in parts]
     if old in new:
-        raise ScenarioError(f"各块要有自己的编号，不能再叫 {old}")
+        raise ScenarioError(say("各块要有自己的编号，不能再叫 {0}", old))
     whole = work.frame("parcels").geometry[old]
     if whole.area == 0:
-        raise ScenarioError(f"地块 {old} 在图上没有面积，划不开；先画它的轮廓")
+        raise ScenarioError(say("地块 {0} 在图上没有面积，划不开；先画它的轮廓", old))
     shapes = _shapes(work, parts, whole)
     by_area = np.array([shape.area for shape in shapes]) / sum(shape.area for shape in shapes)
     shares = _shares(work, parts, by_area)
@@ -164,7 +164,12 @@ def _note_guests(work: EditedRows) -> None:
     for guest in [f for f in work.flows if f.what == "in" and f.home in cut]:
         if work.ends.get(guest.step, work.year - 1) >= work.year:
             work.clashes.append(
-                f"第 {guest.step} 步把 {amount(guest.people)} 人临时安置在 {guest.home}，划分会把他们分开；先另行安置他们，或改两步的年份"
+                say(
+                    "第 {0} 步把 {1} 人临时安置在 {2}，划分会把他们分开；先另行安置他们，或改两步的年份",
+                    guest.step,
+                    amount(guest.people),
+                    guest.home,
+                )
             )
 
 
@@ -186,13 +191,17 @@ def _shapes(work: EditedRows, parts: Sequence[Mapping[str, Any]], whole: shapely
     found = [words.format(amount(area)) for words, area in wrong if area > DRAWN * whole.area]
     if found:
         work.clashes.append(
-            f"各块合起来不是地块（{amount(whole.area)} m²）：{'，'.join(found)}；改轮廓，或有一块不写 outline"
+            say(
+                "各块合起来不是地块（{0} m²）：{1}；改轮廓，或有一块不写 outline",
+                amount(whole.area),
+                say("，").join(found),
+            )
         )
     shapes, taken = [], shapely.Polygon()
     for i, part in enumerate(parts):
         shape = shapely.difference(inside.get(i, rest), taken)
         if shape.area <= DRAWN * SLIVER * whole.area:
-            raise ScenarioError(f"{part['parcel']} 在地块 {amount(whole.area)} m² 里没有占到地；改它的轮廓")
+            raise ScenarioError(say("{0} 在地块 {1} m² 里没有占到地；改它的轮廓", part["parcel"], amount(whole.area)))
         taken = shapely.union(taken, shape)
         shapes.append(_areas_of(shape))
     missing = shapely.difference(whole, taken)
@@ -213,7 +222,7 @@ def _shares(work: EditedRows, parts: Sequence[Mapping[str, Any]], by_area: np.nd
     said = np.array([float(part.get("share", math.nan)) for part in parts])
     blank, total = np.isnan(said), float(np.nansum(said))
     if (abs(total - 1) > TYPED and not blank.any()) or (blank.any() and total >= 1):
-        work.clashes.append(f"各块的份额合起来是 {per_cent(total)}，应是 100%；改 share，或都不写（按图上面积）")
+        work.clashes.append(say("各块的份额合起来是 {0}，应是 100%；改 share，或都不写（按图上面积）", per_cent(total)))
         return np.where(blank, by_area, said) / np.where(blank, by_area, said).sum()
     said[blank] = by_area[blank] / by_area[blank].sum() * (1 - total) if blank.any() else []
     made: np.ndarray = said / said.sum()
@@ -256,7 +265,7 @@ def _cut_homes(work: EditedRows, old: str, parts: Mapping[str, shapely.Geometry]
         home, row = str(frame.index[at]), frame.iloc[at]
         ids = {f"{home}-{numbers[part]}": shape for part, shape in pieces.items()}
         if taken := [piece for piece in ids if piece in frame.index]:
-            raise ScenarioError(f"小区编号 {taken[0]} 已经有了，{home} 划不开；先改那个编号")
+            raise ScenarioError(say("小区编号 {0} 已经有了，{1} 划不开；先改那个编号", taken[0], home))
         areas = np.array([shape.area for shape in pieces.values()])
         weights = areas * [shares.get(part, 1.0) / (ground[part] if shares else 1.0) for part in pieces]
         values = {c: apportioned(float(row[c]), weights) for c in _DIVIDED if pd.notna(row.get(c))}

@@ -11,7 +11,19 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import IDEA, RESERVED, UNDER_WAY, Edit, Problem, ScenarioError, SourceError, as_text, did_you_mean, listed
+from ..core import (
+    IDEA,
+    RESERVED,
+    UNDER_WAY,
+    Edit,
+    Problem,
+    ScenarioError,
+    SourceError,
+    as_text,
+    did_you_mean,
+    listed,
+    say,
+)
 from .scenario import Scenario, plan_files
 
 #: Sums of money agree when they differ by no more than this (万元).
@@ -91,11 +103,11 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
     for name, wanted in steps_named(cell).items():
         files = plan_files(folder)
         if name not in files:
-            raise ScenarioError(f"没有方案 {name}；{did_you_mean(name, files)}")
+            raise ScenarioError(say("没有方案 {0}；{1}", name, did_you_mean(name, files)))
         plan = Scenario.read(files[name])
         beyond = [step for step in sorted(wanted) if not 1 <= step <= len(plan.edits)]
         if beyond:
-            raise ScenarioError(f"方案 {plan.name} 没有第 {beyond[0]} 步；它有 {len(plan.edits)} 步")
+            raise ScenarioError(say("方案 {0} 没有第 {1} 步；它有 {2} 步", plan.name, beyond[0], len(plan.edits)))
         last = max(plan.years, default=0)
         for step, edit in enumerate(plan.edits, 1):
             over = edit.what.get("until") is not None and edit.what["until"] < last
@@ -118,7 +130,7 @@ def steps_named(cell: object) -> dict[str, set[int]]:
         match = _PART.fullmatch(part)
         said = re.split(r"[,，\s]+", match[2] or "") if match else []
         if match is None or any(len(step) > _DIGITS for step in said):
-            raise ScenarioError(f"“{part[:60]}”的写法不对；写方案名，或 方案名#2,4")
+            raise ScenarioError(say("“{0}”的写法不对；写方案名，或 方案名#2,4", part[:60]))
         name, steps = match[1].strip(), {int(step) for step in said if step}
         whole = name in found and not (steps and found[name])
         found[name] = set() if whole else found.get(name, set()) | steps
@@ -139,7 +151,8 @@ def project_problems(
     rows, declared
         All rows of a district, and what its manifest says of their files.
     year
-        Of the data: nothing can be begun, or paid, before it.
+        Of the data: what has not begun begins in it at the earliest, and money of the years before it is spent. Next year's data
+        make last year's rows old, not wrong: they are told, and the district works.
     folder
         The district's, where the plans lie that projects name.
     """
@@ -148,35 +161,43 @@ def project_problems(
         file = str(declared.get("projects", {}).get("file", ""))
         funds = None if budgets is None else sorted(set(budgets["fund"].dropna()))
         for key, row in projects.iterrows():
-            told = [*_cost(row), *_years(row, year), *_funds(row, funds), *_others(str(key), row)]
+            told = [*_cost(row), *_years(row), *_funds(row, funds), *_others(str(key), row)]
             told += [*_edits(row, folder)]
             for field, problem, remedy in told:
                 yield Problem("error", "projects", file, str(key), field, problem, remedy)
+            for field, problem, remedy in _overtaken(row, year):
+                yield Problem("warning", "projects", file, str(key), field, problem, remedy)
             for number in _unknown_problems(row, rows.get("problems")):
-                said, remedy = f"问题清单里没有 {number}", "照 checkup 列出的问题编号写；今年新发现的，记进问题清单"
+                said, remedy = (
+                    say("问题清单里没有 {0}", number),
+                    say("照 checkup 列出的问题编号写；今年新发现的，记进问题清单"),
+                )
                 yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
             if pd.isna(row["problem"]) and pd.isna(row["reason"]):
-                said = "没有对应的体检问题，也没有写理由"
-                remedy = "在 problem 写问题编号，或在 reason 写为什么要做"
+                said = say("没有对应的体检问题，也没有写理由")
+                remedy = say("在 problem 写问题编号，或在 reason 写为什么要做")
                 yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
         yield from _circles(projects, file)
     if budgets is not None:
-        file = str(declared.get("budgets", {}).get("file", ""))
-        kinds = set() if projects is None else set(projects["kind"].dropna())
-        twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
-        for key in budgets.index[twice.to_numpy()]:
-            said = f"{budgets.loc[key, 'fund']} {budgets.loc[key, 'year']} 年同样的一行写了两次，两笔都算"
-            yield Problem(
-                "warning", "budgets", file, str(key), "amount", said, "是重复的就删去一行；是两笔就在 note 写明"
-            )
-        for key, row in budgets.iterrows():
-            if _number(row["year"]) < year:
-                said = f"{row['year']} 年早于数据年 {year}"
-                yield Problem("error", "budgets", file, str(key), "year", said, f"只写 {year} 年及以后的资金")
-            for kind in listed(as_text(row["types"])):
-                if kinds and kind not in kinds:
-                    said = f"项目库里没有更新类型“{kind}”"
-                    yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
+        yield from _money_problems(budgets, projects, str(declared.get("budgets", {}).get("file", "")), year)
+
+
+def _money_problems(budgets: pd.DataFrame, projects: pd.DataFrame | None, file: str, year: int) -> Iterator[Problem]:
+    kinds = set() if projects is None else set(projects["kind"].dropna())
+    twice = budgets[["fund", "year", "amount", "types", "state"]].astype(str).duplicated()
+    for key in budgets.index[twice.to_numpy()]:
+        said = say("{0} {1} 年同样的一行写了两次，两笔都算", budgets.loc[key, "fund"], budgets.loc[key, "year"])
+        remedy = say("是重复的就删去一行；是两笔就在 note 写明")
+        yield Problem("warning", "budgets", file, str(key), "amount", said, remedy)
+    for key, row in budgets.iterrows():
+        if _number(row["year"]) < year:
+            said = say("{0} 年早于数据年 {1}，排计划时不算", row["year"], year)
+            remedy = say("结转下来的，另写一行 {0} 年的资金", year)
+            yield Problem("warning", "budgets", file, str(key), "year", said, remedy)
+        for kind in listed(as_text(row["types"])):
+            if kinds and kind not in kinds:
+                said = say("项目库里没有更新类型“{0}”", kind)
+                yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
 
 
 def _unknown_problems(row: pd.Series, problems: pd.DataFrame | None) -> list[str]:
@@ -190,75 +211,83 @@ _Told = tuple[str, str, str]
 def _cost(row: pd.Series) -> Iterator[_Told]:
     low, high = _number(row["cost_low"]), _number(row["cost_high"])
     if high < low:
-        yield "cost_high", f"造价上限 {high:g} 小于下限 {low:g}", "核对两格，改正其中一个"
+        yield "cost_high", say("造价上限 {0:g} 小于下限 {1:g}", high, low), say("核对两格，改正其中一个")
     if math.isnan(low) and not math.isnan(high):
-        yield "cost_low", "写了造价上限，没有写下限", "在 cost_low 写下限；只有一个数就只写 cost_low"
+        yield "cost_low", say("写了造价上限，没有写下限"), say("在 cost_low 写下限；只有一个数就只写 cost_low")
     parts = [float(v) for c, v in row.items() if str(c).startswith("invest_") and pd.notna(v)]
     if parts and pd.notna(row["invest"]) and sum(parts) > float(row["invest"]) + CENT:
-        said = f"各渠道合计 {sum(parts):g} 大于总投资 {row['invest']:g}"
-        yield "invest", said, "核对总投资和各渠道的数，改正其中一个"
+        said = say("各渠道合计 {0:g} 大于总投资 {1:g}", sum(parts), row["invest"])
+        yield "invest", said, say("核对总投资和各渠道的数，改正其中一个")
     try:
         sums = yearly_of(row["yearly"])
     except ValueError:
-        yield "yearly", f"“{row['yearly']}”不是一列不小于 0 的数", "写成 40;60 这样，开工起每年一个数"
+        yield "yearly", say("“{0}”不是一列不小于 0 的数", row["yearly"]), say("写成 40;60 这样，开工起每年一个数")
         return
     if sums and pd.notna(row["duration"]) and len(sums) != row["duration"]:
-        yield "yearly", f"写了 {len(sums)} 年的投资，工期是 {row['duration']} 年", "一年一个数，当年没有写 0；或改工期"
+        yield (
+            "yearly",
+            say("写了 {0} 年的投资，工期是 {1} 年", len(sums), row["duration"]),
+            say("一年一个数，当年没有写 0；或改工期"),
+        )
         return
     totals = [v for v in (low, high, _number(row["invest"])) if not math.isnan(v)]
     if sums and totals and all(abs(sum(sums) - total) > CENT for total in totals):
-        yield "yearly", f"各年合计 {sum(sums):g} 不等于造价 {totals[0]:g}", "合计等于造价下限或上限"
+        yield "yearly", say("各年合计 {0:g} 不等于造价 {1:g}", sum(sums), totals[0]), say("合计等于造价下限或上限")
 
 
 def _number(cell: object) -> float:
     return math.nan if pd.isna(cell) else float(cell)  # type: ignore[arg-type]
 
 
-def _years(row: pd.Series, year: int) -> Iterator[_Told]:
-    status = IDEA if pd.isna(row["status"]) else row["status"]
-    if status in _AHEAD:
-        for field, label in (("earliest", "最早开工年"), ("start", "开工年")):
+def _overtaken(row: pd.Series, year: int) -> Iterator[_Told]:
+    """Yield the years in which a project was to begin that has not begun, and that are over."""
+    if pd.isna(row["status"]) or row["status"] in _AHEAD:
+        for field, label in (("earliest", say("最早开工年")), ("start", say("开工年"))):
             if _A_YEAR <= _number(row[field]) < year:  # what is no year at all is said where cells are judged
-                said = f"{label} {row[field]} 早于数据年 {year}"
-                yield field, said, f"改成 {year} 年或以后；已经开工的把状态写成实施"
-    if status == UNDER_WAY and pd.isna(row["start"]):
-        yield "start", "状态是实施，没有写开工年", "写哪一年开工；还没有开工的把状态写成储备"
+                said = say("{0} {1} 早于数据年 {2}，排计划时从 {2} 年算起", label, row[field], year)
+                yield field, said, say("改成 {0} 年或以后；已经开工的把状态写成实施", year)
+
+
+def _years(row: pd.Series) -> Iterator[_Told]:
+    if row["status"] == UNDER_WAY and pd.isna(row["start"]):
+        yield "start", say("状态是实施，没有写开工年"), say("写哪一年开工；还没有开工的把状态写成储备")
     if _number(row["end"]) < _number(row["start"]):
-        yield "end", f"完工年 {row['end']} 早于开工年 {row['start']}", "核对两格，改正其中一个"
+        yield "end", say("完工年 {0} 早于开工年 {1}", row["end"], row["start"]), say("核对两格，改正其中一个")
 
 
 def _funds(row: pd.Series, known: list[str] | None) -> Iterator[_Told]:
     try:
         funds = funds_of(row["funds"])
     except ValueError as error:
-        yield "funds", f"“{error}”的金额不是不小于 0 的数", "写 渠道=万元，如 专项债=60"
+        yield "funds", say("“{0}”的金额不是不小于 0 的数", error), say("写 渠道=万元，如 专项债=60")
         return
     for fund in funds:
         if known is not None and fund.name not in known:
-            yield "funds", f"资金表里没有渠道“{fund.name}”", did_you_mean(fund.name, known)
+            yield "funds", say("资金表里没有渠道“{0}”", fund.name), did_you_mean(fund.name, known)
     fixed = [fund.amount for fund in funds if not math.isnan(fund.amount)]
     totals = [v for v in map(_number, (row["cost_low"], row["cost_high"], row["invest"])) if not math.isnan(v)]
     if fixed and totals:
         whole = len(fixed) == len(funds)
         if sum(fixed) > max(totals) + CENT or (whole and all(abs(sum(fixed) - t) > CENT for t in totals)):
-            said = f"各渠道合计 {sum(fixed):g} 与造价 {totals[0]:g} 不符"
-            yield "funds", said, "合计等于造价；余下由谁出还没有定的，加上那个渠道、不写金额"
+            said = say("各渠道合计 {0:g} 与造价 {1:g} 不符", sum(fixed), totals[0])
+            yield "funds", said, say("合计等于造价；余下由谁出还没有定的，加上那个渠道、不写金额")
 
 
 def _others(key: str, row: pd.Series) -> Iterator[_Told]:
     after, excludes = (listed(as_text(row[c])) for c in ("after", "excludes"))
     if key in excludes:
-        yield "excludes", "与自己互斥", "从这一格去掉自己"
+        yield "excludes", say("与自己互斥"), say("从这一格去掉自己")
     for both in sorted(set(after) & set(excludes)):
-        yield "excludes", f"{both} 既是先行项目又互斥", "从其中一格去掉"
+        yield "excludes", say("{0} 既是先行项目又互斥", both), say("从其中一格去掉")
 
 
 def _edits(row: pd.Series, folder: Path) -> Iterator[_Told]:
     try:
         project_edits(folder, row["edits"])
     except (ScenarioError, SourceError) as error:
-        what, _, remedy = str(error).partition("；" if isinstance(error, ScenarioError) else "。")
-        yield "edits", what, remedy or "改正方案文件；scenario check 列出全部问题"
+        said = (error.what, error.remedy) if isinstance(error, SourceError) else str(error).split(say("；"), 1)
+        what, remedy = (*said, "")[:2]
+        yield "edits", what, remedy or say("改正方案文件；scenario check 列出全部问题")
 
 
 def _circles(projects: pd.DataFrame, file: str) -> Iterator[Problem]:
@@ -273,8 +302,8 @@ def _circles(projects: pd.DataFrame, file: str) -> Iterator[Problem]:
             circle = list(error.args[1])[::-1]  # each waits for the next
             begin = circle.index(min(circle))
             names = [*circle[:-1][begin:], *circle[:-1][:begin]] if begin < len(circle) - 1 else circle[:-1]
-            said = f"先行项目绕成一圈：{' → '.join([*names, names[0]])}"
-            yield Problem("error", "projects", file, names[0], "after", said, "从其中一格去掉一个先行项目")
+            said = say("先行项目绕成一圈：{0}", " → ".join([*names, names[0]]))
+            yield Problem("error", "projects", file, names[0], "after", said, say("从其中一格去掉一个先行项目"))
             before[names[0]] = []
         else:
             return

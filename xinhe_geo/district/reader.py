@@ -21,6 +21,7 @@ from ..core import (
     BASES,
     INTERNAL,
     LAYERS,
+    NAMELESS,
     ON_THE_WAY,
     SCHEMA_VERSION,
     SCHEMAS,
@@ -35,6 +36,7 @@ from ..core import (
     crs_of,
     did_you_mean,
     guarded_problems,
+    layer_name,
     level_of,
     listed,
     ordinary,
@@ -43,8 +45,11 @@ from ..core import (
     read_layer,
     read_toml,
     reading,
+    refused,
     rows_above,
+    say,
     secrecy_problems,
+    stretch_over,
 )
 from .beside import put_back
 from .doubles import doubled
@@ -83,6 +88,11 @@ _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "
 FAR_M = 50_000.0
 #: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).
 STRETCH = 0.005
+#: From here on it is said by how much lengths at the edge of a wide place are stretched.
+STRETCH_TOLD = 0.001
+#: The layers that say where a district lies, the surest first.
+WHERE = ("district", "zones", "communities", "homes", "streets")
+EDGE_TOLD = "东西 {0:,.0f} 公里、南北 {1:,.0f} 公里，一个平面量不准：边上的长度拉伸 {2:+.1%}"
 
 
 def check(folder: str | Path | None = None) -> pd.DataFrame:
@@ -125,8 +135,8 @@ def _read_folder(
     problems: list[Problem] = []
     unsealed = broken(folder)
     for name, what in unsealed.items():
-        remedy = f"向给目录的人要原来的文件；是自己改的，核对后用 seal --again 重新封存，或删去 {SEAL}"
-        problems.append(Problem("error", "district.toml", name, "", "", f"{what}，没有读它", remedy))
+        remedy = say("向给目录的人要原来的文件；是自己改的，核对后用 seal --again 重新封存，或删去 {0}", SEAL)
+        problems.append(Problem("error", "district.toml", name, "", "", say("{0}，没有读它", what), remedy))
     manifest = {} if {MANIFEST, SEAL} & set(unsealed) else _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)
@@ -143,8 +153,8 @@ def _read_folder(
             continue
         if path == folder and not is_vouched(folder, named := str(entry["file"]), unsealed):
             if named not in unsealed:
-                what = "封条管不到它，或和它一起读的文件对不上封条；没有读它"
-                remedy = f"文件夹 {HISTORY}、output 里的移到别处，核对后用 seal --again 重新封存"
+                what = say("封条管不到它，或和它一起读的文件对不上封条；没有读它")
+                remedy = say("文件夹 {0}、output 里的移到别处，核对后用 seal --again 重新封存", HISTORY)
                 problems.append(Problem("error", name, named, "", "file", what, remedy))
             continue
         if path == folder:
@@ -173,8 +183,7 @@ def _read_folder(
         others = project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
         problems += [p for p in others if (p.layer, p.row, p.field) not in told]
     if left := unfinished(folder):
-        what, _, remedy = left.partition("。")
-        problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
+        problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", *left))
     return manifest, rows, table, problems
 
 
@@ -203,31 +212,33 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         problems.append(Problem(severity, "district.toml", MANIFEST, "", field, problem, remedy))
 
     if not os.path.lexists(folder) and put_back(folder):
-        wrong("", "上次导入中途断了；原来的文件夹已恢复", "需要新数据就重新导入", "warning")
+        wrong("", say("上次导入中途断了；原来的文件夹已恢复"), say("需要新数据就重新导入"), "warning")
     if not folder.is_dir():
-        what = "是文件，不是文件夹" if folder.is_file() else "没有这个文件夹"
-        wrong("", f"{what}：{folder.name or folder}", "检查路径有没有写错；路径里有空格时两边加引号")
+        what = say("是文件，不是文件夹") if folder.is_file() else say("没有这个文件夹")
+        wrong("", say("{0}：{1}", what, folder.name or folder), say("检查路径有没有写错；路径里有空格时两边加引号"))
         return {}
     if not path.is_file():
         wrong(
-            "", f"文件不存在（{folder.name or folder}）", "每个街道目录都要有 district.toml，可照 data/district.toml 写"
+            "",
+            say("文件不存在（{0}）", folder.name or folder),
+            say("每个街道目录都要有 district.toml，可照 data/district.toml 写"),
         )
         return {}
     try:
         manifest = read_toml(path, folder)
     except SourceError as error:
-        wrong("", *str(error).removeprefix(f"{path.name}：").split("。", 1))
+        wrong("", error.what, error.remedy)
         return {}
     except ValueError as error:
-        wrong("", f"读不懂：{error}", "改正后再检查一次")
+        wrong("", say("读不懂：{0}", error), say("改正后再检查一次"))
         return {}
     _check_head(manifest, wrong)
     layers = manifest.get("layers")
     if not isinstance(layers, dict) or not layers:
-        wrong("layers", "没有声明任何图层", "至少声明 [layers.homes]、[layers.facilities]、[layers.streets]")
+        wrong("layers", say("没有声明任何图层"), say("至少声明 [layers.homes]、[layers.facilities]、[layers.streets]"))
         manifest["layers"] = {}
     for key in sorted(set(manifest) - _KEYS):
-        wrong(key, "不认识的项，已忽略", did_you_mean(key, _KEYS), "warning")
+        wrong(key, say("不认识的项，已忽略"), did_you_mean(key, _KEYS), "warning")
     _check_entries(manifest["layers"], wrong)
     _check_without(manifest, wrong)
     _check_kinds(manifest, wrong)
@@ -240,16 +251,20 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
 def _check_head(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
     """Report what is wrong with what a manifest says of the district itself."""
     if manifest.get("schema") not in SCHEMAS:
-        known = "、".join(map(str, SCHEMAS))
-        wrong("schema", f"版本是 {manifest.get('schema')}，本程序认得 {known}", f"写 schema = {SCHEMA_VERSION}")
+        known = say("、").join(map(str, SCHEMAS))
+        wrong(
+            "schema",
+            say("版本是 {0}，本程序认得 {1}", manifest.get("schema"), known),
+            say("写 schema = {0}", SCHEMA_VERSION),
+        )
     if not str(manifest.get("name", "")).strip():
-        wrong("name", "没有写街道名称", '写 name = "…街道"')
+        wrong("name", say("没有写街道名称"), say('写 name = "…街道"'))
     if not _is_year(manifest.get("data_year")):
-        wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
+        wrong("data_year", say("没有写数据年份"), say("写 data_year = 2022 这样的整数"))
         manifest["data_year"] = 0
     if not _is_year(manifest.get("community_list_year", 2000)):
-        said = f"不像年份：{str(manifest.pop('community_list_year'))[:40]}"
-        wrong("community_list_year", said, "写名录的年份，如 2022；删去这一行就用数据年份")
+        said = say("不像年份：{0}", str(manifest.pop("community_list_year"))[:40])
+        wrong("community_list_year", said, say("写名录的年份，如 2022；删去这一行就用数据年份"))
     for unclear in secrecy_problems(manifest):
         wrong(*unclear)
 
@@ -271,8 +286,11 @@ def _twins(folder: Path, declared: Mapping[str, Any]) -> Iterator[Problem]:
                 listed[place] = _names_in(place)
             twins = [n for n in listed[place] if n != part and as_read(n) == as_read(part)]
             if twins:
-                said = f"旁边还有 {'、'.join(twins[:3])}，只差大小写、全半角、写法或看不见的字符，换个系统会读成另一个"
-                yield Problem("warning", str(layer), str(file), "", "file", said, "只留一个，删去或改名另一个")
+                said = say(
+                    "旁边还有 {0}，只差大小写、全半角、写法或看不见的字符，换个系统会读成另一个",
+                    say("、").join(twins[:3]),
+                )
+                yield Problem("warning", str(layer), str(file), "", "file", said, say("只留一个，删去或改名另一个"))
             place /= part
 
 
@@ -294,28 +312,41 @@ def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> Non
     """Report what is wrong with the `[layers.*]` tables of a manifest."""
     for name, entry in layers.items():
         if name not in LAYERS:
-            wrong(f"layers.{name}", "没有这种图层", did_you_mean(name, LAYERS))
+            wrong(f"layers.{name}", say("没有这种图层"), did_you_mean(name, LAYERS))
         elif not isinstance(entry, dict) or "file" not in entry:
-            wrong(f"layers.{name}.file", "没有写文件名", '写 file = "…"')
+            wrong(f"layers.{name}.file", say("没有写文件名"), say('写 file = "…"'))
         else:
             for key in sorted(set(entry) - _LAYER_KEYS):
-                wrong(f"layers.{name}.{key}", "不认识的项，已忽略", did_you_mean(key, _LAYER_KEYS), "warning")
+                wrong(f"layers.{name}.{key}", say("不认识的项，已忽略"), did_you_mean(key, _LAYER_KEYS), "warning")
             if LAYERS[name].geometry and entry.get("basis") not in BASES:
-                wrong(f"layers.{name}.basis", f"依据类型是 {entry.get('basis')}", f"可选：{'、'.join(BASES)}")
+                wrong(
+                    f"layers.{name}.basis",
+                    say("依据类型是 {0}", entry.get("basis")),
+                    say("可选：{0}", say("、").join(BASES)),
+                )
 
 
 def _check_without(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
     """Report what is wrong with the layers that walks are counted without; what is not a list counts as nothing."""
     listed = manifest.get("without", [])
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-        wrong("without", "不是一列图层名称", f'写 without = ["{ON_THE_WAY[0]}"] 这样的列表')
+        wrong("without", say("不是一列图层名称"), say('写 without = ["{0}"] 这样的列表', ON_THE_WAY[0]))
         manifest["without"] = []
         return
     for name in listed:
         if name not in ON_THE_WAY:
-            wrong("without", f"“{name}”不能写在这里", f"可写：{'、'.join(ON_THE_WAY)}（步行时可以按没有算的图层）")
+            wrong(
+                "without",
+                say("“{0}”不能写在这里", name),
+                say("可写：{0}（步行时可以按没有算的图层）", say("、").join(ON_THE_WAY)),
+            )
         elif name in manifest["layers"]:
-            wrong("without", f"写了没有 {name}，又声明了这个图层；按声明的算", f"从 without 里去掉 {name}", "warning")
+            wrong(
+                "without",
+                say("写了没有 {0}，又声明了这个图层；按声明的算", name),
+                say("从 without 里去掉 {0}", name),
+                "warning",
+            )
 
 
 def _check_kinds(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
@@ -323,14 +354,16 @@ def _check_kinds(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
     for key in KIND_LISTS:
         listed = manifest.get(key, [])
         if not isinstance(listed, list) or not all(isinstance(kind, str) for kind in listed):
-            wrong(key, "不是一列设施类别", f'写 {key} = ["类别", "类别"] 这样的列表；一类也没有就写 {key} = []')
+            wrong(
+                key, say("不是一列设施类别"), say('写 {0} = ["类别", "类别"] 这样的列表；一类也没有就写 {0} = []', key)
+            )
             manifest[key] = []
     surveyed, mapped = (set(manifest.get(key, [])) for key in KIND_LISTS)
     for kind in sorted(surveyed & mapped):
         wrong(
             "mapped_kinds",
-            f"“{kind}”又写在 surveyed_kinds 里",
-            "调查清楚、一处不漏的只留在 surveyed_kinds；否则只留在 mapped_kinds",
+            say("“{0}”又写在 surveyed_kinds 里", kind),
+            say("调查清楚、一处不漏的只留在 surveyed_kinds；否则只留在 mapped_kinds"),
         )
 
 
@@ -385,15 +418,15 @@ def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS
     text = manifest.get("crs")
     if not text:
         if manifest:
-            wrong("没有写计算用的坐标系", '写投影坐标系，如 crs = "EPSG:……"（单位为米）')
+            wrong(say("没有写计算用的坐标系"), say('写投影坐标系，如 crs = "EPSG:……"（单位为米）'))
         return None
     try:
         crs = _on_earth(text)
     except pyproj.exceptions.CRSError:
-        wrong(f"不认识的坐标系 {text}", "写 EPSG 代码")
+        wrong(say("不认识的坐标系 {0}", text), say("写 EPSG 代码"))
         return None
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
-        wrong(f"{text} 不是以米为单位的投影坐标系", "换成当地的投影坐标系，长度和面积才可信")
+        wrong(say("{0} 不是以米为单位的投影坐标系", text), say("换成当地的投影坐标系，长度和面积才可信"))
         return None
     return crs
 
@@ -431,27 +464,26 @@ def _read_layer(
         problems.append(Problem("error", layer.name, file, "", field, problem, remedy))
 
     if Path(file).anchor or ".." in Path(file).parts:
-        wrong("file", "文件必须在街道目录里面", "写相对路径，不用 ..")
+        wrong("file", say("文件必须在街道目录里面"), say("写相对路径，不用 .."))
         return None
     if not os.path.isfile(path):  # also where no system knows such a name
-        wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
+        wrong("file", say("声明了但文件不存在"), say("放入文件，或从 district.toml 里删去这个图层"))
         return None
     try:
         frame = (
             apart(_read_table, path, folder, folder=folder) if layer.geometry is None else _read_features(path, folder)
         )
     except SourceError as error:
-        what, _, remedy = str(error).partition("。")
-        wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)
+        wrong("", say("读不出来：{0}", error.what[:160]), error.remedy)
         return None
     except EnvironmentProblem:  # no room for what reads it: nothing is wrong with the file
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
+        wrong("", say("读不出来：{0}", str(error).splitlines()[0][:160]), say("用 GIS 或文本编辑器打开看看是否完整"))
         return None
     for column, at, count, mark in rows_above(frame, {*layer.names, "geometry"} - {"note"}, level):
-        said = f"{count} 行（第 {at + 1} 行起）标着 {mark}，图层没有标到这一级"
-        remedy = f"在 district.toml 的 [layers.{layer.name}] 写 secrecy（各行里最高的密级），或去掉这些行"
+        said = say("{0} 行（第 {1} 行起）标着 {2}，图层没有标到这一级", count, at + 1, mark)
+        remedy = say("在 district.toml 的 [layers.{0}] 写 secrecy（各行里最高的密级），或去掉这些行", layer.name)
         problems.append(Problem("error", layer.name, file, "", column, said, remedy))
     if layer.geometry is None:
         table, found = check_rows(layer, frame, file)
@@ -517,9 +549,11 @@ def left_out(layer: Layer, frame: pd.DataFrame) -> str:
     """Say which columns of a frame its layer does not have, and where to write them; "" where there is none."""
     own = frame.active_geometry_name if isinstance(frame, gpd.GeoDataFrame) else None
     strange = [str(name) for name in frame.columns if name not in layer.names and name not in ("geometry", own)]
-    where = "要算的数写进 capacity（多少）和 capacity_unit（什么，如岗位）" if "capacity_unit" in layer.names else ""
-    said = (f"{layer.name} 没有 {'、'.join(strange)} 这样的列，没有带进来", where, "备注写进 note")
-    return "；".join(filter(None, said)) if strange else ""
+    where = (
+        say("要算的数写进 capacity（多少）和 capacity_unit（什么，如岗位）") if "capacity_unit" in layer.names else ""
+    )
+    said = (say("{0} 没有 {1} 这样的列，没有带进来", layer.name, say("、").join(strange)), where, say("备注写进 note"))
+    return say("；").join(filter(None, said)) if strange else ""
 
 
 def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame | None:
@@ -530,14 +564,14 @@ def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.
 
     wanted = pd.DataFrame if layer.geometry is None else gpd.GeoDataFrame
     if not isinstance(frame, wanted):
-        wrong("", f"给的是 {type(frame).__name__}", f"要 {wanted.__name__}")
+        wrong("", say("给的是 {0}", type(frame).__name__), say("要 {0}", wanted.__name__))
         return None
     if isinstance(frame, gpd.GeoDataFrame):
         if frame.active_geometry_name is None:
-            wrong("geometry", "没有几何列", "先用 set_geometry 指定")
+            wrong("geometry", say("没有几何列"), say("先用 set_geometry 指定"))
             return None
         if frame.crs is None:
-            wrong("crs", "没有坐标系", "先用 set_crs 写明")
+            wrong("crs", say("没有坐标系"), say("先用 set_crs 写明"))
             return None
         frame = frame.rename_geometry("geometry") if frame.active_geometry_name != "geometry" else frame
     if layer.key in frame.columns:
@@ -546,7 +580,7 @@ def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.
     if numbered:  # as a file without that column is
         return frame.reset_index(drop=True)
     if frame.index.name not in (None, layer.key) or isinstance(frame.index, (pd.RangeIndex, pd.MultiIndex)):
-        wrong(layer.key, "没有编号", f"把编号放进 {layer.key} 列，或作为索引")
+        wrong(layer.key, say("没有编号"), say("把编号放进 {0} 列，或作为索引", layer.key))
         return None
     return frame.rename_axis(layer.key).reset_index()
 
@@ -566,41 +600,44 @@ def _read_table(path: Path, folder: Path) -> pd.DataFrame:
                 index_col=False,  # a line with a cell too many would push all others to the left
             )
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SourceError(f"{path.name}：{_misread(path, strict=True) or str(error).splitlines()[0]}") from error
+        raise refused(*(_misread(path, strict=True) or (str(error).splitlines()[0], "")), file=path.name) from error
     if beyond := _misread(path):
-        raise SourceError(f"{path.name}：{beyond}")
+        raise refused(*beyond, file=path.name)
     return frame
 
 
-def _misread(path: Path, *, strict: bool = False) -> str:
-    """Return in which line a table in text cannot be told into cells, and what to do; "" where it can (`strict`: by the letter)."""
+def _misread(path: Path, *, strict: bool = False) -> tuple[str, str] | None:
+    """Return in which line a table in text cannot be told into cells, and what to do; None where it can (`strict`: by the letter)."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.reader(stream, strict=strict)
             head = next((cells for cells in lines if cells), [])
             if not head:
-                return "是空的，没有表头。照 template 的表填写"
+                return say("是空的，没有表头"), say("照 template 的表填写")
             if unlike := _no_head(head):
                 return unlike
             for cells in lines:
                 if any(cells[len(head) :]):
-                    return f"第 {lines.line_num} 行有 {len(cells)} 格，表头只有 {len(head)} 格。有逗号的格子两边加英文引号，或在 Excel 里改"
+                    said = say("第 {0} 行有 {1} 格，表头只有 {2} 格", lines.line_num, len(cells), len(head))
+                    return said, say("有逗号的格子两边加英文引号，或在 Excel 里改")
     except UnicodeDecodeError:
-        return "编码不是 UTF-8。在 Excel 里另存为“CSV UTF-8”"
+        return say("编码不是 UTF-8"), say("在 Excel 里另存为“CSV UTF-8”")
     except csv.Error:
-        return f"第 {lines.line_num} 行附近引号没有成对。在 Excel 里打开，另存为“CSV UTF-8”" if strict else ""
-    return ""
+        said = say("第 {0} 行附近引号没有成对", lines.line_num)
+        return (said, say("在 Excel 里打开，另存为“CSV UTF-8”")) if strict else None
+    return None
 
 
-def _no_head(cells: Sequence[str]) -> str:
-    """Return what the first line of a table is where it does not name columns, and what to do; "" where it does."""
+def _no_head(cells: Sequence[str]) -> tuple[str, str] | None:
+    """Return what the first line of a table is where it does not name columns, and what to do; None where it does."""
     named = [cell.strip() for cell in cells if cell.strip()]
     if len(cells) > 1 and len(named) == 1:
-        return f"第 1 行只有“{named[0][:30]}”，像是标题，不是表头。删去表头以上的行"
+        return say("第 1 行只有“{0}”，像是标题，不是表头", named[0][:30]), say("删去表头以上的行")
     if len(cells) == 1 and (sign := next((s for s in ";；\t|" if s in cells[0]), "")):
-        return f"格子之间不是英文逗号，是{'制表符' if sign == chr(9) else f'“{sign}”'}。在 Excel 里另存为“CSV UTF-8（逗号分隔）”"
+        shown = say("制表符") if sign == chr(9) else f"“{sign}”"
+        return say("格子之间不是英文逗号，是{0}", shown), say("在 Excel 里另存为“CSV UTF-8（逗号分隔）”")
     twice = next((name for name in named if named.count(name) > 1), "")
-    return f"表头里“{twice[:30]}”写了两次。删去或改名其中一列" if twice else ""
+    return (say("表头里“{0}”写了两次", twice[:30]), say("删去或改名其中一列")) if twice else None
 
 
 def _read_features(path: Path, folder: Path) -> gpd.GeoDataFrame:
@@ -617,18 +654,18 @@ def _layer_crs(
     field = f"layers.{layer.name}.crs"
     text = entry.get("crs")
     if not text:
-        wrong(field, "没有声明坐标系", '在 district.toml 里写 crs = "EPSG:4326" 或实际的坐标系；不能猜')
+        wrong(field, say("没有声明坐标系"), say('在 district.toml 里写 crs = "EPSG:4326" 或实际的坐标系；不能猜'))
         return None
     try:
         crs = _on_earth(text)
     except pyproj.exceptions.CRSError:
-        wrong(field, f"不认识的坐标系 {text}", "写 EPSG 代码，如 EPSG:4326")
+        wrong(field, say("不认识的坐标系 {0}", text), say("写 EPSG 代码，如 EPSG:4326"))
         return None
     own = frame.crs
     # GeoJSON that names no CRS is read as 4326 by every driver: that is the format's default, not the file's word.
     silent = own is not None and own.to_epsg() == 4326 and str(entry["file"]).lower().endswith((".geojson", ".json"))
     if own is not None and not silent and not own.equals(crs, ignore_axis_order=True):
-        wrong(field, f"声明 {text}，文件里写的是 {own.to_string()}", "改成一致；以实际坐标为准")
+        wrong(field, say("声明 {0}，文件里写的是 {1}", text, own.to_string()), say("改成一致；以实际坐标为准"))
         return None
     return crs
 
@@ -675,27 +712,27 @@ def _in_area(lonlat: np.ndarray, area: Box, margin: float = 0.5) -> np.ndarray:
 
 
 def _why_outside(bounds: np.ndarray, crs: pyproj.CRS, area: Box | None) -> tuple[str, str]:
-    at = f"（{bounds[0]:.6g}, {bounds[1]:.6g}）"
+    at = say("（{0:.6g}, {1:.6g}）", bounds[0], bounds[1])
     swapped = bounds[[1, 0, 3, 2]][None, :]
     if crs.is_geographic and area is not None and _in_area(swapped, area)[0]:
-        return f"经度和纬度写反了{at}", "第一列写经度，第二列写纬度"
+        return say("经度和纬度写反了{0}", at), say("第一列写经度，第二列写纬度")
     if crs.is_geographic and (np.abs(bounds) > 180).any():
-        return f"坐标不是经纬度{at}", "这些像是以米为单位的投影坐标：把图层的 crs 改成实际的坐标系"
-    return f"坐标落在计算坐标系的适用范围以外{at}", "检查图层声明的 crs、district.toml 的 crs 和坐标本身"
+        return say("坐标不是经纬度{0}", at), say("这些像是以米为单位的投影坐标：把图层的 crs 改成实际的坐标系")
+    return say("坐标落在计算坐标系的适用范围以外{0}", at), say("检查图层声明的 crs、district.toml 的 crs 和坐标本身")
 
 
 def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield features far from the district, and a metric CRS that stretches lengths there."""
-    own = next((rows[n] for n in ("district", "zones", "communities", "homes", "streets") if n in rows), None)
+    own = next((rows[n] for n in WHERE if n in rows), None)
     if own is None or own.empty:
         return
     west, south, east, north = own.total_bounds
     crs = own.crs
-    projection = pyproj.Proj(
-        crs
-    )  # degrees of its own datum are near enough here, and a transformer takes long to build
-    lon, lat = projection((west + east) / 2, (south + north) / 2, inverse=True)
-    stretch = float(np.sqrt(projection.get_factors(lon, lat).areal_scale)) - 1
+    stretch, worst = stretch_over(crs, own.total_bounds)
+    if abs(stretch) <= STRETCH and abs(worst) > STRETCH_TOLD:
+        size = (east - west) / 1000, (north - south) / 1000
+        told = EDGE_TOLD.format(*size, worst)
+        yield Problem("warning", "district.toml", MANIFEST, "", "crs", told, "要米数处处准，就分成几片各自导入")
     if abs(stretch) > STRETCH:
         yield Problem(
             "error",
@@ -703,8 +740,8 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
             MANIFEST,
             "",
             "crs",
-            f"这个坐标系在本地把长度拉伸了 {stretch:+.1%}",
-            "换成本地的投影带，否则米数和面积都不对",
+            say("这个坐标系在本地把长度拉伸了 {0:+.1%}", stretch),
+            say("换成本地的投影带，否则米数和面积都不对"),
         )
     for name, frame in rows.items():
         if LAYERS[name].geometry is None or frame.empty:
@@ -718,8 +755,8 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
                 str(declared[name]["file"]),
                 str(frame.index[i]),
                 "geometry",
-                f"离街道 {away[i] / 1000:.0f} 公里",
-                "检查坐标系和坐标；经纬度是否写反",
+                say("离街道 {0:.0f} 公里", away[i] / 1000),
+                say("检查坐标系和坐标；经纬度是否写反"),
             )
 
 
@@ -732,12 +769,14 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
                 continue
             parent = rows[column.parent[0]].index
             cells = frame[column.name].to_numpy(object)
-            known = {str(code) for code in parent}
+            known = {str(code) for code in parent if not NAMELESS.fullmatch(str(code))}
             for i in np.flatnonzero(frame[column.name].notna().to_numpy()):
                 for code in listed(cells[i]) if column.several else (str(cells[i]),):
                     if code not in known:
-                        said = f"“{code}”在{LAYERS[column.parent[0]].label}里不存在"
-                        remedy = did_you_mean(code, known) if len(parent) <= 60 else "改成已有的编号，或先补上那一行"
+                        said = say("“{0}”在{1}里不存在", code, layer_name(column.parent[0]))
+                        remedy = (
+                            did_you_mean(code, known) if len(parent) <= 60 else say("改成已有的编号，或先补上那一行")
+                        )
                         yield Problem("error", name, file, str(frame.index[i]), column.name, said, remedy)
 
 
@@ -750,7 +789,7 @@ def _unknown_kinds(
     for key in KIND_LISTS:
         for kind in manifest.get(key, ()):
             if kind not in known:
-                what, remedy = f"没有设施类别“{kind}”", did_you_mean(str(kind), known)
+                what, remedy = say("没有设施类别“{0}”", kind), did_you_mean(str(kind), known)
                 yield Problem("error", "district.toml", MANIFEST, "", key, what, remedy)
     for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
         if table in rows and column in rows[table].columns:
@@ -759,7 +798,13 @@ def _unknown_kinds(
                 for kind in listed(str(kinds).replace("|", ";")):
                     if kind not in known:
                         yield Problem(
-                            "error", table, file, str(row), column, f"没有设施类别“{kind}”", did_you_mean(kind, known)
+                            "error",
+                            table,
+                            file,
+                            str(row),
+                            column,
+                            say("没有设施类别“{0}”", kind),
+                            did_you_mean(kind, known),
                         )
 
 

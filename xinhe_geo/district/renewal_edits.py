@@ -33,18 +33,27 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
         work.need("homes", home)
     _refuse_too_many_old(e)
     if e.get("to") in e["homes"]:
-        raise ScenarioError(f"to 是住到哪个小区，不能是搬离的 {e['to']}；换一个，或从 homes 里去掉它")
+        raise ScenarioError(say("to 是住到哪个小区，不能是搬离的 {0}；换一个，或从 homes 里去掉它", e["to"]))
     work.note_if_absent("homes", *e["homes"])
     holder, fate = str(e.get("holder", "")), str(e.get("fate", ""))
     there = work.standing("homes")
     present = [home for home in e["homes"] if home in there.index]
     lived = {home: _counts(there.loc[home]) for home in present}
-    for count, label in (("people", "人"), ("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
+    for count, label in (
+        ("people", say("人")),
+        ("people_60plus", say("位 60岁及以上老人")),
+        ("households", say("户")),
+    ):
         total = sum(lived[home][count] for home in present)
         if count in e and float(e[count]) > total + ROUNDING:
             work.clashes.append(
-                f"{work.year} 年这里住着 {amount(total)} {label}，要搬走 {amount(e[count])} {label}；"
-                "改小，或看前面哪一步已经搬走了"
+                say(
+                    "{0} 年这里住着 {1} {2}，要搬走 {3} {2}；改小，或看前面哪一步已经搬走了",
+                    work.year,
+                    amount(total),
+                    label,
+                    amount(e[count]),
+                )
             )
     left = {count: float(e[count]) for count in _COUNTS if count in e}
     registered = float(e["registered"]) if "registered" in e else math.nan
@@ -96,7 +105,7 @@ def _put(work: EditedRows, home: str, count: str, number: float) -> None:
 def _refuse_too_many_old(e: Mapping[str, Any]) -> None:
     """Raise where a step moves more people of 60 and more than people."""
     if float(e.get("people_60plus", 0)) > float(e.get("people", math.inf)):
-        raise ScenarioError(f"people_60plus（{e['people_60plus']}）多于 people（{e['people']}）；改其中一个")
+        raise ScenarioError(say("people_60plus（{0}）多于 people（{1}）；改其中一个", e["people_60plus"], e["people"]))
 
 
 def _note_too_many_old(work: EditedRows, home: str) -> None:
@@ -104,7 +113,12 @@ def _note_too_many_old(work: EditedRows, home: str) -> None:
     lived = _counts(work.standing("homes").loc[home])
     if lived["people_60plus"] > lived["people"] + ROUNDING:
         work.clashes.append(
-            f"这一步以后 {home} 住着 {amount(lived['people'])} 人，60 岁及以上却有 {amount(lived['people_60plus'])} 位；改这一步的 people_60plus"
+            say(
+                "这一步以后 {0} 住着 {1} 人，60岁及以上却有 {2} 位；改这一步的 people_60plus",
+                home,
+                amount(lived["people"]),
+                amount(lived["people_60plus"]),
+            )
         )
         _put(work, home, "people_60plus", math.nan)
 
@@ -119,9 +133,9 @@ def stands(frame: pd.DataFrame, year: int) -> np.ndarray:
 def _note_more_than_held(work: EditedRows, flow: Flow) -> None:
     """Note a clash where more of one 口径 have moved than the ledger says lived there."""
     for count, holder, label in (
-        ("people", flow.holder, "人"),
-        ("households", flow.holder, "户"),
-        ("registered", "", "户籍人口"),
+        ("people", flow.holder, say("人")),
+        ("households", flow.holder, say("户")),
+        ("registered", "", say("户籍人口")),
     ):
         if not flow.parcel or (not holder and count != "registered"):
             continue
@@ -131,10 +145,17 @@ def _note_more_than_held(work: EditedRows, flow: Flow) -> None:
         gone = sum(n for n in before if not math.isnan(n)) - sum(n for n in back if not math.isnan(n))
         number = getattr(flow, count)
         if number + gone > held + ROUNDING:
-            who = HOLDERS[holder] if holder else "户籍人口"
+            who = say(HOLDERS[holder]) if holder else say("户籍人口")
             work.clashes.append(
-                f"台账写 {flow.parcel} 的{who}有 {amount(held)} {label}，前面已搬走 {amount(gone)}，这一步再搬 {amount(number)}；"
-                "改小，或在地块台账里更正"
+                say(
+                    "台账写 {0} 的{1}有 {2} {3}，前面已搬走 {4}，这一步再搬 {5}；改小，或在地块台账里更正",
+                    flow.parcel,
+                    who,
+                    amount(held),
+                    label,
+                    amount(gone),
+                    amount(number),
+                )
             )
 
 
@@ -147,7 +168,7 @@ def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
     until = there.loc[home, "until"]
     if pd.notna(until) and until < (math.inf if work.until is None else work.until):
         work.clashes.append(
-            f"{home} 到 {until:.0f} 年为止，住不到这一步结束；换一个小区，或把这一步的 until 写到那一年以前"
+            say("{0} 到 {1:.0f} 年为止，住不到这一步结束；换一个小区，或把这一步的 until 写到那一年以前", home, until)
         )
         return
     lived = _counts(there.loc[home])
@@ -175,7 +196,11 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     parcel, holder = str(e["parcel"]), str(e.get("holder", ""))
     if work.parcel_of(e["home"]) != parcel:
         raise ScenarioError(
-            f"{e['home']} 不在地块 {parcel} 上；还迁要回到原地块，就近或异地安置写在 move_households 的 fate 和 to"
+            say(
+                "{0} 不在地块 {1} 上；还迁要回到原地块，就近或异地安置写在 move_households 的 fate 和 to",
+                e["home"],
+                parcel,
+            )
         )
     there = work.standing("homes")
     if e["home"] not in there.index:
@@ -192,13 +217,18 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
         if people > most + ROUNDING:
             who = say(HOLDERS[scope]) if scope else ""
             work.clashes.append(
-                f"{parcel} 搬走而还可能回来的{who}有 {amount(most)} 人，要还迁 {amount(people)} 人；"
-                "改小，先写 move_households，或新来的人写在 build_homes"
+                say(
+                    "{0} 搬走而还可能回来的{1}有 {2} 人，要还迁 {3} 人；改小，先写 move_households，或新来的人写在 build_homes",
+                    parcel,
+                    who,
+                    amount(most),
+                    amount(people),
+                )
             )
             people = most
     share = people / away("people") if away("people") > 0 else 0.0
     numbers = {"people": people}
-    for count, label in (("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
+    for count, label in (("people_60plus", say("位 60岁及以上老人")), ("households", say("户"))):
         numbers[count] = _at_most(work, e, count, away(count), label) if count in e else away(count) * share
     if not math.isnan(numbers["households"]):
         numbers["households"] = float(round(numbers["households"]))
@@ -208,7 +238,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     _note_too_many_old(work, str(e["home"]))
     numbers["registered"] = math.nan
     if "registered" in e:
-        numbers["registered"] = _at_most(work, e, "registered", away("registered"), "户籍人口")
+        numbers["registered"] = _at_most(work, e, "registered", away("registered"), say("户籍人口"))
     for origin, own in _by_origin(work, line, holder, numbers):
         flow = work.flow("back", origin, own, str(e["home"]))._replace(registered=own["registered"], holder=holder)
         work.flows.append(flow._replace(landed="" if origin == parcel else parcel))
@@ -247,7 +277,13 @@ def _at_most(work: EditedRows, e: Mapping[str, Any], count: str, most: float, la
     if number <= most + ROUNDING or math.isnan(most):
         return number
     work.clashes.append(
-        f"{e['parcel']} 搬走而还可能回来的有 {amount(most)} {label}，要还迁 {amount(number)} {label}；改小，或先写 move_households"
+        say(
+            "{0} 搬走而还可能回来的有 {1} {2}，要还迁 {3} {2}；改小，或先写 move_households",
+            e["parcel"],
+            amount(most),
+            label,
+            amount(number),
+        )
     )
     return most
 
@@ -282,7 +318,13 @@ def leave_demolished(work: EditedRows, homes: list[str]) -> None:
             if end < work.year:
                 continue
             work.clashes.append(
-                f"第 {guest.step} 步把 {amount(guest.people)} 人安置在 {home}，要住到 {end} 年末；先另行安置他们，或改两步的年份"
+                say(
+                    "第 {0} 步把 {1} 人安置在 {2}，要住到 {3} 年末；先另行安置他们，或改两步的年份",
+                    guest.step,
+                    amount(guest.people),
+                    home,
+                    end,
+                )
             )
             gone = {count: min(float(getattr(guest, count)), lived[count]) for count in _COUNTS}
             lived = {count: number - gone[count] for count, number in lived.items()}
@@ -325,7 +367,7 @@ def change_use(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.need("parcels", e["parcel"])
     parcels = work.frame("parcels")
     if "use" in parcels and parcels.loc[e["parcel"], "use"] == e["use"]:
-        work.clashes.append(f"{e['parcel']} 的用途本来就是{e['use']}；删去这一步")
+        work.clashes.append(say("{0} 的用途本来就是{1}；删去这一步", e["parcel"], e["use"]))
     work.put("parcels", e["parcel"], "use", e["use"])
 
 
@@ -340,7 +382,7 @@ def build_floor_area(work: EditedRows, e: Mapping[str, Any]) -> None:
     quantities = work.frame("quantities")
     floors = [str(q) for q in quantities.index[(quantities["topic"] == "floor").to_numpy(dtype=bool)]]
     if e["quantity"] not in floors:
-        raise ScenarioError(f"没有建筑面积指标 {e['quantity']}；{did_you_mean(e['quantity'], floors)}")
+        raise ScenarioError(say("没有建筑面积指标 {0}；{1}", e["quantity"], did_you_mean(e["quantity"], floors)))
     facts = work.frame("parcel_facts")
     before = fact(facts, e["parcel"], e["quantity"], work.year)
     more = float(e["floor_area_m2"])
@@ -371,7 +413,7 @@ def rooms_at(work: EditedRows, e: Mapping[str, Any]) -> shapely.Point:
     """Return where existing rooms are: in a facility (`host`), in a home (`home`), or at a spot."""
     named = [key for key in ("host", "home", "at", "xy") if key in e]
     if len(named) != 1:
-        raise ScenarioError("写明在哪里的用房，四种写一种：host（哪处设施）、home（哪个小区）、at、xy")
+        raise ScenarioError(say("写明在哪里的用房，四种写一种：host（哪处设施）、home（哪个小区）、at、xy"))
     if named[0] in ("at", "xy"):
         return work.spot(e)
     layer = "facilities" if named[0] == "host" else "homes"

@@ -177,7 +177,7 @@ class Scenario:
             Not a year between 1900 and 2200.
         """
         if not YEAR.fits(year):
-            raise ScenarioError(f"年份 {year!r}：{YEAR.text}")
+            raise ScenarioError(say("年份 {0}：{1}", repr(year), YEAR.told))
         return replace(self, shown=int(year))
 
     @property
@@ -260,15 +260,17 @@ class Scenario:
         try:
             data = read_toml(path)
         except SourceError as error:
-            raise ScenarioError(f"方案文件读不出来：{error}") from error
+            raise ScenarioError(say("方案文件读不出来：{0}", error)) from error
         except OSError as error:
-            raise ScenarioError(f"方案文件读不出来：{path.name}（{os_words(error)}）") from error
+            raise ScenarioError(say("方案文件读不出来：{0}（{1}）", path.name, os_words(error))) from error
         except ValueError as error:
-            raise ScenarioError(f"方案文件 {path.name} 读不懂：{error}") from error
-        wrong = [f"{path.name}：{text}" for text in (*unknown_keys(data, [*_HEAD, "edit"]), *misfits(data, _HEAD))]
+            raise ScenarioError(say("方案文件 {0} 读不懂：{1}", path.name, error)) from error
+        wrong = [
+            say("{0}：{1}", path.name, text) for text in (*unknown_keys(data, [*_HEAD, "edit"]), *misfits(data, _HEAD))
+        ]
         edits = data.pop("edit", [])
         if not isinstance(edits, list) or not all(isinstance(entry, dict) for entry in edits):
-            wrong.append(f"{path.name}：每一步写成一个 [[edit]]（两层方括号），下面写 do = …")
+            wrong.append(say("{0}：每一步写成一个 [[edit]]（两层方括号），下面写 do = …", path.name))
             edits = []
         for number, entry in enumerate(edits, 1):
             try:
@@ -276,7 +278,7 @@ class Scenario:
                 said = list(wrong_edit(edits[number - 1]))
             except ScenarioError as error:
                 said = [str(error)]
-            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in said]
+            wrong += [say("{0} 第 {1} 步 {2}：{3}", path.name, number, entry.get("do", ""), text) for text in said]
         if wrong:
             raise ScenarioError(in_short(wrong))
         return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=tuple(map(_step, edits)))
@@ -336,11 +338,11 @@ class Scenario:
         return replace(
             other,
             name=f"{self.name}+{other.name}",
-            label="、".join(x for x in (self.label, other.label) if x),
+            label=say("、").join(x for x in (self.label, other.label) if x),
             edits=self.edits + other.edits if one else (*self._dated(), *other._dated()),
             year=min(own) if one else None,
             planned=self.planned or other.planned,
-            note="；".join(x for x in (self.note, other.note) if x),
+            note=say("；").join(x for x in (self.note, other.note) if x),
             shown=None,
             district=other.district if self.district is None else self.district,
         )
@@ -382,16 +384,16 @@ class Scenario:
         """
         if not hasattr(district, "with_rows"):
             raise WrongValueError(
-                f"on 里写打开的街道（District.load），不是 {type(district).__name__} {district!r:.60}"
+                say("on 里写打开的街道（District.load），不是 {0} {1:.60}", type(district).__name__, repr(district))
             )
         self.refuse_marked(district.manifest)
         base, work, problems = carried_out(self, district, all_problems=False)
-        name = self.label or self.name or "方案"
+        name = self.label or self.name or say("方案")
         impossible = [problem for problem in problems if problem.kind == "impossible"]
         if impossible or (problems and not with_conflicts):
-            said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
-            raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
-        said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
+            said = [say("第 {0} 步 {1}：{2}", p.step, p.do, p.problem) for p in impossible or problems]
+            raise ScenarioError("\n".join(say("方案 {0} {1}", name, text) for text in said)) from None
+        said_name = say("{0}（{1} 处冲突未解决）", name, len(problems)) if problems else name
         built = {home: home in work.walled for home in (*work.built, *work.cut)}
         moved, arrived = work.moved_in_all(), work.arrived()
         made = base.with_rows(work.edited, scenario=said_name, built=built, moved=moved, arrived=arrived)
@@ -489,7 +491,7 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
                 continue
             wrong = list(wrong_edit({"do": edit.do, **edit.what}))  # edits made in Python have not come in by `read`
             if wrong:
-                problems.append(Trouble(step, edit.do, "；".join(wrong), "impossible"))
+                problems.append(Trouble(step, edit.do, say("；").join(wrong), "impossible"))
             elif not _ended(edit, year):
                 work.year = since if since is not None else first - 1 if dated else year
                 work.step, work.clashes, work.until = step, [], edit.what.get("until")
@@ -511,9 +513,11 @@ def _wrong_step(number: int, entry: object) -> Iterator[str]:
     if isinstance(entry, Edit):
         return
     if not isinstance(entry, Mapping):
-        yield f'第 {number} 步写成 {{"do": …}}，不是 {type(entry).__name__}；能做的：{"、".join(ACTIONS)}'
+        yield say(
+            '第 {0} 步写成 {{"do": …}}，不是 {1}；能做的：{2}', number, type(entry).__name__, say("、").join(ACTIONS)
+        )
         return
-    yield from (f"第 {number} 步 {entry.get('do', '')}：{text}" for text in wrong_edit(entry))
+    yield from (say("第 {0} 步 {1}：{2}", number, entry.get("do", ""), text) for text in wrong_edit(entry))
 
 
 def _ended(edit: Edit, year: int) -> bool:
@@ -540,7 +544,7 @@ def _made_later(step: int, edit: Edit, order: Sequence[tuple[int, Edit]]) -> str
     for number, other in after:
         for key in ACTIONS[other.do].made_by(other.what) if other.do in ACTIONS else ():
             if key in named:
-                return f"；{key} 到第 {number} 步才有，把那一步提前，或改两步的年份"
+                return say("；{0} 到第 {1} 步才有，把那一步提前，或改两步的年份", key, number)
     return ""
 
 

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Edit, ScenarioError, refuse_titles, say
+from ..core import Edit, ScenarioError, refuse_titles, say, thing
 from .district import District
 from .edited_rows import LAYER_OF, EditedRows
 from .edits import ACTIONS, YEAR
@@ -105,23 +105,26 @@ def blank(district: District, name: str) -> str:
         A name that cannot be a file's.
     """
     if not re.fullmatch(r"[\w-]{1,60}", name):
-        raise ScenarioError(f"方案名只用文字、数字、- 和 _：{name}")
+        raise ScenarioError(say("方案名只用文字、数字、- 和 _：{0}", name))
     lines = [
-        f"# 方案 {name}。一个 [[edit]] 是一步，从上到下做；去掉行首的 # 就生效。",
-        "# 位置写 at = [经度, 纬度]（WGS84），或 xy = [东, 北]（米，本街道计算用的坐标系）。",
+        say("# 方案 {0}。一个 [[edit]] 是一步，从上到下做；去掉行首的 # 就生效。", name),
+        say("# 位置写 at = [经度, 纬度]（WGS84），或 xy = [东, 北]（米，本街道计算用的坐标系）。"),
         f"name = {_toml(name)}",
-        'label = ""          # 图表上的名称',
-        f"year = {district.year}         # 哪一年；删去这一行就用数据年",
-        "planned = false     # true：到期的规划设施也算开放",
-        'note = ""           # 假定了什么',
-        "# 每一步都可以写 year（从哪一年起）和 until（到哪一年为止；拆除、新建、还迁、改造不写）；没有写的按上面的 year。",
-        "# 写了年份的方案逐年往下做：删去上面的 year 那一行，看的就是最后一年；没有写年份的步骤算本来就有的。",
+        say('label = ""          # 图表上的名称'),
+        say("year = {0}         # 哪一年；删去这一行就用数据年", district.year),
+        say("planned = false     # true：到期的规划设施也算开放"),
+        say('note = ""           # 假定了什么'),
+        say(
+            "# 每一步都可以写 year（从哪一年起）和 until（到哪一年为止；拆除、新建、还迁、改造不写）；没有写的按上面的 year。"
+        ),
+        say("# 写了年份的方案逐年往下做：删去上面的 year 那一行，看的就是最后一年；没有写年份的步骤算本来就有的。"),
         *_three_phases(district),
     ]
     for do, what in ACTIONS.items():
-        lines += ["", f"# {what.label}" + (f"：{what.help}" if what.help else ""), "# [[edit]]", f"# do = {_toml(do)}"]
+        about = say("：{0}", say(what.help)) if what.help else ""
+        lines += ["", f"# {say(what.label)}{about}", "# [[edit]]", f"# do = {_toml(do)}"]
         lines += [f"# {key} = {_toml(_sample(district, do, key))}" for key in what.needs]
-        lines += [f"# {key} = {_toml(_sample(district, do, key))}   # 可不写" for key in what.may]
+        lines += [say("# {0} = {1}   # 可不写", key, _toml(_sample(district, do, key))) for key in what.may]
     return "\n".join(lines) + "\n"
 
 
@@ -131,24 +134,24 @@ def _three_phases(district: District) -> list[str]:
     home, parcel = (str(_sample(district, "return_households", key)) for key in ("home", "parcel"))
     phases: list[tuple[str, list[dict[str, object]]]] = [
         (
-            f"第一期 {start} 年：居民搬离，过渡中",
+            say("第一期 {0} 年：居民搬离，过渡中", start),
             [{"do": "move_households", "year": start, "homes": [home], "fate": "waiting"}],
         ),
-        (f"第二期 {start + 1} 年：拆除", [{"do": "demolish_homes", "year": start + 1, "homes": [home]}]),
+        (say("第二期 {0} 年：拆除", start + 1), [{"do": "demolish_homes", "year": start + 1, "homes": [home]}]),
         (
-            f"第三期 {start + 3} 年：建成，一部分人还迁，另有新来的人",
+            say("第三期 {0} 年：建成，一部分人还迁，另有新来的人", start + 3),
             [
                 {"do": "build_homes", "year": start + 3, "parcel": parcel, "home": "new-estate", "people": 800},
                 {"do": "return_households", "year": start + 3, "parcel": parcel, "home": "new-estate", "people": 100},
             ],
         ),
     ]
-    lines = ["", "# 分三期的例子"]
+    lines = ["", say("# 分三期的例子")]
     for title, edits in phases:
         lines += ["", f"# {title}"]
         for edit in edits:
             lines += ["# [[edit]]", *(f"# {key} = {_toml(value)}" for key, value in edit.items())]
-    return [*lines, "", "# 以下是能写的每一种步骤"]
+    return [*lines, "", say("# 以下是能写的每一种步骤")]
 
 
 def _toml(value: object) -> str:
@@ -172,7 +175,7 @@ def _sample(district: District, do: str, key: str) -> object:
         ids = [] if frame is None else list(frame.index[:1])
         if key == "facility" and do == "open_planned" and frame is not None:
             ids = list(frame.index[(frame["state"] == "planned").to_numpy()][:1]) or ids
-        first = str(ids[0]) if ids else "编号"
+        first = str(ids[0]) if ids else thing("编号")
         if do == "open_lanes" and "streets" in district.rows:
             first = str(next(iter(district.rows["streets"]["home"].dropna()), first))
         return [first] if key == "homes" else first
@@ -184,7 +187,7 @@ def _sample(district: District, do: str, key: str) -> object:
         "line": [at, [round(at[0] + 0.001, 7), at[1]]],
         "gates": [at],
         "kind": str(district.kinds.index[0]),
-        "name": "名称",
+        "name": thing("名称"),
         "xy": [round(float(v), 2) for v in shapely.get_coordinates(district.network.edges.geometry.iloc[0])[0]],
         "capacity": 100,
         "people": 2000,

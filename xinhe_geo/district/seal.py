@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from ..core import EnvironmentProblem, SourceError, as_read, os_words, read_json, write_text
+from ..core import EnvironmentProblem, SourceError, as_read, os_words, read_json, say, write_text
 from . import own_journals
 from .journal import HISTORY, SEAL, district_folder, finish, is_last_change_own, locked
 
@@ -46,17 +46,26 @@ def seal(folder: str | Path, *, again: bool = False) -> str:
     target = district_folder(folder)
     wrong = broken(target)
     if wrong and not again:
-        named = "、".join(f"{name}（{what}）" for name, what in list(wrong.items())[:12])
-        raise SourceError(f"{target.name} 的封条对不上：{named}。核对这些文件，确认无误后用 seal --again 重新封存")
+        named = say("、").join(say("{0}（{1}）", name, what) for name, what in list(wrong.items())[:12])
+        raise SourceError(
+            say("{0} 的封条对不上：{1}。核对这些文件，确认无误后用 seal --again 重新封存", target.name, named)
+        )
     with locked(target):
         finish(target)
         try:
             files = _hashes(target)
         except OSError as error:
-            raise EnvironmentProblem(f"{target.name} 读不全：{os_words(error)}。检查权限") from error
+            raise EnvironmentProblem(say("{0} 读不全：{1}。检查权限", target.name, os_words(error))) from error
         large = [name for name, value in files.items() if value == _TOO_LARGE]
         if large:
-            raise SourceError(f"{target.name} 里的 {'、'.join(large[:5])} {_TOO_LARGE}。移走不属于这个目录的大文件")
+            raise SourceError(
+                say(
+                    "{0} 里的 {1} {2}。移走不属于这个目录的大文件",
+                    target.name,
+                    say("、").join(large[:5]),
+                    say(_TOO_LARGE),
+                )
+            )
         text = _text(files)
         own_journals.enter(target, text.encode())
         write_text(target / SEAL, text)
@@ -85,14 +94,14 @@ def broken(folder: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError):
         sound = False
     if not sound:
-        return {SEAL: "封条本身改过或读不懂"}
+        return {SEAL: say("封条本身改过或读不懂")}
     try:
         now = _hashes(folder)
     except OSError as error:
         return {str(error.filename or folder.name): os_words(error)}
-    found = {name: CHANGED if name in now else MISSING for name, value in said.items() if now.get(name) != value}
-    found |= {name: _TOO_LARGE for name, value in now.items() if value == _TOO_LARGE}
-    return found | {name: ADDED for name in now if name not in said}
+    found = {name: say(CHANGED if name in now else MISSING) for name, value in said.items() if now.get(name) != value}
+    found |= {name: say(_TOO_LARGE) for name, value in now.items() if value == _TOO_LARGE}
+    return found | {name: say(ADDED) for name in now if name not in said}
 
 
 def is_vouched(folder: Path, file: str, wrong: Mapping[str, str]) -> bool:

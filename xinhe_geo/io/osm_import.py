@@ -30,6 +30,7 @@ from ..core import (
     SourceError,
     UnknownNameError,
     crs_text,
+    layer_name,
     plane_of,
     read_layer,
     reading,
@@ -38,7 +39,7 @@ from ..core import (
     told,
     word,
 )
-from ..district import District, layer_name
+from ..district import District
 from ..network import excluded_ways
 from . import overpass as _overpass
 from .blocks import Blocks, blocks_of

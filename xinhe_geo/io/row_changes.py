@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from ..core import LAYERS, Column, Problem, amount, check_rows, listed, nearest, problems_table
-from ..district import Edit, is_missing
+from ..district import Edit, is_missing, moved_m
 from .cells import printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
@@ -107,10 +107,13 @@ def edits_of(
     there = {name: old[name].tolist() for name in {*typed, "basis"} if name in old.columns}
     outlines = None if placed is None else np.asarray(old.geometry.array)
     for i, key in enumerate(matched.keys):
-        row = Where(rows.lines[i], printable(key or ""))
+        at = matched.at.get(i)
+        made_up = at is not None and layer.key not in rows.cells and layer.geometry is not None
+        row = Where(
+            rows.lines[i], printable(str(old.index[at]) if made_up else key or "")
+        )  # what it goes by in the folder
         if _not_taken(rows, i, row):
             continue
-        at = matched.at.get(i)
         shape = None if placed is None else placed.metric[i]
         if at is None:
             values = {c: v[i] for c, v in typed.items() if not is_missing(v[i])}
@@ -201,7 +204,7 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
             rows.report.say("note", said, "核对编号和坐标", row._replace(column="位置"))
         return None
     if shape.geom_type == before.geom_type:
-        away = float(shapely.hausdorff_distance(shape, before))
+        away = moved_m(before, shape)
         return None if away <= (SAME_SPOT_M if shape.geom_type == "Point" else SAME_M) else f"移动 {amount(away, 1)} 米"
     return "换成另一种图形"
 

@@ -8,7 +8,7 @@ ends with the year before (`until`), what moved or has another name ends then to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import shapely
 from ..core import LAYERS, DataError, SourceError, UnknownNameError
 from ..district import (
     MANIFEST,
+    NEAR_M,
     SPOT_M,
     Changes,
     Edit,
@@ -29,6 +30,7 @@ from ..district import (
     finish,
     is_missing,
     locked,
+    moved_m,
     new_files,
 )
 from .add import (
@@ -179,6 +181,8 @@ def _planned(
         report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
     if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
+    shapes = current.rows.geometry.array
+    moved = {current.ids()[e.at]: (shapes[e.at], e.shape) for e in edits if e.at is not None and e.shape is not None}
     edits = [*_in_periods(edits, current, year), *(Edit(p, {"until": year - 1}) for p in ending)]
     for edit in edits:
         edit.at = None if edit.at is None else listed.live[edit.at]
@@ -186,6 +190,7 @@ def _planned(
     if edits:
         layer = LayerFile(folder, _LAYER, whole.entry, whole.manifest)
         files = new_files(layer, Changes(_one_each(edits), set(), request.basis, origin))
+        files |= _entrances_left(folder, moved, year, report)
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
     return report.frame(), {**answered, **files}, proven or bool(request.coordinates.checked)
@@ -276,8 +281,7 @@ def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iter
             continue
         there = frame.iloc[edit.at]
         began = -np.inf if is_missing(there["since"]) else float(there["since"])
-        away = 0.0 if edit.shape is None else float(shapely.distance(edit.shape, there.geometry))
-        if there["state"] == "planned" or not (away > SPOT_M or "name" in edit.cells) or began >= year:
+        if there["state"] == "planned" or not (_away(edit, there) > SPOT_M or "name" in edit.cells) or began >= year:
             yield edit
             continue
         own = {c: there[c] for c in _LAYER.names if c in frame.columns and not is_missing(there[c])}
@@ -287,6 +291,34 @@ def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iter
             {_LAYER.key: keys[edit.at], **own, **edit.cells, "since": year},
             there.geometry if edit.shape is None else edit.shape,
         )
+
+
+def _away(edit: Edit, there: pd.Series) -> float:
+    return 0.0 if edit.shape is None else moved_m(there.geometry, edit.shape)
+
+
+def _entrances_left(
+    folder: Path, moved: Mapping[str, Sequence[shapely.Geometry]], year: int, report: RowReport
+) -> dict[str, bytes]:
+    """
+    End drawn entrances that were of a place before it moved, and are not now: nobody walks to it through them any more.
+
+    `moved`: by facility, where it was and where it is.
+    """
+    current = read_current(folder, LAYERS["entrances"]) if moved else None
+    if current is None or current.entry is None:
+        return {}
+    doors = current.rows
+    doors = doors[doors["facility"].isin(moved) & (doors["until"].astype("float64").fillna(np.inf) >= year)]
+    before, now = (shapely.distance(doors.geometry.array, [moved[k][i] for k in doors["facility"]]) for i in (0, 1))
+    doors = doors[now > np.maximum(before, NEAR_M)]
+    for key, n in doors["facility"].value_counts(sort=False).items():
+        said = f"{printable(str(key))} 移走了，原处的 {n} 个出入口到 {year - 1} 年为止"
+        report.say("note", said, "新处的出入口画进 entrances；没有画的，走到它的边或门前的路")
+    if doors.empty:
+        return {}
+    ends = [Edit(p, {"until": year - 1}) for p in np.flatnonzero(current.rows.index.isin(doors.index)).tolist()]
+    return new_files(LayerFile(folder, current.layer, current.entry, current.manifest), Changes(ends, set(), "", ""))
 
 
 def _one_each(edits: Sequence[Edit]) -> list[Edit]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core import CLAIM_LABELS, DIRECTIONS, language, listed, say, word
-from ..district import District, cell
+from ..core import CLAIM_LABELS, DIRECTIONS, cell, language, listed, say, word
+from ..district import District
 from .metrics.base import in_words, once, rows_of
 
 MEASURED = "measured"

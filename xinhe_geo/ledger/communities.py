@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..access import SHARE_TOLERANCE, TOLERANCE_MIN, home_points, od_table, presence
-from ..core import language, listed, per_cent, say
-from ..district import District, cell, kind_name
+from ..core import cell, language, listed, per_cent, say
+from ..district import District, kind_name
 from .ledger import MET, NO_DATA, PARTLY, UNMET, beyond, canonical, judged
 from .metrics.base import Lacks, Measure, kinds_of, measure_rows, once, whole_text
 from .metrics.homes import by_home

@@ -16,6 +16,7 @@ from ..core import (
     SourceError,
     amount,
     language,
+    layer_name,
     per_cent,
     read_json,
     refuse_titles,
@@ -24,7 +25,7 @@ from ..core import (
     strictest,
     word,
 )
-from ..district import District, layer_name
+from ..district import District
 from .ledger import UNMEASURED, beyond, canonical
 from .metrics.base import measure_rows, number_text
 
@@ -209,6 +210,8 @@ def _became(row: pd.Series) -> tuple[str, str]:
         return say("开放"), say("停用")
     if row["change"] == "moved":
         return say("开放"), say("搬迁 {0} 米", amount(row["metres"]))
+    if row["change"] == "redrawn":
+        return say("开放"), say("范围改动，最远 {0} 米", amount(row["metres"]))
     return str(row["name_before"]), say("改名")
 
 

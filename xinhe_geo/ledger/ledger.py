@@ -29,9 +29,11 @@ from ..core import (
     DataError,
     Problem,
     UnknownNameError,
+    cell,
     counted,
     keeping,
     language,
+    layer_name,
     listed,
     named_by_homes,
     problems_table,
@@ -41,7 +43,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, Named, cell, list_told, must_be_district
+from ..district import District, Named, column_name, list_told, must_be_district
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
@@ -450,7 +452,9 @@ def measure_problems(district: District) -> pd.DataFrame:
     found = [p for m in measure_rows(district) for p in _measure_problems(district, m, known, codes)]
     for key, touches in rows_of(district, "contradictions")["touches"].dropna().items():
         found += [
-            _problem(district, "contradictions", str(key), "touches", f"没有登记目标“{code}”", "写已登记的编号")
+            _problem(
+                district, "contradictions", str(key), "touches", say("没有登记目标“{0}”", code), say("写已登记的编号")
+            )
             for code in listed(str(touches))
             if code not in codes
         ]
@@ -463,14 +467,14 @@ def measure_problems(district: District) -> pd.DataFrame:
 def _claim_wrong(row: pd.Series, codes: set[str], measures: set[str]) -> Iterator[tuple[str, str, str]]:
     """Yield what is wrong with one claim: field, problem, remedy."""
     if row["commitment"] not in codes:
-        yield "commitment", f"没有登记目标“{row['commitment']}”", "写已登记的编号"
+        yield "commitment", say("没有登记目标“{0}”", row["commitment"]), say("写已登记的编号")
     for name in listed(row["measures"]):
         if name not in measures:
-            yield "measures", f"没有量法“{name}”", "写 measures.csv 里的编号，多个用 ; 隔开"
+            yield "measures", say("没有量法“{0}”", name), say("写 measures.csv 里的编号，多个用 ; 隔开")
     if (row["status"] == MEASURED) != bool(row["measures"]):
-        yield "measures", "写了已量，没有写量法；或写了量法，又写没有量", "核对 status 和 measures"
+        yield "measures", say("写了已量，没有写量法；或写了量法，又写没有量"), say("核对 status 和 measures")
     if row["status"] != MEASURED and not row["reason"]:
-        yield "reason", "没有写为什么没有量", "写一句原因"
+        yield "reason", say("没有写为什么没有量"), say("写一句原因")
 
 
 def _problem(district: District, layer: str, row: str, field: str, problem: str, remedy: str) -> Problem:
@@ -480,65 +484,75 @@ def _problem(district: District, layer: str, row: str, field: str, problem: str,
 def _measure_problems(
     district: District, m: Measure, known: Mapping[str, set[str]], codes: set[str]
 ) -> Iterator[Problem]:
-    labels = LAYERS["measures"].names
     for field, problem, remedy in (*_names_unknown(m, known), *_cells_missing(m), *_targets_wrong(m, codes)):
-        said = problem.replace("{}", labels[field].label)
-        yield _problem(district, "measures", str(m["measure"]), field, said, remedy)
+        yield _problem(district, "measures", str(m["measure"]), field, problem, remedy)
 
 
 def _names_unknown(m: Measure, known: Mapping[str, set[str]]) -> Iterator[tuple[str, str, str]]:
     for field, names in known.items():
         for name in listed(m[field].replace("|", ";") if field == "kinds" else m[field]):
             if name not in names:
-                yield field, f"{{}}：没有“{name}”", "改成已有的名称，多个用 ; 隔开"
+                yield (
+                    field,
+                    say("{0}：没有“{1}”", column_name("measures", field), name),
+                    say("改成已有的名称，多个用 ; 隔开"),
+                )
 
 
 def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
     own = METRICS[m["metric"]]
     for field in own.columns:
         if m[field] == "" or pd.isna(m[field]):
-            yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
+            yield field, say("算法 {0} 必须填（{1}）", m["metric"], column_name("measures", field)), say("填上这一格")
     if own.rule_or_kinds and not (m["rule"] or m["kinds"]):
-        yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
+        yield "kinds", say("算法 {0} 要有类别或规则", m["metric"]), say("填上 kinds 和 minutes，或填 rule")
     typed = m["metric"] == "mix" or (m["metric"] == "area" and m["field"])
     holder = m["layer"] if typed else "facilities" if own.sized else ""
     if holder in LAYERS and m["field"] not in (
         *LAYERS[holder].names,
         *([COUNT] if own.sized and m["metric"] != "attribute" else []),
     ):
-        yield "field", f"{LAYERS[holder].label}没有“{m['field']}”这一列", f"可选：{'、'.join(LAYERS[holder].names)}"
+        yield (
+            "field",
+            say("{0}没有“{1}”这一列", layer_name(holder), m["field"]),
+            say("可选：{0}", say("、").join(LAYERS[holder].names)),
+        )
     if "|" in m["kinds"] and not own.in_classes:
         yield (
             "kinds",
-            f"算法 {m['metric']} 不逐类计，不能用 |",
-            f"用 ; 隔开；| 只用于 {'、'.join(name for name, other in METRICS.items() if other.in_classes)}",
+            say("算法 {0} 不逐类计，不能用 |", m["metric"]),
+            say("用 ; 隔开；| 只用于 {0}", say("、").join(name for name, other in METRICS.items() if other.in_classes)),
         )
     if m["metric"] == "change" and m.get("changed", {}).get("metric") in ("change", "series", "missing"):
-        yield "of", "{}：填报的指标和变化本身不能再算变化", "换成按图量的一行"
+        yield "of", say("{0}：填报的指标和变化本身不能再算变化", column_name("measures", "of")), say("换成按图量的一行")
     if m["metric"] == "change" and not m["scenario"] and pd.isna(m["since"]):
-        yield "since", "没有写与哪一年比，也没有写方案", "填上基期年份，或填 scenario"
+        yield "since", say("没有写与哪一年比，也没有写方案"), say("填上基期年份，或填 scenario")
     if m["metric"] == "capacity" and not (m["norm"] > 0 and m["per"] > 0):
-        yield "norm", "{}和每多少人要大于 0", "写大于 0 的数"
+        yield "norm", say("{0}和每多少人要大于 0", column_name("measures", "norm")), say("写大于 0 的数")
     if m["scope"] != "district" and not m["codes"]:
-        yield "codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开"
+        yield "codes", say("范围是 {0}，没有写编号", m["scope"]), say("写编号或名称，多个用 ; 隔开")
     if m["scope"] == "line" and not m["lines"]:
-        yield "lines", "范围是线，没有写线在哪个图层", "写 named_roads、water 或 barriers"
+        yield "lines", say("范围是线，没有写线在哪个图层"), say("写 named_roads、water 或 barriers")
 
 
 def _targets_wrong(m: Measure, codes: set[str]) -> Iterator[tuple[str, str, str]]:
     if m["operator"] and not m["target_from"]:
-        yield "target_from", "有目标，没有写出自哪里", "写 plan、standard 或 reference"
+        yield "target_from", say("有目标，没有写出自哪里"), say("写 plan、standard 或 reference")
     for field in {">=": ("low",), "<=": ("high",), "==": ("low",), "between": ("low", "high")}.get(m["operator"], ()):
         if pd.isna(m[field]) and not m["target_series"]:
-            yield field, f"比较是 {m['operator']}，没有写{{}}", "填上这个数，或写目标所在的台账指标"
+            yield (
+                field,
+                say("比较是 {0}，没有写{1}", m["operator"], column_name("measures", field)),
+                say("填上这个数，或写目标所在的台账指标"),
+            )
     if m["low"] > m["high"]:
-        yield "low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列"
+        yield "low", say("下限 {0:g} 大于上限 {1:g}", m["low"], m["high"]), say("核对两列")
     if m["commitment"] and m["commitment"] not in codes:
-        yield "commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的目标编号，或改登记"
+        yield "commitment", say("“{0}”登记为没有逐条核的表述", m["commitment"]), say("改成已登记的目标编号，或改登记")
 
 
 def _refuse_bad_rows(district: District) -> None:
-    problems = once(district, "problems", lambda: measure_problems(district))
+    problems = once(district, f"problems {language()}", lambda: measure_problems(district))
     if len(problems):
         raise DataError(problems, district.folder.name)
 

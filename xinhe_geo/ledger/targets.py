@@ -20,6 +20,7 @@ from ..core import (
     Problem,
     SourceError,
     as_text,
+    layer_name,
     listed,
     problems_table,
     refuse_uncleared,
@@ -27,17 +28,7 @@ from ..core import (
     speaking,
     write_bytes,
 )
-from ..district import (
-    Changes,
-    District,
-    Edit,
-    LayerFile,
-    district_folder,
-    kind_name,
-    layer_name,
-    new_files,
-    take_in,
-)
+from ..district import Changes, District, Edit, LayerFile, district_folder, kind_name, new_files, take_in
 from ..io import Questions, answer_book, printable, read_text, why_hostile, workbook_rows, written
 from .ledger import has_own_plan
 from .plan_text import Said, cells_alone, said_in

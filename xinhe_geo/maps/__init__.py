@@ -37,7 +37,7 @@ from .presets import (
     worst_gaps,
 )
 from .room import Room, moves
-from .scene import Scene, beside, hidden, shown_mode
+from .scene import Scene, hidden, shown_mode
 from .style import (
     badges_of,
     house_style,

@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
-from ..core import DENOMINATOR_LABELS, amount, per_cent, say, signed
+from ..core import DENOMINATOR_LABELS, amount, per_cent, rounded, say, signed
 from ..district import conflicts, rule_name
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
@@ -142,12 +142,14 @@ class LiveNumbers:
         share, before = row[f"{denominator}_share"], old[f"{denominator}_share"]
         unit, factor, digits = UNITS[denominator]
         what, unit = say(DENOMINATOR_LABELS.get(denominator, "小区数")), say(unit)
-        served, known = row[f"{denominator}_served"] * factor, row[denominator] * factor
+        known = row[denominator] * factor
+        out = known - row[f"{denominator}_served"] * factor
+        served = rounded(known, digits) - rounded(out, digits)  # the three agree
         note = say("可达 {0}／{1} {2}", amount(served, digits), amount(known, digits), unit)
         if self.mapped:
             note += say("；只据地图：受益为至多，图上走不到的不等于没有")
         else:
-            note += say("，还在服务范围外 {0} {1}", amount(known - served, digits), unit)
+            note += say("，还在服务范围外 {0} {1}", amount(out, digits), unit)
         blank = int(self.model.facts[denominator].isna().sum())
         note += say("；另有 {0} 个小区不详，未计入", blank) if blank else ""
         return {

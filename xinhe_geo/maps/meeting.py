@@ -50,6 +50,7 @@ from ..core import (
 )
 from ..district import District, place_title, rule_name, to_degrees, walker_name
 from .basemap import Label, Layer, border_layers, disc_radius, ground_layers, labels_of, point_styles, road_layers
+from .city import NAMES_M, along_streets, drawn_streets, other_rows, smaller_homes, smaller_streets, travels, words
 from .pack import Packed, block, packed
 from .scripts import spoken_script
 from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, role, wording
@@ -57,8 +58,6 @@ from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, r
 #: The sets of rules a meeting may choose from, and what they are called.
 PRESETS: Mapping[str, str] = {PLAN: OF_PLAN, "td1063": "体检评估", "elderly": "老年人"}
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
-#: With more homes the page takes long to write, to send and to open.
-MOST_HOMES = 20_000
 #: What the page looks like; English words take more room.
 STYLES = {"zh": ("maps/meeting.css",), "en": ("maps/meeting.css", "maps/meeting-en.css")}
 #: Scripts in the order they build on each other.
@@ -73,6 +72,8 @@ FIRST_M = 1000.0
 DEGREE = 6
 #: Outlines are drawn, not measured: this much detail is lost (metres).
 SIMPLIFY_M = {"A": 0.4, "L": 0.3}
+#: The lines that names are bent along lose more (metres).
+NAME_M = 2.0
 
 
 def preset_text(district: District, preset: str) -> str:
@@ -107,10 +108,20 @@ def meeting(district: District) -> str:
 
 @named_by_homes
 def too_many_to_meet(district: District) -> str:
-    """Say that there are more homes than the page is for, and what to do instead; nothing where there are not."""
-    many = 0 if district.homes is None else len(district.homes)
-    told = "没有写 meeting.html：会议活地图最多用于 {0:,} 个小区，这里有 {1:,} 个。用 python run.py split 按界线切分，为要讨论的那一片单独出报告"
-    return say(told, MOST_HOMES, many) if many > MOST_HOMES else ""
+    """Say that there are more homes and streets than the page is for, and what to do instead; nothing where there are not."""
+    if _how(district) < 2:
+        return ""
+    homes, streets = (0 if frame is None else len(frame) for frame in (district.homes, district.streets))
+    told = "没有写 meeting.html：{0:,} 个小区、{1:,} 条街道，一页会议活地图装不下（至多 5 MB）。用 python run.py split 按界线切分，为要讨论的那一片单独出报告"
+    return say(told, homes, streets)
+
+
+def _how(district: District) -> int:
+    """Return how streets and homes travel (`city.travels`)."""
+    if district.streets is None:
+        return 0
+    vertices = shapely.get_num_coordinates(np.asarray(district.streets.geometry.array))
+    return travels(int(vertices.sum()), len(home_points(district)))
 
 
 def with_sites(page: str, sites: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -151,8 +162,9 @@ def _content(district: District) -> dict[str, Any]:
     rules = _rules(district)
     kinds = [k for k in district.kinds.index if any(k in rule["kinds"] for rule in rules)]
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
-    network, facilities = packed_network(district), district.facilities
-    gates = district.gates
+    placed = _facilities(district, kinds, outlines["communities"])
+    network, homes, placed = _exact_or_smaller(district, outlines, placed, origin)
+    facilities, gates, smaller = district.facilities, district.gates, network["xy"] is None
     return {
         "name": district.name,
         "year": district.year,
@@ -161,7 +173,7 @@ def _content(district: District) -> dict[str, Any]:
         "demo": district.is_demonstration,
         "demo_text": say(DEMONSTRATION_TEXT) if district.is_demonstration else "",
         "badges": badges(district),
-        "foot": foot_texts(district),
+        "foot": [*foot_texts(district), *([words()] if smaller else [])],
         "crs": crs_label(district.crs),
         "scenario": str(district.manifest.get("scenario", "")),
         "tolerance": {"metres": TOLERANCE_M, "minutes": TOLERANCE_MIN},
@@ -181,16 +193,34 @@ def _content(district: District) -> dict[str, Any]:
         "net": network,
         "walls": _walls(district),
         "gates": packed(np.empty(0) if gates is None else shapely.get_coordinates(gates.geometry.array).ravel(), "<f8"),
-        "homes": packed_homes(district, outlines, origin),
+        "homes": homes,
         "zones": outlines["zones"],
         "communities": outlines["communities"],
         "community_areas": packed_areas(district),
-        "facilities": _facilities(district, kinds, outlines["communities"]),
+        "facilities": placed,
         "prefix": id_prefix(district),
         "parcels": packed_parcels(district, origin),
-        "base": packed_base(district, origin),
+        "base": packed_base(district, origin, NAMES_M if smaller else NAME_M),
         "style": looks(),
     }
+
+
+def _exact_or_smaller(
+    district: District,
+    outlines: Mapping[str, Sequence[Mapping[str, str]]],
+    facilities: dict[str, Any],
+    origin: np.ndarray,
+) -> tuple[dict[str, Any], ...]:
+    """Return streets, homes and facilities: as float64, or those of a city as whole numbers."""
+    if not _how(district):
+        return packed_network(district), packed_homes(district, outlines, origin), facilities
+    edges = district.network.edges
+    net = packed_network(district, drawn_streets(edges, origin))
+    homes = packed_homes(district, outlines, origin, drawn=False)
+    if district.homes is not None and homes["id"]:
+        homes, facilities = along_streets(homes, facilities)
+        homes = smaller_homes(homes, disc_radius(district.homes.geometry), origin)
+    return smaller_streets(net, shapely.length(np.asarray(edges.geometry.array)), origin), homes, facilities
 
 
 def _said(labels: Mapping[str, str]) -> dict[str, str]:
@@ -319,9 +349,9 @@ def _numbered(values: Iterable[object], codes: Sequence[Mapping[str, str]]) -> l
 # --- streets and walls -----------------------------------------------------------------------------------------------
 
 
-def packed_network(district: District) -> dict[str, Any]:
-    """Return the walk network: vertices of all edges one after the other, and what each edge is."""
-    edges = district.network.edges
+def packed_network(district: District, edges: gpd.GeoDataFrame | None = None) -> dict[str, Any]:
+    """Return the walk network: vertices of all edges (or of these, drawn otherwise) one after the other, and what each edge is."""
+    edges = district.network.edges if edges is None else edges
     xy, part = shapely.get_coordinates(edges.geometry.array, return_index=True)
     classes = {c: i for i, entry in enumerate(house_style()["roads"]) for c in entry["classes"]}
     names = edges["name"].fillna("").astype(str) if "name" in edges else pd.Series("", index=edges.index)
@@ -406,9 +436,9 @@ def degree_frame(district: District, bounds: tuple[float, float, float, float]) 
 
 
 def packed_homes(
-    district: District, outlines: Mapping[str, Sequence[Mapping[str, str]]], origin: np.ndarray
+    district: District, outlines: Mapping[str, Sequence[Mapping[str, str]]], origin: np.ndarray, *, drawn: bool = True
 ) -> dict[str, Any]:
-    """Return what the page knows of each home: people, groups, points and their ways out."""
+    """Return what the page knows of each home: people, groups, points and their ways out, and unless it is a disc its outline."""
     homes = district.homes
     if homes is None or homes.empty:
         empty: dict[str, Any] = {
@@ -423,27 +453,31 @@ def packed_homes(
     points, groups = home_points(district), district.groups
     number = pd.Series(np.arange(len(homes)), index=homes.index)
     area = homes.geometry.area
-    shapes = homes.geometry.where(
-        area > 0, homes.geometry.buffer(disc_radius(homes.geometry), quad_segs=4)
-    )  # a home known as a point is a disc
-    level = _level(district)
+    level, doors = _level(district), _packed_doors(district, None)
+    ids, names = [str(i) for i in homes.index], names_or_ids(homes["name"], homes.index)
     return {
-        "id": [str(i) for i in homes.index],
-        "name": names_or_ids(homes["name"], homes.index),
+        "id": ids,
+        "name": None if names == ids else names,
         "people": _numbers(homes["people"]),
         "people_60plus": _numbers(homes["people_60plus"]),
         "area": _numbers(area.where(area > 0)),
         "zone": _numbered(groups["zone"], outlines["zones"]),
         "community": _numbered(groups["community"], outlines["communities"]),
-        "shape": _drawn(shapes, "A", origin),
+        "shape": _drawn(_shapes(homes), "A", origin) if drawn else None,
         "points": {
             "xy": packed(shapely.get_coordinates(np.asarray(points.geometry.array)), "<f8"),
             "home": packed(points["home"].map(number), "<i4", "steps"),
             "weight": packed(points["weight"], "<f8"),
         },
-        "doors": _packed_doors(district, None),
-        "level": None if level is None else _packed_doors(district, level),
+        "doors": doors,
+        "level": None if level is None else other_rows(doors, _packed_doors(district, level)),
     }
+
+
+def _shapes(homes: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """Return the outlines of homes; a home known as a point is a disc."""
+    outlines = homes.geometry
+    return outlines.where(outlines.area > 0, outlines.buffer(disc_radius(outlines), quad_segs=4))
 
 
 def _packed_doors(district: District, level: Profile | None) -> dict[str, Any]:
@@ -609,13 +643,13 @@ def _parts(geometry: shapely.Geometry) -> Iterator[np.ndarray]:
             yield shapely.get_coordinates(part)
 
 
-def _steps(coordinates: np.ndarray, origin: np.ndarray) -> list[int]:
-    whole = np.rint((coordinates - origin) * 100.0).astype("int64")
+def _steps(coordinates: np.ndarray, origin: np.ndarray, unit: float = 0.01) -> list[int]:
+    whole = np.rint((coordinates - origin) / unit).astype("int64") * round(unit * 100)
     return [int(v) for v in np.diff(whole, axis=0, prepend=np.zeros((1, 2), dtype="int64")).ravel()]
 
 
-def packed_base(district: District, origin: np.ndarray) -> dict[str, Any]:
-    """Return the base map in the house style: the ground, barriers, outlines and names. Streets come with the network."""
+def packed_base(district: District, origin: np.ndarray, rough: float = NAME_M) -> dict[str, Any]:
+    """Return the base map in the house style: the ground, barriers, outlines and names (bent as roughly as that). Streets come with the network."""
     grounds = [x for x in ground_layers(district, language()) if x.id not in ("bare_ground", "micro_spaces")]
     left_out = ("area",) if renewal_is_confirmed(district.manifest) else ("area", "parcel")
     roads = [x for x in road_layers(district, language()) if x.id != "streets"]
@@ -636,7 +670,7 @@ def packed_base(district: District, origin: np.ndarray) -> dict[str, Any]:
         "roads": [_layer(x, origin) for x in roads],
         "borders": [_layer(x, origin) for x in borders],
         "streets": look,
-        "labels": [_label(x, origin) for x in keep],
+        "labels": [_label(x, origin, rough) for x in keep],
     }
 
 
@@ -651,11 +685,11 @@ def _layer(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _label(label: Label, origin: np.ndarray) -> dict[str, Any]:
+def _label(label: Label, origin: np.ndarray, rough: float) -> dict[str, Any]:
     entry: dict[str, Any] = {"text": label.text, "k": label.kind, "z": label.zoom}
     line = shapely.get_dimensions(label.geometry) == 1
-    shape = shapely.simplify(label.geometry, 2.0) if line else label.geometry
-    parts = [_steps(part, origin) for part in _parts(shape)]
+    shape = shapely.simplify(label.geometry, rough) if line else label.geometry
+    parts = [_steps(part, origin, 1.0 if rough > NAME_M else 0.01) for part in _parts(shape)]
     entry["l" if line else "p"] = parts if line else parts[0]
     for key, value in (("d", label.away), ("max", label.until), ("f", int(label.first))):
         if value:

@@ -32,6 +32,7 @@ class Packed(str):
 
     array: np.ndarray
     how: str
+    by: int = 1
 
 
 def packed(values: ArrayLike, kind: str, how: str = "raw") -> Packed:
@@ -46,21 +47,31 @@ def packed(values: ArrayLike, kind: str, how: str = "raw") -> Packed:
     return text
 
 
+def scaled(values: ArrayLike, by: int) -> Packed:
+    """Return numbers to be sent as whole ones of `by` to the unit, or of as many as 32 bits hold."""
+    array = np.asarray(values, dtype=float)
+    while by > 1 and float(np.abs(array).max(initial=0.0)) * by >= 2.0**31:
+        by //= 10
+    text = packed(np.rint(array * by), "<i4", "scaled")
+    text.by = by
+    return text
+
+
 def block(content: Mapping[str, Any], crs: str) -> str:
     """
     Return content as base64 of one gzip stream: the length of its JSON, the JSON, then the arrays it refers to.
 
-    An array in the JSON is `{"at": offset, "n": length}` (raw), or with `"steps"` or `"points"` as described above.
+    An array in the JSON is `{"at": offset, "n": length}` (raw), or with `"steps"`, `"points"` or `"scaled"` as described above.
     """
     writer = _Writer(crs)
     text = json.dumps(writer.plain(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     head = len(text).to_bytes(8, "little") + text + b" " * (-len(text) % 8)
-    return base64.b64encode(gzip.compress(head + bytes(writer.bytes), compresslevel=6, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(head + bytes(writer.bytes), compresslevel=9, mtime=0)).decode("ascii")
 
 
 class _Writer:
     def __init__(self, crs: str) -> None:
-        self.crs, self.bytes = crs, bytearray()
+        self.crs, self.bytes, self.places = crs, bytearray(), dict[bytes, int]()
 
     def plain(self, value: object) -> object:
         if isinstance(value, Packed):
@@ -72,14 +83,17 @@ class _Writer:
         return value
 
     def _put(self, data: bytes) -> int:
-        at = len(self.bytes)
-        self.bytes += data + bytes(-len(data) % 8)
-        return at
+        if data not in self.places:
+            self.places[data] = len(self.bytes)
+            self.bytes += data + bytes(-len(data) % 8)
+        return self.places[data]
 
     def _array(self, value: Packed) -> dict[str, Any]:
         array = value.array
         if value.how == "steps" and len(array):
             return {"n": len(array), "steps": self._put(_planes(np.diff(array.astype("int64"), prepend=0)))}
+        if value.how == "scaled":
+            return {"n": len(array), "scaled": self._put(_planes(array.astype("int64"))), "by": value.by}
         if value.how == "points" and len(array) > 1000:  # a frame of polynomials is not worth it for less
             found = _lattice(array.reshape(-1, 2), self.crs)
             if found is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import geopandas as gpd
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from ..district import to_degrees
 from .basemap import Layer
 from .scene import Bounds
+
+#: How far from its place a symbol may go that must be seen, in radii; the ways it may go.
+_FAR = (0.0, 1.0, 1.5, 2.05, 3.0, 4.0, 5.0, 6.5, 8.0)
+_WAYS = tuple((math.sin(math.pi * k / 8), math.cos(math.pi * k / 8)) for k in range(16))
 
 
 class Room:
@@ -78,6 +83,31 @@ class Room:
             if over.any():
                 return False
         return True
+
+    def beside(self, x: float, y: float, r: float, places: Sequence[tuple[float, float]] = ()) -> tuple[float, float]:
+        """
+        Take room for a symbol that must be seen: at its place or as near to it as there is any; over others where there is none.
+
+        It hides none of the `places` of other such symbols either. The way to it crosses as few symbols and ways as it can, and later
+        ones keep off it.
+        """
+        others = [(a, b) for a, b in places if max(abs(a - x), abs(b - y)) < (_FAR[-1] + 1) * r and (a, b) != (x, y)]
+        at, way, least = (x, y), list[Bounds](), math.inf
+        for far, (i, j) in product(_FAR, _WAYS):
+            bx, by = x + i * far * r, y + j * far * r
+            if self.free([(bx - r, by - r, bx + r, by + r)]) and all(
+                max(abs(a - bx), abs(b - by)) > r for a, b in others
+            ):
+                line = np.linspace((bx, by), (x, y), 2 + round(5 * far))[:-1].tolist() if far else []
+                steps = [(a - 1, b - 1, a + 1, b + 1) for a, b in line]
+                under = sum(not self.free([step]) for step in steps)
+                if under < least:
+                    at, way, least = (bx, by), steps, under
+                if not under:
+                    break
+        for box in ((at[0] - r, at[1] - r, at[0] + r, at[1] + r), *way):
+            self.take(box)
+        return at
 
     def along(
         self, shape: shapely.Geometry, wide: Sequence[float], size: float, *, plain: bool

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 import geopandas as gpd
@@ -82,32 +81,6 @@ class Scene:
 
 #: So many gaps carry their number at once; the others are dots until one comes near, so that the colours below stay visible.
 FIRST_GAPS, NEAR_ZOOM = 20, 15.0
-
-
-#: How far from its place a symbol may go that must be seen, in radii; the ways it may go.
-_FAR = (0.0, 1.0, 1.5, 2.05, 3.0, 4.0, 5.0, 6.5, 8.0)
-_WAYS = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
-
-
-def beside(
-    x: float, y: float, r: float, free: Callable[[Bounds], bool], places: Iterable[tuple[float, float]] = ()
-) -> tuple[float, float]:
-    """
-    Return where a symbol goes that must be seen: at its place or as near to it as there is room; over others where there is none.
-
-    It hides none of the `places` of other such symbols either, and the way to it crosses no symbol unless there is no other.
-    """
-    others = [(a, b) for a, b in places if max(abs(a - x), abs(b - y)) < (_FAR[-1] + 1) * r and (a, b) != (x, y)]
-    found = []
-    for far, (i, j) in product(_FAR, _WAYS):
-        bx, by = x + i * far * r, y + j * far * r
-        if free((bx - r, by - r, bx + r, by + r)) and all(max(abs(a - bx), abs(b - by)) > r for a, b in others):
-            found.append((bx, by))
-            if all(
-                free((a - 1, b - 1, a + 1, b + 1)) for a, b in np.linspace((bx, by), (x, y), 2 + round(2 * far))[:-1]
-            ):
-                return bx, by
-    return found[0] if found else (x, y)
 
 
 # --- rings and gaps --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import shapely
 from ..core import escape, language
 from .basemap import Label, Layer
 from .room import Room, moves
-from .scene import Bounds, Scene, beside, hidden, shown_mode
+from .scene import Bounds, Scene, hidden, shown_mode
 from .style import OWN, house_style, ink_on, joined, role, wording
 from .themes import Mode, Theme
 
@@ -277,9 +277,8 @@ def _draw_points(scene: Scene, off: set[str], view: Room, own: set[str], *, firs
             if style.get("keep"):  # with its rim: none of these may hide another
                 r = _disc(r, str(style.get("symbol", "")))
                 wide = r * (1.7 if style.get("ring") else 1.18)
-                bx, by = beside(x, y, wide, lambda b: view.free([b]), kept)
+                bx, by = view.beside(x, y, wide, kept)
                 leaders += [_leader(x, y, bx, by, style.get("dark", style["fill"]))] if (bx, by) != (x, y) else []
-                view.take((bx - wide, by - wide, bx + wide, by + wide))
                 icons.append(_icon(bx, by, r, style))
                 continue
             box = (x - r, y - r, x + r, y + r)

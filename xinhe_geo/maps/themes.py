@@ -466,10 +466,22 @@ def _presence_theme(
     )
 
 
+def _round_edges(low: float, high: float) -> np.ndarray:
+    """Return bounds of at most five classes that hold everything from low to high: equal steps of 1, 2, 2.5 or 5 of a power of ten."""
+    if not high - low > abs(high) * 1e-9:
+        return np.array([low, low + 1])
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    for step in (m * power for m in (1, 2, 2.5, 5, 10, 20)):
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        if last - first <= 5:
+            break
+    return step * np.arange(first, last + 1)
+
+
 def values_theme(
     district: District, values: pd.Series, subject: Subject, homes: gpd.GeoDataFrame, edition: Edition
 ) -> Theme:
-    """Colour homes by any series, in the subject's unit: shares in fifths, other numbers in five equal steps."""
+    """Colour homes by any series, in the subject's unit: shares in fifths, other numbers in at most five round steps."""
     t, look, unit = wording(edition.lang), house_style(), subject.unit
     label = t.get(str(values.name)) or subject.title or (str(values.name) if values.name else t["completeness"])
     number = pd.to_numeric(values.reindex(homes.index), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
@@ -482,8 +494,10 @@ def values_theme(
         start = low + len(none)
         step = math.ceil((high - start + 1) / (5 - len(none)))
         edges = np.array([*none, *np.arange(start, high + step + 0.5, step)])
+    elif share:
+        edges = np.linspace(low, high, 6)
     else:
-        edges = np.linspace(low, high if high > low else low + 1, 6)
+        edges = _round_edges(low, high)
     classes = len(edges) - 1
     pick = np.clip(np.searchsorted(edges[1:-1] - 1e-9, number, side="right"), 0, classes - 1)
     pick = np.where(np.isnan(number), classes, pick)

@@ -32,6 +32,25 @@ def feet(lines: Lines, x: Floats, y: Floats, edge: Shorts, out_at: Floats, out_f
 
 
 @jit
+def shut(leg: Floats, start: Floats, stop: Floats, touching: float, out: Flags) -> None:
+    """Write which legs from the origin surely cross one of some steps: both pairs of ends lie clearly on either side."""
+    for i in range(len(leg)):
+        x, y = leg[i, 0], leg[i, 1]
+        long = np.hypot(x, y)
+        for k in range(len(start)):
+            ax, ay, bx, by = start[k, 0], start[k, 1], stop[k, 0], stop[k, 1]
+            beside_a, beside_b = x * ay - y * ax, x * by - y * bx
+            if beside_a * beside_b >= 0.0:
+                continue
+            dx, dy = bx - ax, by - ay
+            ahead, beyond = dy * ax - dx * ay, dx * (y - ay) - dy * (x - ax)
+            apart = min(abs(beside_a), abs(beside_b), abs(ahead), abs(beyond))
+            if ahead * beyond < 0.0 and apart > touching * max(long, np.hypot(dx, dy)):
+                out[i] = True
+                break
+
+
+@jit
 def cut(lines: Lines, edge: Shorts, start: Floats, stop: Floats, counts: Ints, out: Floats) -> None:
     """Write the coordinates of the parts `start` to `stop` of edges, one after the other, and how many each has."""
     off, xy, cum = lines.off, lines.xy, lines.cum

@@ -233,25 +233,11 @@ def _first_clear(streets: Streets, here: Floats, near: Ints, barriers: shapely.S
 
 def _shut(here: Floats, foot: Floats, barriers: shapely.STRtree, radius: float) -> Flags:
     """Return which legs surely cross one of the barriers within a radius: both pairs of ends lie clearly on either side."""
+    from . import kernel_lines
+
     walls = barriers.geometries[barriers.query(shapely.points(here), predicate="dwithin", distance=radius)]
     xy, of = shapely.get_coordinates(walls, return_index=True)
     same = of[1:] == of[:-1]
-    start, stop = xy[:-1][same] - here, xy[1:][same] - here
-    legs, shut = foot - here, np.zeros(len(foot), np.bool_)
-    for a, b in zip(start, stop, strict=True):
-        left = np.flatnonzero(~shut)
-        if not len(left):
-            break
-        leg = legs[left]
-        beside_a, beside_b = _turn(leg, a), _turn(leg, b)
-        ahead, beyond = _turn(b - a, -a), _turn(b - a, leg - a)
-        slack = TOUCHING_M * np.maximum(np.hypot(*leg.T), np.hypot(*(b - a)))
-        apart = np.minimum(np.minimum(np.abs(beside_a), np.abs(beside_b)), np.minimum(np.abs(ahead), np.abs(beyond)))
-        shut[left] = (beside_a * beside_b < 0) & (ahead * beyond < 0) & (apart > slack)
+    shut = np.zeros(len(foot), np.bool_)
+    kernel_lines.shut(foot - here, xy[:-1][same] - here, xy[1:][same] - here, TOUCHING_M, shut)
     return shut
-
-
-def _turn(one: Floats, other: Floats) -> Floats:
-    """Return on which side of one vector another points, and how far: their cross product."""
-    turned: Floats = one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
-    return turned

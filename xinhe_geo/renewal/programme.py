@@ -38,8 +38,10 @@ from ..core import (
     UnknownNameError,
     WrongValueError,
     as_text,
+    layer_name,
     listed,
     problems_table,
+    say,
     well_called,
 )
 from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, place_name, project_edits, yearly_of
@@ -257,20 +259,19 @@ def _prepared(
     must_be_district(district)
     given = {name: frame for name, frame in (("projects", projects), ("budgets", budgets)) if frame is not None}
     state = district.replace(**given) if given else district
-    missing = [name for name in ("projects", "budgets") if name not in state.rows or state.rows[name].empty]
+    missing = {
+        name: (say("没有{0}", layer_name(name)), say("照 template 的表填写，在 district.toml 声明"))
+        for name in ("projects", "budgets")
+        if name not in state.rows or state.rows[name].empty
+    }
+    if "budgets" not in missing and not (state.rows["budgets"]["year"] >= state.year).any():
+        missing["budgets"] = (
+            say("没有数据年 {0} 及以后的资金", state.year),
+            say("写上 {0} 年及以后的资金", state.year),
+        )
     if missing:
-        said = [
-            Problem(
-                "error",
-                n,
-                f"{LAYERS[n].folder}/{n}.csv",
-                "",
-                "",
-                f"没有{LAYERS[n].label}",
-                "照 template 的表填写，在 district.toml 声明",
-            )
-            for n in missing
-        ]
+        files = {name: f"{LAYERS[name].folder}/{name}.csv" for name in missing}
+        said = [Problem("error", name, files[name], "", "", *told) for name, told in missing.items()]
         raise DataError(problems_table(said), district.name)
     # the district that was given keeps what was walked: projects and money change none of it
     walked = district.memo.setdefault("programme", {})
@@ -557,7 +558,10 @@ class _Work:
         for name in weights:
             if name not in LEVELS_IN_ORDER and name not in {r.name for r in self.rules}:
                 raise UnknownNameError("权重", name, [*LEVELS_IN_ORDER, *(r.name for r in self.rules)])
-        self.budgets = state.rows["budgets"]
+        budgets = state.rows["budgets"]
+        self.budgets = budgets[
+            (budgets["year"] >= state.year).to_numpy()
+        ]  # what the years before had is spent, or nobody's to say
         self.projects = [_project(state, str(key), row) for key, row in state.rows["projects"].iterrows()]
         self.paid = range(int(self.budgets["year"].min()), int(self.budgets["year"].max()) + 1)
         self.years = range(self.paid[0], max(self.paid[-1], asked.horizon or 0) + 1)
@@ -588,7 +592,7 @@ class _Work:
                 if edits:
                     Scenario("project", project.key, tuple(edits), year=self.years[-1]).on(self.state)
             except ScenarioError as error:
-                what, _, remedy = str(error).splitlines()[0].partition("；")
+                what, _, remedy = str(error).splitlines()[0].partition(say("；"))
                 remedy = remedy or "改正方案文件；scenario check 列出全部问题"
                 wrong.append(Problem("error", "projects", "projects.csv", project.key, "edits", what, remedy))
         if wrong:

@@ -31,8 +31,19 @@ from ..access import (
     sharing_of,
     summary,
 )
-from ..core import BASIS_LABELS, DEMONSTRATION, LAYERS, SitingError, language, named_by_homes, say, speaking, word
-from ..district import District, layer_name, rule_name
+from ..core import (
+    BASIS_LABELS,
+    DEMONSTRATION,
+    LAYERS,
+    SitingError,
+    language,
+    layer_name,
+    named_by_homes,
+    say,
+    speaking,
+    word,
+)
+from ..district import District, rule_name
 from ..ledger import ledger
 from ..maps import leading_rules, promised_rules
 from ..siting import sites

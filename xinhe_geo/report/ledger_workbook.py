@@ -20,6 +20,7 @@ from ..core import (
     back,
     growing,
     language,
+    layer_name,
     listed_words,
     named_by_homes,
     parted,
@@ -28,7 +29,7 @@ from ..core import (
     title,
     word,
 )
-from ..district import District, layer_name, place_title
+from ..district import District, place_title
 from ..ledger import (
     COLOURS,
     DRAFT_SHEET,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..core import ScenarioError
@@ -93,3 +95,14 @@ def sides_of(district: District, asked: Asked) -> Sides:
 
 def _in_year(plan: Scenario, year: int | None) -> Scenario:
     return plan if year is None else plan.at(year)
+
+
+def year_by_year(district: District, names: Sequence[str]) -> list[str]:
+    """
+    Return plans in the order in which they are looked at: those of one year stand together, the year of most of them last.
+
+    What a year is like without a plan is then worked out once.
+    """
+    years = {name: district.scenario(name).year or district.year for name in names}
+    beside = Counter(years.values())
+    return sorted(names, key=lambda name: (beside[years[name]], years[name]))

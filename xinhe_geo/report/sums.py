@@ -24,7 +24,21 @@ from ..access import (
     presence,
     unchecked_of,
 )
-from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, signed, title, word
+from ..core import (
+    METHOD_LABELS,
+    TOLERANCE_M,
+    Edit,
+    Rule,
+    amount,
+    counted,
+    per_cent,
+    rounded,
+    say,
+    signed,
+    title,
+    whole,
+    word,
+)
 from ..district import District, Scenario, kind_name, rule_name
 from ..ledger import (
     Lacks,
@@ -92,7 +106,17 @@ def of_figure(label: str, parts: Parts, figure: Figure, times: float = 1.0) -> l
     if not figure.known:
         return []
     form = "{value:.0%}" if figure.unit == "share" else "{value:,.0f}"
-    return [{**parts.of(label, [[say("数值"), form, figure.text]], times), "code": figure.code, "of": figure.of}]
+    own = rounding(parts, figure.value) if figure.unit == "people" and parts.weights is None and times == 1 else parts
+    return [{**own.of(label, [[say("数值"), form, figure.text]], times), "code": figure.code, "of": figure.of}]
+
+
+def rounding(parts: Parts, printed: float) -> Parts:
+    """Return parts that add up to what is printed: where that is rounded to agree with the figures beside it, one row says by how much."""
+    total = float(parts.values.sum())
+    if not np.isfinite(printed) or rounded(total) == rounded(printed):
+        return parts
+    rest = pd.Series({say("取整：印出的数相加一致"): printed - total})
+    return parts._replace(values=pd.concat([parts.values, rest]))
 
 
 def weights(own: pd.DataFrame, denominator: str) -> pd.Series:
@@ -510,14 +534,21 @@ def of_change(change: Change) -> Sums:
         elif row["net_of"] != "community":  # nobody moves
             own.append(_nothing(_net(row)[0]))
         found[str(rule)] = own
+    labels = pd.Series({"after": title("之后"), "before": title("之前")})
     for row in change.users.itertuples():
         sides = []
         for own in sides_of[row.rule]:
             there = (own["facility"] == row.facility).to_numpy()
             sides.append(Parts(own["name"][there], (own["served"] * own["people"])[there]).of("", []))
         texts = [("之前人口", "before", row.users_before), ("之后人口", "after", row.users_after)]
-        texts += [("变化人数", "value", row.change)]
-        found[f"{row.rule}/{row.facility}"] = [_minus(str(row.name), sides, texts)]
+        text = cell_text("变化人数", row.change)
+        told = Parts(
+            labels, pd.Series({"after": whole(row.users_after), "before": -whole(row.users_before)}, dtype=float)
+        )
+        found[f"{row.rule}/{row.facility}"] = [
+            _minus(str(row.name), sides, texts),
+            told.of(str(row.name), [[title("变化人数"), _form("value", text), text]]),
+        ]
     return {**found, **_of_targets(change), **_of_goals(change), **_of_living(change)}
 
 
@@ -646,9 +677,8 @@ def _of_living(change: Change) -> Sums:
             if group.earlier is not None and group.later is not None:  # as the plans of both sides say
                 own = pd.concat([own, pd.Series({"before": -group.earlier, "after": group.later})])
         told = [[say("数值"), "{value:,.0f}", amount(group.number)]]
-        found.append(
-            Parts(labels if group.what == "other" else names[~names.index.duplicated()], own).of(group.label, told)
-        )
+        called = labels if group.what == "other" else names[~names.index.duplicated()]
+        found.append(rounding(Parts(called, own), group.number).of(group.label, told))
     return {LIVING: found}
 
 
@@ -676,5 +706,11 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
     if row["net_of"] != "community" and np.isfinite(row["net"]):
         printed, sign = _net(row)
         times = sign * (1e-4 if row["net_of"] == "area_m2" else 1.0)
-        found.append(Parts(names, change * both[row["net_of"]]).of(printed[0], [printed], times))
+        sides = pd.Series({side: row.get(f"{row['net_of']}_{side}", np.nan) for side in ("gain", "lose")})
+        if sides.notna().all():  # as printed, so that the three agree
+            words = pd.Series({"gain": title("受益居民（人）"), "lose": title("受影响居民（人）")})
+            own = Parts(words, sides.map(whole) * pd.Series({"gain": 1.0, "lose": -1.0}))
+        else:
+            own = Parts(names, change * both[row["net_of"]])
+        found.append(own.of(printed[0], [printed], times))
     return found

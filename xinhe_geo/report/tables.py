@@ -46,5 +46,7 @@ def cell_text(column: str, value: object) -> str:
     if column.startswith("变化"):
         whole = f"{'+' if number >= 0 else ''}{amount(number)}"
         return whole if column.endswith("人数") else signed(number)
+    if column.endswith(("（分钟）", "（倍）")):  # the same digits all the way down
+        return amount(number, 1)
     whole_numbers = column.endswith(("（人）", "人口", "人数", "人次", "其中为老"))
     return amount(number, 0 if abs(number) >= 100 or number == round(number) or whole_numbers else 2)

@@ -21,5 +21,5 @@ from .provision import (
     unmet,
     whole_units,
 )
-from .sites import LETTERS, judged_by, sites, sites_plan
+from .sites import LETTERS, judged_by, placed, sites, sites_plan
 from .task import MODEL_LABELS, Siting, Watch

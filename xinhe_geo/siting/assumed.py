@@ -21,11 +21,14 @@ def assumption(district: District, rule: Rule, assume_complete: bool) -> str:
     """
     if bound_of(district, rule.kinds) == EXACT:
         return ""
-    labels = "、".join(kind_name(district, kind) for kind in rule.kinds)
+    labels = say("、").join(kind_name(district, kind) for kind in rule.kinds)
     if not assume_complete:
         raise SitingError(
-            f"数据不足：{labels}只在图上看到一些，漏了多少不知道，还缺在哪里也就不知道；先调查，查全了写进 district.toml 的 "
-            "surveyed_kinds。要按“图上有的就是全部”试算，加 assume_complete=True（命令里是 --assume-complete），结果会注明这是假定"
+            say(
+                "数据不足：{0}只在图上看到一些，漏了多少不知道，还缺在哪里也就不知道；先调查，查全了写进 district.toml 的 surveyed_kinds。"
+                "要按“图上有的就是全部”试算，加 assume_complete=True（命令里是 --assume-complete），结果会注明这是假定",
+                labels,
+            )
         )
     unchecked = unchecked_of(district, rule.kinds)
     return say("{0}（{1} 处待核的没有算）", say(ASSUMED), unchecked) if unchecked else say(ASSUMED)

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import home_entrances, home_points
-from ..core import LAYERS, SitingError, at_year, listed
+from ..core import LAYERS, SitingError, at_year, listed, say
 from ..district import District
 
 #: One candidate per cell of this size: the point of a public street nearest to its middle.
@@ -24,18 +24,6 @@ SAMPLE_M = 10.0
 DOOR_APART_M = 30.0
 #: Land on which nothing stands, as OpenStreetMap's `landuse` says it.
 VACANT_USES = ("vacant", "brownfield", "greenfield")
-#: Where a candidate comes from. The last two are drawn for those whom nothing else reaches: less certain sorts of places.
-ORIGIN_LABELS = {
-    "room": "存量用房",
-    "street": "街边点",
-    "parcel": "更新地块",
-    "vacant": "空地",
-    "host": "附设在现有设施",
-    "given": "指定点",
-    "door": "小区出入口旁街边点（待核）",
-    "inside": "小区内点（待核）",
-    "community": "社区内点（待核）",
-}
 
 
 def candidate_sites(
@@ -77,7 +65,7 @@ def candidate_sites(
     spots = pd.concat([part for part in parts if len(part)] or parts[1:2])
     twice = spots.index[spots.index.duplicated()]
     if len(twice):
-        raise SitingError(f"候选点编号重复：{'、'.join(map(str, twice[:8]))}；换一个编号")
+        raise SitingError(say("候选点编号重复：{0}；换一个编号", say("、").join(map(str, twice[:8]))))
     return gpd.GeoDataFrame(spots, geometry="geometry", crs=district.crs)
 
 
@@ -125,12 +113,12 @@ def spots_of(
 def given_spots(district: District, given: gpd.GeoDataFrame | gpd.GeoSeries) -> gpd.GeoDataFrame:
     """Return the places a user asks about as candidates."""
     if not isinstance(given, (gpd.GeoDataFrame, gpd.GeoSeries)):
-        raise SitingError(f"候选点要写 GeoSeries 或 GeoDataFrame（点），不是 {type(given).__name__}")
+        raise SitingError(say("候选点要写 GeoSeries 或 GeoDataFrame（点），不是 {0}", type(given).__name__))
     if given.crs is None:
-        raise SitingError("候选点没有声明坐标系；先用 set_crs 声明")
+        raise SitingError(say("候选点没有声明坐标系；先用 set_crs 声明"))
     if given.index.has_duplicates:
         twice = given.index[given.index.duplicated()]
-        raise SitingError(f"候选点编号重复：{'、'.join(map(str, twice[:8]))}")
+        raise SitingError(say("候选点编号重复：{0}", say("、").join(map(str, twice[:8]))))
     names = given["name"].array if isinstance(given, gpd.GeoDataFrame) and "name" in given.columns else None
     names = np.full(len(given), np.nan) if names is None else names
     return spots_of(given.index, names, "given", given.geometry.to_crs(district.crs).array, district.crs)
@@ -176,7 +164,7 @@ def _hosts(district: District) -> gpd.GeoDataFrame:
 
 def _street_grid(district: District, spacing_m: float) -> gpd.GeoDataFrame:
     if not spacing_m > 0:
-        raise SitingError(f"候选点间距必须大于 0：{spacing_m}")
+        raise SitingError(say("候选点间距必须大于 0：{0}", spacing_m))
     edges = district.network.edges
     edges = edges[edges["home"].isna().to_numpy() & ~edges["steps"].to_numpy(dtype=bool)]
     count = np.maximum(np.ceil(edges["length_m"].to_numpy() / SAMPLE_M), 1).astype(np.int64)

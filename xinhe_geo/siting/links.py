@@ -44,9 +44,10 @@ from ..core import (
     amount,
     named_by_homes,
     per_cent,
+    say,
     told,
 )
-from ..district import District, Named, Scenario
+from ..district import District, Named, Scenario, kind_name, rule_name
 from .assumed import assumption, with_assumption
 
 Floats = NDArray[np.float64]
@@ -152,12 +153,12 @@ def links(
     weight
         "people" or "people_60plus"; by default what the rule counts in.
     progress
-        Called with a short Chinese line as each step begins.
+        Called with a short line as each step begins.
 
     Returns
     -------
     ranked
-        Index link (L01 is the best). `kind`, `kind_label`, `text` (one Chinese sentence), `home` and `name` (of a gate),
+        Index link (L01 is the best). `kind`, `kind_label`, `text` (one sentence), `home` and `name` (of a gate),
         `crosses` (barriers), `length_m`; `people_gained`, `people_60plus_gained` (newly inside, counted afresh with coverage
         on the district with this one link), `people_lost` (the same the other way; a link takes nothing away),
         `minutes_saved` (person-minutes a walk: people x minutes saved at the median point, added over homes), `homes_gained`
@@ -172,23 +173,23 @@ def links(
     UnknownNameError
         No such rule, kind, weight or kind of link.
     """
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     ask = asked_for(district, rule_or_kind, weight, openings)
-    tries = judged(ask, say)
+    tries = judged(ask, tell)
     order = apart(tries, best_first(tries), n + SPARE)
-    return _counted(ask, [tries[i] for i in order], n, say)
+    return _counted(ask, [tries[i] for i in order], n, tell)
 
 
-def judged(ask: Ask, say: Progress) -> list[Try]:
+def judged(ask: Ask, tell: Progress) -> list[Try]:
     """Try every candidate by itself, by the fast search; those that help nobody are left out."""
-    say("找候选：围墙、断头路、阻隔两侧")
+    tell(say("找候选：围墙、断头路、阻隔两侧"))
     candidates, kinds, *_ = ask.openings
     if candidates is not None:
         lines, gates = _given(ask.district, candidates)
     else:
         lines = _pairs_of_streets(ask) if set(kinds) - {"gate"} else []
         gates = _walls(ask.district) if "gate" in kinds else []
-    say(f"快速估算 {len(lines) + len(gates)} 处")
+    tell(say("快速估算 {0} 处", len(lines) + len(gates)))
     return [*_judge_lines(ask, lines), *_judge_gates(ask, gates)]
 
 
@@ -203,17 +204,19 @@ def asked_for(district: District, name: Named, weight: str | None, openings: Ope
         fits = (rules["metric"] == "reach") & (rules["method"] != "buffer")
         same = np.array([bool(set(str(k).split(";")) & set(rule.kinds)) for k in rules["kinds"]], dtype=bool)
         others = list(rules.index[fits.to_numpy() & same])[:4]
-        hint = f"；可以改用：{'、'.join(others)}" if others else ""
-        raise SitingError(f"“{rule.label}”不看怎么走（按社区有无，或直线距离），增开通道不会改变它{hint}")
+        hint = say("；可以改用：{0}", say("、").join(others)) if others else ""
+        raise SitingError(
+            say("“{0}”不看怎么走（按社区有无，或直线距离），增开通道不会改变它{1}", rule_name(district, rule), hint)
+        )
     if weight is not None and weight not in WEIGHTS:
         raise UnknownNameError("权重", weight, WEIGHTS)
     homes, facilities = district.homes, district.open_facilities
     if homes is None or homes.empty or facilities is None:
-        raise SitingError("数据不足：要有小区和设施图层")
+        raise SitingError(say("数据不足：要有小区和设施图层"))
     own = facilities[facilities["kind"].isin(rule.kinds).to_numpy()]
     if own.empty:
-        labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
-        raise SitingError(f"没有开放的{labels}，增开通道帮不上忙；先选址（sites）")
+        labels = say("、").join(kind_name(district, kind) for kind in rule.kinds)
+        raise SitingError(say("没有开放的{0}，增开通道帮不上忙；先选址（sites）", labels))
     assumed = assumption(district, rule, openings.assume_complete)
     weight = weight or (rule.denominator if rule.denominator in WEIGHTS else "people")
     walker = district.profile(rule.profile)
@@ -310,7 +313,7 @@ def _given(
 ) -> tuple[list[shapely.LineString], list[tuple[str, str, shapely.Point]]]:
     """Sort a layer of candidates into lines and gates."""
     if given.crs is None:
-        raise SitingError("候选通道没有声明坐标系；先用 set_crs 声明")
+        raise SitingError(say("候选通道没有声明坐标系；先用 set_crs 声明"))
     lines, gates = [], []
     homes = district.homes
     for shape in given.geometry.to_crs(district.crs):
@@ -321,7 +324,7 @@ def _given(
             wall = shapely.boundary(homes.geometry[home])
             gates.append((str(home), "", shape if wall.is_empty else wall.interpolate(wall.project(shape))))
         else:
-            raise SitingError(f"候选通道只认线（通道）和点（出入口），不认 {shape.geom_type}")
+            raise SitingError(say("候选通道只认线（通道）和点（出入口），不认 {0}", shape.geom_type))
     return lines, gates
 
 
@@ -445,7 +448,7 @@ def sorts_of(district: District, lines: Sequence[shapely.LineString]) -> tuple[l
         names = barriers["name"].fillna(barriers["kind"]).to_numpy()
         line, barrier = barriers.sindex.query(np.asarray(lines, dtype=object), predicate="intersects")
         for i in np.unique(line):
-            crossed[i] = "、".join(dict.fromkeys(str(n) for n in names[np.sort(barrier[line == i])]))
+            crossed[i] = say("、").join(dict.fromkeys(str(n) for n in names[np.sort(barrier[line == i])]))
     sorts = [
         "bridge" if text else "crossing" if line.length <= CROSSING_M else "link"
         for text, line in zip(crossed, lines, strict=True)
@@ -479,20 +482,20 @@ def apart(tries: Sequence[Try], order: Sequence[int], n: int) -> list[int]:
 # --- counted afresh --------------------------------------------------------------------------------------------------
 
 
-def _counted(ask: Ask, tries: Sequence[Try], n: int, say: Progress) -> gpd.GeoDataFrame:
+def _counted(ask: Ask, tries: Sequence[Try], n: int, tell: Progress) -> gpd.GeoDataFrame:
     """Carry out each proposal on the district and count again."""
     cover = coverage(ask.district, rules=[ask.rule])
     before, share = cover.droplevel("rule"), float(summary(cover)["share"].iloc[0])
     _, crossed = sorts_of(ask.district, [one.shape for one in tries])
     rows = []
     for k, one in enumerate(tries):
-        say(f"逐处复核 {k + 1}/{len(tries)}")
+        tell(say("逐处复核 {0}/{1}", k + 1, len(tries)))
         edit = edit_of(ask, one, f"link-{k + 1}")
         after = Scenario("link", edits=(edit,), planned=ask.district.with_planned).on(ask.district)
         row = effect_of(before, coverage(after, rules=[ask.rule]))
         row |= {
             "kind": one.kind,
-            "kind_label": KIND_LABELS[one.kind],
+            "kind_label": say(KIND_LABELS[one.kind]),
             "home": one.home or None,
             "crosses": "" if one.kind == "gate" else crossed[k],
             "length_m": float(one.shape.length),
@@ -513,7 +516,7 @@ def _counted(ask: Ask, tries: Sequence[Try], n: int, say: Progress) -> gpd.GeoDa
     frame["text"] = [_text(row) for row in frame.itertuples()]
     basis = before["basis"].dropna()
     frame["basis"] = max(basis, key=BASES.index) if len(basis) else ""
-    mark = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    mark = say("演示值（不作结论）") if basis.isin(DEMONSTRATION).any() else ""
     frame["mark"] = with_assumption(mark, ask.assumed)
     frame["text"] = [with_assumption(text, ask.assumed) for text in frame["text"]]
     return frame
@@ -553,7 +556,7 @@ def edit_of(ask: Ask, one: Try, name: str) -> Edit:
     at = [[round(x, 8), round(y, 8)] for x, y in lonlat.coords]
     if one.kind == "gate":
         return Edit("open_gate", {"gate": f"{name}-gate", "home": one.home, "at": at[0]})
-    what: dict[str, object] = {"street": name, "name": f"新增{KIND_LABELS[one.kind]}", "line": at}
+    what: dict[str, object] = {"street": name, "name": say("新增{0}", say(KIND_LABELS[one.kind])), "line": at}
     return Edit("add_street", what | ({"wait_s": float(wait_s)} if one.kind == "crossing" and wait_s else {}))
 
 
@@ -570,7 +573,8 @@ def effect_of(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, object]:
         "people_60plus_gained": known_sum(gained, before["people_60plus"]),
         "people_lost": known_sum(-change.clip(upper=0.0), before["people"]),
         "minutes_saved": float((nearer * before["people"]).sum()) if before["people"].notna().any() else np.nan,
-        "homes_gained": "、".join(str(v) for v in names[:6]) + (f" 等 {len(names)} 个" if len(names) > 6 else ""),
+        "homes_gained": say("、").join(str(v) for v in names[:6])
+        + (say(" 等 {0} 个", len(names)) if len(names) > 6 else ""),
         "share_after": whole,
     }
 
@@ -590,7 +594,7 @@ def place_names(district: District, frame: gpd.GeoDataFrame) -> list[str]:
         near = (
             [] if named.empty else [named["name"].iloc[named.sindex.nearest(e, return_all=False)[1][0]] for e in ends]
         )
-        texts.append("—".join(dict.fromkeys(str(v) for v in near)) or "两条街之间")
+        texts.append("—".join(dict.fromkeys(str(v) for v in near)) or say("两条街之间"))
     return texts
 
 
@@ -608,29 +612,29 @@ class _Ranked(Protocol):
 
 
 def _text(row: _Ranked) -> str:
-    """Say in one Chinese sentence what a link brings."""
+    """Say in one sentence what a link brings."""
     where = where_text(row.kind, row.name, row.crosses, row.length_m)
-    saved = "" if np.isnan(row.minutes_saved) else f"；每趟共省 {amount(row.minutes_saved)} 人·分钟"
+    saved = "" if np.isnan(row.minutes_saved) else say("；每趟共省 {0} 人·分钟", amount(row.minutes_saved))
     if row.people_gained < 0.5:
-        return f"{where}：没有新增可达居民{saved}"
-    return f"{where}：{gained_text(row.people_gained, row.people_60plus_gained, row.homes_gained)}{saved}"
+        return say("{0}：没有新增可达居民{1}", where, saved)
+    return say("{0}：{1}{2}", where, gained_text(row.people_gained, row.people_60plus_gained, row.homes_gained), saved)
 
 
 def gained_text(people: float, older: float, homes: str) -> str:
     """Say who is newly in reach; where their number is not known, only which homes."""
     if np.isnan(people):
-        return f"新增可达：{homes}（人口不详）"
-    aged = f"，其中 60 岁及以上 {amount(older)} 人" if older > 0 else ""
-    return f"新增 {amount(people)} 人可达{aged}（{homes}）"
+        return say("新增可达：{0}（人口不详）", homes)
+    aged = say("，其中60岁及以上 {0} 人", amount(older)) if older > 0 else ""
+    return say("新增 {0} 人可达{1}（{2}）", amount(people), aged, homes)
 
 
 def where_text(kind: str, name: str, crosses: str, length_m: float) -> str:
     """Say in words where a link lies."""
     return {
-        "gate": f"{name}增开一处出入口",
-        "crossing": f"{name}加一处过街（{length_m:.0f} 米）",
-        "bridge": f"{name}跨{crosses}加一处桥或地道（{length_m:.0f} 米）",
-        "link": f"{name}打通 {length_m:.0f} 米",
+        "gate": say("{0}增开一处出入口", name),
+        "crossing": say("{0}加一处过街（{1:.0f} 米）", name, length_m),
+        "bridge": say("{0}跨{1}加一处桥或地道（{2:.0f} 米）", name, crosses, length_m),
+        "link": say("{0}打通 {1:.0f} 米", name, length_m),
     }[kind]
 
 
@@ -657,8 +661,8 @@ def links_plan(ranked: gpd.GeoDataFrame, chosen: Sequence[str] | None = None, *,
     if missing or not wanted:
         raise UnknownNameError("通道", missing[0] if missing else "", list(ranked.index))
     edits = tuple(ranked.loc[c, "edit"] for c in wanted)
-    note = "；".join(str(ranked.loc[c, "text"]) for c in wanted)
-    return Scenario(name, "增开通道", edits, note=f"位置为推算：{note}")
+    note = say("；").join(str(ranked.loc[c, "text"]) for c in wanted)
+    return Scenario(name, say("增开通道"), edits, note=say("位置为推算：{0}", note))
 
 
 @named_by_homes
@@ -674,7 +678,7 @@ def fixes(district: District, rule_or_kind: Named, *, wait_s: float = 30.0) -> g
     Returns
     -------
     places
-        What `access.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (Chinese:
+        What `access.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (in words:
         the one gate, crossing, bridge or link that brings most of the home inside; empty where none does), `link_share`
         (share of the home it brings inside, 0-1), `facility_metres` (a new facility this near the gate, along the street,
         would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence). Empty, as `gaps` is, where
@@ -725,11 +729,11 @@ class _Fixed(Protocol):
 def _fix_text(row: _Fixed) -> str:
     parts = []
     if row.link:
-        parts.append(f"{row.link}可使其 {per_cent(row.link_share, 0)} 可达")
+        parts.append(say("{0}可使其 {1} 可达", row.link, per_cent(row.link_share, 0)))
     if np.isfinite(row.facility_metres):
         parts.append(
-            f"或在出入口沿街 {amount(row.facility_metres)} 米内设一处"
+            say("或在出入口沿街 {0} 米内设一处", amount(row.facility_metres))
             if parts
-            else f"在出入口沿街 {amount(row.facility_metres)} 米内设一处；单开一处通道不够"
+            else say("在出入口沿街 {0} 米内设一处；单开一处通道不够", amount(row.facility_metres))
         )
-    return "，".join(parts) or "走到出入口已超过限值：要在小区内设一处，或先增开出入口"
+    return say("，").join(parts) or say("走到出入口已超过限值：要在小区内设一处，或先增开出入口")

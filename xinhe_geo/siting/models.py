@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from ..core import SitingError, UnknownNameError, amount
+from ..core import SitingError, UnknownNameError, amount, say
 from .median import Purse, affordable, counted, narrowed
 from .milp import EQUAL, MixedInteger
 from .task import (
@@ -76,7 +76,7 @@ def solve(
     sites
         Sites that are not in `costs`, and metres between sites.
     progress
-        Called with a short Chinese line now and then while a long solve goes on. Ctrl-C then gives the best plan so
+        Called with a short line now and then while a long solve goes on. Ctrl-C then gives the best plan so
         far: not `proven`, with what is known of its `bound`.
 
     Returns
@@ -825,36 +825,44 @@ def _refusal(task: Task) -> SitingError:
         if len(out):
             return SitingError(_unreachable_text(task, out), out)
     if task.n is not None and task.exact and int(new.sum()) < task.n:
-        return SitingError(f"可用的候选点只有 {int(new.sum())} 处，选不出 {task.n} 处；增加候选点，或少禁用几处")
+        return SitingError(
+            say("可用的候选点只有 {0} 处，选不出 {1} 处；增加候选点，或少禁用几处", int(new.sum()), task.n)
+        )
     locked = task.locked & new
     if len(task.conflicts) and locked[task.conflicts].all(axis=1).any():
         a, b = task.sites[task.conflicts[locked[task.conflicts].all(axis=1)][0]]
-        return SitingError(f"锁定的 {a} 和 {b} 相距不到 {siting.spacing_m:g} 米；放宽间距，或少锁一处")
+        return SitingError(say("锁定的 {0} 和 {1} 相距不到 {2:g} 米；放宽间距，或少锁一处", a, b, siting.spacing_m))
     if siting.budget is not None and task.price is not None and task.price[locked].sum() > siting.budget:
-        return SitingError(f"锁定的几处要 {task.price[locked].sum():,.10g}，超过预算 {siting.budget:,.10g}")
+        return SitingError(say("锁定的几处要 {0:,.10g}，超过预算 {1:,.10g}", task.price[locked].sum(), siting.budget))
     if siting.model != "mclp":
         return _too_few(task)
     if len(task.conflicts):
-        return SitingError(f"两两相距至少 {siting.spacing_m:g} 米时，选不出 {task.n} 处；放宽间距，或少选几处")
+        return SitingError(
+            say("两两相距至少 {0:g} 米时，选不出 {1} 处；放宽间距，或少选几处", siting.spacing_m, task.n)
+        )
     return SitingError(_not_found_text(task))
 
 
 def _not_found_text(task: Task) -> str:
     if task.siting.nodes is not None:
-        return f"搜索 {task.siting.nodes} 个节点还没有找到方案；放宽 nodes"
-    return "没有同时满足各项要求（处数、锁定、间距、预算、规模）的方案；逐项放宽试试"
+        return say("搜索 {0} 个节点还没有找到方案；放宽 nodes", task.siting.nodes)
+    return say("没有同时满足各项要求（处数、锁定、间距、预算、规模）的方案；逐项放宽试试")
 
 
 def _unreachable_text(task: Task, out: pd.DataFrame) -> str:
     def one(demand: Hashable, site: object, cost: float) -> str:
         if np.isnan(cost):
-            return f"{demand}（走不到任何候选点）"
-        return f"{demand}（最近的候选点 {site}，{amount(cost, 1)} {task.unit}".rstrip() + "）"
+            return say("{0}（走不到任何候选点）", demand)
+        far = f"{amount(cost, 1)} {task.unit}".rstrip()
+        return say("{0}（最近的候选点 {1}，{2}）", demand, site, far)
 
     first = [one(*row) for row in out.head(8).itertuples(name=None)]
-    more = f"，等 {len(out)} 处" if len(out) > 8 else ""
-    limit = "" if task.siting.limit is None else f" {task.siting.limit:g} {task.unit}".rstrip() + "内"
-    return f"{len(out)} 处需求{limit}没有候选点够得着：{'、'.join(first)}{more}。放宽距离，或在它们附近加候选点"
+    more = say("，等 {0} 处", len(out)) if len(out) > 8 else ""
+    listed = say("、").join(first) + more
+    if task.siting.limit is None:
+        return say("{0} 处需求没有候选点够得着：{1}。放宽距离，或在它们附近加候选点", len(out), listed)
+    limit = f"{task.siting.limit:g} {task.unit}".rstrip()
+    return say("{0} 处需求 {1}内没有候选点够得着：{2}。放宽距离，或在它们附近加候选点", len(out), limit, listed)
 
 
 def _too_few(task: Task) -> SitingError:
@@ -863,8 +871,8 @@ def _too_few(task: Task) -> SitingError:
     loose = task._replace(siting=free, n=None, price=None, conflicts=np.empty((0, 2), dtype=np.int64), capacity=None)
     fewest = _full_cover(loose, ())
     if fewest is not None and task.n is not None and len(fewest.chosen) > task.n:
-        return SitingError(f"{task.n} 处不够：要让所有需求都够得着，至少要 {len(fewest.chosen)} 处")
+        return SitingError(say("{0} 处不够：要让所有需求都够得着，至少要 {1} 处", task.n, len(fewest.chosen)))
     if task.capacity is not None:
         total = float(np.nansum(task.weight))
-        return SitingError(f"规模不够：需求共 {total:,.10g}，选出的几处装不下；加大规模或多选几处")
+        return SitingError(say("规模不够：需求共 {0:,.10g}，选出的几处装不下；加大规模或多选几处", total))
     return SitingError(_not_found_text(task))

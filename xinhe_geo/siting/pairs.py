@@ -17,7 +17,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage, summary
-from ..core import BASES, DEMONSTRATION, UnknownNameError, amount
+from ..core import BASES, DEMONSTRATION, UnknownNameError, amount, say
 from ..district import District, Named, Scenario
 from .assumed import with_assumption
 from .links import (
@@ -93,7 +93,7 @@ def link_pairs(
     Returns
     -------
     ranked
-        Index pair (P01 is the best). `first`, `second` (Chinese: what is opened where), `text` (one Chinese sentence);
+        Index pair (P01 is the best). `first`, `second` (what is opened where, in words), `text` (one sentence);
         `people_gained`, `people_60plus_gained`, `people_lost`, `minutes_saved`, `homes_gained`, `share_before`, `share_after`,
         `rule`, `weight`, `basis`, `mark` as in `links`, counted afresh with both links there; `estimated` (what the search
         said of the pair), `alone_first`, `alone_second` (what it said of each half alone), all in the weight asked for;
@@ -106,19 +106,19 @@ def link_pairs(
     SitingError, UnknownNameError
         As in `links`.
     """
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     given = openings.candidates is not None
     ask = asked_for(district, rule_or_kind, weight, openings)._replace(idle=given)
-    tries = judged(ask, say)
+    tries = judged(ask, tell)
     order = best_first(tries)
     best = [tries[i] for i in (order[:PAIRED_AT_MOST] if given else apart(tries, order, PAIRED_AT_MOST))]
-    say(f"两两组合 {len(best) * (len(best) - 1) // 2} 对")
+    tell(say("两两组合 {0} 对", len(best) * (len(best) - 1) // 2))
     ranked = _ranked(ask, _walks(ask, best))
     chosen = ranked[: n + SPARE]
     greedy = next((pair for pair in ranked if 0 in pair[2:]), None)  # the best single link and what adds most to it
     if greedy is not None and greedy not in chosen:
         chosen = [*chosen, greedy]
-    table = _counted(ask, best, chosen, say)
+    table = _counted(ask, best, chosen, tell)
     kept = table.head(n)
     if greedy is not None and not kept["with_best"].any():
         kept = pd.concat([kept, table[table["with_best"].to_numpy(dtype=bool)].head(1)])
@@ -186,7 +186,7 @@ def _one_then_other(one: Walk, other: Walk, between: Floats) -> Floats:
 
 
 def _counted(
-    ask: Ask, best: Sequence[Try], pairs: Sequence[tuple[float, float, int, int]], say: Progress
+    ask: Ask, best: Sequence[Try], pairs: Sequence[tuple[float, float, int, int]], tell: Progress
 ) -> pd.DataFrame:
     """Carry out each pair on the district and count again; most people first."""
     cover = coverage(ask.district, rules=[ask.rule])
@@ -194,7 +194,7 @@ def _counted(
     names = _names(ask.district, best)
     rows = []
     for number, (gained, _, a, b) in enumerate(pairs):
-        say(f"逐对复核 {number + 1}/{len(pairs)}")
+        tell(say("逐对复核 {0}/{1}", number + 1, len(pairs)))
         edits = tuple(edit_of(ask, best[k], f"link-{k + 1}") for k in (a, b))
         after = Scenario("links", edits=edits, planned=ask.district.with_planned).on(ask.district)
         row = effect_of(before, coverage(after, rules=[ask.rule]))
@@ -216,7 +216,7 @@ def _counted(
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["weight"] = ask.weight
     frame["basis"] = max(basis, key=BASES.index) if len(basis) else ""
-    mark = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    mark = say("演示值（不作结论）") if basis.isin(DEMONSTRATION).any() else ""
     frame["mark"] = with_assumption(mark, ask.assumed)
     return frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable")
 
@@ -234,17 +234,19 @@ def _names(district: District, best: Sequence[Try]) -> list[str]:
 
 
 def _text(row: Mapping[str, Any], weight: str) -> str:
-    """Say in one Chinese sentence what a pair brings, and whether it is more than its halves."""
-    both = f"{row['first']}，同时{row['second']}"
+    """Say in one sentence what a pair brings, and whether it is more than its halves."""
+    both = say("{0}，同时{1}", row["first"], row["second"])
     if row["people_gained"] < 0.5:
-        saved = "" if np.isnan(row["minutes_saved"]) else f"；每趟共省 {amount(row['minutes_saved'])} 人·分钟"
-        return f"{both}：没有新增可达居民{saved}"
-    whom = "60 岁及以上 " if weight == "people_60plus" else ""
+        saved = "" if np.isnan(row["minutes_saved"]) else say("；每趟共省 {0} 人·分钟", amount(row["minutes_saved"]))
+        return say("{0}：没有新增可达居民{1}", both, saved)
+    alone = (amount(row["alone_first"]), amount(row["alone_second"]))
     halves = (
-        f"单开前一处{whom or ' '}{amount(row['alone_first'])} 人、后一处{whom or ' '}{amount(row['alone_second'])} 人"
+        say("单开前一处60岁及以上 {0} 人、后一处60岁及以上 {1} 人", *alone)
+        if weight == "people_60plus"
+        else say("单开前一处 {0} 人、后一处 {1} 人", *alone)
     )
     gained = gained_text(row["people_gained"], row["people_60plus_gained"], row["homes_gained"])
-    return f"{both}：{gained}；{halves}"
+    return say("{0}：{1}；{2}", both, gained, halves)
 
 
 def pairs_plan(ranked: gpd.GeoDataFrame, pair: str | None = None, *, name: str = "links") -> Scenario:
@@ -268,4 +270,6 @@ def pairs_plan(ranked: gpd.GeoDataFrame, pair: str | None = None, *, name: str =
     wanted = (ranked.index[0] if len(ranked) else "") if pair is None else pair
     if wanted not in ranked.index:
         raise UnknownNameError("通道组合", wanted, list(ranked.index))
-    return Scenario(name, "增开两处通道", ranked.loc[wanted, "edits"], note=f"位置为推算：{ranked.loc[wanted, 'text']}")
+    return Scenario(
+        name, say("增开两处通道"), ranked.loc[wanted, "edits"], note=say("位置为推算：{0}", ranked.loc[wanted, "text"])
+    )

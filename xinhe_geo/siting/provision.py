@@ -88,7 +88,7 @@ def provision(
     list
         Index norm, in the order of the table. `label`, `kinds`, `kind_label`, `unit`; `base` (people, people_60plus,
         households) and `base_amount` (of the new homes, missing where not known); `required` = base_amount / per x amount,
-        `required_m2`, `required_site_m2` (floor and site area where the norm states them); `reach` (Chinese: which walk
+        `required_m2`, `required_site_m2` (floor and site area where the norm states them); `reach` (in words: which walk
         counts); `own` (left over in what the plan itself opens within that walk), `absorbed` (left over in what was there
         already), at most what is required; `missing` (what remains; `bound` "at_least" where a kind was only seen on a map: there
         may be more than it shows, so that this is at most), `to_build` (`missing` in whole pieces, m² as it is);
@@ -115,7 +115,7 @@ def provision(
     before = district.at(plan.year_on(district), planned=plan.planned or district.with_planned)
     new = pd.DataFrame({home: dict(who) for home, who in after.arrived.items() if home not in before.arrived}).T
     if new.empty:
-        raise ScenarioError(f"方案 {plan.label or plan.name} 没有新建住房（build_homes），列不出配建清单")
+        raise ScenarioError(say("方案 {0} 没有新建住房（build_homes），列不出配建清单", plan.label or plan.name))
     if (new["people"] != 0).any():  # homes in which only people live who were there before ask for nothing
         new = new[(new["people"] != 0).to_numpy()]
     table = chosen_norms(after, norms)
@@ -137,11 +137,11 @@ def on_parcel(
         Parcel or people not given.
     """
     if parcel is None or people is None:
-        raise ScenarioError("写方案名，或写地块和人口：--parcel 地块编号 --people 人数")
+        raise ScenarioError(say("写方案名，或写地块和人口：--parcel 地块编号 --people 人数"))
     what: dict[str, Any] = {"parcel": parcel, "home": f"{parcel}-new", "people": people}
     what |= {} if people_60plus is None else {"people_60plus": people_60plus}
     what |= {} if households is None else {"households": households}
-    return Scenario(f"{parcel}-new", f"{parcel} 新建住房", (Edit("build_homes", what),))
+    return Scenario(f"{parcel}-new", say("{0} 新建住房", parcel), (Edit("build_homes", what),))
 
 
 def chosen_norms(district: District, norms: str | Sequence[str] | None) -> pd.DataFrame:
@@ -163,7 +163,15 @@ def chosen_norms(district: District, norms: str | Sequence[str] | None) -> pd.Da
         raise DataError(
             problems_table(
                 [
-                    Problem("error", "norms", file, name, "kinds", f"没有设施类别“{kind}”", "改成 kinds.csv 里有的类别")
+                    Problem(
+                        "error",
+                        "norms",
+                        file,
+                        name,
+                        "kinds",
+                        say("没有设施类别“{0}”", kind),
+                        say("改成 kinds.csv 里有的类别"),
+                    )
                     for name, kind in strange
                 ]
             ),

@@ -196,7 +196,7 @@ def sites(
         Take what a map shows of a kind that nobody surveyed for all there is; the answer says so. Otherwise such a kind is
         refused: who lacks it is not known.
     progress
-        Called with a short Chinese line now and then while a long solve goes on; Ctrl-C gives the best plan so far.
+        Called with a short line now and then while a long solve goes on; Ctrl-C gives the best plan so far.
 
     Returns
     -------
@@ -214,8 +214,8 @@ def sites(
         which this site may stand, the others staying, while at most `siting.within` of the gain is lost; it has exactly
         the candidates of which that was counted in it, of a kind promised to every community those of its own; empty with
         capacities); `objective`, `bound`, `gap`, `proven` of the whole plan;
-        `left_out` (Chinese: homes that no candidate reaches and `siting.leave_out` leaves out, how far; else empty);
-        `basis` (weakest input), `mark` (演示值（不作结论）, 假定图上设施完整, or empty), `reason`, `near_ties` (Chinese), geometry in the
+        `left_out` (in words: homes that no candidate reaches and `siting.leave_out` leaves out, how far; else empty);
+        `basis` (weakest input), `mark` (演示值（不作结论）, 假定图上设施完整, or empty), `reason`, `near_ties` (sentences), geometry in the
         district's CRS. `coverage` finds `share_after` once the sites are there. Empty where "lscp" needs no site: everybody is
         served today.
 
@@ -237,9 +237,11 @@ def sites(
     """
     must_be_district(district)
     if not isinstance(siting, Siting):
-        raise WrongValueError(f'siting 要写 xh.Siting(model="p_median")，不是 {type(siting).__name__} {siting!r:.60}')
+        raise WrongValueError(
+            say('siting 要写 xh.Siting(model="p_median")，不是 {0} {1:.60}', type(siting).__name__, repr(siting))
+        )
     tell = progress or (lambda _: None)
-    tell("找候选点，算路程")
+    tell(say("找候选点，算路程"))
     case = _case(district, Wanted(kind, candidates, siting, profile, assume_complete))
     distances = _distances(case, siting)
     siting = siting if siting.apart_m is not None else replace(siting, apart_m=APART_M)
@@ -249,7 +251,7 @@ def sites(
         table = _point_table(case, siting)
     else:
         table = _home_table(case, siting)
-    tell("求最优解")
+    tell(say("求最优解"))
     try:
         plans = solve(
             table.costs,
@@ -262,8 +264,11 @@ def sites(
     except SitingError as error:
         if error.uncovered.empty:
             raise
-        raise SitingError(_lost_text(case, error.uncovered) + _LOST_HINT, error.uncovered) from None
-    tell("算每处的好处")
+        said = say(
+            "{0}。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）", _lost_text(case, error.uncovered)
+        )
+        raise SitingError(said, error.uncovered) from None
+    tell(say("算每处的好处"))
     tied = _tied(case, table, plans, distances)
     told = plans if each else plans.iloc[:1]
     frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
@@ -282,7 +287,7 @@ def sites(
         assumed = with_assumption(case.assumed, _most_text(case, table, n, float(plans["bound"].iloc[0])))
         frame["reason"] = [with_assumption(reason, assumed) for reason in frame["reason"]]
     lost = pd.DataFrame(plans["left_out"].iloc[0], columns=["demand", "site", "cost"]).set_index("demand")
-    frame["left_out"] = f"{_lost_text(case, lost)}；没有算在内" if len(lost) else ""
+    frame["left_out"] = say("{0}；没有算在内", _lost_text(case, lost)) if len(lost) else ""
     frame = gpd.GeoDataFrame(frame, geometry=case.spots.geometry.reindex(frame.index).array, crs=district.crs)
     return frame.set_index("plan", append=True, drop=False).swaplevel() if each else frame
 
@@ -326,18 +331,25 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
         own.index.get_level_values("site"),
         own.geometry.array,
         own["kind"],
-        own["tag"] + "（" + own["name"] + "）",
+        [say("{0}（{1}）", *called) for called in zip(own["tag"], own["name"], strict=True)],
         own["origin"],
         strict=True,
     )
     edits = tuple(
         Edit(
             "use_rooms" if origin == "room" else "open_facility",
-            {"facility": str(site), "kind": str(kind), "name": f"拟设 {where}", "xy": [float(spot.x), float(spot.y)]},
+            {
+                "facility": str(site),
+                "kind": str(kind),
+                "name": say("拟设 {0}", where),
+                "xy": [float(spot.x), float(spot.y)],
+            },
         )
         for site, spot, kind, where, origin in spots
     )
-    return Scenario(name, f"选址方案 {plan}", edits, note=f"位置为推算：{'；'.join(map(str, own['reason']))}")
+    return Scenario(
+        name, say("选址方案 {0}", plan), edits, note=say("位置为推算：{0}", say("；").join(map(str, own["reason"])))
+    )
 
 
 def phases(
@@ -367,7 +379,7 @@ def phases(
         As in `sites`; or there is no phase.
     """
     if not steps:
-        raise SitingError("至少要有一期")
+        raise SitingError(say("至少要有一期"))
     kind, candidates, siting, profile, assume = wanted
     parts, built = [], list[Hashable]()
     for phase, (n, own) in enumerate(steps, start=1):
@@ -396,13 +408,13 @@ def _case(district: District, wanted: Wanted) -> _Case:
     kind, candidates, siting, profile, assume = wanted
     own, rule = judged_by(district, kind, siting)
     if district.homes is None or district.homes.empty:
-        raise SitingError("没有小区图层，不知道谁还没有服务到")
+        raise SitingError(say("没有小区图层，不知道谁还没有服务到"))
     assumed = assumption(district, rule, assume)
     walker = district.profile(rule.profile if profile is None else profile)
     cover = coverage(district, rules=[rule], profile=profile).droplevel("rule")
     if cover["served"].isna().all():
-        labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
-        raise SitingError(f"数据不足：不知道现在哪里有{labels}；先调查并写进 surveyed_kinds")
+        labels = say("、").join(kind_name(district, kind) for kind in rule.kinds)
+        raise SitingError(say("数据不足：不知道现在哪里有{0}；先调查并写进 surveyed_kinds", labels))
     if isinstance(candidates, str) and candidates not in ("streets", "rooms"):
         raise UnknownNameError("候选点", candidates, ["streets", "rooms"])
     by_itself = candidates is None or (isinstance(candidates, str) and candidates == "streets")
@@ -411,12 +423,12 @@ def _case(district: District, wanted: Wanted) -> _Case:
     else:
         spots = room_spots(district, own) if isinstance(candidates, str) else given_spots(district, candidates)
     if spots.empty and isinstance(candidates, str):
-        raise SitingError("没有能用的存量用房：在图层 rooms 里填，能用作（usable_for）留空为都可以")
+        raise SitingError(say("没有能用的存量用房：在图层 rooms 里填，能用作（usable_for）留空为都可以"))
     if spots.empty:
-        raise SitingError("没有候选点")
+        raise SitingError(say("没有候选点"))
     clash = spots.index[spots.index.isin(() if district.facilities is None else district.facilities.index)]
     if len(clash):
-        raise SitingError(f"候选点和已有设施编号相同：{some(clash)}；给候选点换一个编号")
+        raise SitingError(say("候选点和已有设施编号相同：{0}；给候选点换一个编号", some(clash)))
     points = home_points(district)
     many = points.groupby("home")["home"].transform("size") > 1
     number = (points.groupby("home").cumcount() + 1).astype("str")
@@ -439,7 +451,7 @@ def _free(district: District, kind: str, spots: gpd.GeoDataFrame) -> gpd.GeoData
     on_it, taken = there.sindex.query(spots.geometry.array, predicate="dwithin", distance=SAME_SPOT_M)
     free = spots.drop(index=spots.index[np.unique(on_it)])
     if free.empty:
-        raise SitingError(f"候选点上都已有同类设施（{some(there.index[np.unique(taken)])}）；换别的位置")
+        raise SitingError(say("候选点上都已有同类设施（{0}）；换别的位置", some(there.index[np.unique(taken)])))
     return free
 
 
@@ -478,15 +490,19 @@ def _rule_for(district: District, name: Named, siting: Siting) -> tuple[str, Rul
 
 def _bare_rule(district: District, kind: str, limit: float | None, walked: bool) -> Rule:
     """Return what a kind that no standard judges is judged by: metres along the streets."""
-    label = str(district.kinds.loc[kind, "label"])
+    label = kind_name(district, kind)
     if limit is None and not walked:
         raise SitingError(
-            f"{label}（{kind}）在 kinds.csv 里没有领头规则，不知道多远算够得着；用 limit 给出沿街多少米，或直接给规则名"
+            say(
+                "{0}（{1}）在 kinds.csv 里没有领头规则，不知道多远算够得着；用 limit 给出沿街多少米，或直接给规则名",
+                label,
+                kind,
+            )
         )
     walker = str(district.profiles.index[0])
     metres = np.inf if limit is None else limit
-    text = label if limit is None else f"{label} {limit:g} 米"
-    return Rule(kind, f"{text}（沿街，本次指定）", (kind,), "network_m", metres, np.inf, walker, "people")
+    text = label if limit is None else say("{0} {1:g} 米", label, limit)
+    return Rule(kind, say("{0}（沿街，本次指定）", text), (kind,), "network_m", metres, np.inf, walker, "people")
 
 
 def _completed(case: _Case, siting: Siting) -> _Case:
@@ -729,7 +745,7 @@ def _home_table(case: _Case, siting: Siting) -> _Table:
 def _community_table(case: _Case, siting: Siting) -> _Table:
     """Demand: communities without a facility; a site serves the one it stands in. Costs only choose among its sites."""
     if siting.model not in ("mclp", "lscp"):
-        raise SitingError("按“每个社区有一处”要求的类别，只能问 mclp（n 处补哪些社区）或 lscp（补齐要几处）")
+        raise SitingError(say("按“每个社区有一处”要求的类别，只能问 mclp（n 处补哪些社区）或 lscp（补齐要几处）"))
     district, rule = case.district, case.rule
     matrix = presence(district)
     lacks = matrix.index[(matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) == 0).to_numpy()]
@@ -915,8 +931,9 @@ def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable, where: pd.Ser
     """
     Return the ground on which a site may stand instead as WKT, "" where there is none: about it and the candidates that are as good.
 
-    `where` tells the community of each candidate. Where each community is to have one, half a cell of the grid about each, inside the
-    community; for a rule of walks, of that what is as good wherever it was tried; for the models that shorten walks the spots themselves.
+    `where`: the community of each candidate. Where each community is to have one, half a cell of the grid about each, inside
+    the community; for a rule of walks, of that what is as good wherever it was tried; for the models that shorten walks the
+    spots themselves.
     """
     presence = case.rule.metric == "presence"
     others = dict(zip(plan.sites, plan.swaps, strict=True))[site]
@@ -997,9 +1014,10 @@ def _in_order(chosen: list[Hashable], table: _Table) -> list[tuple[Hashable, set
 
 
 def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataFrame, plan: _Plan) -> str:
-    """Say in one Chinese sentence what a site brings, and to whom."""
+    """Say in one sentence what a site brings, and to whom."""
     rule = case.rule
-    place = _place_text(case, row)
+    where = placed(case.district, row)
+    place = where if row["origin"] == "host" else say("设在{0}", where)
     if gained.empty and not row["communities_gained"]:
         nobody = say("没有新增") if row["rank"] == 1 else say("在前面几处之外没有新增")
         none = nobody if np.isfinite(_limit(rule)) else say("缩短路程")
@@ -1028,13 +1046,18 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
     )
 
 
-def _place_text(case: _Case, row: Mapping[str, Any]) -> str:
-    """Say where a site is, and in which community where its name does not."""
-    inside, called = _community_name(case, row["community"]), str(row["name"])
-    more = say("（{0}）", inside) if inside and inside not in called else ""
-    return say(
-        "{0}在{1}{2}", say("附设") if case.spots.loc[row["site"], "origin"] == "host" else say("设"), called, more
-    )
+def placed(district: District, row: Mapping[str, Any]) -> str:
+    """
+    Return where a site is, in words, and in which community where its name does not say so.
+
+    Parameters
+    ----------
+    row
+        One of what `sites` returns.
+    """
+    inside, called = _community_name(district, row["community"]), str(row["name"])
+    where = say("{0}（{1}）", called, inside) if inside and inside not in called else called
+    return say("附设在{0}", where) if row["origin"] == "host" else where
 
 
 #: What a site with a name of its own is called, by the origin of the candidate.
@@ -1069,7 +1092,10 @@ def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
         roads = _near_streets(edges, shapely.point_on_surface(spot))
         if isinstance(name, str) and origin == "street":  # it stands on it
             roads = [name, *(road for road in roads if road != name)][:2]
-        parts = (_community_name(case, communities[site]), say("、").join(roads) + say("附近") * bool(roads))
+        parts = (
+            _community_name(case.district, communities[site]),
+            say("{0}附近", say("、").join(roads)) if roads else "",
+        )
         where = " ".join(part for part in parts if part)
         if origin == "given":
             where = say("{0}（{1}）", site, where) if where else str(site)
@@ -1077,8 +1103,8 @@ def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
     return texts
 
 
-def _community_name(case: _Case, community: Hashable) -> str:
-    names = case.district.communities
+def _community_name(district: District, community: Hashable) -> str:
+    names = district.communities
     name = None if names is None else names["name"].get(community)
     return name if isinstance(name, str) else ""
 
@@ -1097,9 +1123,9 @@ def _whom_text(row: Mapping[str, Any], rule: Rule) -> str:
     people, older = row["people_gained"], row["people_60plus_gained"]
     if rule.denominator == "people_60plus" and np.isfinite(older):
         everybody = say("（常住人口 {0:,.0f} 人）", people) if np.isfinite(people) else ""
-        return say(" 60 岁及以上 {0:,.0f} 人{1}", older, everybody)
+        return say(" 60岁及以上 {0:,.0f} 人{1}", older, everybody)
     if np.isfinite(people):
-        aged = say("（60 岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
+        aged = say("（60岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
         return say(" {0:,.0f} 人{1}", people, aged)
     if np.isfinite(row["area_m2_gained"]):
         return say("居住用地 {0:,.1f} 公顷（人口不详）", row["area_m2_gained"] / 1e4)
@@ -1225,18 +1251,15 @@ def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:
     return say(told, len(parts), siting.within, say("；").join(parts))
 
 
-_LOST_HINT = "。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）"
-
-
 def _lost_text(case: _Case, uncovered: pd.DataFrame) -> str:
     """Name the homes that no candidate reaches, and how far the nearest is from their farthest point."""
     demands = pd.Index(case.points["demand"])
     communities = case.district.communities
-    unit = "分钟" if case.rule.method == "walk_min" else "米"
+    unit = say("分钟") if case.rule.method == "walk_min" else say("米")
     if case.rule.metric == "presence":
         names = pd.Series(dtype="str") if communities is None else communities["name"]
         listed = [str(names.get(c, c)) for c in uncovered.index]
-        return f"{len(listed)} 个社区里没有候选点：{some(listed)}"
+        return say("{0} 个社区里没有候选点：{1}", len(listed), some(listed))
     homes = (
         case.points["home"].to_numpy(dtype=object)[demands.get_indexer(uncovered.index)]
         if (uncovered.index.isin(demands).all())
@@ -1255,14 +1278,14 @@ def _lost_text(case: _Case, uncovered: pd.DataFrame) -> str:
         name = names.get(row.home)
         name = f"{name} {row.home}" if isinstance(name, str) else str(row.home)
         far = (
-            "走不到任何候选点"
+            say("走不到任何候选点")
             if pd.isna(row.cost)
-            else f"最近的候选点 {called[row.site]}，{amount(row.cost, 1)} {unit}"
+            else say("最近的候选点 {0}，{1} {2}", called[row.site], amount(row.cost, 1), unit)
         )
-        texts.append(f"{name}（{far}）")
+        texts.append(say("{0}（{1}）", name, far))
     limit = _limit(case.rule)
-    within = f"{limit:g} {unit}内" if np.isfinite(limit) and uncovered["cost"].notna().any() else ""
+    within = say("{0:g} {1}内", limit, unit) if np.isfinite(limit) and uncovered["cost"].notna().any() else ""
     gates = case.district.gates
     silent = len(worst) if gates is None else int((~worst["home"].isin(gates["home"])).sum())
-    why = f"；其中 {silent} 个没有出入口资料，只能从边上最近的街道量起，先补出入口" if silent else ""
-    return f"{len(texts)} 个小区{within}没有候选点够得着：{some(texts)}{why}"
+    why = say("；其中 {0} 个没有出入口资料，只能从边上最近的街道量起，先补出入口", silent) if silent else ""
+    return say("{0} 个小区{1}没有候选点够得着：{2}{3}", len(texts), within, some(texts), why)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
-from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_above_zero, is_whole, per_cent, well_made
+from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_above_zero, is_whole, per_cent, say, well_made
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -124,14 +124,14 @@ class Siting:
         for name in ("limit", "budget", "apart_m", "spacing_m", "within", "gap"):
             value = getattr(self, name)
             if value is not None and not (value == 0 or is_above_zero(value)):
-                raise SitingError(f"{name} 要是不小于 0 的数：{value!r:.40}")
+                raise SitingError(say("{0} 要是不小于 0 的数：{1:.40}", name, repr(value)))
         if self.plans < 1:
-            raise SitingError(f"plans 至少是 1：{self.plans}")
+            raise SitingError(say("plans 至少是 1：{0}", self.plans))
         if self.budget is not None and self.costs is None:
-            raise SitingError("给了预算 budget，还要用 costs（命令里是 --price）给出每处候选点的造价")
+            raise SitingError(say("给了预算 budget，还要用 costs（命令里是 --price）给出每处候选点的造价"))
         both = [str(s) for s in self.locked if s in self.banned]
         if both:
-            raise SitingError(f"既锁定又禁用：{'、'.join(both)}")
+            raise SitingError(say("既锁定又禁用：{0}", say("、").join(both)))
 
 
 class Sites(NamedTuple):
@@ -154,8 +154,8 @@ class Sites(NamedTuple):
 class Watch:
     """Keeps an eye on a long solve: says how far it is, and remembers that somebody pressed Ctrl-C."""
 
-    def __init__(self, say: Progress | None) -> None:
-        self.say = say or (lambda _: None)
+    def __init__(self, tell: Progress | None) -> None:
+        self.tell = tell or (lambda _: None)
         self.stopped = False
 
     @contextmanager
@@ -175,7 +175,7 @@ class Watch:
                 raise KeyboardInterrupt
             for watch in _WATCHING:
                 watch.stopped = True
-            self.say("停下来，取目前最好的方案")
+            self.tell(say("停下来，取目前最好的方案"))
 
         before = signal.signal(signal.SIGINT, note)
         _WATCHING.append(self)
@@ -204,9 +204,9 @@ class Watch:
             gap = (
                 ""
                 if result.mip_gap is None or not np.isfinite(result.mip_gap)
-                else f"，差距 {per_cent(result.mip_gap)}"
+                else say("，差距 {0}", per_cent(result.mip_gap))
             )
-            self.say(f"求解 {seconds:.0f} 秒{gap}；继续（Ctrl-C 取目前最好的方案）")
+            self.tell(say("求解 {0:.0f} 秒{1}；继续（Ctrl-C 取目前最好的方案）", seconds, gap))
             seconds *= SLICE_GROWTH
         return last
 
@@ -299,12 +299,12 @@ def task_of(
     people = np.zeros(len(demands))
     if siting.ties is not None:
         if not isinstance(weights, pd.DataFrame):
-            raise SitingError(f"并列时按“{siting.ties}”排，权重要是有这一列的表")
+            raise SitingError(say("并列时按“{0}”排，权重要是有这一列的表", siting.ties))
         if siting.model == "mclp":  # by the others everybody is reached: all plans serve the same people
             people = np.nan_to_num(_weights(weights, siting.ties, siting).reindex(demands).to_numpy(dtype=float))
     for values in (weight, people):
         if (values < 0).any() or np.isinf(values).any():
-            raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(values < 0) | np.isinf(values)])}")
+            raise SitingError(say("权重必须是不小于 0 的数：{0}", some(demands[(values < 0) | np.isinf(values)])))
     sites = pd.Index(in_order([*table["site"].unique(), *known.ids, *siting.existing]), name="site")
     _check_n(n, siting, sites, known_sites={*table["site"], *known.ids})
     within = np.ones(len(table), dtype=bool)
@@ -328,11 +328,11 @@ def task_of(
         locked=locked,
         banned=banned,
         n=n,
-        price=_per_site(sites, siting.costs, "造价", siting.existing),
-        capacity=_per_site(sites, siting.capacity, "规模"),
+        price=_per_site(sites, siting.costs, say("造价"), siting.existing),
+        capacity=_per_site(sites, siting.capacity, say("规模")),
         conflicts=conflicts,
         close=close,
-        unit={"metres": "米", "minutes": "分钟"}.get(_column(costs), ""),
+        unit={"metres": say("米"), "minutes": say("分钟")}.get(_column(costs), ""),
         siting=siting,
         watch=watch,
         lost=pd.DataFrame({"site": [], "cost": [], "weight": []}),
@@ -367,33 +367,33 @@ def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Ha
             raise UnknownNameError("候选点", str(label), [str(s) for s in sites if s in known_sites])
     if n is None:
         if siting.model != "lscp" and siting.budget is None:
-            raise SitingError(f"“{MODEL_LABELS[siting.model]}”要给 n（新增几处）")
+            raise SitingError(say("“{0}”要给 n（新增几处）", say(MODEL_LABELS[siting.model])))
     elif not is_whole(n) or n < 1:
-        raise SitingError(f"n（新增几处）必须是不小于 1 的整数，如 2：{n!r:.40}")
+        raise SitingError(say("n（新增几处）必须是不小于 1 的整数，如 2：{0:.40}", repr(n)))
     elif len(set(siting.locked) - set(siting.existing)) > n:
-        raise SitingError(f"锁定了 {len(siting.locked)} 处，多于要选的 {n} 处")
+        raise SitingError(say("锁定了 {0} 处，多于要选的 {1} 处", len(siting.locked), n))
 
 
 def tidy_costs(costs: pd.DataFrame | pd.Series) -> pd.DataFrame:
     """Return columns demand, site, cost; pairs without a cost are left out."""
     index = costs.index
     if not isinstance(index, pd.MultiIndex) or index.nlevels != 2:
-        raise SitingError("代价表的索引必须是 (demand, site) 两级")
+        raise SitingError(say("代价表的索引必须是 (demand, site) 两级"))
     if isinstance(costs, pd.DataFrame) and costs.shape[1] != 1:
-        raise SitingError(f"代价表只能有一列，现在是 {list(costs.columns)}")
+        raise SitingError(say("代价表只能有一列，现在是 {0}", list(costs.columns)))
     values = (costs.iloc[:, 0] if isinstance(costs, pd.DataFrame) else costs).to_numpy(dtype=float)
     table: pd.DataFrame = pd.DataFrame(
         {"demand": index.get_level_values(0), "site": index.get_level_values(1), "cost": values}
     )
     table = table.dropna()
     if np.isinf(table["cost"]).any():
-        raise SitingError("代价不能是无穷大；到不了的就不要那一行")
+        raise SitingError(say("代价不能是无穷大；到不了的就不要那一行"))
     if (table["cost"] < 0).any():
-        raise SitingError("代价不能是负数")
+        raise SitingError(say("代价不能是负数"))
     twice = table.duplicated(["demand", "site"])
     if twice.any():
         demand, site = table.loc[twice, ["demand", "site"]].iloc[0]
-        raise SitingError(f"代价表里 ({demand}, {site}) 出现了两次")
+        raise SitingError(say("代价表里 ({0}, {1}) 出现了两次", demand, site))
     return table
 
 
@@ -416,7 +416,7 @@ def _weights(weights: pd.DataFrame | pd.Series | None, column: str | None, sitin
             raise UnknownNameError("权重列", name, [str(c) for c in weights.columns])
         weights = weights[name]
     if weights.index.has_duplicates:
-        raise SitingError(f"权重表里有重复的编号：{some(weights.index[weights.index.duplicated()])}")
+        raise SitingError(say("权重表里有重复的编号：{0}", some(weights.index[weights.index.duplicated()])))
     return weights.astype("float64")
 
 
@@ -432,7 +432,7 @@ def _per_site(
     wrong = ~np.isfinite(values) | (values < 0)
     if wrong.any():
         bad = sites[wrong]
-        raise SitingError(f"每处候选点都要有不小于 0 的{what}；缺或不对的：{some(bad)}")
+        raise SitingError(say("每处候选点都要有不小于 0 的{0}；缺或不对的：{1}", what, some(bad)))
     return values
 
 
@@ -444,7 +444,7 @@ def _neighbours(
     if not (siting.spacing_m or siting.apart_m):
         return none, None
     if distances is None:
-        raise SitingError("要求间距 spacing_m 或 apart_m 时，要给候选点之间的距离 Sites.metres")
+        raise SitingError(say("要求间距 spacing_m 或 apart_m 时，要给候选点之间的距离 Sites.metres"))
     table = tidy_costs(distances)
     a, b = sites.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
     metres = table["cost"].to_numpy(dtype=float)
@@ -472,4 +472,4 @@ def in_order(labels: Iterable[Hashable]) -> list[Hashable]:
 def some(labels: Iterable[Hashable], most: int = 8) -> str:
     """Return the first few labels, and how many there are."""
     names = [str(v) for v in labels]
-    return "、".join(names[:most]) + (f" 等 {len(names)} 处" if len(names) > most else "")
+    return say("、").join(names[:most]) + (say(" 等 {0} 处", len(names)) if len(names) > most else "")

@@ -192,7 +192,9 @@ def finite(command: Callable[..., None]) -> Callable[..., None]:
         for name, value in given.items():
             if isinstance(value, float) and not math.isfinite(value):
                 option = name.strip("_").replace("_", "-")
-                raise typer.BadParameter(f"--{option} 写的是 {value}，不是有限的数；写 10、0.5 这样的数，或不写这一项")
+                raise typer.BadParameter(
+                    say("--{0} 写的是 {1}，不是有限的数；写 10、0.5 这样的数，或不写这一项", option, str(value))
+                )
         command(*args, **given)
 
     return checked

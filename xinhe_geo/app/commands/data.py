@@ -20,14 +20,16 @@ from ...core import (
     SourceError,
     amount,
     csv_text,
+    layer_name,
     refuse_leaving,
     refuse_uncleared,
+    row_name,
     say,
     speaking,
     title,
     write_text,
 )
-from ...district import District, layer_name, secrecy_of
+from ...district import District, column_name, secrecy_of
 from ...district import check as check_folder
 from ...district import number as seal_number
 from ...district import seal as seal_folder
@@ -71,15 +73,16 @@ def check(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None, lang: Lang = "zh"
 ) -> None:
     """检查街道目录：每一处问题在哪个文件、哪一行、哪一列、怎么改；数据能支撑到什么程度。"""
-    problems = check_folder(folder)
+    with speaking(lang):
+        problems = check_folder(folder)
     errors = int((problems["severity"] == "error").sum())
     if len(problems):
         with speaking(lang):
             table = grid(*map(title, ("级别", "文件", "行", "列", "问题", "怎么办")))
             levels = {True: say("错误"), False: say("提示")}
-        for row in problems.itertuples(index=False):
-            cells = (row.file, row.row, row.field, row.problem, row.remedy)
-            table.add_row(levels[row.severity == "error"], *(escape(str(v)) for v in cells))
+            for row in problems.itertuples(index=False):
+                cells = (row.file, row_name(row.row), row.field, row.problem, row.remedy)
+                table.add_row(levels[row.severity == "error"], *(escape(str(v)) for v in cells))
         OUT.print(table)
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
     if folder is not None and (code := seal_number(folder)):
@@ -193,7 +196,12 @@ def new(
         part, _, own = key.partition(".")
         if part not in PARTS or not own or not isinstance(said.get(part, {}), dict):
             raise SourceError(
-                f"--set 写成 {'、'.join(PARTS)} 加一点，如 --set homes.basis=official；现在是 {key}={value}"
+                say(
+                    "--set 写成 {0} 加一点，如 --set homes.basis=official；现在是 {1}={2}",
+                    say("、").join(PARTS),
+                    key,
+                    value,
+                )
             )
         said.setdefault(part, {})[own] = value
     if said.get("streets") == {"file": FETCH}:
@@ -224,24 +232,28 @@ def _asked_for() -> tuple[str, dict[str, str | None], list[str]]:
         return str(typer.prompt(text, default="", show_default=False)).strip().strip("\"'")
 
     try:
-        name, given, more = ask("街道名称"), dict[str, str | None](), list[str]()
+        name, given, more = ask(say("街道名称")), dict[str, str | None](), list[str]()
         for part, label in PARTS.items():
             given[part] = ask(
-                f"{label}的文件（{'.osm.pbf，或 fetch 联网下载' if part == 'streets' else '没有就直接回车'}）"
+                say(
+                    "{0}的文件（{1}）",
+                    say(label),
+                    say(".osm.pbf，或 fetch 联网下载") if part == "streets" else say("没有就直接回车"),
+                )
             )
             crs = (("crs", "  坐标系（WGS84、GCJ-02、BD-09 或 EPSG 代码）"),) if part in ("homes", "facilities") else ()
             for key, text in (*_QUESTIONS, *crs) if given[part] and part != "streets" else ():
-                answer = ask(text)
+                answer = ask(say(text))
                 more += [f"{part}.{key}={answer}"] if answer else []
     except typer.Abort:
-        raise SourceError("没有答完，什么也没有写。也可以写成选项或一个 .toml：见 new --help") from None
+        raise SourceError(say("没有答完，什么也没有写。也可以写成选项或一个 .toml：见 new --help")) from None
     return name, given, more
 
 
 def _fetched(folder: Path, boundary: object, lang: str, *, sure: bool) -> Path:
     """Download the map around a boundary, after saying what leaves this machine; return the file."""
     if not isinstance(boundary, dict) or not boundary.get("file"):
-        raise SourceError("联网下载要有街道界（--boundary），才知道下载哪里；没有就先用 fetch --bbox")
+        raise SourceError(say("联网下载要有街道界（--boundary），才知道下载哪里；没有就先用 fetch --bbox"))
     box = box_to_fetch(bbox=boundary_box(Path(boundary["file"])))
     OUT.print(escape(message(lang, "leaves", ", ".join(f"{v:.2f}" for v in box), HOSTS[0])))
     if not sure and not typer.confirm(message(lang, "sure")):
@@ -253,10 +265,14 @@ def _fetched(folder: Path, boundary: object, lang: str, *, sure: bool) -> Path:
 def _say_unanswered(said: Mapping[str, Any]) -> None:
     """Name the files of which nobody has said what they rest on."""
     silent = [
-        label for part, label in PARTS.items() if part != "streets" and said.get(part) and "basis" not in said[part]
+        say(label)
+        for part, label in PARTS.items()
+        if part != "streets" and said.get(part) and "basis" not in said[part]
     ]
     if silent:
-        ERR.print(f"没有说明依据，记为“依据未说明”：{'、'.join(silent)}。知道就写 --set homes.basis=official …")
+        ERR.print(
+            say("没有说明依据，记为“依据未说明”：{0}。知道就写 --set homes.basis=official …", say("、").join(silent))
+        )
 
 
 def split_(
@@ -284,7 +300,7 @@ def split_(
             overwrite=overwrite,
             progress=tell,
         )
-    shown = grid("代码", "名称", "居住点", "人口", "道路", "设施", "说明")
+    shown = grid(*map(title, ("代码", "名称", "居住点", "人口", "道路", "设施", "说明")))
     noted = made[(made["status"] == "failed") | (made["note"] != "")]
     for row in (made if len(made) <= 40 else noted.head(40)).itertuples():
         people = amount(row.people, unknown="")
@@ -296,7 +312,7 @@ def split_(
         OUT.print(escape(message(lang, "homes_left", shown_path(out / LEFT_OUT))))
     OUT.print(escape(message(lang, "was_split", len(made) - failed, failed, shown_path(out / CATALOGUE))))
     if basis == UNSTATED:
-        ERR.print("没有说明街道界和人口表的依据：记为“依据未说明”。知道就写 --basis official、surveyed …")
+        ERR.print(say("没有说明街道界和人口表的依据：记为“依据未说明”。知道就写 --basis official、surveyed …"))
     if failed:
         raise typer.Exit(PARTLY)
 
@@ -310,12 +326,12 @@ def ways(
     refuse_uncleared({}, "列出道路")  # of what is typed
     with watched(file.name):
         table = left_out(file, walk_filter=walk_filter)
-    shown = grid("原因", "条数", "例")
+    shown = grid(*map(title, ("原因", "条数", "例")))
     for reason, rows in table.groupby("reason", sort=False):
         examples = [f"{way}{'' if name is None else f' {name}'}" for way, name in rows["name"].head(6).items()]
-        shown.add_row(escape(str(reason)), str(len(rows)), escape("、".join(examples)))
+        shown.add_row(escape(str(reason)), str(len(rows)), escape(say("、").join(examples)))
     OUT.print(shown)
-    OUT.print(f"共 {len(table)} 条道路不计入步行网")
+    OUT.print(say("共 {0} 条道路不计入步行网", len(table)))
     if csv is not None:
         with replacing("zh", csv):
             write_text(csv, csv_text(table), mark=True)
@@ -350,9 +366,9 @@ def _numbers(text: str) -> list[float]:
     try:
         values = [float(part) for part in text.replace("，", ",").split(",")]
     except ValueError:
-        raise SourceError(f"不是四个数：{text}。写法：--bbox 117.60,39.00,117.75,39.12") from None
+        raise SourceError(say("不是四个数：{0}。写法：--bbox 117.60,39.00,117.75,39.12", text)) from None
     if not np.isfinite(values).all():
-        raise SourceError(f"不是有限的数：{text}。写法：--bbox 117.60,39.00,117.75,39.12")
+        raise SourceError(say("不是有限的数：{0}。写法：--bbox 117.60,39.00,117.75,39.12", text))
     return values
 
 
@@ -368,13 +384,13 @@ def template(
     """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
     if blanks:
         if folder is None:
-            raise SourceError("--blanks 要知道是哪个目录：加 --for 街道目录")
+            raise SourceError(say("--blanks 要知道是哪个目录：加 --for 街道目录"))
         with replacing(lang, out):
             missing = write_blanks(out, folder)
-        shown = grid("图层", "列", "没有值的")
+        shown = grid(*map(title, ("图层", "列", "没有值的")))
         for name, n in missing.items():
             layer, _, column = name.partition(".")
-            shown.add_row(LAYERS[layer].label, LAYERS[layer].names[column].label, f"{n:,} 处")
+            shown.add_row(layer_name(layer), column_name(layer, column), say("{0:,} 处", n))
         OUT.print(shown)
         OUT.print(escape(message(lang, "done", shown_path(out))))
         return
@@ -537,7 +553,7 @@ def _sure_of_people(taken: Callable[[bool], pd.DataFrame], sure: bool) -> pd.Dat
         if not sys.stdin.isatty():
             raise
         ERR.print(escape(str(jump)))
-        if not typer.confirm("人口确实这样变，写入？"):
+        if not typer.confirm(say("人口确实这样变，写入？")):
             raise
         return taken(True)
 

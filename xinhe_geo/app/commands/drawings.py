@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 import typer
 from rich.markup import escape
 
-from ...core import UnknownNameError, say, speaking
+from ...core import UnknownNameError, say, speaking, title
 from ...district import District, place_title
 from ...io import drawing_of
 from ...maps import PRESETS, Tiles, of_district, themes
@@ -186,7 +186,7 @@ def public_edition(
     missing = missing_on_sheets(district, approval=approval, number=number)
     if missing:
         with speaking(lang):
-            left = say("、").join(missing)
+            left = say("、").join(map(title, missing))
         OUT.print(escape(message(lang, "before_review", left)))
     OUT.print(escape(message(lang, "done", shown_path(written[0]))))
 

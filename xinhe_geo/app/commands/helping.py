@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from ...core import as_typed, nearest
+from ...core import as_typed, language, nearest, say
 
 PROGRAM = as_typed("python run.py")
 #: Which commands are for what, in the order of the first screen; each stands in one group.
@@ -88,7 +88,7 @@ def help_for(root: TyperGroup, arguments: Sequence[str]) -> str | None:
 
 def mistyped(error: Exception) -> str | None:
     """
-    Return what is wrong with a command line and how it is written, in Chinese, then as the parser says it.
+    Return what is wrong with a command line and how it is written: in Chinese and as the parser says it; in English as it does.
 
     None where the parser has not said what is wrong: then it is no fault of who typed. The parser's classes are told by what
     they carry, because where they stand has changed between its versions.
@@ -98,11 +98,11 @@ def mistyped(error: Exception) -> str | None:
         return None
     english = str(plain())
     context = getattr(error, "ctx", None)
-    said = _misuse(error, english, getattr(context, "command", None))
+    said = english if language() == "en" else _misuse(error, english, getattr(context, "command", None))
     typed = getattr(context, "command_path", PROGRAM)
-    other = "" if typed == PROGRAM else f"；全部命令：{PROGRAM} --help"
+    other = "" if typed == PROGRAM else say("；全部命令：{0} --help", PROGRAM)
     same = "" if said == english else f" / {english}"
-    return f"命令写得不对：{said}{same}\n怎么写：{typed} --help{other}"
+    return f"{say('命令写得不对：')}{said}{same}\n{say('怎么写：{0} --help{1}', typed, other)}"
 
 
 def _misuse(error: Exception, english: str, command: object) -> str:

@@ -71,7 +71,7 @@ def suggest(
     if not accepted:
         return
     if folder is None:
-        raise SourceError("随程序的演示街道不能改；写自己的街道目录：suggest 街道目录 --accept 编号")
+        raise SourceError(say("随程序的演示街道不能改；写自己的街道目录：suggest 街道目录 --accept 编号"))
     show_changes(accept(folder, table, accepted, apply=yes), folder, lang, applied=yes)
 
 

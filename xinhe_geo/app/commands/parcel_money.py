@@ -8,8 +8,8 @@ from itertools import groupby
 
 from rich.markup import escape
 
-from ...core import amount, say, standing, word
-from ...district import District, cell
+from ...core import amount, cell, say, standing, word
+from ...district import District
 from ...renewal import floor_ratio, unit_lines
 from ...report import Total, budget_name, topic_name
 from .console import OUT, grid

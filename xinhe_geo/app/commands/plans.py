@@ -120,7 +120,7 @@ def provision_list(
     norms: Annotated[str | None, typer.Option("--norms", help="只用 norms.csv 里的哪一套或哪一条")] = None,
     parcel: Annotated[str | None, typer.Option("--parcel", help="在哪个地块上建")] = None,
     people: Annotated[float | None, typer.Option("--people", help="新增常住人口")] = None,
-    elderly: Annotated[float | None, typer.Option("--elderly", help="其中 60 岁及以上")] = None,
+    elderly: Annotated[float | None, typer.Option("--elderly", help="其中60岁及以上")] = None,
     households: Annotated[int | None, typer.Option("--households", help="新增户数")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="另存为 .xlsx 或 .csv")] = None,
     lang: Lang = "zh",

@@ -142,10 +142,10 @@ def _weights(said: list[str]) -> dict[str, float] | None:
         try:
             found[name.strip()] = float(number)
         except ValueError:
-            raise typer.BadParameter(f"--weight 写的是 {text}；写 people=1 这样的一对") from None
+            raise typer.BadParameter(say("--weight 写的是 {0}；写 people=1 这样的一对", text)) from None
     wrong = [name for name, number in found.items() if not 0 <= number < math.inf]
     if wrong:
-        raise typer.BadParameter(f"--weight 的 {wrong[0]} 要是不小于 0 的数")
+        raise typer.BadParameter(say("--weight 的 {0} 要是不小于 0 的数", wrong[0]))
     return found or None
 
 

@@ -203,7 +203,7 @@ def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:
     figures = take_figures(workbook, folder, by=by)
     for row in figures.itertuples():
         before = "" if row.before != row.before else f"{row.before:,.15g} → "
-        OUT.print(escape(f"{row.indicator} {row.year}：{before}{row.after:,.15g} {row.unit}"))
+        OUT.print(escape(say("{0} {1}：{2}{3:,.15g} {4}", row.indicator, row.year, before, row.after, row.unit)))
     OUT.print(message(lang, "taken", len(figures)) if len(figures) else message(lang, "unchanged"))
 
 

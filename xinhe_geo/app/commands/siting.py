@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import SitingError, amount, named_by_homes, per_cent, title
+from ...core import SitingError, amount, named_by_homes, per_cent, say, speaking, title
 from ...district import District
 from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
@@ -59,7 +59,7 @@ def sites(
     lang: Lang = "zh",
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
-    with watched(message(lang, "solving")) as tell:
+    with watched(message(lang, "solving")) as tell, speaking(lang):
         district = opened(folder, "列出选址")
         asked = Siting(
             model=model,
@@ -94,24 +94,25 @@ def sites(
         if out is not None and len(found):
             write_choice(district, found, out, siting=asked, profile=profile, progress=tell)
         table = found.drop(columns=["plan", "may_stand"]).reset_index()  # a zone is no cell of a table
-    if table.empty:
-        OUT.print("现在已经全部够得着，不需要新增")
-        return
-    if roomy:
-        OUT.print(escape(roomy))
-    _show_sites(table, lang)
-    if district.is_demonstration:
-        OUT.print(DEMONSTRATION_TEXT)
-    if csv is not None:
-        with replacing(lang, csv):
-            write_table(csv, district, "选址", _with_lonlat(table))
-        OUT.print(escape(message(lang, "done", shown_path(csv))))
-    if toml is not None:
-        with replacing(lang, toml):
-            write_scenario(toml, sites_plan(found, name=toml.stem), district)
-        OUT.print(escape(message(lang, "done", shown_path(toml))))
-    if out is not None:
-        OUT.print(escape(message(lang, "done", shown_path(out / f"sites-{table['kind'].iloc[0]}.html"))))
+    with speaking(lang):
+        if table.empty:
+            OUT.print(say("现在已经全部够得着，不需要新增"))
+            return
+        if roomy:
+            OUT.print(escape(roomy))
+        _show_sites(table, lang)
+        if district.is_demonstration:
+            OUT.print(say(DEMONSTRATION_TEXT))
+        if csv is not None:
+            with replacing(lang, csv):
+                write_table(csv, district, "选址", _with_lonlat(table))
+            OUT.print(escape(message(lang, "done", shown_path(csv))))
+        if toml is not None:
+            with replacing(lang, toml):
+                write_scenario(toml, sites_plan(found, name=toml.stem), district)
+            OUT.print(escape(message(lang, "done", shown_path(toml))))
+        if out is not None:
+            OUT.print(escape(message(lang, "done", shown_path(out / f"sites-{table['kind'].iloc[0]}.html"))))
 
 
 def _in_rooms(district: District, kind: str, n: int, asked: Siting, profile: str | None) -> str:
@@ -122,22 +123,22 @@ def _in_rooms(district: District, kind: str, n: int, asked: Siting, profile: str
         best = find_sites(district, kind, n, siting=replace(asked, plans=1), candidates="rooms", profile=profile)
     except SitingError:  # fewer rooms than asked for, or none that reaches anybody
         return ""
-    people = amount(best["people_cumulative"].iloc[-1] if len(best) else 0.0, unknown="不详")
-    where = "、".join(map(str, best["name"]))
-    return f"先看存量用房：{where}，新增居民 {people} 人；下面是连同街边、空地、地块一起比的结果"
+    people = amount(best["people_cumulative"].iloc[-1] if len(best) else 0.0, unknown=say("不详"))
+    where = say("、").join(map(str, best["name"]))
+    return say("先看存量用房：{0}，新增居民 {1} 人；下面是连同街边、空地、地块一起比的结果", where, people)
 
 
 def _show_sites(table: pd.DataFrame, lang: str) -> None:
     """Print the plans of a siting, how sure they are, and whom they leave out."""
     columns = ("图上编号", "位置", "新增居民", "其中60岁及以上", "实施前", "实施后", "候选点")
-    shown = grid(*columns, title=escape(str(table["label"].iloc[0])))
+    shown = grid(*map(title, columns), title=escape(str(table["label"].iloc[0])))
     before = table["share_after"].shift().where(table["rank"] > 1, table["share_before"])
     for row in table.assign(share_before=before).itertuples():
         shown.add_row(
             str(row.tag),
             escape(str(row.name)),
-            *(amount(v, unknown="不详") for v in (row.people_gained, row.people_60plus_gained)),
-            *(per_cent(v, unknown="不详") for v in (row.share_before, row.share_after)),
+            *(amount(v, unknown=say("不详")) for v in (row.people_gained, row.people_60plus_gained)),
+            *(per_cent(v, unknown=say("不详")) for v in (row.share_before, row.share_after)),
             escape(str(row.site)),
         )
     OUT.print(shown)
@@ -177,7 +178,7 @@ def find_links(
     lang: Lang = "zh",
 ) -> None:
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
-    with watched(message(lang, "loading")) as tell:
+    with watched(message(lang, "loading")) as tell, speaking(lang):
         district = opened(folder, "列出增开通道")
         given = Openings(None if layer is None else read_shapes(layer), assume_complete=assume_complete)
         table = links(district, rule, n=n, weight=weight, openings=given, progress=tell)
@@ -187,36 +188,38 @@ def find_links(
         if both is not None and out is not None:
             write_links(district, rule, table, both, out, progress=tell)
         places = fixes(district, rule) if gaps else None
-    _show_openings(table, none="没有一处单独的通道能让更多人够得着，或少走路")
-    if both is not None and pairs:
-        _show_openings(both, title="两处一起开", none="没有两处一起开能让更多人够得着，或少走路")
-    if places is not None:
-        _show_fixes(district, places)
-    if district.is_demonstration:
-        OUT.print(DEMONSTRATION_TEXT)
-    if csv is not None:
-        with replacing(lang, csv):
-            write_table(csv, district, "增开通道", _with_middle(table))
-        OUT.print(escape(message(lang, "done", shown_path(csv))))
-    if toml is not None and len(table):
-        with replacing(lang, toml):
-            write_scenario(toml, links_plan(table, name=toml.stem), district)
-        OUT.print(escape(message(lang, "done", shown_path(toml))))
-    if out is not None:
-        OUT.print(escape(message(lang, "done", shown_path(out / f"links-{judged_by(district, rule)[1].name}.html"))))
+    with speaking(lang):
+        _show_openings(table, none=say("没有一处单独的通道能让更多人够得着，或少走路"))
+        if both is not None and pairs:
+            _show_openings(both, heading=say("两处一起开"), none=say("没有两处一起开能让更多人够得着，或少走路"))
+        if places is not None:
+            _show_fixes(district, places)
+        if district.is_demonstration:
+            OUT.print(say(DEMONSTRATION_TEXT))
+        if csv is not None:
+            with replacing(lang, csv):
+                write_table(csv, district, "增开通道", _with_middle(table))
+            OUT.print(escape(message(lang, "done", shown_path(csv))))
+        if toml is not None and len(table):
+            with replacing(lang, toml):
+                write_scenario(toml, links_plan(table, name=toml.stem), district)
+            OUT.print(escape(message(lang, "done", shown_path(toml))))
+        if out is not None:
+            page = f"links-{judged_by(district, rule)[1].name}.html"
+            OUT.print(escape(message(lang, "done", shown_path(out / page))))
 
 
-def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) -> None:
+def _show_openings(table: pd.DataFrame, *, heading: str | None = None, none: str) -> None:
     """Print a table of openings, or of pairs of them, and below it what each of them is."""
     kinds = "kind_label" in table.columns
     columns = ("新增可达", "其中60岁及以上", "共省（人·分钟）", "实施后")
-    shown = grid("序", *(("种类",) if kinds else ()), *columns, title=title)
+    shown = grid(*map(title, ("序", *(("种类",) if kinds else ()), *columns)), title=heading)
     for row in table.itertuples():
         shown.add_row(
             str(row.Index),
             *((row.kind_label,) if kinds else ()),
-            *(amount(v, unknown="不详") for v in (row.people_gained, row.people_60plus_gained, row.minutes_saved)),
-            per_cent(row.share_after, unknown="不详"),
+            *(amount(v, unknown=say("不详")) for v in (row.people_gained, row.people_60plus_gained, row.minutes_saved)),
+            per_cent(row.share_after, unknown=say("不详")),
         )
     OUT.print(shown if len(table) else none)
     for row in table.itertuples():
@@ -226,12 +229,13 @@ def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) 
 @named_by_homes
 def _show_fixes(_district: District, places: pd.DataFrame) -> None:
     """Print home by home the parts of its walk, and what would bring it inside."""
-    shown = grid(title("小区"), "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
+    heads = ("小区", "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
+    shown = grid(*map(title, heads))
     for row in places.itertuples():
         minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
         shown.add_row(
             escape(str(row.name)),
-            amount(row.unserved, unknown="不详"),
+            amount(row.unserved, unknown=say("不详")),
             *(amount(v, 1, unknown="—") for v in minutes),
             escape(row.fix),
         )

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ...access import facts_in_doubt
-from ...core import SourceError, csv_text, refuse_uncleared, speaking, title, write_text
+from ...core import SourceError, csv_text, refuse_uncleared, say, speaking, title, write_text
 from ...district import secrecy_of
 from ...io import OUTCOMES, SHEETS, answers_tally, take_survey
 from ...report import Firmness, firmness, shrunk_sheet
@@ -39,14 +39,14 @@ def survey(
         _write(folder, out, (most, crossings), lang)
         return
     if folder is None:
-        raise SourceError("--take 要知道写进哪个目录：survey 街道目录 --take 填好的表.xlsx")
+        raise SourceError(say("--take 要知道写进哪个目录：survey 街道目录 --take 填好的表.xlsx"))
     if report is not None:
         refuse_uncleared(secrecy_of(folder), "另写逐行的结果")
     guarded = is_guarded(folder)
     with watched(message(lang, "loading")):
         answers = take_survey(take, folder, surveyed=surveyed)
     if yes and not surveyed and sys.stdin.isatty():
-        surveyed = typer.confirm("表上的工号和日期属实，这些行记为实测？")
+        surveyed = typer.confirm(say("表上的工号和日期属实，这些行记为实测？"))
     wanted = yes and bool((answers["outcome"] == "taken").any())
     before = None
     if wanted:
@@ -74,11 +74,11 @@ def _write(folder: Path | None, out: Path, how_many: tuple[int, int], lang: str)
         district = opened(folder, "写出核查表")
         places = write_forms(district, out, most=how_many[0], crossings=how_many[1])
     if places.empty:
-        OUT.print("没有要核查的：没有存疑的出入口和设施，也没有要测等待的过街。")
+        OUT.print(say("没有要核查的：没有存疑的出入口和设施，也没有要测等待的过街。"))
         return
-    shown = grid("序号", "是什么", "编号", "名称", "社区")
+    shown = grid(*map(title, ("序号", "是什么", "编号", "名称", "社区")))
     for row in places.itertuples():
-        cells = (str(row.Index), SHEETS[str(row.layer)].name, row.id, row.name, row.group)
+        cells = (str(row.Index), title(SHEETS[str(row.layer)].name), row.id, row.name, row.group)
         shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(shown)
     for name in FORM_FILES:
@@ -97,24 +97,31 @@ def _ranges(folder: Path, lang: str) -> _Ranges:
 
 def _show(answers: pd.DataFrame, *, guarded: bool) -> None:
     """Print what becomes of each line, what asks for an answer first."""
-    shown = grid("表", "行", "编号", "结果", "说明", "怎么办")
+    shown = grid(*map(title, ("表", "行", "编号", "结果", "说明", "怎么办")))
     order = answers["outcome"].map({"asked": 0, "taken": 1, "explained": 2})
     for row in answers.iloc[order.argsort(kind="stable")].head(_SHOWN).itertuples():
-        cells = (row.sheet, row.row, row.id, OUTCOMES[str(row.outcome)], row.what, row.remedy)
+        cells = (row.sheet, row.row, row.id, say(OUTCOMES[str(row.outcome)]), row.what, row.remedy)
         cells = (*cells[:2], "", cells[3], "", "") if guarded else cells
         shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(shown)
     told = answers_tally(answers)
-    parts = [f"{label} {told[name]:,} 行" for name, label in OUTCOMES.items()]
-    OUT.print(f"共 {told['answers']:,} 行：{'，'.join(parts)}；其中记为实测 {int(answers['signed'].sum()):,} 行")
+    parts = [say("{0} {1:,} 行", say(label), told[name]) for name, label in OUTCOMES.items()]
+    OUT.print(
+        say(
+            "共 {0:,} 行：{1}；其中记为实测 {2:,} 行",
+            told["answers"],
+            say("，").join(parts),
+            int(answers["signed"].sum()),
+        )
+    )
 
 
 def _show_shrunk(before: _Ranges, after: _Ranges, lang: str) -> None:
     """Print how the ranges of the goals have shrunk."""
-    OUT.print(f"存疑的事：{before[0]:,} → {after[0]:,} 件")
+    OUT.print(say("存疑的事：{0:,} → {1:,} 件", before[0], after[0]))
     table = shrunk_sheet(before[1], after[1])
     if table.empty:
-        OUT.print("各项目标的范围没有变。")
+        OUT.print(say("各项目标的范围没有变。"))
         return
     with speaking("en" if lang == "en" else "zh"):
         shown = grid(*(title(str(column)) for column in table.columns))

@@ -31,12 +31,13 @@ from ...core import (
     amount,
     counted,
     language,
+    layer_name,
     listed,
     say,
     whole,
     word,
 )
-from ...district import District, column_name, kind_name, layer_name, list_told, walker_name
+from ...district import District, column_name, kind_name, list_told, walker_name
 
 #: Metrics that count communities; what they lack is said with the people who live there.
 IN_COMMUNITIES = ("communities_with", "communities_without")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import listed, say
-from ...district import District, cell, completion, fact
+from ...core import cell, listed, say
+from ...district import District, completion, fact
 from .base import (
     Found,
     Lacks,

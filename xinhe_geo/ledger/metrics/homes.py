@@ -23,8 +23,8 @@ from ...access import (
     sizes,
     within_capacity,
 )
-from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, language, listed, say, word
-from ...district import District, column_name, layer_name, walker_name
+from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, language, layer_name, listed, say, word
+from ...district import District, column_name, walker_name
 from .base import (
     NAMED_AT_MOST,
     SCOPE_LAYERS,

@@ -12,8 +12,8 @@ import pandas as pd
 import shapely
 
 from ...access import TOLERANCE_MIN, entrances_of_open, facility_entrances, grounds_text, presence
-from ...core import TOLERANCE_M, language, listed, say
-from ...district import District, column_name, layer_name
+from ...core import TOLERANCE_M, language, layer_name, listed, say
+from ...district import District, column_name
 from .base import (
     NAMED_AT_MOST,
     SCOPE_LAYERS,

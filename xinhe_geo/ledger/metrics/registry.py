@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from ...core import LAYERS, XinheError, language, listed, say
-from ...district import District, Scenario, cell
+from ...core import LAYERS, XinheError, cell, language, listed, say
+from ...district import District, Scenario
 from . import figures, homes, places, shapes
 from .base import (
     MEASURED,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import LAYERS, TOLERANCE_M, land_use_name, per_cent, say
-from ...district import District, column_name, layer_name
+from ...core import LAYERS, TOLERANCE_M, land_use_name, layer_name, per_cent, say
+from ...district import District, column_name
 from .base import (
     SCOPE_LAYERS,
     WEIGHTS,

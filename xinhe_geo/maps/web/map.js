@@ -238,22 +238,25 @@
     };
   }
 
-  /* Where a symbol goes that must be seen: beside its place, as near as there is room; over others where there is none.
-     It hides none of the places of other such symbols, and the way to it crosses no symbol unless there is no other. */
+  /* Takes room for a symbol that must be seen: beside its place, as near as there is any; over others where there is none. It hides
+     none of the places of other such symbols, the way to it crosses as few symbols and ways as it can, and later ones keep off it. */
   function beside(room, x, y, r, places, inner) {
     const others = places.filter(([a, b]) => a !== x || b !== y);
-    let first = null;
-    for (const far of [0, 1, 1.5, 2.05, 3, 4, 5, 6.5, 8])
-      for (const [i, j] of [[0, 1], [0, -1], [1, 0], [-1, 0], [0.7, 0.7], [0.7, -0.7], [-0.7, 0.7], [-0.7, -0.7]]) {
-        const bx = x + i * far * r, by = y + j * far * r;
+    let found = [x, y], taken = [], least = Infinity;
+    search: for (const far of [0, 1, 1.5, 2.05, 3, 4, 5, 6.5, 8])
+      for (let way = 0; way < 16; way++) {
+        const bx = x + Math.sin(Math.PI * way / 8) * far * r, by = y + Math.cos(Math.PI * way / 8) * far * r;
         if (far && (bx - r < inner[0] || by - r < inner[1] || bx + r > inner[2] || by + r > inner[3])) continue;
         if (others.some(([a, b]) => Math.max(Math.abs(a - bx), Math.abs(b - by)) <= r)) continue;
         if (!room.free([bx - r, by - r, bx + r, by + r])) continue;
-        first = first || [bx, by];
-        const steps = Math.round(2 * far) + 1, along = Array.from({ length: steps }, (_, k) => [bx + (x - bx) * k / steps, by + (y - by) * k / steps]);
-        if (along.every(([a, b]) => room.free([a - 1, b - 1, a + 1, b + 1]))) return [bx, by];
+        const steps = far ? Math.round(5 * far) + 1 : 0;
+        const line = Array.from({ length: steps }, (_, k) => [bx + (x - bx) * k / steps, by + (y - by) * k / steps]).map(([a, b]) => [a - 1, b - 1, a + 1, b + 1]);
+        const under = line.filter((box) => !room.free(box)).length;
+        if (under < least) { found = [bx, by]; taken = line; least = under; }
+        if (!under) break search;
       }
-    return first || [x, y];
+    [[found[0] - r, found[1] - r, found[0] + r, found[1] + r], ...taken].forEach((box) => room.take(box));
+    return found;
   }
 
   /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. `first` are those the
@@ -274,7 +277,7 @@
         if (style.keep) {  // with its rim: none of these may hide another
           const w = r * (style.ring ? 1.7 : 1.18), [bx, by] = beside(room, x, y, w, kept, view.inner);
           if (bx !== x || by !== y) found.leaders.push([x, y, bx, by, style, view.u]);
-          room.take([bx - w, by - w, bx + w, by + w]); found.icons.push([bx, by, r, style]); return;
+          found.icons.push([bx, by, r, style]); return;
         }
         if ((!style.near || view.zoom >= style.near) && room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); return; }
         if (first) room.take([x - d, y - d, x + d, y + d]);

@@ -6,6 +6,7 @@ var xinhe = {};
 (function () {
   "use strict";
   const CELL = 120; // metres; side of the squares in which street pieces are looked up
+  const ROUNDING = 1e-3; // metres
 
   /* --- reading ------------------------------------------------------------------------------------------------ */
 
@@ -57,6 +58,7 @@ var xinhe = {};
   function unpack(ref, Type) {
     if (typeof ref !== "string") {
       if (ref.points) return lattice(ref.points, ref.n / 2);
+      if (ref.scaled !== undefined) return Float64Array.from(planes(ref.scaled, ref.n, false), (v) => v / ref.by);
       if (ref.steps !== undefined) return planes(ref.steps, ref.n, true);
       return new Type(arrays.slice(ref.at, ref.at + ref.n * Type.BYTES_PER_ELEMENT));
     }
@@ -71,10 +73,25 @@ var xinhe = {};
     return off;
   }
 
-  function readNetwork(raw) {
-    const xy = unpack(raw.xy, Float64Array), off = offsets(unpack(raw.count, Uint16Array));
+  /* The vertices of a city's streets as they are drawn: from one node on, step by step, to the other. */
+  function drawnStreets(raw, off, u, v, origin) {
+    const ends = raw.ends.map((r) => unpack(r, Int32Array)), inner = raw.inner.map((r) => unpack(r, Float64Array)), xy = new Float64Array(2 * off[off.length - 1]);
+    for (let e = 0, at = 0; e < u.length; e++) {
+      const here = [ends[0][u[e]], ends[1][u[e]]], last = off[e + 1] - 1;
+      for (let k = off[e]; k <= last; k++) for (const i of [0, 1]) {
+        if (k === last) here[i] = ends[i][v[e]]; else if (k > off[e]) here[i] += inner[i][at];
+        xy[2 * k + i] = origin[i] + here[i] / raw.drawn;
+        if (i && k > off[e] && k < last) at++;
+      }
+    }
+    return xy;
+  }
+
+  function readNetwork(raw, origin) {
+    const off = offsets(unpack(raw.count, Uint16Array)), u = unpack(raw.u, Int32Array), v = unpack(raw.v, Int32Array), longer = raw.longer ? unpack(raw.longer, Float64Array) : null;
+    const xy = longer ? drawnStreets(raw, off, u, v, origin) : unpack(raw.xy, Float64Array);
     const net = {
-      nodes: raw.nodes, edges: off.length - 1, xy, off, u: unpack(raw.u, Int32Array), v: unpack(raw.v, Int32Array),
+      nodes: raw.nodes, edges: off.length - 1, xy, off, u, v,
       wait: unpack(raw.wait, Float64Array), steps: unpack(raw.steps, Uint8Array), open: unpack(raw.public, Uint8Array), added: unpack(raw.added, Int32Array),
       closed: unpack(raw.closed, Uint8Array), look: unpack(raw.look, Uint8Array), name: unpack(raw.name, Uint16Array), names: raw.names,
       cum: new Float64Array(xy.length / 2), length: new Float64Array(off.length - 1), weights: new Map(),
@@ -84,6 +101,11 @@ var xinhe = {};
       for (let k = off[e] + 1; k < off[e + 1]; k++) {
         total += Math.hypot(xy[2 * k] - xy[2 * k - 2], xy[2 * k + 1] - xy[2 * k - 1]);
         net.cum[k] = total;
+      }
+      if (longer) { // as long as it is, not as it is drawn
+        const whole = total + longer[e];
+        for (let k = off[e]; k < off[e + 1] - 1; k++) net.cum[k] *= total > 0 ? whole / total : 0;
+        total = net.cum[off[e + 1] - 1] = whole;
       }
       net.length[e] = total;
     }
@@ -108,11 +130,15 @@ var xinhe = {};
       if (!net.open[e]) continue;
       for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
         const ax = net.xy[2 * k], ay = net.xy[2 * k + 1], bx = net.xy[2 * k + 2], by = net.xy[2 * k + 3];
-        for (let i = Math.floor(Math.min(ax, bx) / CELL); i <= Math.floor(Math.max(ax, bx) / CELL); i++)
-          for (let j = Math.floor(Math.min(ay, by) / CELL); j <= Math.floor(Math.max(ay, by) / CELL); j++) {
+        for (let i = Math.floor(Math.min(ax, bx) / CELL); i <= Math.floor(Math.max(ax, bx) / CELL); i++) {
+          // in each column only the squares along the piece: a road through a country has millions in its box
+          const yAt = (x) => ay + ((Math.min(Math.max(x, Math.min(ax, bx)), Math.max(ax, bx)) - ax) * (by - ay)) / (bx - ax);
+          const ends = bx === ax ? [ay, by] : [yAt(i * CELL), yAt((i + 1) * CELL)];
+          for (let j = Math.floor((Math.min(...ends) - ROUNDING) / CELL); j <= Math.floor((Math.max(...ends) + ROUNDING) / CELL); j++) {
             const s = key(i, j), list = squares.get(s);
             if (list) list.push(e, k); else squares.set(s, [e, k]);
           }
+        }
       }
     }
     return { squares, key };
@@ -299,45 +325,108 @@ var xinhe = {};
   /* Costs at the nodes from many doors at once, up to `bound`. `tree`: notes for every node the arc it was reached by, or the
      door on an edge of its own (~number). */
   function spread(model, weights, doors, bound, cost, tree) {
-    const { net, heap } = model, { first, edge, other } = net.arcs, unit = weights.unit;
     cost.fill(Infinity);
+    return further(model, weights, doors, bound, cost, null, tree);
+  }
+
+  /* Costs at the nodes that get less by more doors. `was`: takes each node that changes, and what its cost was. */
+  function further(model, weights, doors, bound, cost, was, tree) {
+    const { net, heap } = model, { first, edge, other } = net.arcs, unit = weights.unit;
+    const take = (node, c, by) => {
+      if (!(c <= bound && c < cost[node])) return;
+      if (was) was.push(node, cost[node]);
+      cost[node] = c; heap.push(c, node);
+      if (tree) tree[node] = by;
+    };
     heap.clear();
     doors.forEach((d, i) => {
       const rate = weights.rate[d.edge], leg = d.access * unit;
-      const toU = leg + along(rate, d.at), toV = leg + along(rate, net.length[d.edge] - d.at), u = net.u[d.edge], v = net.v[d.edge];
-      if (toU <= bound && toU < cost[u]) { cost[u] = toU; heap.push(toU, u); if (tree) tree[u] = ~i; }
-      if (toV <= bound && toV < cost[v]) { cost[v] = toV; heap.push(toV, v); if (tree) tree[v] = ~i; }
+      take(net.u[d.edge], leg + along(rate, d.at), ~i); take(net.v[d.edge], leg + along(rate, net.length[d.edge] - d.at), ~i);
     });
     while (heap.size) {
       const base = heap.topCost(), here = heap.pop();
       if (base > cost[here]) continue; // a better way came in later
-      for (let k = first[here]; k < first[here + 1]; k++) {
-        const next = base + weights.edge[edge[k]];
-        if (next < cost[other[k]] && next <= bound) { cost[other[k]] = next; heap.push(next, other[k]); if (tree) { tree[other[k]] = edge[k]; } }
-      }
+      for (let k = first[here]; k < first[here + 1]; k++) take(other[k], base + weights.edge[edge[k]], edge[k]);
     }
     return cost;
   }
 
   /* The least cost of every home point over its doors, to the nearest of `doors` and of the walks inside its own wall. */
-  function costsOfPoints(model, weights, doors, bound, inside, out) {
-    const { net, homes } = model, D = (weights.level && homes.level) || homes.doors, unit = weights.unit, cost = spread(model, weights, doors, bound, model.field);
-    const head = model.head, next = new Int32Array(doors.length);
-    doors.forEach((d, i) => { next[i] = head[d.edge]; head[d.edge] = i; });
+  function costsOfPoints(model, weights, doors, bound, inside, out, field) {
+    const { homes } = model, D = (weights.level && homes.level) || homes.doors, cost = spread(model, weights, doors, bound, field), at = waysFrom(model, weights, D, doors, cost);
     out.fill(Infinity);
     for (let i = 0; i < D.edge.length; i++) {
-      const e = D.edge[i], leg = D.access[i] * unit, rate = weights.rate[e], at = D.at[i];
-      let best = Math.min(leg + (along(rate, at) + cost[net.u[e]]), leg + (along(rate, net.length[e] - at) + cost[net.v[e]]));
-      for (let d = head[e]; d >= 0; d = next[d])
-        best = Math.min(best, leg + (doors[d].access * unit + along(rate, Math.abs(at - doors[d].at))));
-      if (best < out[D.point[i]]) out[D.point[i]] = best;
+      const c = at(i);
+      if (c < out[D.point[i]]) out[D.point[i]] = c;
     }
-    for (const d of doors) head[d.edge] = -1;
+    at.done();
     for (const [point, metres] of inside) {
-      const c = metres * unit;
+      const c = metres * weights.unit;
       if (c < out[point]) out[point] = c;
     }
     return out;
+  }
+
+  /* What it costs from a door of a home, by its row: by either end of its street, or along it to one of `doors`. */
+  function waysFrom(model, weights, D, doors, cost) {
+    const { net, head } = model, unit = weights.unit, next = new Int32Array(doors.length);
+    doors.forEach((d, i) => { next[i] = head[d.edge]; head[d.edge] = i; });
+    const at = (i) => {
+      const e = D.edge[i], leg = D.access[i] * unit, rate = weights.rate[e], here = D.at[i];
+      let best = Math.min(leg + (along(rate, here) + cost[net.u[e]]), leg + (along(rate, net.length[e] - here) + cost[net.v[e]]));
+      for (let d = head[e]; d >= 0; d = next[d])
+        best = Math.min(best, leg + (doors[d].access * unit + along(rate, Math.abs(here - doors[d].at))));
+      return best;
+    };
+    at.done = () => { for (const d of doors) head[d.edge] = -1; };
+    return at;
+  }
+
+  /* --- one facility dragged, all others as they were --------------------------------------------------------------- */
+
+  /* Of each question the costs from the doors that it was asked with again and again are kept. What further doors improve is
+     worked out on top of them, and put back before it is asked anew: the same additions, so the same bits as all at once. */
+  const MOST_KEPT = 8, MOST_MORE = 24;
+  function keptCosts(model, rule, weights, doors, bound, inside) {
+    const asked = [...doors, ...inside], now = new Set(asked), like = (k) => k.rule === rule && k.weights === weights && k.bound === bound;
+    const kept = model.kept.find(like) || { rule, weights, bound, of: [], field: new Float64Array(model.net.nodes), points: new Float64Array(model.cost.length), nodes: [], ways: [] };
+    const shared = kept.of.filter((one) => now.has(one)), many = asked.length - shared.length > MOST_MORE;
+    if (model.kept.includes(kept) && shared.length === kept.of.length && !many) putBack(kept);
+    else {
+      const stay = many || !model.kept.includes(kept) ? now : new Set(shared), stays = (one) => stay.has(one);
+      kept.of = asked.filter(stays); kept.nodes.length = kept.ways.length = 0;
+      costsOfPoints(model, weights, doors.filter(stays), bound, inside.filter(stays), kept.points, kept.field);
+    }
+    model.kept = [kept, ...model.kept.filter((k) => k !== kept)].slice(0, MOST_KEPT);
+    const known = new Set(kept.of), more = (one) => !known.has(one);
+    improve(model, kept, doors.filter(more), inside.filter(more));
+    return kept.points;
+  }
+
+  function putBack({ nodes, ways, field, points }) {
+    for (let i = nodes.length - 2; i >= 0; i -= 2) field[nodes[i]] = nodes[i + 1];
+    for (let i = ways.length - 2; i >= 0; i -= 2) points[ways[i]] = ways[i + 1];
+    nodes.length = ways.length = 0;
+  }
+
+  function improve(model, kept, doors, inside) {
+    const { net, homes } = model, { weights, field, points, ways } = kept, D = (weights.level && homes.level) || homes.doors, rows = D.rows || (D.rows = rowsByEdge(D, net.edges));
+    const put = (point, c) => { if (c < points[point]) { ways.push(point, points[point]); points[point] = c; } };
+    further(model, weights, doors, kept.bound, field, kept.nodes);
+    const at = waysFrom(model, weights, D, doors, field), edges = new Set(doors.map((d) => d.edge)), { first, edge } = net.arcs;
+    for (let i = 0; i < kept.nodes.length; i += 2) for (let k = first[kept.nodes[i]]; k < first[kept.nodes[i] + 1]; k++) edges.add(edge[k]);
+    for (const e of edges) for (let k = rows.first[e]; k < rows.first[e + 1]; k++) put(D.point[rows.row[k]], at(rows.row[k]));
+    at.done();
+    for (const [point, metres] of inside) put(point, metres * weights.unit);
+  }
+
+  function rowsByEdge(D, edges) {
+    const first = new Int32Array(edges + 1), row = new Int32Array(D.edge.length);
+    for (const e of D.edge) first[e + 1]++;
+    for (let e = 0; e < edges; e++) first[e + 1] += first[e];
+    const at = first.slice();
+    D.edge.forEach((e, i) => { row[at[e]++] = i; });
+    return { first, row };
   }
 
   /* --- the model ------------------------------------------------------------------------------------------------ */
@@ -346,15 +435,34 @@ var xinhe = {};
     point: unpack(raw.point, Int32Array), edge: unpack(raw.edge, Int32Array), at: unpack(raw.at, Float64Array), access: unpack(raw.access, Float64Array),
     gate: unpack(raw.gate, Int32Array), corners: new Map(raw.corners),
   });
+  /* The doors of who takes no stairs: all of them, or the rows in which they differ. */
+  function readLevel(raw, doors) {
+    if (!raw.rows) return readDoors(raw);
+    const own = Object.assign({}, doors), rows = unpack(raw.rows, Int32Array);
+    for (const name of ["edge", "at", "access", "gate"]) {
+      const value = unpack(raw[name], doors[name].constructor);
+      own[name] = doors[name].slice();
+      rows.forEach((row, i) => { own[name][row] = value[i]; });
+    }
+    return own;
+  }
 
-  function readHomes(raw) {
-    const n = raw.id.length, points = raw.points, value = (list) => Float64Array.from(list, (v) => (v === null ? NaN : v));
+  /* Spots from the origin on, x and y apart. */
+  function readSpots(raw, by, origin) {
+    const [x, y] = raw.map((r) => unpack(r, Int32Array)), out = new Float64Array(2 * x.length);
+    for (let p = 0; p < x.length; p++) { out[2 * p] = origin[0] + x[p] / by; out[2 * p + 1] = origin[1] + y[p] / by; }
+    return out;
+  }
+
+  function readHomes(raw, origin) {
+    const n = raw.id.length, points = raw.points, value = (raw) => (Array.isArray(raw) ? Float64Array.from(raw, (v) => (v === null ? NaN : v)) : unpack(raw, Float64Array).map((v) => (v < 0 ? NaN : v))), doors = readDoors(raw.doors);
     const homes = {
-      count: n, id: raw.id, name: raw.name, people: value(raw.people), people_60plus: value(raw.people_60plus),
-      area_m2: value(raw.area), zone: Int32Array.from(raw.zone), community: Int32Array.from(raw.community), shape: raw.shape,
-      xy: unpack(points.xy, Float64Array), home: unpack(points.home, Int32Array), weight: unpack(points.weight, Float64Array),
-      doors: readDoors(raw.doors), level: raw.level ? readDoors(raw.level) : null,
+      count: n, id: raw.id, name: raw.name || raw.id, people: value(raw.people), people_60plus: value(raw.people_60plus),
+      area_m2: value(raw.area), zone: Int32Array.from(raw.zone), community: Int32Array.from(raw.community), shape: raw.shape, disc: raw.disc,
+      xy: Array.isArray(points.xy) ? readSpots(points.xy, points.by, origin) : unpack(points.xy, Float64Array), home: unpack(points.home, Int32Array), weight: unpack(points.weight, Float64Array),
+      doors, level: raw.level ? readLevel(raw.level, doors) : null,
     };
+    homes.blank = Object.fromEntries(["people", "people_60plus", "area_m2"].map((c) => [c, homes[c].reduce((sum, v) => sum + Number.isNaN(v), 0)]));
     return homes;
   }
 
@@ -384,14 +492,14 @@ var xinhe = {};
   }
 
   function read(data) {
-    const net = readNetwork(data.net), homes = readHomes(data.homes);
+    const net = readNetwork(data.net, data.origin), homes = readHomes(data.homes, data.origin);
     const model = {
       data, net, homes, heap: makeHeap(), field: new Float64Array(net.nodes), head: new Int32Array(net.edges).fill(-1),
       walls: { xy: unpack(data.walls.xy, Float64Array), off: offsets(unpack(data.walls.count, Uint32Array)), name: data.walls.name },
       gates: unpack(data.gates || "", Float64Array),
       facilities: readFacilities(data.facilities, net), byId: new Map(), rules: new Map(), profiles: new Map(),
       communities: data.community_areas.map((rings) => rings.map((r) => unpack(r, Float64Array))),
-      cost: new Float64Array(homes.weight.length), placed: new Map(),
+      cost: new Float64Array(homes.weight.length), placed: new Map(), kept: [],
     };
     model.facilities.forEach((f) => model.byId.set(f.id, f));
     data.rules.forEach((r) => model.rules.set(r.id, Object.assign({}, r, { kinds: r.kinds.map((k) => data.kinds.findIndex((x) => x.id === k)), kindIds: r.kinds })));
@@ -434,7 +542,7 @@ var xinhe = {};
   /* Whether a facility at a position is one this page can count: on a street as the page puts it, or outside every home. Inside
      one, residents reach it without the street and others through its gates, which is left to Python. Outlines are those that
      are drawn, so they are taken half a metre wider than the page has them. */
-  const WIDER = 0.5, ON_STREET = 0.02;
+  const WIDER = 0.5, ON_STREET = 0.02, DRAWN_OFF = 0.5; // of a city's streets, which are drawn simplified
   function outlinesOf(model) {
     const homes = model.homes, [west, south] = model.data.origin;
     return homes.shape.filter((_, h) => !Number.isNaN(homes.area_m2[h])).map((parts) => parts.map((steps) => {
@@ -445,7 +553,8 @@ var xinhe = {};
   }
   function canStand(model, x, y) {
     const street = snap(model, x, y);
-    if (street && Math.hypot(street[0] - x, street[1] - y) <= ON_STREET) return true;
+    if (street && Math.hypot(street[0] - x, street[1] - y) <= (model.homes.shape ? ON_STREET : DRAWN_OFF)) return true;
+    if (!model.homes.shape) return model.homes.blank.area_m2 === model.homes.count; // of discs nobody sees what is inside
     model.outlines = model.outlines || outlinesOf(model);
     return !model.outlines.some((rings) => {
       let inside = false;
@@ -530,8 +639,8 @@ var xinhe = {};
     const limit = rule.method === "walk_min" ? rule.minutes : rule.metres;
     const doors = [], inside = [];
     for (const f of facilities) { const at = enteredBy(weights, f); doors.push(...at.doors); inside.push(...at.inside); }
-    const bound = near ? limit * (1 + 1e-9) + 1e-3 * weights.unit : Infinity;
-    return costsOfPoints(model, weights, doors, bound, inside, model.cost);
+    if (near) return keptCosts(model, rule.id, weights, doors, limit * (1 + 1e-9) + 1e-3 * weights.unit, inside);
+    return costsOfPoints(model, weights, doors, Infinity, inside, model.cost, model.field);
   }
 
   function straight(model, facilities) {
@@ -556,14 +665,15 @@ var xinhe = {};
     const homes = model.homes, zones = model.data.zones.length;
     const blank = () => Object.fromEntries(COUNTED.map((c) => [c, { known: 0, served: 0, any: false }]));
     const whole = blank(), byZone = Array.from({ length: zones }, blank);
-    for (let h = 0; h < homes.count; h++) {
-      if (Number.isNaN(share[h])) continue;
-      for (const c of COUNTED) {
-        const v = c === "homes" ? 1 : homes[c][h];
-        if (Number.isNaN(v)) continue;
-        for (const t of homes.zone[h] >= 0 ? [whole[c], byZone[homes.zone[h]][c]] : [whole[c]]) {
-          t.known += v; t.served += v * share[h]; t.any = true;
-        }
+    for (const c of COUNTED) {
+      const value = homes[c], all = whole[c];
+      for (let h = 0; h < homes.count; h++) {
+        const part = share[h], v = value ? value[h] : 1, z = homes.zone[h];
+        if (part !== part || v !== v) continue; // NaN
+        all.known += v; all.served += v * part; all.any = true;
+        if (z < 0) continue;
+        const own = byZone[z][c];
+        own.known += v; own.served += v * part; own.any = true;
       }
     }
     return { whole, byZone };
@@ -573,15 +683,15 @@ var xinhe = {};
   function effects(model, before, after) {
     const homes = model.homes, out = { gain: { people: 0, people_60plus: 0, homes: [] }, lose: { people: 0, people_60plus: 0, homes: [] } };
     for (let h = 0; h < homes.count; h++) {
-      const change = (Number.isNaN(after[h]) ? 0 : after[h]) - (Number.isNaN(before[h]) ? 0 : before[h]);
-      if (Number.isNaN(after[h]) || Number.isNaN(before[h]) || Math.abs(change) <= 1e-9) continue;
+      const change = after[h] - before[h];
+      if (!(Math.abs(change) > 1e-9)) continue; // NaN as well
       const side = change > 0 ? out.gain : out.lose, part = Math.abs(change);
       for (const c of ["people", "people_60plus"]) if (!Number.isNaN(homes[c][h])) side[c] += part * homes[c][h];
       side.homes.push({ home: h, part, people: part * homes.people[h] });
     }
     // unknown is not 0: of nobody, or of nobody who gains or loses, the number is known
     for (const side of [out.gain, out.lose]) for (const c of ["people", "people_60plus"]) {
-      if (homes[c].every(Number.isNaN) || (side.homes.length && side.homes.every((v) => Number.isNaN(homes[c][v.home])))) side[c] = NaN;
+      if (homes.blank[c] === homes.count || (side.homes.length && side.homes.every((v) => Number.isNaN(homes[c][v.home])))) side[c] = NaN;
     }
     for (const side of [out.gain, out.lose]) side.homes.sort((a, b) => (b.people || 0) - (a.people || 0) || a.home - b.home);
     return out;

@@ -288,17 +288,40 @@
     return share > 1 - 1e-9 ? "full" : share < 1e-9 ? "none" : "part";
   }
 
+  /* Homes of a city: its points, seen from afar as well. */
+  function readDiscs(homes, ox, oy) {
+    const n = homes.count, discs = { x: new Float64Array(n), y: new Float64Array(n), r: Float64Array.from(homes.area_m2, (a) => (a > 0 ? Math.sqrt(a / Math.PI) : homes.disc)) };
+    homes.home.forEach((h, p) => { discs.x[h] += homes.weight[p] * (homes.xy[2 * p] - ox); discs.y[h] += homes.weight[p] * (homes.xy[2 * p + 1] - oy); });
+    return discs;
+  }
+  /* Fills discs, and traces those to be outlined: what is a few pixels wide is a square without a line. */
+  function gatherDiscs(ctx, discs, some, view) {
+    const { s, left, top, u } = view, path = [];
+    for (const h of some) {
+      const r = Math.max(1.2 * u, discs.r[h] * s), x = discs.x[h] * s - left, y = top - discs.y[h] * s;
+      if (r < 3 * u) ctx.fillRect(x - r, y - r, 2 * r, 2 * r); else path.push([x, y, r]);
+    }
+    ctx.beginPath();
+    for (const [x, y, r] of path) { ctx.moveTo(x + r, y); ctx.arc(x, y, r, 0, TAU); }
+    ctx.fill();
+    return path.length > 0;
+  }
+
   function drawHomes(ctx, map, view, state, only) {
     const width = Math.min(1.2, Math.max(0.5, 0.8 + (view.zoom - 14.5) * 0.15)) * view.u, by = {};
-    for (const h of only || map.homes.keys()) {
-      if (!seen(map.homes[h].box, view, 4)) continue;
+    for (const h of only || state.share.keys()) {
+      if (!seen(map.boxOf(h), view, 4)) continue;
       const c = classOf(state.share[h], state.before[h]);
-      (by[c] = by[c] || []).push(map.homes[h]);
+      (by[c] = by[c] || []).push(map.discs ? h : map.homes[h]);
     }
     for (const c in by) {
       const look = CLASSES[c];
-      if (!gather(ctx, by[c], view, true)) continue;
       ctx.fillStyle = look.hatch ? hatch(ctx, look.fill, look.hatch, view.ratio) : look.fill;
+      if (map.discs) {
+        if (gatherDiscs(ctx, map.discs, by[c], view)) stroke(ctx, look.line || "#6f675d", look.line ? 1.6 * width : width, null, view.u);
+        continue;
+      }
+      if (!gather(ctx, by[c], view, true)) continue;
       ctx.fill("evenodd");
       stroke(ctx, look.line || "#6f675d", look.line ? 1.6 * width : width, null, view.u);
     }
@@ -471,7 +494,9 @@
       const lines = l.l && l.l.map(readPart);
       return Object.assign({}, l, lines ? { lines, box: boxOf(lines) } : { at: readPart(l.p) });
     });
-    map.homes = readShapes(model.homes.shape);
+    map.homes = model.homes.shape ? readShapes(model.homes.shape) : null;
+    const discs = map.discs = map.homes ? null : readDiscs(model.homes, ox, oy);
+    map.boxOf = (h) => (discs ? [discs.x[h] - discs.r[h], discs.y[h] - discs.r[h], discs.x[h] + discs.r[h], discs.y[h] + discs.r[h]] : map.homes[h].box);
     map.communities = model.communities.map((rings) => {
       const parts = rings.map((r) => Float64Array.from(r, (v, i) => v - (i % 2 ? oy : ox)));
       return { parts, box: boxOf(parts) };
@@ -574,6 +599,7 @@
     }
     function homeAt(x, y) {
       const g = view.ground(x, y), px = g[0] - ox, py = g[1] - oy;
+      if (discs) return discs.r.findIndex((r, h) => Math.hypot(discs.x[h] - px, discs.y[h] - py) <= Math.max(r, 4 / view.s));
       return map.homes.findIndex((shape) => {
         if (px < shape.box[0] || px > shape.box[2] || py < shape.box[1] || py > shape.box[3]) return false;
         let inside = false;

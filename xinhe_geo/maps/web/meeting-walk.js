@@ -7,15 +7,24 @@
   const WALKED = "#0b5c6b", INK = "#1f2429", WAIT = "#b02040";
   const whole = (metres) => Math.round(metres).toLocaleString("zh-CN");
 
-  /* The legs in words: [what, metres, minutes]; what follows on the same words is one row. */
+  /* Parts rounded so that they add up to their total as printed: each goes to one of the two figures beside it, up those that would lose most. */
+  function addingUp(parts, total, digits) {
+    const unit = 10 ** digits, exact = parts.map((v) => Math.round(v * unit * 1e6) / 1e6), low = exact.map(Math.floor);
+    const missing = Math.round(Number(total.toFixed(digits)) * unit) - low.reduce((sum, v) => sum + v, 0);
+    const up = exact.map((_, i) => i).sort((a, b) => (low[a] - exact[a]) - (low[b] - exact[b]) || a - b).slice(0, Math.max(missing, 0));
+    return low.map((v, i) => (v + (up.includes(i) && v !== exact[i] ? 1 : 0)) / unit);
+  }
+
+  /* The legs in words: [what, metres, minutes]; what follows on the same words is one row; what would read as nothing is left out. */
   function walkRows(walk) {
     const rows = [];
     for (const leg of walk.legs) {
-      if (leg.metres < 0.5 && leg.minutes < 0.05) continue; // would read as nothing
       const words = leg.leg === "street" && leg.street ? `沿${leg.street}` : WORDS[leg.leg], last = rows[rows.length - 1];
       if (last && last[0] === words) { last[1] += leg.metres; last[2] += leg.minutes; } else rows.push([words, leg.metres, leg.minutes]);
     }
-    return rows.map(([words, metres, minutes]) => [words, metres > 0 ? `${whole(metres)} 米` : "", `${minutes.toFixed(1)} 分钟`]);
+    const metres = addingUp(rows.map((row) => row[1]), walk.metres, 0), minutes = addingUp(rows.map((row) => row[2]), walk.minutes, 1);
+    return rows.map(([words], i) => [words, metres[i], minutes[i]]).filter(([, far, long]) => far > 0 || long > 0)
+      .map(([words, far, long]) => [words, far > 0 ? `${whole(far)} 米` : "", `${long.toFixed(1)} 分钟`]);
   }
 
   /* How much longer than the straight line, and why. */

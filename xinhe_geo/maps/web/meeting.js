@@ -30,6 +30,7 @@
   }
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const number = (v, digits) => (Number.isFinite(v) ? Number(v.toPrecision(15)).toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
+  const rounded = (v, digits = 0) => Math.round(Number((v * 10 ** digits).toPrecision(15))) / 10 ** digits;
   const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "未知");
   // 100 only where it is all, 0 only where it is none, but for rounding; a headline is whole per cent
   const within = (v, step) => (v > 1e-9 && v < 1 - 1e-9 ? Math.min(1 - step, Math.max(step, v)) : v);
@@ -134,11 +135,12 @@
     }
     const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), [unit, k, digits] = UNITS[d];
     const who = r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method];
-    const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
+    const known = rounded(t.known * k, digits), out = rounded((t.known - t.served) * k, digits), amount = (v) => number(v, digits); // these and what is left agree
+    const blank = model.homes.blank[d] || 0;
     return {
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
-      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还在服务范围外 ${amount(t.known - t.served)} ${unit}`) +
+      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(known - out)} / ${amount(known)} ${unit}，还在服务范围外 ${amount(out)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
     };
   }
@@ -168,7 +170,8 @@
     if (d === null) return "未知";
     if (r.metric === "presence") { const [now] = communityCount(result), [was] = communityCount(before(r)); return `净 ${signed(now - was)} 个社区`; }
     const [unit, k, digits] = UNITS[d], a = before(r).totals.whole[d], b = result.totals.whole[d];
-    return `${r.mapped ? "至多 " : "净 "}${signed((b.served - a.served) * k, digits)} ${unit}`;
+    const { gain, lose } = result.effects || E.effects(model, before(r).share, result.share), agreed = rounded(gain[d]) - rounded(lose[d]); // as they are shown
+    return `${r.mapped ? "至多 " : "净 "}${signed(Number.isFinite(agreed) ? agreed : (b.served - a.served) * k, digits)} ${unit}`;
   }
 
   function bar(now, was) {
@@ -290,8 +293,9 @@
       throw new Error(`方案按 ${given.year || data.year} 年${given.planned ? "、规划设施到期即开放" : ""}计算，本页是 ${data.year} 年；年份不同数就不同，请在桌面用 compare 命令比较`);
     const placed = [...given.added, ...Object.entries(given.edits).map(([id, e]) => ({ name: (model.byId.get(id) || {}).name || id, xy: e.xy }))];
     const inside = placed.filter((f) => Array.isArray(f.xy) && f.xy.length === 2 && !E.canStand(model, f.xy[0], f.xy[1]));
+    const why = model.homes.shape ? "放在小区里，要从小区的出入口量起，本页算不了" : "不在街上，本页小区多、只画成圆，看不出在不在小区里";
     if (inside.length)
-      throw new Error(`${inside.slice(0, 5).map((f) => f.name).join("、")}${inside.length > 5 ? ` 等 ${inside.length} 处` : ""}放在小区里，要从小区的出入口量起，本页算不了；请在桌面用 compare 命令比较这个方案`);
+      throw new Error(`${inside.slice(0, 5).map((f) => f.name).join("、")}${inside.length > 5 ? ` 等 ${inside.length} 处` : ""}${why}；请在桌面用 compare 命令比较这个方案`);
     const [p, left] = adopted(given, 1);
     remember();
     const here = plan(), empty = !here.added.length && !Object.keys(here.edits).length;
@@ -560,7 +564,7 @@
   }
 
   function lookAt(h) {
-    const b = app.map.homes[h].box, o = data.origin;
+    const b = app.map.boxOf(h), o = data.origin;
     app.map.reveal([(b[0] + b[2]) / 2 + o[0], (b[1] + b[3]) / 2 + o[1]]);
     showTip(h, 0, 0, true);
   }

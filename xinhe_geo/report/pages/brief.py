@@ -266,7 +266,7 @@ def _heat(story: Story, there: set[str]) -> str:
         rows.append(f"<tr><th>{_linked(e(row.name), link)}</th>{cells}</tr>")
     head = heads([title("社区"), *names], [i for i, _ in enumerate(names, 1)])
     said = say(
-        "格里是服务范围外的人数（为老的目标是60岁及以上），越深越多；点格看这个社区，点表头看这一项的依据和算法。"
+        "格里是服务范围外的人数（为老的目标是60岁及以上），越深越多；每格单独取整，相加与总数可差几人；点格看这个社区，点表头看这一项的依据和算法。"
     )
     return f"<section><h2>{say('社区和目标：缺口在哪里')}</h2><p class='small'>{said}</p>{scrolled(head, ''.join(rows), 'heat')}</section>"
 

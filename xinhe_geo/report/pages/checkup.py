@@ -20,6 +20,7 @@ from ...core import (
     URGENCIES,
     amount,
     csv_text,
+    layer_name,
     named_by_homes,
     per_cent,
     place_in,
@@ -28,7 +29,7 @@ from ...core import (
     word,
     write_text,
 )
-from ...district import District, column_name, kind_name, layer_name, place_name
+from ...district import District, column_name, kind_name, place_name
 from ...renewal import INDICATOR_STATES, checkup, concerned, last_years, problems, ranked, standing
 from ..closing import closed_and_missed
 from ..files import added_to
@@ -52,7 +53,7 @@ CHECKUP_HOW = {
     "上年度整治成效": "能计算的重新测算；其余凭验收材料转待复核，现场核定后销号；资料订正、口径改变、拆除不算已解决",
 }
 #: On paper a number stays whole, and no column is one letter wide.
-_STYLE = "@media print { main td:first-child { white-space: nowrap; overflow-wrap: normal } main tr :is(td, td:not(.n)) { min-width: 3em } }"
+_STYLE = "@media print { main td:first-child { white-space: nowrap; overflow-wrap: normal } }"
 #: As many problems as a page lists; the workbook has all.
 LISTED = 100
 

@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 from ...core import amount, marked, per_cent, say, title, write_text
-from ...maps import DEMONSTRATION_TEXT
+from ...maps import DEMONSTRATION_TEXT, house_style
 from ..districts import (
     DENOMINATORS,
     FEW_COMMUNITIES,
@@ -36,9 +36,11 @@ COMPARISON = ("index.html", "tables/comparison.xlsx", "gis/comparison.gpkg")
 SHEET_ROWS = 1_000_000
 #: Rows of a table on the page; the workbook has all of them.
 ROWS = 200
-#: Classes of a share, from lowest to highest; the colours of the GeoPackage.
-COLOURS = ("#b23a2e", "#e8965a", "#f0d68c", "#78b496", "#26786e")
-UNKNOWN = "#e4e0d8"
+#: Classes of a share, from lowest to highest: the darker the worse.
+COLOURS = (*reversed(house_style()["roles"]["ramp"]), house_style()["roles"]["fine"])
+_BLANK = house_style()["cover"]["unknown"]
+#: What is not known is hatched, so that it is no class on a photocopy either.
+_UNKNOWN = f"repeating-linear-gradient(45deg,{_BLANK['hatch']} 0 2px,{_BLANK['fill']} 2px 5px)"
 _MAP = (560.0, 420.0)
 #: Height of the crowded part, drawn again as wide as the map.
 _INSET = 280.0
@@ -423,7 +425,7 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
     legend = "".join(
         f'<span class="key" style="background:{c}"></span>{20 * i}–{20 * i + 20}%' for i, c in enumerate(COLOURS)
     )
-    legend += f'<span class="key" style="background:{UNKNOWN}"></span>{say("数据不足")}'
+    legend += f'<span class="key" style="background:{_UNKNOWN}"></span>{say("数据不足")}'
     if shapes.dense is not None:
         legend += say("　") + say("下图为框内放大")
     if shapes.apart:
@@ -432,7 +434,7 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
         legend += f'<span class="key" style="border-style:dashed;border-color:#555"></span>{title("不排名")}'
     counted = say(DENOMINATORS[row["denominator"]]) if row["denominator"] in DENOMINATORS else "—"
     about = (row["asks"], say("类别：{0}", row["kinds"]), say("分母：{0}", counted), row["standard"])
-    dots = say("每点一个街道：实心有名次，空心不排名，红色离群；竖线为中位数")
+    dots = say("每点一个街道：实心有名次，空心不排名，红色方块离群；竖线为中位数")
     return (
         f'<div class="indicator" id="{e(rule)}"><h3>{e(row["label"])}</h3><p class="small">{e(say("　").join(about))}</p>'
         f'<div class="two">{figure(shapes.map(part), legend)}'
@@ -479,9 +481,12 @@ def _dots(known: pd.DataFrame, across: Callable[[float], float], top: float) -> 
     for item, c, i in zip(order.itertuples(), column, level, strict=True):
         fill = "#b02040" if item.outlier else "#1f6f78" if item.rank == item.rank else "#fff"
         edge = "#b02040" if item.outlier else "#1f6f78"
+        x, y, r = across(0) + wide * c, top + step * i, 0.6 * wide if wide > 3 else 1.6
+        shape = f"M{x - r:.1f} {y - r:.1f}h{2 * r:g}v{2 * r:g}h-{2 * r:g}z"  # of an outlier, which on a photocopy is not red
+        dot = f'path d="{shape}"' if item.outlier else f'circle cx="{x:.1f}" cy="{y:.1f}" r="{r:g}"'
         yield (
-            f'<circle cx="{across(0) + wide * c:.1f}" cy="{top + step * i:.1f}" r="{0.6 * wide if wide > 3 else 1.6:g}" fill="{fill}" stroke="{edge}">'
-            f"<title>{html.escape(str(item.name))} {per_cent(item.value)}</title></circle>"
+            f'<{dot} fill="{fill}" stroke="{edge}">'
+            f"<title>{html.escape(str(item.name))} {per_cent(item.value)}</title></{dot.split(maxsplit=1)[0]}>"
         )
 
 
@@ -678,6 +683,10 @@ class _Shapes:
     def definitions(self) -> str:
         """Return the shapes, once for the page."""
         drawn = "".join(f'<path id="d{i}" d="{path}" fill-rule="evenodd"/>' for i, path in enumerate(self.paths))
+        drawn += (
+            '<pattern id="unknown" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+            f'<path d="M0 0H5V5H0Z" fill="{_BLANK["fill"]}"/><path d="M0 0H2V5H0Z" fill="{_BLANK["hatch"]}"/></pattern>'
+        )
         return f'<svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>{drawn}</defs></svg>'
 
     def map(self, part: pd.DataFrame) -> str:
@@ -688,9 +697,9 @@ class _Shapes:
             if i is None:
                 continue
             known = row.value == row.value
-            fill = COLOURS[min(int(row.value * 5), 4)] if known else UNKNOWN
+            fill = COLOURS[min(int(row.value * 5), 4)] if known else "url(#unknown)"
             quiet = known and row.no_rank != ""
-            line = ' stroke="#555" stroke-dasharray="3 2" fill-opacity=".55"' if quiet else ' stroke="#fffdf9"'
+            line = ' stroke="#555" stroke-width="1.8" stroke-dasharray="4 3"' if quiet else ' stroke="#fffdf9"'
             text = f"{row.name} {per_cent(row.value)}" if known else f"{row.name} {say('数据不足')}"
             tip = f"<title>{html.escape(text + (say('（{0}）', row.no_rank) if quiet else ''))}</title>"
             out.append(f'<use href="#d{i}" fill="{fill}"{line}>{tip}</use>')

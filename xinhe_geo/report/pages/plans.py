@@ -42,7 +42,7 @@ from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..states import State, state_of
+from ..states import State, state_of, year_by_year
 from ..story.change import Change, few_names, side_by_side
 from ..sums import abouts, of_change
 from ..tables import marked_rows, titled
@@ -195,7 +195,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
         workbook(path, district, {name: (table, unit)})
         return
     if path.suffix.lower() != ".csv":
-        raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
+        raise EnvironmentProblem(say("表格写成 .xlsx 或 .csv，不认识 {0}", path.name))
     refuse_uncleared(district.manifest, "写出表格")
     marked = marked_rows(table, district)
     write_text(path, csv_text(marked.rename(columns=column_title), index=False), mark=True)
@@ -211,15 +211,15 @@ def read_shapes(path: Path) -> gpd.GeoDataFrame:
         It is not there, cannot be read, or names no CRS.
     """
     if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}")
+        raise SourceError(say("文件不存在：{0}", path.name))
     try:
         frame = read_layer(path)
     except SourceError:
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        raise SourceError(f"读不出来：{path.name}（{str(error).splitlines()[0][:160]}）") from error
+        raise SourceError(say("读不出来：{0}（{1}）", path.name, str(error).splitlines()[0][:160])) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise SourceError(f"{path.name} 没有图形或坐标系；用 GIS 存成 GeoJSON 或 GeoPackage")
+        raise SourceError(say("{0} 没有图形或坐标系；用 GIS 存成 GeoJSON 或 GeoPackage", path.name))
     return frame.explode(index_parts=False, ignore_index=True)
 
 
@@ -249,7 +249,7 @@ def write_new(path: Path, text: str) -> None:
     """
     # the same is there where a run was killed right after it
     if path.exists() and not holds(path, text.encode()):
-        raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
+        raise EnvironmentProblem(say("{0} 已经有了，没有改动它；换一个方案名，或先移走", path.name))
     write_text(path, text)
 
 
@@ -502,9 +502,7 @@ def write_comparisons(
     for name in names:
         refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
     tell, told = progress or (lambda _: None), {}
-    # What a year is like without a plan is worked out once for its plans: they stand together, the year of most of them last.
-    years = {name: district.scenario(name).year or district.year for name in names}
-    queue = sorted(names, key=lambda name: (list(years.values()).count(years[name]), years[name]))
+    queue = year_by_year(district, names)
     with Worker(district, processes=processes) as aside:
         # The last first: plans are compared here from the first on, and there from the last, until they meet.
         ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
@@ -554,9 +552,8 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
         need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
     more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
     if compared:
-        more = (
-            f'<a href="{e(compared)}/compare.html">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
-        )
+        there = "{0}：比较页、差异图、左右对比图" if change.drawn else "{0}：比较页"
+        more = f'<a href="{e(compared)}/compare.html">{e(say(there, plan.label or name))}</a>'
     heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
     return (
         f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'

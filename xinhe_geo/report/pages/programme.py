@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ... import maps
-from ...core import MONEY_STATES, amount, language, per_cent, refuse_uncleared, say, write_text
+from ...core import MONEY_STATES, amount, language, per_cent, refuse_uncleared, rounded, say, write_text
 from ...district import District, rule_name
 from ...maps import wording
 from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
@@ -302,11 +302,15 @@ def _served(district: District, years: pd.DataFrame) -> pd.DataFrame:
     rows = years.reset_index()
     some = rows[(rows["gained"].abs() > 1e-9).groupby(rows["rule"]).transform("any").to_numpy()]
     labels = [rule_name(district, district.rule(rule)) if rule else say("填报受益") for rule in some["rule"]]
+    parts = some[["newcomers", "without", "gained"]].map(rounded).sum(axis=1, skipna=False)
+    served = parts.where(
+        (parts - some["people"]).abs() < 2, some["people"]
+    )  # as printed, it is what the others add up to
     return pd.DataFrame(
         {
             "年份": some["year"].to_numpy(),
             "目标": labels,
-            "走得到（人）": some["people"].to_numpy(),
+            "走得到（人）": served.to_numpy(),
             "其中导入人口（人）": some["newcomers"].to_numpy(),
             "不做项目时（人）": some["without"].to_numpy(),
             "新增（人）": some["gained"].to_numpy(),

@@ -133,7 +133,8 @@ _WIDE = """main th,main th.n,main td{white-space:normal} main th{min-width:4.8em
 @page across { size: A4 landscape; margin: 11mm; }
 @media print {
   body:has(main table th:nth-child(9)) { page: across; }
-  main :is(th, th.n, td, td:not(.n, .t)) { min-width: 0; overflow-wrap: anywhere; } main :is(td.n, td.t) { white-space: nowrap; overflow-wrap: normal; }
+  main :is(th, th.n, td, td:not(.n, .t)) { min-width: calc(3em + 13px); overflow-wrap: anywhere; }
+  main :is(td.n, td.t) { white-space: nowrap; overflow-wrap: normal; }
   main table:has(th:nth-child(8)) { font-size: 7pt; } main table:has(th:nth-child(8)) :is(th, td) { padding: 2px 3px; }
   main figure svg { max-height: 100mm; } h2 + :is(.small, .line), h2 + .line + .small { break-after: avoid; } footer { break-before: avoid; }
 }

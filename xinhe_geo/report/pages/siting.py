@@ -15,8 +15,9 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage
-from ...core import Profile, SitingError, as_typed, named_by_homes, refuse_uncleared, write_text
-from ...district import District
+from ...core import Profile, SitingError, as_typed, language, named_by_homes, refuse_uncleared, say, write_text
+from ...core import title as column_title
+from ...district import District, kind_name, rule_name, walker_name
 from ...siting import LETTERS, Siting, assumption, fixes, judged_by, links_plan, pairs_plan, sites, sites_plan
 from ..analysis import Progress
 from ..files import added_to
@@ -29,7 +30,7 @@ from ..story.choice import (
     gap_sheet,
     link_sheet,
     pair_sheet,
-    placed,
+    places_text,
     plan_name,
     proof,
     ranked_headlines,
@@ -88,32 +89,31 @@ class _Asked(NamedTuple):
 
     siting: Siting
     profile: str | Profile | None
-    say: Progress
+    tell: Progress
 
 
 def _write_choice(
     district: District, chosen: gpd.GeoDataFrame, folder: Path, target: Path, asked: _Asked
 ) -> pd.DataFrame:
     """Write the files of a siting into a folder of their own, on the way to `target`; return what the page compares."""
-    siting, profile, say = asked
+    siting, profile, tell = asked
     kind, rule = judged_by(district, str(chosen["kind"].iloc[0]), siting)
     rule = rule if rule.name == chosen["rule"].iloc[0] else judged_by(district, str(chosen["rule"].iloc[0]), siting)[1]
     now = Now(district, rule, profile, coverage(district, rules=[rule], profile=profile))
     choices: list[Choice] = []
     for number in dict.fromkeys(chosen["plan"]):
-        say(f"复核方案 {LETTERS[len(choices) % 26]}")
+        tell(say("复核方案 {0}", LETTERS[len(choices) % 26]))
         choices.append(carried_out(now, chosen, int(number), LETTERS[len(choices) % 26]))
     table = compared(now, choices)
-    label = str(district.kinds.loc[kind, "label"])
+    label = kind_name(district, kind)
     figures = []
     for choice in choices:
-        say(f"画方案 {choice.letter}")
+        tell(say("画方案 {0}", choice.letter))
         pair = maps.Comparison(district, choice.after, (now.cover, choice.cover))
         zones = dict(zip(choice.rows["tag"], choice.rows["may_stand"], strict=True))
-        drawn = maps.difference(
-            pair, rule, tags=dict(zip(choice.rows.index.astype(str), choice.rows["tag"], strict=True)), zones=zones
-        ).figure(HALF_PAGE)
-        figures.append(figure(drawn, f"{plan_name(choice)}{html.escape(placed(choice))}"))
+        tags = dict(zip(choice.rows.index.astype(str), choice.rows["tag"], strict=True))
+        drawn = maps.difference(pair, rule, tags=tags, zones=zones, lang=language()).figure(HALF_PAGE)
+        figures.append(figure(drawn, f"{plan_name(choice)}{html.escape(places_text(choice))}"))
         plan = sites_plan(chosen, int(choice.rows["plan"].iloc[0]), name=f"sites-{kind}-{choice.letter}")
         write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan, district)
     book = f"tables/选址-{kind}.xlsx"
@@ -121,15 +121,16 @@ def _write_choice(
         folder / book,
         district,
         {
-            "方案比较": (table, "一行一个方案；都在街道上实际设置后重新计算"),
-            "每处": (site_sheet(choices), "按新增多少排序；新增为在前面几处之外"),
-            "谁受益": (who_sheet(now, choices), "各方案新增的可达份额 0–1"),
+            "方案比较": (table, say("一行一个方案；都在街道上实际设置后重新计算")),
+            "每处": (site_sheet(choices), say("按新增多少排序；新增为在前面几处之外")),
+            "谁受益": (who_sheet(now, choices), say("各方案新增的可达份额 0–1")),
         },
     )
-    title = f"{label} 选址比选"
-    nav = f'<a href="{book}">表格</a>' + _back(target)
-    body = concluded(_best(table)) + f"<section><h2>方案比较</h2>{table_html(table)}{_reading(chosen)}</section>"
-    body += f'<section><h2>各方案的图</h2><div class="figures even">{"".join(figures)}</div></section>'
+    title = say("{0} 选址比选", label)
+    nav = f'<a href="{book}">{say("表格")}</a>' + _back(target)
+    body = concluded(_best(table))
+    body += f"<section><h2>{column_title('方案比较')}</h2>{table_html(table)}{_reading(chosen)}</section>"
+    body += f'<section><h2>{say("各方案的图")}</h2><div class="figures even">{"".join(figures)}</div></section>'
     body += _question(now, chosen)
     body += "".join(_choice_section(now, choice, choices[0], kind) for choice in choices)
     write_text(folder / f"sites-{kind}.html", page_text(district, title, nav, body))
@@ -170,49 +171,59 @@ def write_worst(
 
 
 def _back(folder: Path) -> str:
-    return '　<a href="index.html">简报</a>' if (folder / "index.html").is_file() else ""
+    return f'　<a href="index.html">{say("简报")}</a>' if (folder / "index.html").is_file() else ""
 
 
 def _best(table: pd.DataFrame) -> list[str]:
     """Say what the page comes to: which plan is best, where, and what it brings."""
     before, best = table.iloc[0], table.iloc[1]
-    tied = "、".join(table.loc[(table["与最好的差"] == "并列最好").to_numpy(), "方案"])
-    first = f"{tied} 并列最好，排在最前的是" if tied else "最好的是"
-    people = [
-        (name, cell_text(name, best[name])) for name in ("新增居民（人）", "其中60岁及以上（人）", "仍不可达（人）")
-    ]
-    told = "，".join(f"{name.removesuffix('（人）')} {text} 人" for name, text in people if text != "—")
-    return [f"{first} {best['位置']}：由 {before['实施后']} 提高到 {best['实施后']}；{told or '人口不详'}。"]
+    tied = say("、").join(table.loc[(table["与最好的差"] == say("并列最好")).to_numpy(), "方案"])
+    first = say("{0} 并列最好，排在最前的是", tied) if tied else say("最好的是")
+    counts = {
+        "新增居民（人）": "新增居民 {0} 人",
+        "其中60岁及以上（人）": "其中60岁及以上 {0} 人",
+        "仍不可达（人）": "仍不可达 {0} 人",
+    }
+    people = [(told, cell_text(name, best[name])) for name, told in counts.items()]
+    told = say("，").join(say(told, text) for told, text in people if text != "—") or say("人口不详")
+    return [say("{0} {1}：由 {2} 提高到 {3}；{4}。", first, best["位置"], before["实施后"], best["实施后"], told)]
+
+
+#: What plans are weighed by.
+_WEIGHED = {
+    "people": "常住人口",
+    "people_60plus": "60岁及以上人口",
+    "area_m2": "居住用地",
+    "homes": "小区数",
+    "community": "社区数",
+}
 
 
 def _question(now: Now, chosen: gpd.GeoDataFrame) -> str:
     """Say what was asked, how it was judged, and how sure the answer is."""
     e, first = html.escape, chosen.iloc[0]
-    walker = now.district.profile(str(first["profile"])).label
-    weights = {
-        "people": "常住人口",
-        "people_60plus": "60岁及以上人口",
-        "area_m2": "居住用地",
-        "homes": "小区数",
-        "community": "社区数",
-    }
+    walker = walker_name(now.district, now.district.profile(str(first["profile"])))
+    weight = say(_WEIGHED[first["weight"]])
     lines = [
-        f"按“{first['label']}”评判，{walker}；比的是{weights[first['weight']]}。{proof(chosen)}。",
+        say("按“{0}”评判，{1}；比的是{2}。{3}。", first["label"], walker, weight, proof(chosen)),
         str(first["near_ties"]),
     ]
     lines += [str(first["left_out"])] if first["left_out"] else []
     assumed = assumption(now.district, now.rule, True)
-    lines += [f"{assumed}：下面的人数都按图上有的就是全部算，不作结论。"] if assumed else []
-    return "<section><h2>问的是什么</h2>" + "".join(f"<p>{e(line)}</p>" for line in lines if line) + "</section>"
+    lines += [say("{0}：下面的人数都按图上有的就是全部算，不作结论。", assumed)] if assumed else []
+    return (
+        f"<section><h2>{say('问的是什么')}</h2>" + "".join(f"<p>{e(line)}</p>" for line in lines if line) + "</section>"
+    )
 
 
 def _reading(chosen: gpd.GeoDataFrame) -> str:
     unsure = chosen["origin"].isin(["door", "inside", "community"]).any()
-    note = "　标“待核”的是推算的点，要到现场看有没有地方。" if unsure else ""
-    return (
-        '<p class="small">新增只算前后都住在这里的人；平均步行按能走到的居民到最近一处计。'
-        f"几个方案相差很小时，用地、产权、造价和与其他设施合设，由会议决定。{note}</p>"
+    note = say("　标“待核”的是推算的点，要到现场看有没有地方。") if unsure else ""
+    told = say(
+        "新增只算前后都住在这里的人；平均步行按能走到的居民到最近一处计。"
+        "几个方案相差很小时，用地、产权、造价和与其他设施合设，由会议决定。"
     )
+    return f'<p class="small">{told}{note}</p>'
 
 
 def _choice_section(now: Now, choice: Choice, best: Choice, kind: str) -> str:
@@ -225,14 +236,18 @@ def _choice_section(now: Now, choice: Choice, best: Choice, kind: str) -> str:
     text = ""
     if choice is not best:
         more, less = gain_beyond(now, choice.gained, best.gained), gain_beyond(now, best.gained, choice.gained)
-        parts = (f"多惠及 {more}" if more else "没有多惠及谁", f"少惠及 {less}" if less else "没有少惠及谁")
-        text = f"<p>与方案 A 比：{e('；'.join(parts))}。</p>"
+        parts = (
+            say("多惠及 {0}", more) if more else say("没有多惠及谁"),
+            say("少惠及 {0}", less) if less else say("没有少惠及谁"),
+        )
+        text = f"<p>{e(say('与方案 A 比：{0}。', say('；').join(parts)))}</p>"
     file = f"scenarios/sites-{kind}-{choice.letter}.toml"
-    run = as_typed("python run.py compare")
+    link, run = f'<a href="{e(file)}">{e(file)}</a>', as_typed("python run.py compare")
+    command = f"<code>{run} {e(file)} --out {say('文件夹')}</code>"
+    live = say("有一处在小区里，会议活地图打不开") if choice.inside else say("也可在会议活地图里打开")
     return (
-        f'<section><h2>方案 {choice.letter}</h2><ul class="plain">{items}</ul>{text}'
-        f'<p class="small">方案文件 <a href="{e(file)}">{e(file)}</a>：细看用 <code>{run} {e(file)} --out 文件夹</code>，'
-        f"{'有一处在小区里，会议活地图打不开' if choice.inside else '也可在会议活地图里打开'}</p></section>"
+        f'<section><h2>{say("方案 {0}", choice.letter)}</h2><ul class="plain">{items}</ul>{text}'
+        f'<p class="small">{say("方案文件 {0}：细看用 {1}，{2}", link, command, live)}</p></section>'
     )
 
 
@@ -277,22 +292,22 @@ def _write_links(
     rule: str,
     found: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
     way: tuple[Path, Path],
-    say: Progress,
+    tell: Progress,
 ) -> None:
     """Write the files of openings (one, and two together) into a folder of their own, on the way to another."""
     (ranked, both), (folder, target) = found, way
-    say("逐个小区看怎样才够得着")
+    tell(say("逐个小区看怎样才够得着"))
     places = fixes(district, rule)
     own = judged_by(district, rule)[1]
     cover = coverage(district, rules=[own])
-    say("画缺口图")
-    drawn = maps.figure_of(maps.openings_scene(district, own, cover, ranked.geometry), HALF_HEIGHT)
+    tell(say("画缺口图"))
+    drawn = maps.figure_of(maps.openings_scene(district, own, cover, ranked.geometry, language()), HALF_HEIGHT)
     sheets = {
-        "一处": (link_sheet(ranked), "只开这一处；在街道上实际打开后重新计算"),
-        "两处一起": (pair_sheet(both), "两处同时开"),
+        "一处": (link_sheet(ranked), say("只开这一处；在街道上实际打开后重新计算")),
+        "两处一起": (pair_sheet(both), say("两处同时开")),
         "逐个小区": (
             gap_sheet(places),
-            "中位的不可达点到最近一处；到出入口、等候、沿街相加为总分钟；绕行为走的路 ÷ 直线",
+            say("中位的不可达点到最近一处；到出入口、等候、沿街相加为总分钟；绕行为走的路 ÷ 直线"),
         ),
     }
     book = f"tables/增开通道-{own.name}.xlsx"
@@ -302,27 +317,28 @@ def _write_links(
             made = plan(table, name=f"{'links' if table is ranked else 'pairs'}-{own.name}")
             write_scenario(folder / "scenarios" / f"{made.name}.toml", made, district)
     empty = {
-        "一处": "没有一处单独的通道能让更多人够得着，或少走路。",
-        "两处一起": "没有两处一起开能让更多人够得着，或少走路。",
-        "逐个小区": "没有服务范围外的小区，或数据不足。",
+        "一处": say("没有一处单独的通道能让更多人够得着，或少走路。"),
+        "两处一起": say("没有两处一起开能让更多人够得着，或少走路。"),
+        "逐个小区": say("没有服务范围外的小区，或数据不足。"),
     }
     body = "".join(
-        f'<section><h2>{name}</h2><p class="small">{html.escape(unit)}{_rest(table)}</p>'
+        f'<section><h2>{column_title(name)}</h2><p class="small">{html.escape(unit)}{_rest(table)}</p>'
         + (table_html(_on_page(table)) if len(table) else f'<p class="line">{empty[name]}</p>')
         + "</section>"
         for name, (table, unit) in sheets.items()
     )
     assumed = assumption(district, own, True)
-    note = (
-        f'<p class="line">{html.escape(assumed)}：下面的人数都按图上有的就是全部算，不作结论。</p>' if assumed else ""
-    )
+    told = say("{0}：下面的人数都按图上有的就是全部算，不作结论。", assumed)
+    note = f'<p class="line">{html.escape(told)}</p>' if assumed else ""
     if len(ranked):
-        note = concluded([f"只开一处，最好的是 {ranked.index[0]}：{ranked['text'].iloc[0]}。"]) + note
-    shown = f"{note}{figure(drawn, f'现在谁在服务范围外，开在哪里（{html.escape(own.label)}）；编号同下表')}"
+        note = concluded([say("只开一处，最好的是 {0}：{1}。", ranked.index[0], ranked["text"].iloc[0])]) + note
+    name = rule_name(district, own)
+    caption = say("现在谁在服务范围外，开在哪里（{0}）；编号同下表", html.escape(name))
+    shown = f"{note}{figure(drawn, caption)}"
     page = page_text(
         district,
-        f"增开出入口效果：{own.label}",
-        f'<a href="{book}">表格</a>{_back(target)}',
+        say("增开出入口效果：{0}", name),
+        f'<a href="{book}">{say("表格")}</a>{_back(target)}',
         f"<section>{shown}</section>{body}",
     )
     write_text(folder / f"links-{own.name}.html", page)
@@ -334,4 +350,5 @@ def _on_page(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rest(table: pd.DataFrame) -> str:
-    return f"；共 {len(table)} 个小区，这里列不可达最多的 {HOMES} 个，其余和原因见表格" if len(table[HOMES:]) else ""
+    told = say("；共 {0} 个小区，这里列不可达最多的 {1} 个，其余和原因见表格", len(table), HOMES)
+    return told if len(table[HOMES:]) else ""

@@ -22,7 +22,6 @@ from ...maps import (
     Layer,
     Room,
     Scene,
-    beside,
     hidden,
     house_style,
     ink_on,
@@ -210,8 +209,7 @@ def _draw_points(ground: Ground, layers: Sequence[Layer]) -> None:
                 continue
             if style.get("keep"):  # with its rim: none of these may hide another
                 wide = 1.18 * r
-                bx, by = beside(x, y, wide, lambda b: ground.free([b]), kept)
-                ground.take((bx - wide, by - wide, bx + wide, by + wide))
+                bx, by = ground.beside(x, y, wide, kept)
                 icons.append((bx, by, r, style))
                 leaders += [([(x, y), (bx, by)], style["fill"])] if (bx, by) != (x, y) else []
                 continue

@@ -187,8 +187,8 @@ def _page(
     )
     mark = "演示数据 不作结论" if district.is_demonstration else ""
     slot = f"审图号：{approval}" if approval else "审图号：（送审后填写）"
-    body = f"""<h1>{escape(district.name)} 公开版（拟公开）</h1>
+    body = f"""<main><h1>{escape(district.name)} 公开版（拟公开）</h1>
 <p><b>{escape(slot)}</b>{f"<b>{escape(mark)}</b>" if mark else ""}</p>
 <ul>{listed}</ul>
-{figures}"""
+{figures}</main>"""
     return whole_page(f"{district.name} 公开版", f"\n{web_file('report/public.css')}", body, lang="zh", policy=POLICY)

@@ -19,6 +19,7 @@ from ...core import (
     UnknownNameError,
     amount,
     crs_label,
+    layer_name,
     named_by_homes,
     path_given,
     problems_table,
@@ -29,7 +30,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as heading
-from ...district import MANIFEST, District, Named, layer_name, meant, must_be_district
+from ...district import MANIFEST, District, Named, meant, must_be_district
 from ...maps import (
     COMPLETENESS,
     OVERVIEW,

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from ...access import attached_anew
-from ...core import amount, per_cent, say, signed
+from ...core import adding_up, amount, per_cent, say, signed, whole
 from ...district import District, rule_name, state_name
 from ...maps import promised_among
 from ..analysis import Comparison
@@ -50,10 +50,18 @@ _NET_UNITS = {
 
 
 def with_net(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `effects` with `net_text`: what a rule gains, losses taken off, in what it counts itself (+69 老人)."""
+    """
+    Return `effects` with `net_text`: what a rule gains, losses taken off, in what it counts itself (+69 老人).
+
+    Of people it is what is printed of those who gain less what is printed of those who lose, so that the three agree.
+    """
     texts = []
-    for of, net in zip(table["net_of"], table["net"], strict=True):
-        unit, factor, digits = _NET_UNITS[of]
+    for _, row in table.iterrows():
+        unit, factor, digits = _NET_UNITS[row["net_of"]]
+        net, gain, lose = (
+            row.get(name, np.nan) for name in ("net", *(f"{row['net_of']}_{s}" for s in ("gain", "lose")))
+        )
+        net = whole(gain) - whole(lose) if np.isfinite([net, gain, lose]).all() else net
         number = amount(abs(net) * factor, digits)
         number = f"{'+' if net > 0 else '−'}{number}" if number.strip("0.") else "0"
         texts.append(say("数据不足") if np.isnan(net) else f"{number} {say(unit)}")
@@ -244,7 +252,8 @@ class Change:
     def users(self) -> pd.DataFrame:
         """The facilities that more or fewer people use."""
         table = self.pair.sharing
-        return _called(table[table["change"].abs() > PEOPLE], self._effects["label"])
+        told = table["users_after"].map(whole) - table["users_before"].map(whole)  # so that the three agree
+        return _called(table.assign(change=told)[table["change"].abs() > PEOPLE], self._effects["label"])
 
     @cached_property
     def built(self) -> tuple[str, ...]:
@@ -280,7 +289,7 @@ class Change:
     @cached_property
     def living(self) -> list[Group]:
         """Who lives there before and after, group by group as `who` has them; nothing where a state has no homes."""
-        who, sides = self.who, (self.pair.before.district.moved, self.pair.after.district.moved)
+        who, sides = self.who and self.who.told, (self.pair.before.district.moved, self.pair.after.district.moved)
         if who is None:
             return []
         figures = {"before": ("之前常住", who.before)}
@@ -361,6 +370,18 @@ class Moves(NamedTuple):
     by_plan: bool = False
     there: float = 0.0
 
+    @property
+    def told(self) -> Moves:
+        """The same in whole people: who comes and goes leads from those of before to those of after, as these are printed."""
+        before, after = whole(self.before), whole(self.after)
+        there, out, back, came, other = adding_up(
+            [self.there, -self.out, self.back, self.came, self.other], after - before
+        )
+        left = abs(self.before - self.out - self.stay) < PEOPLE  # whoever does not stay is told to leave
+        stay = before + out if left else whole(self.stay)
+        flows = self._replace(there=there, out=-out, back=back, came=came, other=other)
+        return flows._replace(before=before, stay=stay, after=after)
+
 
 class Group(NamedTuple):
     """Some of those who live there before or after: which, in words, how many; what of it the plans of both sides say (None: nothing)."""
@@ -402,9 +423,10 @@ def moves(before: District, after: District) -> Moves | None:
 
 def people_line(before: District, after: District) -> str:
     """Say for which years both sides stand, and who lives there before and after, so that it adds up (`Moves`)."""
-    old, new, who = before.homes, after.homes, moves(before, after)
-    if old is None or new is None or who is None:
+    old, new, exact = before.homes, after.homes, moves(before, after)
+    if old is None or new is None or exact is None:
         return say("数据不足：没有小区图层")
+    who = exact.told
     years = say("两边都按 {0} 年", before.year)
     if before.year != after.year:
         years = say("之前 {0} 年，之后 {1} 年", before.year, after.year)

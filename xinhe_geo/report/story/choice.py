@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ...access import coverage, facility_entrances, known_sum, sharing_of, summary
-from ...core import Profile, Rule, amount, per_cent
+from ...core import Profile, Rule, amount, per_cent, rounded, say
 from ...district import District
-from ...siting import ROUNDING, sites_plan
+from ...siting import ROUNDING, placed, sites_plan
 from ..tables import titled
 
 #: Homes that are named in a sentence about who gains.
@@ -55,7 +55,7 @@ def carried_out(now: Now, chosen: gpd.GeoDataFrame, number: int, letter: str) ->
 
 def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
     """Return one row per plan, and the first of how it is today."""
-    rows = [{"方案": "现状", "位置": "—", **_state(now, now.cover)}]
+    rows = [{"方案": say("现状"), "位置": "—", **_state(now, now.cover, 0.0)}]
     values = [float(choice.rows["objective"].iloc[0]) for choice in choices]
     off = [abs(value - values[0]) / values[0] if values[0] else 0.0 for value in values]
     tied = sum(share < ROUNDING for share in off) > 1
@@ -64,13 +64,13 @@ def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
         rows.append(
             {
                 "方案": choice.letter,
-                "位置": placed(choice),
+                "位置": places_text(choice),
                 "新增居民（人）": last["people_cumulative"],
                 "其中60岁及以上（人）": last["people_60plus_cumulative"],
                 "惠及社区": last["communities_cumulative"],
                 "人口不详的小区": int(choice.rows["homes_unknown"].sum()),
-                **_state(now, choice.cover),
-                "与最好的差": per_cent(share) if share >= ROUNDING else "并列最好" if tied else "最好",
+                **_state(now, choice.cover, float(last["people_cumulative"])),
+                "与最好的差": per_cent(share) if share >= ROUNDING else say("并列最好") if tied else say("最好"),
             }
         )
     order = [
@@ -90,8 +90,8 @@ def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
     return table if table["人口不详的小区"].fillna(0).any() else table.drop(columns="人口不详的小区")
 
 
-def _state(now: Now, cover: pd.DataFrame) -> dict[str, float | str]:
-    """Return how one state stands: the share by the rule's denominator, the mean walk, who is left, the community that has least."""
+def _state(now: Now, cover: pd.DataFrame, gained: float) -> dict[str, float | str]:
+    """Return how a state that serves so many more stands: the rule's share, the mean walk, who is left, the community that has least."""
     own = cover.droplevel("rule")
     known = own["people"].notna() & own["minutes"].notna()
     people = float(own.loc[known, "people"].sum())
@@ -105,21 +105,23 @@ def _state(now: Now, cover: pd.DataFrame) -> dict[str, float | str]:
         if len(by):
             least = by.index[(by <= by.min() + 1e-9).to_numpy()]
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
-            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {per_cent(by.min(), 0)}"
-    left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
+            more = say("等 {0} 个", len(least)) if len(least) > 1 else ""
+            text = f"{name}{more} {per_cent(by.min(), 0)}"
+    missed, left = (known_sum((1 - c["served"]).fillna(0.0), c["people"]) for c in (now.cover, cover))
+    if abs(missed - gained - left) < 1e-6 * missed:
+        left = rounded(missed) - rounded(gained)  # as printed, so that the three agree
     return {"实施后": per_cent(share), "平均步行（分钟）": mean, "仍不可达（人）": left, "覆盖最低的社区": text}
 
 
 def plan_name(choice: Choice) -> str:
     """Return the beginning of a line about a plan; where it has one site, that carries the letter itself."""
-    return f"方案 {choice.letter}：" if len(choice.rows) > 1 else ""
+    return say("方案 {0}：", choice.letter) if len(choice.rows) > 1 else ""
 
 
-def placed(choice: Choice) -> str:
+def places_text(choice: Choice) -> str:
     """Say where the sites of a plan are, as their reasons do, each after its letter; many in short."""
-    where = [str(reason).split("：", maxsplit=1)[0].removeprefix("设在").strip() for reason in choice.rows["reason"]]
-    names = [f"{tag} {text}" for tag, text in zip(choice.rows["tag"], where, strict=True)]
-    return "、".join(names[:NAMED]) + (f" 等 {len(names)} 处" if len(names) > NAMED else "")
+    names = [f"{row['tag']} {placed(choice.after, row)}" for row in choice.rows.to_dict("records")]
+    return say("、").join(names[:NAMED]) + (say(" 等 {0} 处", len(names)) if len(names) > NAMED else "")
 
 
 def gain_beyond(now: Now, gained: pd.Series, other: pd.Series) -> str:
@@ -132,8 +134,10 @@ def gain_beyond(now: Now, gained: pd.Series, other: pd.Series) -> str:
     people = (more * homes["people"].reindex(more.index)).sort_values(ascending=False, kind="stable")
     names = homes["name"].reindex(people.index)
     named = list(names.fillna(names.index.to_series()).astype(str))
-    listed = "、".join(named[:NAMED]) + (f" 等 {len(named)} 个小区" if len(named) > NAMED else "")
-    return f"{'人口不详' if people.isna().all() else f'{amount(people.sum())} 人'}（{listed}）"
+    listed = say("、").join(named[:NAMED]) + (say(" 等 {0} 个小区", len(named)) if len(named) > NAMED else "")
+    if people.isna().all():
+        return say("人口不详（{0}）", listed)
+    return say("{0} 人（{1}）", amount(people.sum()), listed)
 
 
 def users_text(choice: Choice, site: str) -> str:
@@ -141,7 +145,7 @@ def users_text(choice: Choice, site: str) -> str:
     homes = choice.after.homes
     if homes is None or homes["people"].isna().all():
         return ""
-    return f"；建成后约 {amount(choice.users[site])} 人以它为最近的一处"
+    return say("；建成后约 {0} 人以它为最近的一处", amount(choice.users[site]))
 
 
 def site_sheet(choices: list[Choice]) -> pd.DataFrame:
@@ -172,7 +176,7 @@ def site_sheet(choices: list[Choice]) -> pd.DataFrame:
 def who_sheet(now: Now, choices: list[Choice]) -> pd.DataFrame:
     """Return who gains in which plan, most people first."""
     own = now.cover.droplevel("rule")
-    table = pd.DataFrame({f"方案 {c.letter}": c.gained for c in choices}).fillna(0.0)
+    table = pd.DataFrame({say("方案 {0}", c.letter): c.gained for c in choices}).fillna(0.0)
     table.insert(0, "小区", own["name"].reindex(table.index).fillna(table.index.to_series()))
     table.insert(1, "常住人口", own["people"].reindex(table.index))
     return table.sort_values("常住人口", ascending=False, kind="stable").rename_axis("小区编号").reset_index()
@@ -246,5 +250,5 @@ def ranked_headlines(district: District, lead: pd.DataFrame) -> list[str]:
 def proof(chosen: gpd.GeoDataFrame) -> str:
     """Say how sure it is that no plan is better."""
     if chosen["proven"].all():
-        return "已证明最优：没有更好的放法"
-    return f"没有证明最优，离可能的最好还差 {per_cent(chosen['gap'].max())}"
+        return say("已证明最优：没有更好的放法")
+    return say("没有证明最优，离可能的最好还差 {0}", per_cent(chosen["gap"].max()))

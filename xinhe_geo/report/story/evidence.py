@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ...access import SEVERITIES
-from ...core import amount, renewal_is_shown, say
-from ...district import District, layer_name
+from ...core import amount, layer_name, renewal_is_shown, say
+from ...district import District
 from ..analysis import Analysis, best_sites, sources_table, speed_range
 from .records import Finding, Pace, Remedy, Source, Weak, people, share
 

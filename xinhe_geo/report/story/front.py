@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...access import curve, nearest_of_any, od_tables, route
-from ...core import amount, say
+from ...core import adding_up, amount, say
 from ...district import District
 from ...maps import tones
 from ..analysis import Analysis
@@ -157,16 +157,18 @@ def walk_of(district: District, gap: Gap, names: Mapping[str, str]) -> WalkTold 
     legs = route(district, gap.home, str(row["facility_minutes"]), profile=walker, point=int(off.idxmin()))
     ends = legs.geometry.iloc[0], legs.geometry.iloc[-1]
     crow = math.dist(ends[0].coords[0], ends[1].coords[-1])
+    parts, whole = legs.groupby("leg", sort=False)[["metres", "minutes"]].sum(), legs[["metres", "minutes"]].sum()
+    metres, minutes = (adding_up(list(parts[c]), whole[c], digits) for c, digits in (("metres", 0), ("minutes", 1)))
     told = tuple(
-        LegTold(str(leg), say(LEGS[str(leg)]), amount(part["metres"].sum()), amount(part["minutes"].sum(), 1))
-        for leg, part in legs.groupby("leg", sort=False)
+        LegTold(str(leg), say(LEGS[str(leg)]), amount(far), amount(long, 1))
+        for leg, far, long in zip(parts.index, metres, minutes, strict=True)
     )
     return WalkTold(
         gap=gap,
         facility=names.get(str(row["facility_minutes"])) or str(row["facility_minutes"]),
         legs=told,
-        minutes=amount(legs["minutes"].sum(), 1),
-        metres=amount(legs["metres"].sum()),
+        minutes=amount(whole["minutes"], 1),
+        metres=amount(whole["metres"]),
         straight=amount(crow),
         route=legs,
     )

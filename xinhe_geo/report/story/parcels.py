@@ -12,12 +12,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import BASIS_LABELS, BUDGETS, HOLDERS, TOPICS, ScenarioError, amount, language, per_cent, say, word
+from ...core import (
+    BASIS_LABELS,
+    BUDGETS,
+    HOLDERS,
+    TOPICS,
+    ScenarioError,
+    adding_up,
+    amount,
+    cell,
+    language,
+    per_cent,
+    rounded,
+    say,
+    word,
+)
 from ...district import (
     ACTIONS,
     District,
     Scenario,
-    cell,
     conflicts,
     divided_by,
     home_parcels,
@@ -30,6 +43,7 @@ from ...renewal import (
     FLOW_LABELS,
     NEWCOMERS,
     ORIGINS,
+    SINCE,
     SPENT_FROM,
     STATUSES,
     Course,
@@ -193,8 +207,10 @@ class Year(NamedTuple):
 
     @property
     def texts(self) -> dict[str, str]:
-        """The same in words."""
-        return {key: amount(value) for key, value in self.groups.items()}
+        """The same in words: who lives there adds up to who does in the balance."""
+        there = [value for key, value in self.groups.items() if key in ("stay", "back", "came")]
+        told = dict(zip(("stay", "back", "came"), adding_up(there, sum(there)), strict=False))
+        return {key: amount(told.get(key, value)) for key, value in self.groups.items()}
 
 
 class Option(NamedTuple):
@@ -828,14 +844,26 @@ def _accounts_of(books: pd.DataFrame | None, parcel: str) -> tuple[tuple[int, ..
     for (count, holder), rows in own.groupby(["count", "holder"], sort=False):
         by_year = rows.droplevel(["count", "holder"]).reindex(years)
         label = say(COUNT_LABELS[count]) + (say("（{0}）", say(HOLDERS[holder])) if holder else "")
-        lines = tuple(_flow(code, by_year[code]) for code in FLOW_LABELS)
+        printed = by_year.apply(_adding_up, axis=1)
+        lines = tuple(_flow(code, by_year[code], printed[code]) for code in FLOW_LABELS)
         found.append(Account(str(count), str(holder), label, lines))
     return years, tuple(found)
 
 
-def _flow(code: str, numbers: pd.Series) -> FlowLine:
-    values = tuple(map(float, numbers))
-    return FlowLine(code, say(FLOW_LABELS[code]), values, tuple(amount(n, unknown=say("数据不足")) for n in values))
+def _adding_up(year: pd.Series) -> pd.Series:
+    """Return the lines of an account's year as they are printed: in whole ones that lead from its opening to its closing."""
+    told, into = year.map(lambda n: rounded(float(n))), ["returned", "newcomers", "other"]
+    flows = [-year["moved_out"], *year[into]]
+    out, *told[into] = adding_up(flows, told["closing"] - told["opening"])
+    told["moved_out"] = -out
+    since = [code for code in SINCE if code != "moved_total"]
+    told[since] = adding_up(list(year[since]), told["moved_total"])
+    return told
+
+
+def _flow(code: str, numbers: pd.Series, printed: pd.Series) -> FlowLine:
+    texts = (amount(n, unknown=say("数据不足")) for n in printed)
+    return FlowLine(code, say(FLOW_LABELS[code]), tuple(map(float, numbers)), tuple(texts))
 
 
 def _bars(books: pd.DataFrame | None, parcel: str, brought: Sequence[float]) -> tuple[Year, ...]:

@@ -13,7 +13,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ...core import speaking
+from ...core import rounded, speaking
 from ...district import District
 from ...siting import LETTERS
 from ..analysis import Analysis, sited
@@ -143,7 +143,7 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
     steps = []
     for number, row in enumerate(rows, 1):
         gained, about = _number(row, of), f"{goal.rule}/+{number}"
-        left = goal.unserved.value - gained if math.isfinite(gained) else math.nan
+        left = rounded(goal.unserved.value) - rounded(gained)  # as printed, so that the three agree
         steps.append(
             Step(
                 rule=goal.rule,
@@ -152,7 +152,7 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
                 gained=people("gained", about, gained, of),
                 before=share("share", about, _number(row, "before"), rule.denominator),
                 after=share("share_after", about, _number(row, "after"), rule.denominator),
-                left=people("left", about, max(left, 0.0) if math.isfinite(left) else left, of),
+                left=people("left", about, left if math.isnan(left) else max(left, 0.0), of),
                 unproven=share("unproven", about, _number(row, "short_of_proof")),
             )
         )
