@@ -19,6 +19,7 @@ from ...core import LAYERS, XinheError, cell, language, listed, say
 from ...district import District, Scenario
 from . import figures, homes, places, shapes
 from .base import (
+    IN_COMMUNITIES,
     MEASURED,
     METRICS,
     Found,
@@ -79,7 +80,7 @@ def unchanged(district: District, m: Measure) -> District | None:
     names = [m["rule"], *listed(m["also_rules"])]
     kinds = {*kinds_of(m), *listed(m["near_kinds"])}
     kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
-    reads = set(inputs_of(district, m))
+    reads = set(inputs_of(district, m)) | ({"homes"} if m["metric"] in IN_COMMUNITIES else set())  # none is a state too
     reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
     if kinds and "facilities" not in (m["layer"], m["other_layer"]):
         reads -= {"facilities", "own_facilities"}
