@@ -53,6 +53,7 @@ from .analysis import Analysis
 from .story.change import with_net
 from .story.story import Story
 from .sums import (
+    Rows,
     having,
     joined,
     moved,
@@ -131,7 +132,7 @@ def receipt(
         found = _of_headline(district, district.rule(figure))
     else:
         found = _of_change(district, after, district.rule(figure))
-    found = {"receipt": 1, "figure": figure, **_head(district), **found}
+    found = {"receipt": 1, "figure": figure, **_head(district), **_as_lists(found)}
     if to is not None:
         write_text(Path(to), _lines(found) + "\n")
     return found
@@ -143,6 +144,13 @@ def _head(district: District) -> Receipt:
         "district": {"name": district.name, "code": district.code, "year": district.year, "crs": district.crs},
         "inputs": {str(layer): {"file": row["file"], "sha256": row["sha256"]} for layer, row in files.iterrows()},
     }
+
+
+def _as_lists(value: Any) -> Any:
+    """Return a receipt whose rows are lists, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _as_lists(v) for key, v in value.items()}
+    return list(value) if isinstance(value, Rows) else [*map(_as_lists, value)] if isinstance(value, list) else value
 
 
 def _lines(value: object, depth: int = 0) -> str:

@@ -6,7 +6,7 @@ What is followed down to the metres of a walk is a receipt of its own (`receipts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -69,6 +69,29 @@ Sum = dict[str, Any]
 Sums = dict[str, list[Sum]]
 
 
+class Rows(Sequence[list[object]]):
+    """Rows of a sum, held as columns: a town has a million of them, and lists of four would take some five times the room."""
+
+    def __init__(self, *columns: np.ndarray) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def __getitem__(self, at: Any) -> Any:
+        return (
+            list(self)[at] if isinstance(at, slice) else [column[at : at + 1].tolist()[0] for column in self._columns]
+        )
+
+    def __iter__(self) -> Iterator[list[object]]:
+        return map(list, zip(*(column.tolist() for column in self._columns), strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Parts(NamedTuple):
     """What homes bring to a figure, and what each of them counts; index home."""
 
@@ -76,7 +99,7 @@ class Parts(NamedTuple):
     values: pd.Series
     weights: pd.Series | None = None
 
-    def rows(self) -> list[list[object]]:
+    def rows(self) -> Rows:
         """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
         values = self.values.to_numpy(np.float64, na_value=np.nan)
         if self.weights is None:
@@ -87,8 +110,9 @@ class Parts(NamedTuple):
         named = self.names.index.equals(self.values.index)
         keys = self.values.index[kept]
         names = (self.names[kept] if named else self.names.reindex(keys)).to_numpy(object)
-        cells = zip(keys, names, pd.isna(names).tolist(), values[kept].tolist(), weights[kept].tolist(), strict=True)
-        return [[str(k), None if no_name else str(n), v, w] for k, n, no_name, v, w in cells]
+        unnamed = pd.isna(names)
+        names = np.array([None if no_name else str(n) for n, no_name in zip(names, unnamed, strict=True)], dtype=object)
+        return Rows(np.array([str(k) for k in keys], dtype=object), names, values[kept], weights[kept])
 
     def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
         """Return the sum of the parts or, where they have weights, the share of these."""
