@@ -21,7 +21,7 @@ import pyogrio
 import pytest
 from clock import A_PART_OR_ALL, spent, trials
 from hostile.corpus import HARMLESS, HOSTILE, SLOW, book, drawing, geopackage, one, text
-from hostile.doors import DOORS, within_the_package
+from hostile.doors import DOORS, GRAPH, within_the_package
 from hostile.doors import sound as sound_door
 from hostile.siblings import BY_ROW_SIBLINGS, HARMLESS_SIBLINGS, SIBLINGS, SLOW_SIBLINGS
 from hypothesis import HealthCheck, given, settings
@@ -34,6 +34,7 @@ from xinhe_geo.core.errors import XinheError
 from xinhe_geo.district import read_folder
 from xinhe_geo.io import current_layer
 from xinhe_geo.io.add import add
+from xinhe_geo.io.osm_import import left_out
 from xinhe_geo.io.row_report import tally
 
 # The package offers a function of this name, which hides the module from `import`.
@@ -158,6 +159,7 @@ SLOW_SECONDS, SLOW_MEGABYTES = 10, 300
 MEASURED = """
 import resource, sys
 from xinhe_geo.core import XinheError
+from xinhe_geo.io.osm_import import left_out
 from xinhe_geo.io import add
 small, large, folder = sys.argv[1:]
 
@@ -317,6 +319,17 @@ def met(read: Callable[[], object]) -> str:
             return f"a message as long as a file: {str(error)[:200]}"
     took = spent() - start
     return f"{took:.0f} s" if took > SLOW_SECONDS else ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["c" + " " * 9_000, "c" * 9_000])
+def test_what_a_library_quotes_of_a_file_is_no_page(tmp_path: Path, key: str) -> None:
+    """The name of a key that is not there is as long as somebody made it."""
+    path = tmp_path / "a.graphml"
+    path.write_text(GRAPH.replace('<data key="c">', f'<data key="{key}">'), "utf-8")
+    with pytest.raises(XinheError, match="OSMnx"):
+        left_out(path)
+    assert not met(lambda: left_out(path))
 
 
 @pytest.mark.slow

@@ -54,6 +54,8 @@ _MEGABYTES_WRITING = 400.0
 _WAIT, _IDLE = 12, 0.01
 #: An answer that is longer is none.
 _MOST_ANSWER = 4_000_000_000
+#: What is wrong with a file is no page, whichever library said it and whatever it quotes.
+_MOST_SAID = 2_500
 _OUT_OF_TIME = "读了太久还没有读完，不像正常的文件"
 _OUT_OF_ROOM = "读它要的内存太多，不像正常的文件"
 _TOO_DEEP = "里面一层套一层，太深，不像正常的文件"
@@ -279,7 +281,7 @@ def _raise(kind: str, said: Any) -> NoReturn:
         raise errors.DataError(*said)
     if kind == "system":
         raise OSError(*said)
-    name, text, *parts = said
+    name, text, *parts = (errors.in_short(told.splitlines()) if len(told) > _MOST_SAID else told for told in said)
     found = getattr(errors, name, errors.SourceError) if kind == "ours" else _KNOWN[name]
     if found in (errors.DataError, errors.UnknownNameError) or not issubclass(found, Exception):
         found = errors.SourceError
