@@ -20,7 +20,7 @@ from xinhe_geo.report.record import RECORD, hashes
 ROOT = Path(__file__).resolve().parents[2]
 #: Commands whose runs on the toy take a moment: these are tried with all tests, the others before a release.
 QUICK = {
-    *(("", name) for name in ("undo", "seal", "template", "map", "ways", "dxf", "receipt")),
+    *(("", name) for name in ("undo", "seal", "template", "map", "ways")),
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="steps are named by /proc")]
