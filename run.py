@@ -649,7 +649,7 @@ def test(arguments: Sequence[str]) -> int:
     # Paths that the user names count from where the user stands; without any, all tests are meant.
     named = any(not argument.startswith("-") and Path(argument.partition("::")[0]).exists() for argument in rest)
     if "--all" in arguments:
-        command += ["-m", "not matrix", "--trials=20"]
+        command += ["-m", "not matrix", "--trials=30"]
     elif "--matrix" not in arguments and not any(argument.startswith("-m") for argument in rest):
         changed = [] if named else changed_packages()
         if changed:
