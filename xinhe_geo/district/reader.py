@@ -158,7 +158,7 @@ def _read_folder(
                 problems.append(Problem("error", name, named, "", "file", what, remedy))
             continue
         if path == folder:
-            frame = _read_layer(path, layer, entry, target, problems, level_of(manifest, name))
+            frame = _layer_rows(path, layer, entry, target, problems, level_of(manifest, name))
         else:
             kept, found = _of_the_program(name, _changed_at(name))
             frame = None if kept is None else kept.copy(deep=False)
@@ -446,6 +446,50 @@ def _changed_at(name: str) -> int:
 def _usual_entry(name: str) -> dict[str, str]:
     """Return where a table lies that nobody declared: at its usual place in the folder, else among those of the program."""
     return {"file": f"{LAYERS[name].folder}/{name}.csv"}
+
+
+#: Layers in text that were read and judged without a complaint, by their content: an import reads its folder several times, and one
+#: layer of it differs. So many bytes of such files are known at most, those that were asked for last.
+_KNOWN: dict[tuple[str, ...], tuple[pd.DataFrame, int]] = {}
+_MOST_KNOWN = 32_000_000
+_IN_TEXT = (".csv", ".geojson", ".json")
+
+
+def _layer_rows(
+    folder: Path,
+    layer: Layer,
+    entry: Mapping[str, Any],
+    target: pyproj.CRS | None,
+    problems: list[Problem],
+    level: int,
+) -> pd.DataFrame | None:
+    """Return what `_read_layer` does; of content that has been read before, and of which there was nothing to say, the same rows."""
+    path = folder / str(entry["file"])
+    content = _content(path, folder)
+    key = (content, layer.name, repr(sorted(entry.items())), "" if target is None else target.srs, str(level))
+    rows, size = _KNOWN.pop(key, (None, 0))
+    if rows is None:
+        found: list[Problem] = []
+        rows = _read_layer(folder, layer, entry, target, found, level)
+        problems += found
+        if rows is None or found or not content or content != _content(path, folder):
+            return rows
+        size = path.stat().st_size
+    _KNOWN[key] = rows, size
+    while sum(size for _, size in _KNOWN.values()) > _MOST_KNOWN:
+        del _KNOWN[next(iter(_KNOWN))]
+    return rows.copy(deep=False)
+
+
+def _content(path: Path, folder: Path) -> str:
+    """Return the hash of a file in text; "" where it is none, or none that may be looked into."""
+    if path.suffix.lower() not in _IN_TEXT or ".." in path.parts:
+        return ""
+    try:
+        ordinary(path, folder)
+        return _sha256(path) if path.stat().st_size <= _MOST_KNOWN else ""
+    except (SourceError, OSError, ValueError):
+        return ""
 
 
 def _read_layer(

@@ -263,10 +263,7 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     facts, notes = _change_facts(change, homes, after, lang)
     t = wording(lang)
     delta = floats_of(change.after, "minutes") - floats_of(change.before, "minutes")
-    moves = [
-        None if math.isnan(v) else ("0" if abs(v) < 0.05 else f"{signed(v)} {t['min']}".replace("-", "−"))
-        for v in delta
-    ]
+    moves = [None if math.isnan(v) else signed(v, 1, f" {t['min']}") for v in delta]
     table: list[tuple[str, list[str | None]]] = [
         (t["minutes_before"], numbers_of(change.before, "minutes", t["min"], 1)),
         (t["minutes_after"], numbers_of(change.after, "minutes", t["min"], 1)),
@@ -418,7 +415,7 @@ def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDat
     text = t["presence_change"].format(a=int(a.sum()), b=int(b.sum()), n=len(pick)) + t["list_of"].format(
         y=after.list_year
     )
-    fact = {"big": f"{int(b.sum()) - int(a.sum()):+d}".replace("-", "−").replace("+0", "0"), "text": text}
+    fact = {"big": signed(int(b.sum()) - int(a.sum()), 0), "text": text}
     if is_demonstration(after, ("communities", "facilities")):
         fact["tag"] = t["demo_value"]
     label = rule_label(after, rule, lang)
