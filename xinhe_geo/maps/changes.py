@@ -62,7 +62,11 @@ def _counted(classes: Classes, people: np.ndarray, counted: str, lang: str) -> M
         inside = people[pick == i]
         known = inside[~np.isnan(inside)]
         counts.append(len(inside))
-        text = words.format(n=len(inside), p=amount(known.sum())) if len(known) else t["count"].format(n=len(inside))
+        text = (
+            words.format(n=amount(len(inside)), p=amount(known.sum()))
+            if len(known)
+            else t["count"].format(n=amount(len(inside)))
+        )
         texts.append(text)
     return Mode(label, title, styles, pick.astype("int64"), counts, texts)
 
@@ -410,7 +414,7 @@ def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDat
         for n, words in (("gain", t["gets_one"]), ("lose", t["loses_one"]), ("stays", t["has"]), ("never", last))
     ]
     counts = [int((pick == i).sum()) for i in range(4)]
-    mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
+    mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [amount(c) for c in counts])
     names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
     text = t["presence_change"].format(a=int(a.sum()), b=int(b.sum()), n=len(pick)) + t["list_of"].format(
         y=after.list_year
