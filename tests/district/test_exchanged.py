@@ -10,14 +10,20 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyogrio
 import pytest
 from clock import A_PART_OR_ALL
 from hostile.rival import can_exchange, rivalled, tree
 
 import xinhe_geo as xh
+from xinhe_geo.core import LAYERS, bundled_folder
 from xinhe_geo.core.files import growing, write_text
 from xinhe_geo.district import beside, commit, exchange, locked, recover, seal, undo
+from xinhe_geo.district.reader import read_folder
+from xinhe_geo.district.scenario import label_of, plan_files
+from xinhe_geo.io import add
 from xinhe_geo.report.files import added_to, put_in_place, repair
 
 TOY = Path(__file__).resolve().parents[1] / "toy"
@@ -174,3 +180,101 @@ def test_nothing_outside_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def _is_hidden(name: str) -> bool:
     """Return whether something lies in a folder under a name that nobody else knows: it replaces nothing wherever it comes to lie."""
     return bool(re.search(r"/\.xinhe-in-[0-9a-f]{8}(/|$)", name))
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def received(place: Path) -> Path:
+    """A folder with each kind of file that one has: layers, tables, plans, answers, a seal."""
+    folder = shutil.copytree(TOY, place / "d")
+    for name in ("kinds", "rules"):
+        table = f"{LAYERS[name].folder}/{name}.csv"
+        put(folder, {table: (bundled_folder() / table).read_text("utf-8")})
+    put(
+        folder,
+        {"scenarios/a.toml": 'label = "甲"\n[[add]]\n', "pois/values.csv": "列,写法,行数,例,是什么\n类别,甲,,,\n"},
+    )
+    put(place.parent, {"rows.csv": "编号,名称,类别,经度,纬度\nP1,点,食堂,117.0023,39.0144\n"})
+    return folder
+
+
+def sealed(place: Path) -> None:
+    seal(received(place))
+
+
+def shared(place: Path) -> None:
+    """Ours, for it was last changed here, and open to everybody."""
+    folder = received(place)
+    with locked(folder):
+        commit(folder, {"pois/values.csv": (folder / "pois/values.csv").read_bytes()}, "facilities", "a.csv")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o777)
+
+
+def told(place: Path) -> str:
+    """Return all that reading a folder tells."""
+    _, rows, files, problems = read_folder(place / "d")
+    return "".join(frame.astype(str).to_csv() for frame in rows.values()) + files.to_csv() + str(problems)
+
+
+def taken(place: Path) -> str:
+    add(place.parent / "rows.csv", place / "d", "facilities", crs="WGS84", apply=True)
+    return told(place)
+
+
+READS: dict[str, tuple[Callable[[Path], object], Callable[[Path], str]]] = {
+    "a received folder": (received, told),
+    "a sealed folder": (sealed, told),
+    "a shared folder of ours": (shared, told),
+    "plans": (received, lambda place: str([label_of(path) for path in plan_files(place / "d").values()])),
+    "an addition": (shared, taken),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
+@pytest.mark.parametrize("name", READS)
+def test_nothing_outside_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, part: int) -> None:
+    """What lies outside says 外面的秘密 where the folder says 甲: no table, no problem and no file that is written says it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    drawn = pyogrio.read_dataframe
+
+    def read(path: str, *args: Any, **kwargs: Any) -> object:
+        sys.audit("rival", path.removeprefix("GeoJSON:"))  # of what native code opens Python says nothing
+        return drawn(path, *args, **kwargs)
+
+    monkeypatch.setattr(pyogrio, "read_dataframe", read)
+    before, do = READS[name]
+    base, place = tmp_path / "base", tmp_path / "base" / "place"
+    said: list[str] = []
+
+    def once() -> None:
+        try:
+            said.append(do(place))
+        except (xh.XinheError, OSError) as error:
+            said.append(str(error))
+
+    def again() -> None:
+        shutil.rmtree(base, ignore_errors=True)
+        place.mkdir(parents=True)
+        before(place)
+        said.clear()
+
+    wrong = []
+    with rivalled(place, base / "outside") as run:
+        again()
+        touched, _ = run(once)
+        assert "甲" in said[0] and LEAK not in said[0]
+        moments = [(at, above) for at, path in enumerate(touched) for above in (0, 1) if can_exchange(path, above)]
+        for at, above in moments[::part]:
+            again()
+            _, done = run(once, at, above, LEAK)
+            written = [
+                p for p in place.rglob("*") if p.is_file() and not p.is_symlink() and LEAK.encode() in p.read_bytes()
+            ]
+            through = [p for p in written if not any(above.is_symlink() for above in p.parents)]
+            if done and (LEAK in said[0] or through):
+                wrong.append(f"{at} {above} {done}: {[str(p) for p in through]} {said[0][:80]}")
+    assert not wrong, "\n".join([f"{len(wrong)} in {len(moments[::part])} moments", *wrong[:60]])
