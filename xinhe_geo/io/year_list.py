@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, DataError, SourceError, UnknownNameError
+from ..core import LAYERS, DataError, SourceError, UnknownNameError, read_whole
 from ..district import (
     MANIFEST,
     SPOT_M,
@@ -324,7 +324,7 @@ def _data_year(
     before = current.manifest.get("data_year")
     if not isinstance(before, int) or before >= year:
         return {}
-    text = files.get(MANIFEST, (folder / MANIFEST).read_bytes())
+    text = files.get(MANIFEST, read_whole(folder / MANIFEST, folder))
     changed, n = re.subn(rb"(?m)^data_year\s*=\s*\d+", f"data_year = {year}".encode(), text, count=1)
     if n != 1:
         raise SourceError(f"{MANIFEST} 里找不到 data_year 一行。手工改成 data_year = {year}，再更新")
