@@ -9,6 +9,7 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -481,14 +482,14 @@ def _layer_rows(
 
 
 def _content(path: Path, folder: Path) -> str:
-    """Return the hash of a file in text; "" where it is none, or none that may be looked into."""
-    if path.suffix.lower() not in _IN_TEXT or ".." in path.parts:
-        return ""
-    try:
-        ordinary(path, folder)
-        return _sha256(path) if path.stat().st_size <= _MOST_KNOWN else ""
-    except (SourceError, OSError, ValueError):
-        return ""
+    """Return the hash of a file in text; "" where it is none, or a link is on the way to it."""
+    with suppress(SourceError, OSError, ValueError):
+        straight = path.resolve() == folder.resolve() / path.relative_to(folder)
+        if path.suffix.lower() not in _IN_TEXT or not straight or not 0 < path.stat().st_size <= _MOST_KNOWN:
+            return ""
+        with opened(path, folder) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    return ""
 
 
 def _read_layer(
