@@ -16,9 +16,11 @@ import json
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import crash
 import geopandas as gpd
@@ -26,6 +28,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
+from crash import State
 from test_batch import work_here
 from test_osm_import import town
 from test_rulebook import RECALLED
@@ -39,6 +42,7 @@ from xinhe_geo.report.files import MARK
 
 TOY = Path(__file__).parent / "toy"
 Command = tuple[str, str]
+Files = dict[str, bytes]
 
 #: These write nothing a run could leave half done, or are tried elsewhere.
 NOT_TRIED: dict[Command, str] = {
@@ -104,6 +108,8 @@ FAILURES = {
     "not permitted": (errno.EACCES, ("没有权限",)),
 }
 WAYS = ("cut off", "killed", *FAILURES)
+_PUT_ASIDE = re.compile(r"(?:^|/)\.[^/]*-import-[^/]*/old$")  # by `beside`
+_LEFT = re.compile(r"\.xinhe-|\..*-import-")
 #: Names of places beside others end at random.
 _RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-import-)[a-z0-9_]{8}(?![a-z0-9_])")
 
@@ -121,7 +127,7 @@ class End(NamedTuple):
     """How the recorded run ended: its exit code, and what a person sees then."""
 
     code: int
-    seen: dict[str, bytes]
+    seen: Files
 
 
 class Case:
@@ -140,7 +146,7 @@ class Case:
         shutil.copytree(TOY, self.district)
         self._make()
         self._run_before()
-        self._known: dict[str, str] = {}
+        self.known: dict[str, str] = {}
 
     def _make(self) -> None:
         """Write what commands take in."""
@@ -212,27 +218,14 @@ class Case:
         finally:
             os.chdir(here)
 
-    def _files(self) -> dict[str, bytes]:
-        return {
-            p.relative_to(self.place).as_posix(): p.read_bytes() for p in sorted(self.place.rglob("*")) if p.is_file()
-        }
-
-    def seen(self) -> dict[str, bytes]:
-        """Return what a person sees: every file that is not ours to keep books with."""
-        return {
-            n: c
-            for n, c in self._files().items()
-            if not any(part.startswith(".") for part in n.split("/")) and not n.startswith("state/")
-        }
-
-    def judge(self, old: dict[str, bytes], new: dict[str, bytes]) -> str:
-        """Return what is there: old, new, unfinished (and says so), or mixed."""
-        now = self.seen()
+    def judge(self, state: State, old: Files, new: Files) -> str:
+        """Return what a folder is: old, new, unfinished (and says so), or mixed."""
+        now = seen(state)
         if now in (old, new):
             return "old" if now == old else "new"
-        if any(self.place.rglob(MARK)) or (self.district / ".history" / "journal.json").is_file():
+        if any(n.rpartition("/")[2] == MARK or _PUT_ASIDE.search(n) for n in state):
             return "unfinished"
-        if any(self.place.rglob(".*-import-*/old")):  # put aside, by `beside`
+        if "toy/.history/journal.json" in state:
             return "unfinished"
         if self.command == ("", "batch"):
             # a district without its record is done again; one that failed is named, and compared with nothing
@@ -246,29 +239,48 @@ class Case:
         )
         return "mixed" if not (each and whole and self.command in ONE_BY_ONE) else "old" if now == old else "new"
 
-    def left_behind(self) -> list[str]:
-        """Return what no finished run may leave."""
-        found = [*self.place.rglob(".xinhe-*"), *self.place.rglob(".*-import-*")]
-        return [p.relative_to(self.place).as_posix() for p in found if p.name != ".xinhe.json"]
-
-    def next_run(self, end: End) -> str:
-        """Return "" where the next run ends as the recorded one did; what has been tried is not tried again."""
-        digest = hashlib.sha256()
-        for name, content in self._files().items():
-            digest.update(_RANDOM.sub(rb"\1", name.encode()) + hashlib.sha256(_RANDOM.sub(rb"\1", content)).digest())
-        key = digest.hexdigest()
-        if key not in self._known:
-            self._known[key] = self._next_run(end)
-        return self._known[key]
+    def next_run(self, state: State, end: End) -> str:
+        """Return "" where the next run on a folder ends as the recorded one did; what has been tried is not tried again."""
+        key = _same(state)
+        if key not in self.known:
+            crash.put_back(state, self.place)
+            self.known[key] = self._next_run(end)
+        return self.known[key]
 
     def _next_run(self, end: End) -> str:
         again, said = heard(self.run)
         if again != end.code and not (again == DATA and self.command in ONLY_ONCE):
             return f"the next run: exit code {again}: {said[-300:]}"
-        now = self.seen()
+        state = crash.state_of(self.place)
+        now, left = seen(state), left_behind(state)
         other = sorted(n for n in {*now, *end.seen} if now.get(n) != end.seen.get(n))
-        left = self.left_behind()
         return f"the next run: other files {other[:3]}" if other else f"left behind: {left[:3]}" if left else ""
+
+
+def seen(state: State) -> Files:
+    """Return what a person sees: every file that is not ours to keep books with."""
+    return {
+        n: thing.content
+        for n, thing in state.items()
+        if thing.content is not None and not n.startswith((".", "state/")) and "/." not in n
+    }
+
+
+def left_behind(state: State) -> list[str]:
+    """Return what no finished run may leave."""
+    names = [n for n in state if _LEFT.match(n.rpartition("/")[2])]
+    return sorted(n for n in names if n.rpartition("/")[2] != ".xinhe.json")
+
+
+def _same(state: State) -> str:
+    """Return what two folders have in common that differ by random names only."""
+    digest = hashlib.sha256()
+    named = [(_RANDOM.sub(rb"\1", name.encode()), *thing) for name, thing in state.items()]
+    for name, mode, content in sorted(named, key=lambda thing: thing[0]):
+        digest.update(b"%s\0%o\0" % (name, mode))
+        if content is not None:
+            digest.update(hashlib.sha256(_RANDOM.sub(rb"\1", content) if b"-" in content else content).digest())
+    return digest.hexdigest()
 
 
 def _parts(names: Iterable[str]) -> set[str]:
@@ -285,7 +297,9 @@ def points(count: int) -> list[int]:
     return sorted({1 % count, count // 2, count - 1})
 
 
-def tried(folder: Path, command: Command, choose: Callable[[int], Sequence[int]] = points) -> list[Outcome]:
+def tried(
+    folder: Path, command: Command, choose: Callable[[int], Sequence[int]] = points, *, anew: bool = False
+) -> list[Outcome]:
     """
     Try a command in every way, at those of its steps that are chosen; rebuilt it is judged at each of them.
 
@@ -295,50 +309,63 @@ def tried(folder: Path, command: Command, choose: Callable[[int], Sequence[int]]
         An empty one.
     choose
         Which steps, of how many.
+    anew
+        Whether what is stopped runs from its beginning each time, and not from where a copy of the recorded run waits.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "place" / "state"))
         patch.setattr(files, "_ABOUT_TO", 0.0)  # the next run comes ten seconds later
+        patch.setattr(os, "cpu_count", lambda: 1)  # what is shared out with other processes cannot be copied with this one
+        patch.setattr("rich.live._RefreshThread.run", lambda _: None)  # nor can a thread
         if command == ("", "batch"):
             work_here(patch)
-        return list(_tried(Case(folder, command), choose))
+        case = Case(folder, command)
+        before = crash.state_of(case.place)
+        run = crash.recorded(case.place, lambda: heard(case.run), copies=not anew)
+        try:
+            return list(_tried(case, before, run, choose, anew=anew))
+        finally:
+            crash.end(run)
 
 
-def _tried(case: Case, choose: Callable[[int], Sequence[int]]) -> Iterator[Outcome]:
-    kept, recorded = case.folder / "old", case.folder / "steps"
-    crash.copied(case.place, kept)
-    old, codes = case.seen(), list[int]()
-    steps = crash.recorded(case.place, lambda: codes.append(case.run()), recorded)
-    new = case.seen()
-    end = End(codes[0], new)
-    assert end.code in (DONE, PARTLY), end.code
-    assert steps and new != old and not case.left_behind(), case.left_behind()
-    chosen = choose(len(steps))
-    for at, step in enumerate(steps):
-        crash.put_back(recorded / str(at), case.place)
-        yield Outcome("cut off", step, case.judge(old, new), case.next_run(end) if at in chosen else None)
-    for at in chosen:
-        for way in WAYS[1:]:
-            crash.put_back(kept, case.place)
-            wrong = _stopped(case, way, at, end.code)
-            yield Outcome(way, steps[at], case.judge(old, new), wrong or case.next_run(end))
+def _tried(
+    case: Case, before: State, run: crash.Recorded, choose: Callable[[int], Sequence[int]], *, anew: bool
+) -> Iterator[Outcome]:
+    after = crash.state_of(case.place)
+    ((code, said),) = run.found
+    old, end = seen(before), End(code, seen(after))
+    assert end.code in (DONE, PARTLY), said
+    assert run.steps and end.seen != old and not left_behind(after), left_behind(after)
+    case.known[_same(before)] = ""  # the next run would be the recorded one
+    chosen = choose(len(run.steps))
+    for at, (step, state) in enumerate(run.steps):
+        wrong = case.next_run(state, end) if at in chosen else None
+        yield Outcome("cut off", step, case.judge(state, old, end.seen), wrong)
+    for at, way in product(chosen, WAYS[1:]):
+        number = FAILURES[way][0] if way in FAILURES else None
+        if anew:
+            crash.put_back(before, case.place)
+            met = crash.stopped_anew(case.place, lambda: heard(case.run), at, number)
+        else:
+            met = crash.stopped(run, at, number)
+        state = crash.state_of(case.place)
+        wrong = _ended_wrong(case, way, met, end.code) or case.next_run(state, end)
+        yield Outcome(way, run.steps[at][0], case.judge(state, old, end.seen), wrong)
 
 
-def _stopped(case: Case, way: str, at: int, code: int) -> str:
-    """Run a command that is killed, or refused something, at a step; return what is wrong with how it ended."""
+def _ended_wrong(case: Case, way: str, met: Any, code: int) -> str:
+    """Return what is wrong with how a command ended that was killed, or refused something."""
     if way == "killed":
-        ended = crash.killed(case.place, case.run, at)
-        return "" if ended == -9 else f"ended by itself: {ended}"
-    number, words = FAILURES[way]
-    met, said = heard(lambda: crash.refused(case.place, case.run, at, number))
-    if met == PARTLY and case.command == (
-        "",
-        "batch",
-    ):  # goes on with the other districts; a table in the terminal is folded
-        met, said = ENVIRONMENT, (case.place / "out" / "many" / "status.csv").read_text("utf-8-sig")
+        return "" if met == -signal.SIGKILL else f"ended by itself: {met}"
+    if not isinstance(met, tuple):
+        return f"broke: {met}"
+    ended, said = met
+    if ended == PARTLY and case.command == ("", "batch"):
+        # goes on with the other districts; a table in the terminal is folded
+        ended, said = ENVIRONMENT, (case.place / "out" / "many" / "status.csv").read_text("utf-8-sig")
     bare = said.replace(" ", "")  # lines are broken at blanks, which go
-    told = all(word.replace(" ", "") in bare for word in words)
-    return "" if met == code or (met == ENVIRONMENT and told) else f"exit code {met}: {said[-300:]}"
+    told = all(word.replace(" ", "") in bare for word in FAILURES[way][1])
+    return "" if ended == code or (ended == ENVIRONMENT and told) else f"exit code {ended}: {said[-300:]}"
 
 
 def heard(act: Callable[[], object]) -> tuple[object, str]:

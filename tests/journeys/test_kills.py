@@ -94,15 +94,15 @@ def test_a_brief_and_its_record_change_together(tmp_path: Path) -> None:
 
     for name, text in texts("old").items():
         write_text(out / name, text)
-    steps = crash.recorded(out.parent, lambda: put_over(out, texts("new")), tmp_path / "steps")
+    run = crash.recorded(out.parent, lambda: put_over(out, texts("new")))
     assert hashes(out) == {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts("new").items()}
-    for at in range(len(steps)):
-        crash.put_back(tmp_path / "steps" / str(at), out.parent)
+    for step, state in run.steps:
+        crash.put_back(state, out.parent)
         repair(out)
         assert [(out / name).read_text("utf-8") for name in ("index.html", RECORD)] in (
             [*texts("old").values()],
             [*texts("new").values()],
-        ), steps[at]
+        ), step
 
 
 def test_what_was_killed_is_carried_on_whatever_its_files_are_called(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_what_was_killed_is_carried_on_whatever_its_files_are_called(tmp_path: P
             write_text(fresh / RECORD, json.dumps(said))
 
     report("old")
-    steps = crash.recorded(out.parent, lambda: report("new"), tmp_path / "steps")
-    for at in range(len(steps)):
-        crash.put_back(tmp_path / "steps" / str(at), out.parent)
+    run = crash.recorded(out.parent, lambda: report("new"))
+    for step, state in run.steps:
+        crash.put_back(state, out.parent)
         report("newest")
-        assert {name: (out / name).read_text("utf-8") for name in names} == {n: "newest" + n for n in names}, steps[at]
+        assert {name: (out / name).read_text("utf-8") for name in names} == {n: "newest" + n for n in names}, step
