@@ -86,11 +86,10 @@ MAKING: dict[Command, list[str]] = {
 MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
 MORE["rules", "import"] = ["--yes"]
 WRITING = sorted(every_command() - {*NOT_TRIED})
-#: These draw and write whatever the rules ask: two rules are enough to see what becomes of files.
-BY_RULES = {
-    ("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress", "survey")
-}
+#: What is asked and promised: a few rows of each table are enough to see what becomes of files.
 RULES = ("plan_clinic_15", "plan_canteen_community")
+FEW = {"rules": ("rule", RULES), "measures": ("measure", ("I01.series", "S17.people")), "commitments": ("id", ("I01", "S17"))}
+FEW["contradictions"] = ("touches", ())
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}
 #: These have nothing to replace, or would write the same again.
@@ -166,16 +165,19 @@ class Case:
             )
         if self.command == ("rules", "import"):
             self._change_rules()
-        if self.command in BY_RULES:
-            self._leave_few_rules()
+        if self.command[0] != "rules":
+            self._leave_few()
 
-    def _leave_few_rules(self) -> None:
-        """Give the district tables of its own that have two rules."""
-        for name in ("rules", "measures", "kinds"):
+    def _leave_few(self) -> None:
+        """Give the district tables of its own that have a few rows."""
+        for name in ("kinds", *FEW):
             place = f"{LAYERS[name].folder}/{name}.csv"
             rows = pd.read_csv(bundled_folder() / place, dtype="str", encoding="utf-8-sig", keep_default_na=False)
-            kept = rows["rule"].isin(RULES)
-            rows = rows.assign(rule=rows["rule"].where(kept, "")) if name == "kinds" else rows[kept]
+            if name == "kinds":
+                rows["rule"] = rows["rule"].where(rows["rule"].isin(RULES), "")
+            else:
+                column, few = FEW[name]
+                rows = rows[rows[column].isin(few)]
             (self.district / place).parent.mkdir(exist_ok=True)
             rows.to_csv(self.district / place, index=False)
 
