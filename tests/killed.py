@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -37,9 +38,15 @@ from test_secret_district import TYPED, every_command
 from xinhe_geo.app.cli import main
 from xinhe_geo.app.commands.console import DATA, DONE, ENVIRONMENT, PARTLY
 from xinhe_geo.core import LAYERS, bundled_folder, files
+from xinhe_geo.district import District
+from xinhe_geo.district.seal import is_own
 from xinhe_geo.ledger import export_rules
 from xinhe_geo.report.files import MARK
+from xinhe_geo.report.paper import page
 
+atlas, public, sheet, survey_form = (
+    importlib.import_module(f"xinhe_geo.report.paper.{name}") for name in ("atlas", "public", "sheet", "survey_form")
+)
 TOY = Path(__file__).parent / "toy"
 Command = tuple[str, str]
 Files = dict[str, bytes]
@@ -84,12 +91,13 @@ MAKING: dict[Command, list[str]] = {
 }
 #: What the others are given besides, so that they write.
 MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
-MORE["rules", "import"] = ["--yes"]
+MORE |= {("rules", "import"): ["--yes"], ("", "public"): ["--rule", "plan_clinic_15"]}
 WRITING = sorted(every_command() - {*NOT_TRIED})
 #: What is asked and promised: a few rows of each table are enough to see what becomes of files.
 RULES = ("plan_clinic_15", "plan_canteen_community")
 FEW = {"rules": ("rule", RULES), "measures": ("measure", ("I01.series", "S17.people")), "commitments": ("id", ("I01", "S17"))}
 FEW["contradictions"] = ("touches", ())
+OF_MANY = {("", "checkup"), ("rules", "import"), ("rules", "export")}  # these need others of them, or all
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}
 #: These have nothing to replace, or would write the same again.
@@ -165,7 +173,7 @@ class Case:
             )
         if self.command == ("rules", "import"):
             self._change_rules()
-        if self.command[0] != "rules":
+        if self.command not in OF_MANY:
             self._leave_few()
 
     def _leave_few(self) -> None:
@@ -312,13 +320,16 @@ def tried(
     choose
         Which steps, of how many.
     anew
-        Whether what is stopped runs from its beginning each time, and not from where a copy of the recorded run waits.
+        Whether what is stopped runs from its beginning each time, and not from where a copy of the recorded run waits; and whether
+        the next run opens the folder again where it is the same to the byte.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "place" / "state"))
         patch.setattr(files, "_ABOUT_TO", 0.0)  # the next run comes ten seconds later
         patch.setattr(os, "cpu_count", lambda: 1)  # what is shared out with other processes cannot be copied with this one
         patch.setattr("rich.live._RefreshThread.run", lambda _: None)  # nor can a thread
+        if not anew:
+            _keep_what_is_known(patch)
         if command == ("", "batch"):
             work_here(patch)
         case = Case(folder, command)
@@ -328,6 +339,40 @@ def tried(
             return list(_tried(case, before, run, choose, anew=anew))
         finally:
             crash.end(run)
+
+
+def _keep_what_is_known(patch: pytest.MonkeyPatch) -> None:
+    """
+    Let a folder that is the same to the byte be opened once, with all that is worked out of it, and paper be drawn once.
+
+    A run draws the same papers in the same order as the last one on the same folder: what is tried is what becomes of the files.
+    """
+    load, drawn = District.load, dict[tuple[object, ...], bytes]()
+    districts: dict[str, District] = {}
+    now: list[object] = []  # the folder that is open, and one thing more for each paper
+
+    def opened(folder: Path) -> District:
+        key = f"{folder}\0{is_own(folder)}\0{_same(crash.state_of(folder))}"
+        now[:] = [key]
+        if key not in districts:
+            districts[key] = load(folder)
+        return districts[key]
+
+    def once(draw: Callable[..., bytes], **coarse: int) -> Callable[..., bytes]:
+        def paper(*of: object) -> bytes:
+            now.append(draw)
+            key = tuple(now)
+            if key not in drawn:
+                drawn[key] = draw(of[0], **coarse) if coarse else draw(*of)
+            return drawn[key]
+
+        return paper
+
+    patch.setattr(District, "load", opened)
+    patch.setitem(page._SETTINGS, "pdf.fonttype", 3)  # letters as shapes: quicker than what is left of a typeface
+    for module in (atlas, public, sheet, survey_form):
+        patch.setattr(module, "pdf_bytes", once(page.pdf_bytes))
+        patch.setattr(module, "png_bytes", once(page.png_bytes, dpi=30), raising=False)
 
 
 def _tried(
