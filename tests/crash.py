@@ -94,8 +94,8 @@ class Thing(NamedTuple):
 
 #: What a folder is at some moment, by the places below it. What has not changed between two moments is there once.
 State = dict[str, Thing]
-#: What files were when they were last looked at, by inode: size, when they were changed, whether that is long enough ago.
-Known = dict[int, tuple[tuple[int, int, int, bool], Thing]]
+#: What files were when they were last looked at, by inode: size, when they were changed, whether that was long enough before.
+Known = dict[int, tuple[tuple[object, ...], Thing]]
 #: A file that was changed less than so many nanoseconds before it was read may change again, and no clock tells.
 _TICK = 50_000_000
 
@@ -115,18 +115,16 @@ def state_of(place: Path, known: Known | None = None) -> State:
                     continue
                 assert stat.S_ISREG(at.st_mode), name  # commands make no links that stay
                 settled = time.time_ns() - at.st_ctime_ns > _TICK
-                stamp, (read, thing) = (at.st_size, at.st_mtime_ns, at.st_ctime_ns, True), known.get(at.st_ino, _UNKNOWN)
-                if read != stamp:
-                    content = Path(entry.path).read_bytes()
-                    thing = thing if thing == (at.st_mode, content) else Thing(at.st_mode, content)
-                    known[at.st_ino] = (*stamp[:3], settled), thing
+                times = at.st_size, at.st_mtime_ns, at.st_ctime_ns
+                then, thing = known.get(at.st_ino, ((), Thing(0, None)))
+                if then != (*times, True):
+                    now = Thing(at.st_mode, Path(entry.path).read_bytes())
+                    thing = thing if thing == now else now  # the same is there once
+                    known[at.st_ino] = (*times, settled), thing
                 found[name] = thing
 
     look(str(place), "")
     return found
-
-
-_UNKNOWN = ((-1, -1, -1, False), Thing(0, None))
 
 
 def put_back(state: State, place: Path) -> None:

@@ -95,8 +95,12 @@ MORE |= {("rules", "import"): ["--yes"], ("", "public"): ["--rule", "plan_clinic
 WRITING = sorted(every_command() - {*NOT_TRIED})
 #: What is asked and promised: a few rows of each table are enough to see what becomes of files.
 RULES = ("plan_clinic_15", "plan_canteen_community")
-FEW = {"rules": ("rule", RULES), "measures": ("measure", ("I01.series", "S17.people")), "commitments": ("id", ("I01", "S17"))}
-FEW["contradictions"] = ("touches", ())
+FEW = {
+    "rules": ("rule", RULES),
+    "measures": ("measure", ("I01.series", "S17.people")),
+    "commitments": ("id", ("I01", "S17")),
+    "contradictions": ("touches", ()),
+}
 OF_MANY = {("", "checkup"), ("rules", "import"), ("rules", "export")}  # these need others of them, or all
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}
@@ -282,12 +286,17 @@ def left_behind(state: State) -> list[str]:
     return sorted(n for n in names if n.rpartition("/")[2] != ".xinhe.json")
 
 
+def alike(name: str) -> str:
+    """Return a name without what is random in it."""
+    return _RANDOM.sub(rb"\1", name.encode()).decode()
+
+
 def _same(state: State) -> str:
     """Return what two folders have in common that differ by random names only."""
     digest = hashlib.sha256()
-    named = [(_RANDOM.sub(rb"\1", name.encode()), *thing) for name, thing in state.items()]
+    named = [(alike(name), *thing) for name, thing in state.items()]
     for name, mode, content in sorted(named, key=lambda thing: thing[0]):
-        digest.update(b"%s\0%o\0" % (name, mode))
+        digest.update(f"{name}\0{mode:o}\0".encode())
         if content is not None:
             digest.update(hashlib.sha256(_RANDOM.sub(rb"\1", content) if b"-" in content else content).digest())
     return digest.hexdigest()
@@ -326,10 +335,11 @@ def tried(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "place" / "state"))
         patch.setattr(files, "_ABOUT_TO", 0.0)  # the next run comes ten seconds later
-        patch.setattr(os, "cpu_count", lambda: 1)  # what is shared out with other processes cannot be copied with this one
-        patch.setattr("rich.live._RefreshThread.run", lambda _: None)  # nor can a thread
         if not anew:
             _keep_what_is_known(patch)
+            # what is shared out with other processes or threads cannot be copied with this one
+            patch.setattr(os, "cpu_count", lambda: 1)
+            patch.setattr("rich.live._RefreshThread.run", lambda _: None)
         if command == ("", "batch"):
             work_here(patch)
         case = Case(folder, command)
@@ -397,6 +407,8 @@ def _tried(
             met = crash.stopped(run, at, number)
         state = crash.state_of(case.place)
         wrong = _ended_wrong(case, way, met, end.code) or case.next_run(state, end)
+        if way == "killed" and _same(state) != _same(run.steps[at][1]):
+            wrong = "left something else than the recorded run had there"
         yield Outcome(way, run.steps[at][0], case.judge(state, old, end.seen), wrong)
 
 
