@@ -7,13 +7,24 @@ files that are put in their place by one.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-import shutil
+import pickle
 import signal
+import stat
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from xinhe_geo.core import strangers
+from xinhe_geo.core.worker import forking
 
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _NAMED = {"os.rename": 2, "os.link": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 1, "os.truncate": 1, "os.symlink": 2}
@@ -74,73 +85,231 @@ def watching(place: Path, step: Callable[[str], None]) -> Iterator[None]:
         _WATCH.step = None
 
 
-def copied(place: Path, to: Path) -> None:
-    """Copy a folder as it is at this moment."""
-    shutil.copytree(place, to, symlinks=True, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+class Thing(NamedTuple):
+    """What lies at a place below a folder: its mode, and what a file holds; None of a folder."""
+
+    mode: int
+    content: bytes | None
 
 
-def put_back(kept: Path, place: Path) -> None:
+#: What a folder is at some moment, by the places below it. What has not changed between two moments is there once.
+State = dict[str, Thing]
+#: What files were when they were last looked at, by inode: size, when they were changed, whether that was long enough before.
+Known = dict[int, tuple[tuple[object, ...], Thing]]
+#: A file that was changed less than so many nanoseconds before it was read may change again, and no clock tells.
+_TICK = 50_000_000
+
+
+def state_of(place: Path, known: Known | None = None) -> State:
+    """Return what a folder is; files are read whose times are not those that are `known`."""
+    known = {} if known is None else known
+    found: State = {}
+
+    def look(folder: str, above: str) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                at, name = entry.stat(follow_symlinks=False), above + entry.name
+                if stat.S_ISDIR(at.st_mode):
+                    found[name] = Thing(at.st_mode, None)
+                    look(entry.path, f"{name}/")
+                    continue
+                assert stat.S_ISREG(at.st_mode), name  # commands make no links that stay
+                settled = time.time_ns() - at.st_ctime_ns > _TICK
+                times = at.st_size, at.st_mtime_ns, at.st_ctime_ns
+                then, thing = known.get(at.st_ino, ((), Thing(0, None)))
+                if then != (*times, True):
+                    now = Thing(at.st_mode, Path(entry.path).read_bytes())
+                    thing = thing if thing == now else now  # the same is there once
+                    known[at.st_ino] = (*times, settled), thing
+                found[name] = thing
+
+    look(str(place), "")
+    return found
+
+
+def put_back(state: State, place: Path) -> None:
     """Make a folder what it was."""
-    for entry in place.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    copied(kept, place)
+    now = state_of(place)
+    for name in sorted(now, reverse=True):  # what lies in a folder before the folder
+        if now[name] != state.get(name) and (now[name].content is not None or name not in state):
+            (place / name).rmdir() if now[name].content is None else (place / name).unlink()
+    for name in sorted(state):
+        if now.get(name) != state[name]:
+            mode, content = state[name]
+            (place / name).mkdir(exist_ok=True) if content is None else (place / name).write_bytes(content)
+            (place / name).chmod(stat.S_IMODE(mode))
 
 
-def recorded(place: Path, act: Callable[[], object], into: Path) -> list[str]:
-    """Run a command; keep what the folder is before each of its steps in `into/0`, `into/1`, …; return the steps."""
-    steps: list[str] = []
+#: Seconds of processor time that a command works before another copy of it waits.
+_APART = 0.1
+
+
+class Waiting(NamedTuple):
+    """A copy of a command that waits before one of its steps, and knows whatever the command knew there."""
+
+    at: int
+    pid: int
+    orders: Connection
+    answers: Connection
+
+
+class Recorded(NamedTuple):
+    """A run of a command: its steps, each with what the folder was before it, what it returned, and copies of it that wait."""
+
+    place: Path
+    steps: list[tuple[str, State]]
+    found: list[object]
+    waiting: list[Waiting]
+
+
+def recorded(place: Path, act: Callable[[], object], *, copies: bool = False) -> Recorded:
+    """
+    Run a command; return what it did and what it returned.
+
+    Parameters
+    ----------
+    copies
+        Whether copies of it wait, which `stopped` lets go on, until they are told to `end`; what it returns can be pickled then.
+    """
+    run = Recorded(place, [], [], [])
+    own, known, last = os.getpid(), Known(), [0.0]
 
     def keep(step: str) -> None:
-        copied(place, into / str(len(steps)))
-        steps.append(step)
+        run.steps.append((step, state_of(place, known)))
+        if copies and (not run.waiting or time.process_time() - last[0] > _APART) and not _holds_any(place):
+            _wait_here(run)
+            last[0] = time.process_time()
 
-    with watching(place, keep):
-        act()
-    return steps
-
-
-def killed(place: Path, act: Callable[[], object], at: int) -> int:
-    """Run a command in a process that is killed before its step `at`; return how it ended (-9)."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        left = [at]
-
-        def count(_: str) -> None:
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-
-        code = 1
-        try:
-            silent = os.open(os.devnull, os.O_WRONLY)
-            for standard in (1, 2):
-                os.dup2(silent, standard)
-            with watching(place, count):
-                act()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        with watching(place, keep):
+            run.found.append(act())
+    except BaseException:
+        if os.getpid() == own:
+            end(run)
+        raise
+    finally:
+        if os.getpid() != own:  # a copy that went on, to its end
+            _answer(run.found)
+    return run
 
 
-def refused(place: Path, act: Callable[[], object], at: int, code: int) -> object:
+def end(run: Recorded) -> None:
+    """End the copies that wait."""
+    for copy in run.waiting:
+        copy.orders.close()
+    for copy in reversed(run.waiting):  # each holds what the earlier ones are told by
+        os.waitpid(copy.pid, 0)
+
+
+def _holds_any(place: Path) -> bool:
+    """Return whether this process has anything open in a folder but locks: another folder in its place would not do for it."""
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            name = os.readlink(f"/proc/self/fd/{number}")
+            path_only = fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_PATH
+            if name.startswith(f"{place}{os.sep}") and not path_only and not name.endswith("lock"):
+                return True
+    return False
+
+
+#: In a copy that goes on: where it says what became of it.
+_SAY: list[int] = []
+
+
+def _wait_here(run: Recorded) -> None:
+    """Leave a copy of this process that waits for orders; what it copies for each returns from here, and goes on."""
+    (orders, orders_in), (answers_out, answers) = Pipe(duplex=False), Pipe(duplex=False)
+    with forking():
+        pid = os.fork()
+    if pid:
+        orders.close()
+        answers.close()
+        run.waiting.append(Waiting(len(run.steps) - 1, pid, orders_in, answers_out))
+        return
+    orders_in.close()
+    answers_out.close()
+    try:
+        while True:
+            at, code = orders.recv()
+            out, into = os.pipe()
+            with forking():
+                going = os.fork()
+            if going == 0:
+                break
+            os.close(into)
+            with open(out, "rb") as stream:
+                said = stream.read()
+            answers.send((os.waitstatus_to_exitcode(os.waitpid(going, 0)[1]), said))
+    except EOFError:
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+    _SAY[:] = [into]
+    strangers._after_fork()  # the process that reads for this one's parent is not this one's to end
+    _WATCH.pid, _WATCH.step = os.getpid(), stopping(at - len(run.steps) + 1, code)
+    _WATCH.step(run.steps[-1][0])
+
+
+def _answer(found: list[object]) -> NoReturn:
+    try:
+        with open(_SAY[0], "wb") as stream:
+            pickle.dump(found or [traceback.format_exc()], stream)
+    finally:
+        os._exit(0)
+
+
+def stopped(run: Recorded, at: int, code: int | None) -> object:
     """
-    Run a command whose step `at` the system refuses; return what it returns.
+    Let a copy of a command go on from the last place where one waits to a step; return what it returns, or how it ended.
+
+    Parameters
+    ----------
+    code
+        How the system refuses the step (`stopping`); None: the process is killed there.
+    """
+    copy = next(c for c in reversed(run.waiting) if c.at <= at)
+    put_back(run.steps[copy.at][1], run.place)
+    copy.orders.send((at, code))
+    ended, said = copy.answers.recv()
+    return pickle.loads(said)[0] if said else ended
+
+
+def stopping(at: int, code: int | None) -> Callable[[str], None]:
+    """
+    Return what kills this process before its step `at`, or has the system refuse it.
 
     A disk that is full stays full: from then on nothing can be made (but removed, and put in its place). Whatever else is
     refused is refused once.
     """
-    import errno
-
     count = [0]
 
     def step(what: str) -> None:
         now, count[0] = count[0], count[0] + 1
+        if code is None:
+            if now == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return
         making = what.startswith(("open", "os.mkdir", "os.link"))
         if (now == at and (making or code != errno.ENOSPC)) or (now > at and code == errno.ENOSPC and making):
             raise OSError(code, os.strerror(code), what.partition(" ")[2])
 
-    with watching(place, step):
-        return act()
+    return step
+
+
+def stopped_anew(place: Path, act: Callable[[], object], at: int, code: int | None) -> object:
+    """Run a command from its beginning, in a process of its own, to a step; return what it returns, or how it ended."""
+    out, into = os.pipe()
+    with forking():
+        pid = os.fork()
+    if pid == 0:
+        _SAY[:], found = [into], list[object]()
+        try:
+            with watching(place, stopping(at, code)):
+                found.append(act())
+        finally:
+            _answer(found)
+    os.close(into)
+    with open(out, "rb") as stream:
+        said = stream.read()
+    ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return pickle.loads(said)[0] if said else ended

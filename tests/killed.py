@@ -11,14 +11,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib
 import io
 import json
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import crash
 import geopandas as gpd
@@ -26,6 +29,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
+from crash import State
 from test_batch import work_here
 from test_osm_import import town
 from test_rulebook import RECALLED
@@ -34,11 +38,18 @@ from test_secret_district import TYPED, every_command
 from xinhe_geo.app.cli import main
 from xinhe_geo.app.commands.console import DATA, DONE, ENVIRONMENT, PARTLY
 from xinhe_geo.core import LAYERS, bundled_folder, files
+from xinhe_geo.district import District
+from xinhe_geo.district.seal import is_own
 from xinhe_geo.ledger import export_rules
 from xinhe_geo.report.files import MARK
+from xinhe_geo.report.paper import page
 
+atlas, public, sheet, survey_form = (
+    importlib.import_module(f"xinhe_geo.report.paper.{name}") for name in ("atlas", "public", "sheet", "survey_form")
+)
 TOY = Path(__file__).parent / "toy"
 Command = tuple[str, str]
+Files = dict[str, bytes]
 
 #: These write nothing a run could leave half done, or are tried elsewhere.
 NOT_TRIED: dict[Command, str] = {
@@ -80,13 +91,17 @@ MAKING: dict[Command, list[str]] = {
 }
 #: What the others are given besides, so that they write.
 MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
-MORE["rules", "import"] = ["--yes"]
+MORE |= {("rules", "import"): ["--yes"], ("", "public"): ["--rule", "plan_clinic_15"]}
 WRITING = sorted(every_command() - {*NOT_TRIED})
-#: These draw and write whatever the rules ask: two rules are enough to see what becomes of files.
-BY_RULES = {
-    ("", name) for name in ("report", "batch", "atlas", "public", "slides", "word", "robustness", "stress", "survey")
-}
+#: What is asked and promised: a few rows of each table are enough to see what becomes of files.
 RULES = ("plan_clinic_15", "plan_canteen_community")
+FEW = {
+    "rules": ("rule", RULES),
+    "measures": ("measure", ("I01.series", "S17.people")),
+    "commitments": ("id", ("I01", "S17")),
+    "contradictions": ("touches", ()),
+}
+OF_MANY = {("", "checkup"), ("rules", "import"), ("rules", "export")}  # these need others of them, or all
 #: Once they are done, the next run has nothing to do, and says so.
 ONLY_ONCE = {("", "undo")}
 #: These have nothing to replace, or would write the same again.
@@ -104,6 +119,8 @@ FAILURES = {
     "not permitted": (errno.EACCES, ("没有权限",)),
 }
 WAYS = ("cut off", "killed", *FAILURES)
+_PUT_ASIDE = re.compile(r"(?:^|/)\.[^/]*-import-[^/]*/old$")  # by `beside`
+_LEFT = re.compile(r"\.xinhe-|\..*-import-")
 #: Names of places beside others end at random.
 _RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-import-)[a-z0-9_]{8}(?![a-z0-9_])")
 
@@ -121,7 +138,7 @@ class End(NamedTuple):
     """How the recorded run ended: its exit code, and what a person sees then."""
 
     code: int
-    seen: dict[str, bytes]
+    seen: Files
 
 
 class Case:
@@ -140,7 +157,7 @@ class Case:
         shutil.copytree(TOY, self.district)
         self._make()
         self._run_before()
-        self._known: dict[str, str] = {}
+        self.known: dict[str, str] = {}
 
     def _make(self) -> None:
         """Write what commands take in."""
@@ -160,16 +177,19 @@ class Case:
             )
         if self.command == ("rules", "import"):
             self._change_rules()
-        if self.command in BY_RULES:
-            self._leave_few_rules()
+        if self.command not in OF_MANY:
+            self._leave_few()
 
-    def _leave_few_rules(self) -> None:
-        """Give the district tables of its own that have two rules."""
-        for name in ("rules", "measures", "kinds"):
+    def _leave_few(self) -> None:
+        """Give the district tables of its own that have a few rows."""
+        for name in ("kinds", *FEW):
             place = f"{LAYERS[name].folder}/{name}.csv"
             rows = pd.read_csv(bundled_folder() / place, dtype="str", encoding="utf-8-sig", keep_default_na=False)
-            kept = rows["rule"].isin(RULES)
-            rows = rows.assign(rule=rows["rule"].where(kept, "")) if name == "kinds" else rows[kept]
+            if name == "kinds":
+                rows["rule"] = rows["rule"].where(rows["rule"].isin(RULES), "")
+            else:
+                column, few = FEW[name]
+                rows = rows[rows[column].isin(few)]
             (self.district / place).parent.mkdir(exist_ok=True)
             rows.to_csv(self.district / place, index=False)
 
@@ -212,27 +232,14 @@ class Case:
         finally:
             os.chdir(here)
 
-    def _files(self) -> dict[str, bytes]:
-        return {
-            p.relative_to(self.place).as_posix(): p.read_bytes() for p in sorted(self.place.rglob("*")) if p.is_file()
-        }
-
-    def seen(self) -> dict[str, bytes]:
-        """Return what a person sees: every file that is not ours to keep books with."""
-        return {
-            n: c
-            for n, c in self._files().items()
-            if not any(part.startswith(".") for part in n.split("/")) and not n.startswith("state/")
-        }
-
-    def judge(self, old: dict[str, bytes], new: dict[str, bytes]) -> str:
-        """Return what is there: old, new, unfinished (and says so), or mixed."""
-        now = self.seen()
+    def judge(self, state: State, old: Files, new: Files) -> str:
+        """Return what a folder is: old, new, unfinished (and says so), or mixed."""
+        now = seen(state)
         if now in (old, new):
             return "old" if now == old else "new"
-        if any(self.place.rglob(MARK)) or (self.district / ".history" / "journal.json").is_file():
+        if any(n.rpartition("/")[2] == MARK or _PUT_ASIDE.search(n) for n in state):
             return "unfinished"
-        if any(self.place.rglob(".*-import-*/old")):  # put aside, by `beside`
+        if "toy/.history/journal.json" in state:
             return "unfinished"
         if self.command == ("", "batch"):
             # a district without its record is done again; one that failed is named, and compared with nothing
@@ -246,29 +253,53 @@ class Case:
         )
         return "mixed" if not (each and whole and self.command in ONE_BY_ONE) else "old" if now == old else "new"
 
-    def left_behind(self) -> list[str]:
-        """Return what no finished run may leave."""
-        found = [*self.place.rglob(".xinhe-*"), *self.place.rglob(".*-import-*")]
-        return [p.relative_to(self.place).as_posix() for p in found if p.name != ".xinhe.json"]
-
-    def next_run(self, end: End) -> str:
-        """Return "" where the next run ends as the recorded one did; what has been tried is not tried again."""
-        digest = hashlib.sha256()
-        for name, content in self._files().items():
-            digest.update(_RANDOM.sub(rb"\1", name.encode()) + hashlib.sha256(_RANDOM.sub(rb"\1", content)).digest())
-        key = digest.hexdigest()
-        if key not in self._known:
-            self._known[key] = self._next_run(end)
-        return self._known[key]
+    def next_run(self, state: State, end: End) -> str:
+        """Return "" where the next run on a folder ends as the recorded one did; what has been tried is not tried again."""
+        key = _same(state)
+        if key not in self.known:
+            crash.put_back(state, self.place)
+            self.known[key] = self._next_run(end)
+        return self.known[key]
 
     def _next_run(self, end: End) -> str:
         again, said = heard(self.run)
         if again != end.code and not (again == DATA and self.command in ONLY_ONCE):
             return f"the next run: exit code {again}: {said[-300:]}"
-        now = self.seen()
+        state = crash.state_of(self.place)
+        now, left = seen(state), left_behind(state)
         other = sorted(n for n in {*now, *end.seen} if now.get(n) != end.seen.get(n))
-        left = self.left_behind()
         return f"the next run: other files {other[:3]}" if other else f"left behind: {left[:3]}" if left else ""
+
+
+def seen(state: State) -> Files:
+    """Return what a person sees: every file that is not ours to keep books with."""
+    return {
+        n: thing.content
+        for n, thing in state.items()
+        if thing.content is not None and not n.startswith((".", "state/")) and "/." not in n
+    }
+
+
+def left_behind(state: State) -> list[str]:
+    """Return what no finished run may leave."""
+    names = [n for n in state if _LEFT.match(n.rpartition("/")[2])]
+    return sorted(n for n in names if n.rpartition("/")[2] != ".xinhe.json")
+
+
+def alike(name: str) -> str:
+    """Return a name without what is random in it."""
+    return _RANDOM.sub(rb"\1", name.encode()).decode()
+
+
+def _same(state: State) -> str:
+    """Return what two folders have in common that differ by random names only."""
+    digest = hashlib.sha256()
+    named = [(alike(name), *thing) for name, thing in state.items()]
+    for name, mode, content in sorted(named, key=lambda thing: thing[0]):
+        digest.update(f"{name}\0{mode:o}\0".encode())
+        if content is not None:
+            digest.update(hashlib.sha256(_RANDOM.sub(rb"\1", content) if b"-" in content else content).digest())
+    return digest.hexdigest()
 
 
 def _parts(names: Iterable[str]) -> set[str]:
@@ -285,7 +316,9 @@ def points(count: int) -> list[int]:
     return sorted({1 % count, count // 2, count - 1})
 
 
-def tried(folder: Path, command: Command, choose: Callable[[int], Sequence[int]] = points) -> list[Outcome]:
+def tried(
+    folder: Path, command: Command, choose: Callable[[int], Sequence[int]] = points, *, anew: bool = False
+) -> list[Outcome]:
     """
     Try a command in every way, at those of its steps that are chosen; rebuilt it is judged at each of them.
 
@@ -295,50 +328,103 @@ def tried(folder: Path, command: Command, choose: Callable[[int], Sequence[int]]
         An empty one.
     choose
         Which steps, of how many.
+    anew
+        Whether what is stopped runs from its beginning each time, and not from where a copy of the recorded run waits; and whether
+        the next run opens the folder again where it is the same to the byte.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "place" / "state"))
         patch.setattr(files, "_ABOUT_TO", 0.0)  # the next run comes ten seconds later
+        if not anew:
+            _keep_what_is_known(patch)
+            # what is shared out with other processes or threads cannot be copied with this one
+            patch.setattr(os, "cpu_count", lambda: 1)
+            patch.setattr("rich.live._RefreshThread.run", lambda _: None)
         if command == ("", "batch"):
             work_here(patch)
-        return list(_tried(Case(folder, command), choose))
+        case = Case(folder, command)
+        before = crash.state_of(case.place)
+        run = crash.recorded(case.place, lambda: heard(case.run), copies=not anew)
+        try:
+            return list(_tried(case, before, run, choose, anew=anew))
+        finally:
+            crash.end(run)
 
 
-def _tried(case: Case, choose: Callable[[int], Sequence[int]]) -> Iterator[Outcome]:
-    kept, recorded = case.folder / "old", case.folder / "steps"
-    crash.copied(case.place, kept)
-    old, codes = case.seen(), list[int]()
-    steps = crash.recorded(case.place, lambda: codes.append(case.run()), recorded)
-    new = case.seen()
-    end = End(codes[0], new)
-    assert end.code in (DONE, PARTLY), end.code
-    assert steps and new != old and not case.left_behind(), case.left_behind()
-    chosen = choose(len(steps))
-    for at, step in enumerate(steps):
-        crash.put_back(recorded / str(at), case.place)
-        yield Outcome("cut off", step, case.judge(old, new), case.next_run(end) if at in chosen else None)
-    for at in chosen:
-        for way in WAYS[1:]:
-            crash.put_back(kept, case.place)
-            wrong = _stopped(case, way, at, end.code)
-            yield Outcome(way, steps[at], case.judge(old, new), wrong or case.next_run(end))
+def _keep_what_is_known(patch: pytest.MonkeyPatch) -> None:
+    """
+    Let a folder that is the same to the byte be opened once, with all that is worked out of it, and paper be drawn once.
+
+    A run draws the same papers in the same order as the last one on the same folder: what is tried is what becomes of the files.
+    """
+    load, drawn = District.load, dict[tuple[object, ...], bytes]()
+    districts: dict[str, District] = {}
+    now: list[object] = []  # the folder that is open, and one thing more for each paper
+
+    def opened(folder: Path) -> District:
+        key = f"{folder}\0{is_own(folder)}\0{_same(crash.state_of(folder))}"
+        now[:] = [key]
+        if key not in districts:
+            districts[key] = load(folder)
+        return districts[key]
+
+    def once(draw: Callable[..., bytes], **coarse: int) -> Callable[..., bytes]:
+        def paper(*of: object) -> bytes:
+            now.append(draw)
+            key = tuple(now)
+            if key not in drawn:
+                drawn[key] = draw(of[0], **coarse) if coarse else draw(*of)
+            return drawn[key]
+
+        return paper
+
+    patch.setattr(District, "load", opened)
+    patch.setitem(page._SETTINGS, "pdf.fonttype", 3)  # letters as shapes: quicker than what is left of a typeface
+    for module in (atlas, public, sheet, survey_form):
+        patch.setattr(module, "pdf_bytes", once(page.pdf_bytes))
+        patch.setattr(module, "png_bytes", once(page.png_bytes, dpi=30), raising=False)
 
 
-def _stopped(case: Case, way: str, at: int, code: int) -> str:
-    """Run a command that is killed, or refused something, at a step; return what is wrong with how it ended."""
+def _tried(
+    case: Case, before: State, run: crash.Recorded, choose: Callable[[int], Sequence[int]], *, anew: bool
+) -> Iterator[Outcome]:
+    after = crash.state_of(case.place)
+    ((code, said),) = run.found
+    old, end = seen(before), End(code, seen(after))
+    assert end.code in (DONE, PARTLY), said
+    assert run.steps and end.seen != old and not left_behind(after), left_behind(after)
+    case.known[_same(before)] = ""  # the next run would be the recorded one
+    chosen = choose(len(run.steps))
+    for at, (step, state) in enumerate(run.steps):
+        wrong = case.next_run(state, end) if at in chosen else None
+        yield Outcome("cut off", step, case.judge(state, old, end.seen), wrong)
+    for at, way in product(chosen, WAYS[1:]):
+        number = FAILURES[way][0] if way in FAILURES else None
+        if anew:
+            crash.put_back(before, case.place)
+            met = crash.stopped_anew(case.place, lambda: heard(case.run), at, number)
+        else:
+            met = crash.stopped(run, at, number)
+        state = crash.state_of(case.place)
+        wrong = _ended_wrong(case, way, met, end.code) or case.next_run(state, end)
+        if way == "killed" and _same(state) != _same(run.steps[at][1]):
+            wrong = "left something else than the recorded run had there"
+        yield Outcome(way, run.steps[at][0], case.judge(state, old, end.seen), wrong)
+
+
+def _ended_wrong(case: Case, way: str, met: Any, code: int) -> str:
+    """Return what is wrong with how a command ended that was killed, or refused something."""
     if way == "killed":
-        ended = crash.killed(case.place, case.run, at)
-        return "" if ended == -9 else f"ended by itself: {ended}"
-    number, words = FAILURES[way]
-    met, said = heard(lambda: crash.refused(case.place, case.run, at, number))
-    if met == PARTLY and case.command == (
-        "",
-        "batch",
-    ):  # goes on with the other districts; a table in the terminal is folded
-        met, said = ENVIRONMENT, (case.place / "out" / "many" / "status.csv").read_text("utf-8-sig")
+        return "" if met == -signal.SIGKILL else f"ended by itself: {met}"
+    if not isinstance(met, tuple):
+        return f"broke: {met}"
+    ended, said = met
+    if ended == PARTLY and case.command == ("", "batch"):
+        # goes on with the other districts; a table in the terminal is folded
+        ended, said = ENVIRONMENT, (case.place / "out" / "many" / "status.csv").read_text("utf-8-sig")
     bare = said.replace(" ", "")  # lines are broken at blanks, which go
-    told = all(word.replace(" ", "") in bare for word in words)
-    return "" if met == code or (met == ENVIRONMENT and told) else f"exit code {met}: {said[-300:]}"
+    told = all(word.replace(" ", "") in bare for word in FAILURES[way][1])
+    return "" if ended == code or (ended == ENVIRONMENT and told) else f"exit code {ended}: {said[-300:]}"
 
 
 def heard(act: Callable[[], object]) -> tuple[object, str]:

@@ -18,10 +18,7 @@ from xinhe_geo.report.files import MARK, put_over, repair, swapped_in
 from xinhe_geo.report.record import RECORD, hashes
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Commands whose runs on the toy take a moment: these are tried with all tests, the others before a release.
-QUICK = {
-    *(("", name) for name in ("undo", "seal", "template", "map", "ways")),
-}
+NAMED = {" ".join(command).strip(): command for command in killed.WRITING}
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="steps are named by /proc")]
 
@@ -43,19 +40,25 @@ def test_the_table_of_the_docs_is_of_these_commands() -> None:
     assert not [name for name, cells in rows.items() if {*cells[7:9]} - {"0", "?"} or "mixed" in "".join(cells)]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [pytest.param(c, id=" ".join(c).strip(), marks=[] if c in QUICK else [pytest.mark.matrix]) for c in killed.WRITING],
-)
-def test_three_points(tmp_path: Path, command: killed.Command) -> None:
+@pytest.mark.parametrize("name", NAMED)
+def test_three_points(tmp_path: Path, name: str) -> None:
     """Rebuilt it is judged at each step; at three of them killed, refused, and run again."""
-    assert not killed.faults(killed.tried(tmp_path, command))
+    assert not killed.faults(killed.tried(tmp_path, NAMED[name]))
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("command", killed.WRITING, ids=lambda c: " ".join(c).strip())
-def test_every_step(tmp_path: Path, command: killed.Command) -> None:
-    assert not killed.faults(killed.tried(tmp_path, command, range))
+@pytest.mark.parametrize("name", NAMED)
+def test_every_step(tmp_path: Path, name: str) -> None:
+    assert not killed.faults(killed.tried(tmp_path, NAMED[name], range))
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("name", ["add", "batch", "import", "plans", "report", "rules import", "sheet", "survey"])
+def test_copies_come_to_what_runs_from_the_beginning_come_to(tmp_path: Path, name: str) -> None:
+    """The steps of the real command, what is there after it was stopped, and the next run: by either way the same."""
+    ways = [killed.tried(tmp_path / str(anew), NAMED[name], anew=anew) for anew in (False, True)]
+    copied, whole = ([o._replace(step=killed.alike(o.step)) for o in outcomes] for outcomes in ways)
+    assert copied == whole
 
 
 def test_a_mark_of_somebody_else_moves_nothing(tmp_path: Path) -> None:
@@ -94,15 +97,15 @@ def test_a_brief_and_its_record_change_together(tmp_path: Path) -> None:
 
     for name, text in texts("old").items():
         write_text(out / name, text)
-    steps = crash.recorded(out.parent, lambda: put_over(out, texts("new")), tmp_path / "steps")
+    steps = crash.recorded(out.parent, lambda: put_over(out, texts("new"))).steps
     assert hashes(out) == {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts("new").items()}
-    for at in range(len(steps)):
-        crash.put_back(tmp_path / "steps" / str(at), out.parent)
+    for step, state in steps:
+        crash.put_back(state, out.parent)
         repair(out)
         assert [(out / name).read_text("utf-8") for name in ("index.html", RECORD)] in (
             [*texts("old").values()],
             [*texts("new").values()],
-        ), steps[at]
+        ), step
 
 
 def test_what_was_killed_is_carried_on_whatever_its_files_are_called(tmp_path: Path) -> None:
@@ -118,8 +121,8 @@ def test_what_was_killed_is_carried_on_whatever_its_files_are_called(tmp_path: P
             write_text(fresh / RECORD, json.dumps(said))
 
     report("old")
-    steps = crash.recorded(out.parent, lambda: report("new"), tmp_path / "steps")
-    for at in range(len(steps)):
-        crash.put_back(tmp_path / "steps" / str(at), out.parent)
+    steps = crash.recorded(out.parent, lambda: report("new")).steps
+    for step, state in steps:
+        crash.put_back(state, out.parent)
         report("newest")
-        assert {name: (out / name).read_text("utf-8") for name in names} == {n: "newest" + n for n in names}, steps[at]
+        assert {name: (out / name).read_text("utf-8") for name in names} == {n: "newest" + n for n in names}, step
