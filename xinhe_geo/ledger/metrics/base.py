@@ -360,7 +360,8 @@ def touch(district: District, layer: str, rows: Iterable[object] | None = None) 
     """Return the basis of the rows of a layer that a number rests on; where there are none, the basis of the layer."""
     basis = district.basis(layer)
     if rows is not None:
-        basis = basis[basis.index.isin(list(rows))]
+        at = basis.index.get_indexer_for(rows if isinstance(rows, pd.Index) else list(rows))
+        basis = basis.take(np.unique(at[at >= 0]))
     if basis.empty:
         default = str(district.manifest["layers"].get(layer, {}).get("basis", "derived"))
         basis = pd.Series([default], index=[""])
@@ -381,19 +382,19 @@ def demonstration(touched: Mapping[str, pd.Series]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
     for layer, basis in touched.items():
-        counts = Counter(basis.tolist())
+        counts = Counter(basis.to_numpy().tolist())
         weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
             words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
             many = sum(counts[b] for b in weak)
-            counted = "" if basis.index.tolist() == [""] else say(" {0:,} 处中 {1:,} 处", len(basis), many)
+            counted = "" if len(basis) == 1 and basis.index[0] == "" else say(" {0:,} 处中 {1:,} 处", len(basis), many)
             parts.append(say("{0}{1}为{2}", layer_name(layer), counted, words))
     return say("；").join(parts)
 
 
 def weakest(touched: Mapping[str, pd.Series]) -> str:
     """Return the weakest basis among the rows a number rests on."""
-    have = {b for basis in touched.values() for b in basis.unique()}
+    have = {b for basis in touched.values() for b in basis.to_numpy().tolist()}
     return next((b for b in reversed(BASES) if b in have), "")
 
 
@@ -684,8 +685,8 @@ def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
     """Return what each home counts; unknown stays unknown, and all unknown is 数据不足."""
     if weight == "homes":
         return pd.Series(1.0, index=homes.index)
-    values = homes.geometry.area if weight == "area_m2" else homes[weight].astype("float64")
-    values = values.where(values > 0) if weight == "area_m2" else values
+    values = homes.geometry.area.to_numpy() if weight == "area_m2" else homes[weight].to_numpy(float, na_value=np.nan)
+    values = pd.Series(np.where(values > 0, values, np.nan) if weight == "area_m2" else values, index=homes.index)
     if not values.sum() > 0:
         column = say("homes 画成面") if weight == "area_m2" else say("homes 的 {0} 列", weight)
         raise Lacks(say("缺{0}（{1}）", say(WEIGHTS[weight][0]), column))

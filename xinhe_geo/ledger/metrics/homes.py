@@ -318,7 +318,7 @@ def _coverage(district: District, m: Measure) -> Found:
 
 def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series, pd.Series, str]:
     """
-    Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words; index home.
+    Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words, found once; index home.
 
     For the metrics that are means over homes: coverage (by another `method` where one is named), completeness, capacity.
 
@@ -327,6 +327,10 @@ def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series
     Lacks
         What the row cannot do without.
     """
+    return once(district, ("by home", m["measure"], method, language()), lambda: _by_home(district, m, method))
+
+
+def _by_home(district: District, m: Measure, method: str) -> tuple[pd.Series, pd.Series, str]:
     require_layers(district, m)
     homes, _ = homes_in(district, m)
     weight = str(m["weight"] or "people")
