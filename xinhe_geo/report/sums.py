@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..access import (
-    as_divided,
     at_one_limit,
     coverage,
-    crowding,
     if_all_are_there,
     limit_metres,
     newcomers,
@@ -554,14 +552,12 @@ def _by_rule(cover: pd.DataFrame) -> dict[object, pd.DataFrame]:
 
 def of_change(change: Change) -> Sums:
     """Return the sums of all that a comparison says: of rules and promises, of targets, of facilities' users, of who lives there."""
-    b = change.pair.after.cover
-    a = as_divided(change.pair.before.cover, change.pair.after.district)
-    shared, found = crowding(a, b), Sums()
+    found = Sums()
     rows = pd.concat([change.rules, change.goals])
     rows = rows[~rows.index.duplicated()]
-    by_rule = [_by_rule(cover[_READ]) for cover in (a, b)]
+    by_rule = [_by_rule(cover[_READ]) for cover in change.pair.covers]
     sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
-    crowd_of = _by_rule(shared)
+    crowd_of = _by_rule(change.pair.crowding)
     for rule, row in rows.iterrows():
         old, new = sides_of[rule]
         own = _of_shares(change, row, (old, new))
