@@ -310,7 +310,9 @@ class District:
         found: tuple[District, ...] = self.__dict__.get("_origins", ())
         return found
 
-    def kin(self, layers: Iterable[str], kinds: Iterable[str] | None = None, *, state: bool = False) -> District | None:
+    def kin(
+        self, layers: Iterable[str], kinds: Iterable[str] | None = None, *, state: bool = False, year: bool = True
+    ) -> District | None:
         """
         Return a district this one was made from, where what is derived from some layers is the same there.
 
@@ -324,6 +326,8 @@ class District:
             Kinds of facilities it is derived from besides; None where it rests on none.
         state
             Whether the year, the list of communities and what is known of the kinds must be the same too.
+        year
+            Of these also the year.
 
         Returns
         -------
@@ -333,7 +337,7 @@ class District:
         """
         names, asked = tuple(layers), None if kinds is None else set(kinds)
         for origin in self._origins:
-            if state and self._state != origin._state:
+            if state and self._state[not year :] != origin._state[not year :]:
                 continue
             if not self._unlike(origin).isdisjoint(names):
                 continue

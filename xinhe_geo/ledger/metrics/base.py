@@ -185,6 +185,8 @@ class Metric:
     declared
         `inputs_of` names every layer and table it reads, its row every kind: a plan that leaves these alone leaves its row as it was.
         Any other is measured again in every state.
+    dated
+        What it finds depends on the year by itself, or speaks of it: not only on what there is in that year.
     """
 
     label: str
@@ -198,6 +200,7 @@ class Metric:
     whole_district: bool = False
     scoped: bool = True
     declared: bool = False
+    dated: bool = False
 
 
 Function = TypeVar("Function", bound=Callable[[District, Measure], Found])

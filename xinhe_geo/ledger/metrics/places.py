@@ -64,6 +64,7 @@ from .base import (
         in_parts=True,
         whole_district=True,
         declared=True,
+        dated=True,
     ),
 )
 @metric(
@@ -75,6 +76,7 @@ from .base import (
         columns=("kinds",),
         whole_district=True,
         declared=True,
+        dated=True,
     ),
 )
 def _communities_with(district: District, m: Measure) -> Found:
