@@ -122,7 +122,7 @@ def _only(cover: pd.DataFrame, whole: Sequence[Rule], asked: Sequence[Rule]) -> 
 
 
 def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) -> pd.DataFrame:
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None or homes.empty:
         return pd.DataFrame(
             columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
@@ -561,7 +561,7 @@ def completeness(district: District, *, minutes: float = 15.0, profile: Named = 
     """
     must_be_district(district)
     limits_of(minutes, "minutes")
-    homes = district.homes
+    homes = district.layers.get("homes")
     kinds = district.kinds
     essential = kinds.index[kinds["essential"].to_numpy(dtype=bool)]
     essential = [k for k in essential if is_surveyed(district, [k]) and k not in district.mapped_kinds]

@@ -109,6 +109,8 @@ def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
 
 def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
     """Return who of the people in homes that only exist after (rows of a coverage) came in: not who returned, nor who lived there before."""
+    if fresh.empty or not after.arrived:
+        return fresh["people"]
     homes = fresh.index.get_level_values("home").to_series(index=fresh.index)
     came = homes.map({home: float(who["people"]) for home, who in after.arrived.items()})
     people: pd.Series = fresh["people"].where(came.isna(), came)

@@ -82,7 +82,7 @@ def home_points(district: District) -> gpd.GeoDataFrame:
 
 
 def _home_points(district: District) -> gpd.GeoDataFrame:
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None or homes.empty:
         return gpd.GeoDataFrame({"home": [], "weight": []}, geometry=[], crs=district.crs)
     most = CELL_POINTS_AT_MOST if district.cells else POINTS_AT_MOST
@@ -415,7 +415,7 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
     Where no gate is known the outline need not be a wall: only a straight walk counts that stays in it and meets neither
     barrier nor public street, as the straight walk to the street does.
     """
-    homes = district.homes
+    homes = district.layers.get("homes")
     inside = targets[["place", "x", "y", "inside"]][targets["inside"].notna().to_numpy()]
     inside = inside.drop_duplicates(["place", "x", "y"])
     shapes = points.geometry.to_numpy()

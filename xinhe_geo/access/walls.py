@@ -26,7 +26,7 @@ WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "gate", "anew"
 
 def barriers_of(district: District) -> gpd.GeoSeries | None:
     """Return the lines nobody walks across, None where there are none."""
-    barriers = district.barriers
+    barriers = district.layers.get("barriers")
     return None if barriers is None or barriers.empty else barriers.geometry
 
 
@@ -59,7 +59,7 @@ def ways_by_gates(
         Columns `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `gate` (its id), `anew` (the spot had lost all its
         ways), `added` (by a gate or to a street that a plan adds). A spot without a way has no row.
     """
-    gates, shapes = _open_gates(district), district.homes
+    gates, shapes = _open_gates(district), district.layers.get("homes")
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # spots, rows of feet, metres inside
     if gates is not None and shapes is not None:
         feet = _gate_feet(district, gates, level)

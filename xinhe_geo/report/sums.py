@@ -117,7 +117,7 @@ class Parts(NamedTuple):
 
 
 def _at(column: pd.Series, keys: pd.Index) -> pd.Series:
-    return column if column.index.equals(keys) else column.reindex(keys)
+    return column if column.index is keys or column.index.equals(keys) else column.reindex(keys)
 
 
 def share_text(value: float, digits: int = 0, what: str = "数值") -> list[str]:
@@ -544,10 +544,14 @@ def abouts(change: Change) -> dict[str, list[str]]:
 _READ = ["name", "served", "people", "people_60plus", "area_m2", "facility", "community"]
 
 
-def _by_rule(cover: pd.DataFrame) -> dict[object, pd.DataFrame]:
-    """Return the rows of each rule; index home."""
-    homes = cover.droplevel("rule")
-    return {rule: homes.take(rows) for rule, rows in cover.groupby(level="rule").indices.items()}
+def _by_rule(cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index]) -> dict[object, pd.DataFrame]:
+    """Return the rows of each rule; index home: those of the same homes have one index, so that nobody compares its names."""
+    homes, found = cover.droplevel("rule"), {}
+    for rule, rows in cover.groupby(level="rule").indices.items():
+        own = homes.take(rows)
+        own.index = known.setdefault(tuple(own.index.tolist()), own.index)
+        found[rule] = own
+    return found
 
 
 def of_change(change: Change) -> Sums:
@@ -555,9 +559,10 @@ def of_change(change: Change) -> Sums:
     found = Sums()
     rows = pd.concat([change.rules, change.goals])
     rows = rows[~rows.index.duplicated()]
-    by_rule = [_by_rule(cover[_READ]) for cover in change.pair.covers]
+    known: dict[tuple[object, ...], pd.Index] = {}
+    by_rule = [_by_rule(cover[_READ], known) for cover in change.pair.covers]
     sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
-    crowd_of = _by_rule(change.pair.crowding)
+    crowd_of = _by_rule(change.pair.crowding, known)
     for rule, row in rows.iterrows():
         old, new = sides_of[rule]
         own = _of_shares(change, row, (old, new))
@@ -716,7 +721,7 @@ def _of_living(change: Change) -> Sums:
 
 def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
-    both = old[new.index.get_indexer_for(old.index) >= 0]
+    both = old if new.index is old.index else old[new.index.get_indexer_for(old.index) >= 0]
     change = (new["served"].reindex(both.index) - both["served"]).fillna(0.0)
     fresh = new[old.index.get_indexer_for(new.index) < 0]
     came = newcomers(fresh, after)

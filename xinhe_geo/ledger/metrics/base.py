@@ -513,7 +513,7 @@ def _input(district: District, name: str) -> str:
 
 def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     """Return the rows of a layer whose key or name is asked for; all where nothing is."""
-    return once(district, ("pick", layer, codes), lambda: _pick(district, layer, codes))
+    return once(district, ("pick", layer, codes), lambda: _pick(district, layer, codes), (layer,))
 
 
 def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
@@ -532,8 +532,12 @@ def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
 
 
+def _scope_layer(m: Measure) -> str:
+    return str(m["lines"]) if m["scope"] == "line" else SCOPE_LAYERS[str(m["scope"])]
+
+
 def _scope_rows(district: District, m: Measure) -> tuple[str, gpd.GeoDataFrame]:
-    layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
+    layer = _scope_layer(m)
     return layer, pick(district, layer, m["codes"] if m["scope"] != "district" else "")
 
 
@@ -547,7 +551,7 @@ def scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[
             shape = shapely.buffer(shape, m["metres"])
         return shape, touch(district, layer, rows.index)
 
-    shape, touched = once(district, ("shape", *_scope_key(m)), make)
+    shape, touched = once(district, ("shape", *_scope_key(m)), make, (_scope_layer(m),))
     return shape, dict(touched)
 
 
@@ -557,7 +561,8 @@ def _scope_key(m: Measure) -> tuple[object, ...]:
 
 def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
     """Return the homes of a measure's scope, and the basis of what says so."""
-    homes, touched = once(district, ("homes in", *_scope_key(m)), lambda: _find_homes_in(district, m))
+    reads = ("homes", _scope_layer(m), *(SCOPE_LAYERS[scope] for scope in ("zone", "area", "community")))
+    homes, touched = once(district, ("homes in", *_scope_key(m)), lambda: _find_homes_in(district, m), reads)
     return homes, dict(touched)
 
 
