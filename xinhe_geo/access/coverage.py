@@ -122,7 +122,7 @@ def _only(cover: pd.DataFrame, whole: Sequence[Rule], asked: Sequence[Rule]) -> 
 
 
 def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) -> pd.DataFrame:
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None or homes.empty:
         return pd.DataFrame(
             columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
@@ -401,7 +401,11 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     own = own.where(own != "communities", np.where(table["communities"].notna(), "communities", "homes"))
     table["share"] = [table[f"{d}_share"].iloc[i] for i, d in enumerate(own)]
     if "bound" in rows.columns:
-        unsure = groups["bound"].agg(lambda said: (said == AT_LEAST).any())
+        unsure = (
+            rows.assign(bound=(rows["bound"] == AT_LEAST).to_numpy())
+            .groupby(keys, dropna=False, sort=False)["bound"]
+            .any()
+        )
         table["bound"] = np.where(unsure.reindex(table.index).to_numpy(dtype=bool), AT_LEAST, EXACT)
     else:
         table["bound"] = EXACT
@@ -458,7 +462,7 @@ def _presence(district: District) -> pd.DataFrame:
     communities, facilities = district.communities, district.open_facilities
     if communities is None or facilities is None:
         return pd.DataFrame()
-    serving = district.serving(facilities)
+    serving = _serving_open(district, facilities)
     kinds = [k for k in district.kinds.index if k in district.surveyed_kinds or (facilities["kind"] == k).any()]
     kind = facilities["kind"][~facilities.index.duplicated()].reindex(serving["facility"]).to_numpy()
     counts = pd.crosstab(serving["community"].to_numpy(), kind) if len(serving) else pd.DataFrame()
@@ -501,19 +505,30 @@ def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[s
     communities, facilities = district.communities, district.open_facilities
     if communities is None or facilities is None:
         return Grounds(0, pd.Series(dtype="float64"))
-    own = facilities[facilities["kind"].isin(kinds).to_numpy()]
-    serving = district.serving(own)
-    if codes is not None:
-        communities = communities[communities.index.isin(list(codes))]
-        serving = serving[serving["community"].isin(communities.index)]
-    said = serving[serving["by"] != "position"]
+    asked = communities.index if codes is None else communities.index[communities.index.isin(list(codes))]
+    if ("lines", tuple(asked)) not in district.memo:
+        outlines = communities.geometry[asked].array
+        district.memo["lines", tuple(asked)] = shapely.union_all(shapely.boundary(outlines))
+    own = facilities["kind"].isin(kinds).to_numpy()
+    serving = _serving_open(district, facilities)
+    serving = serving[serving["facility"].isin(facilities.index[own]).to_numpy()]
+    serving = serving[serving["community"].isin(asked).to_numpy()]
+    said = serving[(serving["by"] != "position").to_numpy()]
     only = set(serving["community"]) - set(said["community"])
-    drawn = own[~own.index.isin(said["facility"])]
-    lines = shapely.union_all(shapely.boundary(communities.geometry.array))
-    spots = shapely.point_on_surface(drawn.geometry.array)
-    names = drawn["name"].where(drawn["name"].notna(), drawn.index)
-    metres = pd.Series(shapely.distance(lines, spots), index=names, dtype="float64").sort_values(kind="stable")
-    return Grounds(len(only), metres[metres < NEAR_LINE_M])
+    drawn = own & ~facilities.index.isin(said["facility"])
+    spots = shapely.point_on_surface(facilities.geometry.to_numpy()[drawn])
+    names = facilities["name"][drawn].fillna(facilities.index[drawn].to_series())
+    metres = shapely.distance(district.memo["lines", tuple(asked)], spots)
+    near = pd.Series(metres, index=names.to_numpy(), dtype="float64").sort_values(kind="stable")
+    return Grounds(len(only), near[near < NEAR_LINE_M])
+
+
+def _serving_open(district: District, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return which communities the open facilities serve, found once."""
+    if "serving open" not in district.memo:
+        district.memo["serving open"] = district.serving(facilities)
+    found: pd.DataFrame = district.memo["serving open"]
+    return found
 
 
 @well_called
@@ -546,7 +561,7 @@ def completeness(district: District, *, minutes: float = 15.0, profile: Named = 
     """
     must_be_district(district)
     limits_of(minutes, "minutes")
-    homes = district.homes
+    homes = district.layers.get("homes")
     kinds = district.kinds
     essential = kinds.index[kinds["essential"].to_numpy(dtype=bool)]
     essential = [k for k in essential if is_surveyed(district, [k]) and k not in district.mapped_kinds]

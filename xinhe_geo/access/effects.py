@@ -38,11 +38,21 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
     return effects_of(coverage(before, rules=rules), coverage(after, rules=rules), after)
 
 
-def effects_of(a: pd.DataFrame, b: pd.DataFrame, after: District) -> pd.DataFrame:
-    """Return `effects`, given the coverages of both states, and the later state."""
+def effects_of(
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    after: District,
+    sums: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    shared: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    Return `effects`, given the coverages of both states, and the later state.
+
+    Where they are known already: `sums`, what `summary` says of both coverages, and `shared`, what `crowding` says of them.
+    """
     a = as_divided(a, after)
     communities = None if after.communities is None else len(after.communities)
-    old, new = summary(a), summary(b)
+    old, new = (summary(a), summary(b)) if sums is None else sums
     table = old[["label"]].copy()
     table["before"], table["after"] = old["share"], new["share"].reindex(old.index)
     table["change"] = table["after"] - table["before"]
@@ -61,7 +71,7 @@ def effects_of(a: pd.DataFrame, b: pd.DataFrame, after: District) -> pd.DataFram
     came = newcomers(fresh, after)
     table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), came, rules_there)
     table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), came, rules_there)
-    shared = crowding(a, b)
+    shared = crowding(a, b) if shared is None else shared
     for column in ("people_crowded", "people_relieved"):
         table[column] = _known_sum(shared[column], shared["people"], rules_there)
     names = both["name"].fillna(both.index.get_level_values("home").to_series(index=both.index))
@@ -99,6 +109,8 @@ def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
 
 def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
     """Return who of the people in homes that only exist after (rows of a coverage) came in: not who returned, nor who lived there before."""
+    if fresh.empty or not after.arrived:
+        return fresh["people"]
     homes = fresh.index.get_level_values("home").to_series(index=fresh.index)
     came = homes.map({home: float(who["people"]) for home, who in after.arrived.items()})
     people: pd.Series = fresh["people"].where(came.isna(), came)

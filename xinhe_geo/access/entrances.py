@@ -22,7 +22,15 @@ import shapely
 
 from ..core import Profile
 from ..district import District
-from .walls import barriers_of, pairs_of_coordinates, roomy, walk_inside, ways_by_gates, without_stairs
+from .walls import (
+    barriers_of,
+    pairs_of_coordinates,
+    roomy,
+    rows_of_each,
+    walk_inside,
+    ways_by_gates,
+    without_stairs,
+)
 
 #: Spacing of the points that stand for a home, and their greatest number.
 POINT_SPACING_M = 50.0
@@ -49,14 +57,15 @@ def _kept(
     district: District, key: Hashable, make: Callable[[District], pd.DataFrame], reads: Sequence[str] = ()
 ) -> pd.DataFrame:
     """
-    Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write).
+    Return a derived table of a district, made once: the same frame for everybody, which nobody writes to.
 
     `reads` are the layers it rests on: where these are as in the district that this one was made from, it is made there.
     """
     if key not in district.memo:
         origin = district.kin(reads) if reads else None
         district.memo[key] = make(district) if origin is None else _kept(origin, key, make, reads)
-    return district.memo[key].copy(deep=False)
+    found: pd.DataFrame = district.memo[key]
+    return found
 
 
 def home_points(district: District) -> gpd.GeoDataFrame:
@@ -73,7 +82,7 @@ def home_points(district: District) -> gpd.GeoDataFrame:
 
 
 def _home_points(district: District) -> gpd.GeoDataFrame:
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None or homes.empty:
         return gpd.GeoDataFrame({"home": [], "weight": []}, geometry=[], crs=district.crs)
     most = CELL_POINTS_AT_MOST if district.cells else POINTS_AT_MOST
@@ -233,14 +242,15 @@ class _Near(NamedTuple):
 def _spots(district: District, facilities: gpd.GeoDataFrame) -> _Spots:
     """Return the drawn entrances of facilities; of those without, the place itself, or points along the outline of an area."""
     parts: list[tuple[np.ndarray, np.ndarray, bool, bool]] = []
-    drawn = district.entrances
-    own = None if drawn is None else drawn[drawn["facility"].isin(facilities.index)]
-    if own is not None and len(own):
-        parts.append((own["facility"].to_numpy(object), own.geometry.to_numpy(), True, False))
-    rest = facilities if own is None else facilities[~facilities.index.isin(own["facility"])]
-    point = (rest.geom_type == "Point").to_numpy()
-    parts.append((rest.index.to_numpy(object)[point], rest.geometry.to_numpy()[point], False, False))
-    for label, shape in zip(rest.index[~point], rest.geometry[~point], strict=True):
+    ids, shapes, drawn = facilities.index, facilities.geometry.to_numpy(), district.layers.get("entrances")
+    point, rest = _is_point(shapes), np.ones(len(ids), np.bool_)
+    if drawn is not None:
+        own = drawn["facility"].isin(ids).to_numpy()
+        of = drawn["facility"].to_numpy(object)[own]
+        rest = ~ids.isin(of)
+        parts += [(of, drawn.geometry.to_numpy()[own], True, False)] if len(of) else []
+    parts.append((ids.to_numpy(object)[rest & point], shapes[rest & point], False, False))
+    for label, shape in zip(ids[rest & ~point], shapes[rest & ~point], strict=True):
         edge = shapely.boundary(shape)
         n = min(max(int(np.ceil(edge.length / EDGE_SPACING_M)), 4), EDGE_ENTRANCES_AT_MOST)
         along = shapely.line_interpolate_point(shapely.line_merge(edge), np.arange(n) / n, normalized=True)
@@ -249,6 +259,10 @@ def _spots(district: District, facilities: gpd.GeoDataFrame) -> _Spots:
     at = gpd.GeoSeries(np.concatenate([part[1] for part in parts]), crs=facilities.crs)
     flags = (np.repeat([part[i] for part in parts], count) for i in (2, 3))
     return _Spots(at, np.concatenate([part[0] for part in parts]), *flags)
+
+
+def _is_point(shapes: np.ndarray) -> np.ndarray:
+    return np.asarray(shapely.get_type_id(shapes) == shapely.GeometryType.POINT)
 
 
 def _by_street(spots: _Spots, feet: pd.DataFrame) -> tuple[pd.DataFrame, _Near]:
@@ -290,25 +304,34 @@ def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
 
     A home drawn as a point holds what is at it, and has no wall. An area counts where all of it is inside, as near as walls are drawn.
     """
-    homes = district.homes
-    missing = pd.Series(np.nan, index=facilities.index, dtype="str")
+    homes, around = district.layers.get("homes"), np.full(len(facilities), np.nan, dtype=object)
     if homes is None or homes.empty or facilities.empty or district.cells:  # nobody lives together in a cell
-        return missing
-    at_point = (homes.geom_type == "Point").to_numpy()
-    walled = homes.index.isin(district.walled_homes)
-    shapes = homes.geometry[~(walled & at_point)]
-    is_point = (facilities.geom_type == "Point").to_numpy()
-    found = [missing[:0]]
-    for some, rooms in (
-        (facilities[is_point], shapes),
-        (facilities[~is_point], gpd.GeoSeries(roomy(shapes.to_numpy()), index=shapes.index, crs=shapes.crs)),
-    ):
-        place, home = rooms.sindex.query(some.geometry.array, predicate="within")
-        names = np.asarray(rooms.index)[home]
-        rows = pd.DataFrame({"home": names, "open": ~np.isin(names, list(district.walled_homes))})
-        rows.index = some.index[place]
-        found.append(rows.sort_values(["open", "home"])["home"].groupby(level=0).first())
-    return pd.concat(found).reindex(facilities.index).astype("str")
+        return pd.Series(around, index=facilities.index, dtype="str")
+    shapes = facilities.geometry.to_numpy()
+    is_point, walled = _is_point(shapes), homes.index.isin(district.walled_homes)
+    found = []
+    for some, rooms in zip((np.flatnonzero(is_point), np.flatnonzero(~is_point)), _rooms(district), strict=True):
+        place, home = rooms.query(shapes[some], predicate="within")
+        found.append(np.array([some[place], home]))
+    place, home = np.hstack(found)
+    wall_at_point = walled & _is_point(homes.geometry.to_numpy())
+    place, home = place[~wall_at_point[home]], home[~wall_at_point[home]]
+    rank = np.argsort(homes.index.argsort())
+    order = np.lexsort((rank[home], ~walled[home], place))
+    places, first = np.unique(place[order], return_index=True)
+    around[places] = homes.index.to_numpy(object)[home[order[first]]]
+    return pd.Series(around, index=facilities.index, dtype="str")
+
+
+def _rooms(district: District) -> tuple[shapely.STRtree, shapely.STRtree]:
+    """Return the homes, to look for what lies in them: as they are drawn, and as near as walls are drawn."""
+    if "rooms" not in district.memo:
+        same = district.kin(("homes",))
+        shapes = district.layers["homes"].geometry.to_numpy()
+        made = (shapely.STRtree(shapes), shapely.STRtree(roomy(shapes))) if same is None else _rooms(same)
+        district.memo["rooms"] = made
+    found: tuple[shapely.STRtree, shapely.STRtree] = district.memo["rooms"]
+    return found
 
 
 def places_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
@@ -392,15 +415,15 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
     Where no gate is known the outline need not be a wall: only a straight walk counts that stays in it and meets neither
     barrier nor public street, as the straight walk to the street does.
     """
-    homes = district.homes
-    inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
+    homes = district.layers.get("homes")
+    inside = targets[["place", "x", "y", "inside"]][targets["inside"].notna().to_numpy()]
+    inside = inside.drop_duplicates(["place", "x", "y"])
     shapes = points.geometry.to_numpy()
-    rows = np.flatnonzero(points["home"].isin(inside["inside"]))
-    at_home = {home: rows[own] for home, own in points.iloc[rows].groupby("home").indices.items()}
+    at_home, at_place = rows_of_each(points["home"].to_numpy()), rows_of_each(inside["inside"].to_numpy(object))
     outlines = {} if homes is None else dict(zip(homes.index, homes.geometry.to_numpy(), strict=True))
     ids, places, corners = points.index.to_numpy(), inside["place"].to_numpy(object), inside[["x", "y"]].to_numpy()
     place, target, metres = [np.empty(0, np.int64)], [np.empty(0, object)], [np.empty(0)]
-    for home, own in inside.groupby("inside").indices.items():
+    for home, own in sorted(at_place.items()):
         if home not in at_home or home not in outlines:
             continue
         residents, spots = at_home[home], shapely.points(corners[own])

@@ -19,6 +19,7 @@ from .coverage import GROUPINGS, nearest_of_any
 from .entrances import entrances_of_open, home_points
 from .home_shares import SHARE_TOLERANCE, within_limit
 from .od_table import od_tables
+from .walls import rows_of_each
 
 # --- gaps ------------------------------------------------------------------------------------------------------------
 
@@ -166,12 +167,11 @@ def _straight_to_it(district: District, points: gpd.GeoDataFrame, worst: pd.Data
     there = worst["facility_minutes"].dropna()
     spots = shapely.get_coordinates(points.geometry.loc[worst.loc[there.index, "point"]].array)
     doors = entrances_of_open(district)
-    doors = doors[doors["place"].isin(there).to_numpy()]
-    ends = {place: cKDTree(own[["x", "y"]].to_numpy()) for place, own in doors.groupby("place")}
-    metres = pd.Series(np.nan, index=worst.index)
-    for place, rows in there.groupby(there).groups.items():
-        metres[rows] = ends[place].query(spots[there.index.get_indexer(rows)])[0]
-    return metres
+    ends, corners = rows_of_each(doors["place"].to_numpy(object)), doors[["x", "y"]].to_numpy()
+    metres, row = np.full(len(worst), np.nan), worst.index.get_indexer(there.index)
+    for place, rows in rows_of_each(there.to_numpy(object)).items():
+        metres[row[rows]] = cKDTree(corners[ends[place]]).query(spots[rows])[0]
+    return pd.Series(metres, index=worst.index)
 
 
 class _Walk(NamedTuple):

@@ -42,7 +42,7 @@ class PointsOfHomes(NamedTuple):
 def points_of_homes(points: gpd.GeoDataFrame) -> PointsOfHomes:
     """Return where each home's points lie among `home_points`."""
     home = points["home"].to_numpy(dtype=object)
-    start = np.flatnonzero(np.r_[True, home[1:] != home[:-1]])
+    start = np.flatnonzero(np.r_[len(home) > 0, home[1:] != home[:-1]])
     count = np.diff(np.r_[start, len(home)])
     code = np.repeat(np.arange(len(start)), count)
     return PointsOfHomes(start, count, pd.Index(home[start], name="home"), code, points["weight"].to_numpy())

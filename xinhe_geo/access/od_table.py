@@ -68,7 +68,11 @@ def od_table(
 def od_tables(
     district: District, kinds: Iterable[str], *, profile: Named = "adult", inside_only: bool = False
 ) -> dict[str, pd.DataFrame]:
-    """Return the rows of `od_table` kind by kind: index point, in the order of `home_points`, column `home` first."""
+    """
+    Return the rows of `od_table` kind by kind: index point, in the order of `home_points`, column `home` first.
+
+    They are the same frames for everybody, which nobody writes to.
+    """
     walker = district.profile(profile)
     asked = list(dict.fromkeys(kinds))
     facilities = places_open(district, inside_only)
@@ -85,14 +89,15 @@ def od_tables(
             tables = od_tables(before, alike, profile=walker, inside_only=inside_only)
             district.memo.update({keys[kind]: table for kind, table in tables.items()})
     if new:
-        own = {kind: facilities.index[(facilities["kind"] == kind).to_numpy()] for kind in new}
+        kind_of = facilities["kind"].to_numpy(object)
+        own = {kind: facilities.index[kind_of == kind] for kind in new}
         by_metres = {kind: ("od_table by metres", *keys[kind][1::2]) for kind in new}
         missing = {kind: own[kind] for kind in new if by_metres[kind] not in district.memo}
         for kind, found in _by_metres(district, missing).items():
             district.memo[by_metres[kind]] = found
         for kind, table in _tables_of(district, {k: district.memo[by_metres[k]] for k in new}, walker).items():
             district.memo[keys[kind]] = table
-    return {kind: district.memo[key].copy(deep=False) for kind, key in keys.items()}
+    return {kind: district.memo[key] for kind, key in keys.items()}
 
 
 def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
@@ -128,7 +133,7 @@ def _ends_of(district: District, own: Mapping[str, pd.Index], walker: Profile | 
     names = pd.array(places, dtype="str")
     everything = everything[["place", "edge", "at_m", "access_m", "x", "y"]]
     everything["place"] = places.get_indexer(everything["place"])
-    walks["target"] = places.get_indexer(walks["target"])
+    walks = walks.assign(target=places.get_indexer(walks["target"]))
     number = np.full(len(places), -1)  # of the kind, as asked for
     for kind, facilities in enumerate(own.values()):
         number[places.get_indexer(facilities)] = kind

@@ -26,7 +26,7 @@ WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "gate", "anew"
 
 def barriers_of(district: District) -> gpd.GeoSeries | None:
     """Return the lines nobody walks across, None where there are none."""
-    barriers = district.barriers
+    barriers = district.layers.get("barriers")
     return None if barriers is None or barriers.empty else barriers.geometry
 
 
@@ -34,7 +34,7 @@ def without_stairs(district: District, walker: Profile | None) -> Profile | None
     """Return a walker who takes no stairs, where any street has some: such a walker is given doors of their own; else None."""
     if walker is None or walker.steps:
         return None
-    states = (district.streets, None if district.ground is None else district.ground.streets)
+    states = [own.layers.get("streets") for own in (district, district.ground) if own is not None]
     return walker if any(streets is not None and bool(streets["steps"].any()) for streets in states) else None
 
 
@@ -59,17 +59,17 @@ def ways_by_gates(
         Columns `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `gate` (its id), `anew` (the spot had lost all its
         ways), `added` (by a gate or to a street that a plan adds). A spot without a way has no row.
     """
-    gates, shapes = _open_gates(district), district.homes
+    gates, shapes = _open_gates(district), district.layers.get("homes")
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # spots, rows of feet, metres inside
     if gates is not None and shapes is not None:
         feet = _gate_feet(district, gates, level)
-        at_home, at_spot = feet.groupby("home").indices, pd.Series(homes, dtype=object).groupby(homes).indices
+        at_home, at_spot = rows_of_each(feet["home"].to_numpy(object)), rows_of_each(homes)
         gate, places = feet["gate"].to_numpy(), gates.geometry.to_numpy()
         rooms = dict(zip(shapes.index, shapes.geometry.to_numpy(), strict=True))
-        for home in dict.fromkeys(homes):
+        for home, here in at_spot.items():
             if home not in at_home or home not in rooms:
                 continue
-            own, here = at_home[home], at_spot[home]
+            own = at_home[home]
             number, column = np.unique(gate[own], return_inverse=True)
             inside = walk_inside(rooms[home], spots[here], places[number])[:, column]
             parts.append((np.repeat(here, len(own)), np.tile(own, len(here)), inside.ravel()))
@@ -85,9 +85,21 @@ def ways_by_gates(
     return ways[~(ways["anew"].to_numpy(dtype=bool) & whose.isin(kept).to_numpy())].reset_index(drop=True)
 
 
+def rows_of_each(labels: np.ndarray) -> dict[object, np.ndarray]:
+    """Return at which places each label stands, in the order in which they come."""
+    found: dict[object, list[int]] = {}
+    for row, label in enumerate(labels.tolist()):
+        found.setdefault(label, []).append(row)
+    return {label: np.array(rows) for label, rows in found.items()}
+
+
 def _open_gates(district: District) -> gpd.GeoDataFrame | None:
-    gates = district.gates
-    return None if gates is None else gates[(gates["state"].fillna("open") == "open").to_numpy()]
+    if "open gates" not in district.memo:
+        gates = district.gates
+        open_now = None if gates is None else gates[(gates["state"].fillna("open") == "open").to_numpy()]
+        district.memo["open gates"] = open_now
+    found: gpd.GeoDataFrame | None = district.memo["open gates"]
+    return found
 
 
 def _gate_feet(district: District, gates: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from .sentences import Figure
 
 
 def _figure(value: SupportsFloat | None) -> Figure:
+    if isinstance(value, float):
+        return Figure(value)
     return Figure(math.nan if value is None or pd.isna(value) else float(value))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
 from .sentences import language, renamed
@@ -1044,8 +1045,9 @@ def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:
     """Return the rows of a dated layer that live in `year`; other layers as they are."""
     if not layer.dated:
         return frame
-    since, until = frame["since"].fillna(-10_000), frame["until"].fillna(10_000)
-    return frame[((since <= year) & (year <= until)).to_numpy(dtype=bool)]
+    since, until = frame["since"].to_numpy(float, na_value=-np.inf), frame["until"].to_numpy(float, na_value=np.inf)
+    alive = (since <= year) & (year <= until)
+    return frame if alive.all() else frame[alive]
 
 
 def layer_name(name: str) -> str:

@@ -82,9 +82,14 @@ class Figure(float):
         text = text[1:] if text.startswith("-") and not text.strip("-0.,%") else text
         return text.replace("-", "−") if {*spec} & {*",+%"} else text
 
-    def _rounded(self, spec: str) -> Decimal:
+    def _rounded(self, spec: str) -> Decimal | float:
         share = spec.endswith("%")
-        step = Decimal(1).scaleb(-int(spec[:-1].rpartition(".")[2] or 6) - 2 * share)
+        digits = int(spec[:-1].rpartition(".")[2] or 6) + 2 * share
+        steps = abs(self) * 10.0**digits
+        # far from a half, and from what would be none or all of it: any rounding says the same
+        if (1.0 <= steps <= 10.0**digits - 1.0 or not share) and steps < 1e9 and abs(steps % 1.0 - 0.5) > 1e-4:
+            return float(self)
+        step = Decimal(1).scaleb(-digits)
         value = Decimal(f"{float(self):.15g}")
         value = value.quantize(step, ROUND_HALF_UP) if abs(value) < 1e15 else value
         return min(max(value, step), 1 - step) if share and 1e-9 < self < 1 - 1e-9 else value

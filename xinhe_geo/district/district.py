@@ -310,7 +310,9 @@ class District:
         found: tuple[District, ...] = self.__dict__.get("_origins", ())
         return found
 
-    def kin(self, layers: Iterable[str], kinds: Iterable[str] | None = None, *, state: bool = False) -> District | None:
+    def kin(
+        self, layers: Iterable[str], kinds: Iterable[str] | None = None, *, state: bool = False, year: bool = True
+    ) -> District | None:
         """
         Return a district this one was made from, where what is derived from some layers is the same there.
 
@@ -324,6 +326,8 @@ class District:
             Kinds of facilities it is derived from besides; None where it rests on none.
         state
             Whether the year, the list of communities and what is known of the kinds must be the same too.
+        year
+            Of these also the year.
 
         Returns
         -------
@@ -333,7 +337,7 @@ class District:
         """
         names, asked = tuple(layers), None if kinds is None else set(kinds)
         for origin in self._origins:
-            if state and self._state != origin._state:
+            if state and self._state[not year :] != origin._state[not year :]:
                 continue
             if not self._unlike(origin).isdisjoint(names):
                 continue
@@ -1124,8 +1128,8 @@ class District:
         areas, column = self.layers.get(layer), _GROUPS[layer]
         if areas is None:
             return pd.Series(np.nan, index=frame.index, dtype="str")
-        points = gpd.GeoSeries(shapely.point_on_surface(frame.geometry.array), index=frame.index, crs=frame.crs)
-        position = _within(points, areas)
+        inside = _within(shapely.point_on_surface(frame.geometry.to_numpy()), areas)
+        position = pd.Series(inside, index=frame.index, dtype="str")
         if column not in frame.columns:
             return position
         typed = frame[column].where(frame[column].isin(areas.index))
@@ -1149,7 +1153,7 @@ class District:
         """
         at = self._located(frame, "communities")
         own = frame["community"] if "community" in frame else pd.Series(index=frame.index, dtype="str")
-        codes = set() if self.communities is None else set(self.communities.index)
+        codes = set(self.layers["communities"].index) if "communities" in self.layers else set()
         by = np.where(own.isin(codes), "community", "position")
         table = pd.DataFrame({"facility": frame.index, "community": at.to_numpy(object), "by": by})
         if "serves_community" in frame:
@@ -1256,15 +1260,15 @@ def _stated(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     return new.assign(basis=new["basis"].mask(changed & new["basis"].isna().to_numpy(), UNSTATED))
 
 
-def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:
+def _within(points: np.ndarray, areas: gpd.GeoDataFrame) -> np.ndarray:
     """Return the index of the area each point lies in; the first by index where areas overlap; missing where none."""
     areas = (
         areas if areas.index.is_monotonic_increasing else areas.sort_index()
     )  # as it is it keeps its index of shapes
-    point, area = areas.sindex.query(points.array, predicate="intersects")
+    point, area = areas.sindex.query(points, predicate="intersects")
     # areas are sorted by id, so the first hit of a point is the one with the least id
     order = np.lexsort((area, point))
     first = order[np.unique(point[order], return_index=True)[1]]
     found = np.full(len(points), np.nan, dtype=object)
     found[point[first]] = np.asarray(areas.index)[area[first]]
-    return pd.Series(found, index=points.index, dtype="str")
+    return found

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -183,13 +183,13 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
 
 def _evaluated(district: District) -> pd.DataFrame:
     _refuse_bad_rows(district)
-    commitments = promises(district)
+    commitments: dict[Hashable, Any] = promises(district).to_dict("index")
     measures = [m for m in measure_rows(district) if m["commitment"]]
     rows = []
     with work(say("核对规划目标"), len(commitments)) as step:
-        for code in commitments.index:
+        for code, promise in commitments.items():
             step(str(code))
-            own, promise = [m for m in measures if m["commitment"] == code], commitments.loc[code]
+            own = [m for m in measures if m["commitment"] == code]
             rows += [_kept_row(district, m, promise) for m in own or [_unmeasured(str(code))]]
     index = ["commitment", "measure"]
     figures: dict[str, set[str]] = {str(row["commitment"]): set() for row in rows}
@@ -223,7 +223,7 @@ def beyond(district: District) -> pd.DataFrame:
 
 def _beyond(district: District) -> pd.DataFrame:
     _refuse_bad_rows(district)
-    blank = pd.Series("", index=["quote", "section", "category", "spatial_unit", "binding", "year"])
+    blank = dict.fromkeys(_PROMISE, "")
     rows = [_row(district, m, blank) for m in measure_rows(district) if not m["commitment"]]
     return pd.DataFrame(rows, columns=["measure", *COLUMNS]).set_index("measure")
 
@@ -407,7 +407,7 @@ def promises(district: District) -> pd.DataFrame:
         table = rows_of(district, "commitments")
         return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
 
-    return once(district, "promises", make).copy(deep=False)
+    return once(district, "promises", make, ("commitments",)).copy(deep=False)
 
 
 def last_year(district: District) -> int | None:
@@ -551,8 +551,12 @@ def _targets_wrong(m: Measure, codes: set[str]) -> Iterator[tuple[str, str, str]
         yield "commitment", say("“{0}”登记为没有逐条核的表述", m["commitment"]), say("改成已登记的目标编号，或改登记")
 
 
+#: The tables that are held against each other.
+_CHECKED = ("commitments", "measures", "claims", "contradictions", "kinds", "rules", "decays")
+
+
 def _refuse_bad_rows(district: District) -> None:
-    problems = once(district, f"problems {language()}", lambda: measure_problems(district))
+    problems = once(district, f"problems {language()}", lambda: measure_problems(district), _CHECKED)
     if len(problems):
         raise DataError(problems, district.folder.name)
 
@@ -560,11 +564,11 @@ def _refuse_bad_rows(district: District) -> None:
 # --- one row ---------------------------------------------------------------------------------------------------------
 
 
-def _kept_row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
+def _kept_row(district: District, m: Measure, promise: Mapping[str, Any]) -> dict[str, Any]:
     return kept(district, m, "row", lambda where: _row(where, m, promise))
 
 
-def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
+def _row(district: District, m: Measure, promise: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate one measure; whatever it lacks is named instead."""
     needs = ""
     try:

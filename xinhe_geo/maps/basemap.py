@@ -125,6 +125,7 @@ _DRAWN_FROM = {
     "homes": ("homes", *_GROUPS),
     "roads": ("named_roads", "streets", "barriers"),
     "borders": ("district", *_GROUPS),
+    "facilities": ("facilities", "own_facilities", "kinds"),
 }
 
 

@@ -235,9 +235,9 @@ class _Change:
 def rules_of_change(before: District, covers: tuple[pd.DataFrame, pd.DataFrame]) -> list[Rule]:
     """Return the rules of two coverages, those that change most for people first."""
     found: list[tuple[float, int, Rule]] = []
-    a, b = covers
+    a, b = (cover[["served", "people"]] for cover in covers)
     for i, name in enumerate(dict.fromkeys(a.index.get_level_values("rule"))):
-        both = a.xs(name, level="rule")[["served", "people"]].join(b.xs(name, level="rule")["served"].rename("after"))
+        both = a.xs(name, level="rule").join(b.xs(name, level="rule")["served"].rename("after"))
         moved = float(((both["after"] - both["served"]).abs() * both["people"]).sum())
         found.append((-moved, i, before.rule(name)))
     return [rule for _, _, rule in sorted(found, key=lambda entry: entry[:2])]

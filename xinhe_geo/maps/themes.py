@@ -102,7 +102,7 @@ def rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.DataF
     """Return a rule's rows in the order of the homes; missing where the table has none."""
     names = list(cover.index.names)
     level = "rule" if "rule" in names else cover.index.nlevels - 1
-    rows = cover[np.asarray(cover.index.get_level_values(level) == rule)]
+    rows = cover.take(np.flatnonzero(cover.index.get_level_values(level).to_numpy(object) == rule))
     rows = rows.set_axis(rows.index.get_level_values("home" if "home" in names else 0), axis=0)
     return rows[~rows.index.duplicated()].reindex(homes.index)
 
@@ -381,12 +381,13 @@ def has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd
     frame = layer_of(district, "facilities")
     if frame is None or "kind" not in frame.columns:
         return found
-    rows = frame[frame["kind"].isin(rule.kinds).to_numpy()]
-    if not len(rows):
-        return found
-    states = column_of(rows, "state").fillna("open").to_numpy()
+    if "serving drawn" not in district.memo:
+        district.memo["serving drawn"] = district.serving(frame)
+    own, serving = frame["kind"].isin(rule.kinds).to_numpy(), district.memo["serving drawn"]
+    states = column_of(frame, "state").fillna("open").to_numpy()
     for state in ("open", "planned"):
-        counts = district.serving(rows[states == state])["community"].value_counts()
+        there = serving["facility"].isin(frame.index[own & (states == state)]).to_numpy()
+        counts = serving["community"][there].value_counts()
         found[state] = counts.reindex(communities.index).fillna(0).astype("int64")
     return found
 

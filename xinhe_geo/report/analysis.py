@@ -18,6 +18,7 @@ from ..access import (
     audit,
     completeness,
     coverage,
+    crowding,
     differences,
     effects_of,
     facility_names,
@@ -228,12 +229,24 @@ class Comparison:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """What changes for whom (`access.effects`); index rule."""
-        return effects_of(self.before.cover, self.after.cover, self.after.district)
+        a, b = self.covers
+        before = self.before.summary if a is self.before.cover else summary(a)
+        return effects_of(a, b, self.after.district, (before, self.after.summary), self.crowding)
+
+    @cached_property
+    def covers(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Both coverages, by the homes of the later state."""
+        return as_divided(self.before.cover, self.after.district), self.after.cover
+
+    @cached_property
+    def crowding(self) -> pd.DataFrame:
+        """Whose facility has more users, or fewer, than theirs had (`access.crowding`); MultiIndex (home, rule)."""
+        return crowding(*self.covers)
 
     @cached_property
     def home_changes(self) -> pd.DataFrame:
         """What changes home by home (`access.home_changes`); MultiIndex (home, rule)."""
-        return home_changes_of(as_divided(self.before.cover, self.after.district), self.after.cover)
+        return home_changes_of(*self.covers)
 
     @cached_property
     def sharing(self) -> pd.DataFrame:

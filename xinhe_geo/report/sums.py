@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..access import (
-    as_divided,
     at_one_limit,
     coverage,
-    crowding,
     if_all_are_there,
     limit_metres,
     newcomers,
@@ -101,15 +99,13 @@ class Parts(NamedTuple):
 
     def rows(self) -> Rows:
         """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
-        values = self.values.to_numpy(np.float64, na_value=np.nan)
+        values, keys = self.values.to_numpy(np.float64, na_value=np.nan), self.values.index
         if self.weights is None:
             kept, weights = ~np.isnan(values) & (values != 0), np.ones(len(values))
         else:
-            weights = self.weights.reindex(self.values.index).to_numpy(np.float64, na_value=np.nan)
+            weights = _at(self.weights, keys).to_numpy(np.float64, na_value=np.nan)
             kept = ~(np.isnan(values) | np.isnan(weights))
-        named = self.names.index.equals(self.values.index)
-        keys = self.values.index[kept]
-        names = (self.names[kept] if named else self.names.reindex(keys)).to_numpy(object)
+        keys, names = keys[kept], _at(self.names, keys).to_numpy(object)[kept]
         unnamed = pd.isna(names)
         names = np.array([None if no_name else str(n) for n, no_name in zip(names, unnamed, strict=True)], dtype=object)
         return Rows(np.array([str(k) for k in keys], dtype=object), names, values[kept], weights[kept])
@@ -118,6 +114,10 @@ class Parts(NamedTuple):
         """Return the sum of the parts or, where they have weights, the share of these."""
         how = "sum" if self.weights is None else "per"
         return {"label": label, "how": how, "times": times, "rows": self.rows(), "printed": [list(p) for p in printed]}
+
+
+def _at(column: pd.Series, keys: pd.Index) -> pd.Series:
+    return column if column.index is keys or column.index.equals(keys) else column.reindex(keys)
 
 
 def share_text(value: float, digits: int = 0, what: str = "数值") -> list[str]:
@@ -540,21 +540,34 @@ def abouts(change: Change) -> dict[str, list[str]]:
     }
 
 
+#: What sums of a comparison read of a coverage.
+_READ = ["name", "served", "people", "people_60plus", "area_m2", "facility", "community"]
+
+
+def _by_rule(cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index]) -> dict[object, pd.DataFrame]:
+    """Return the rows of each rule; index home: those of the same homes have one index, so that nobody compares its names."""
+    homes, found = cover.droplevel("rule"), {}
+    for rule, rows in cover.groupby(level="rule").indices.items():
+        own = homes.take(rows)
+        own.index = known.setdefault(tuple(own.index.tolist()), own.index)
+        found[rule] = own
+    return found
+
+
 def of_change(change: Change) -> Sums:
     """Return the sums of all that a comparison says: of rules and promises, of targets, of facilities' users, of who lives there."""
-    b = change.pair.after.cover
-    a = as_divided(change.pair.before.cover, change.pair.after.district)
-    shared, found = crowding(a, b), Sums()
+    found = Sums()
     rows = pd.concat([change.rules, change.goals])
     rows = rows[~rows.index.duplicated()]
-    sides_of = {
-        rule: [cover.xs(rule, level="rule") for cover in (a, b)] for rule in {*rows.index, *change.users["rule"]}
-    }
+    known: dict[tuple[object, ...], pd.Index] = {}
+    by_rule = [_by_rule(cover[_READ], known) for cover in change.pair.covers]
+    sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
+    crowd_of = _by_rule(change.pair.crowding, known)
     for rule, row in rows.iterrows():
         old, new = sides_of[rule]
         own = _of_shares(change, row, (old, new))
         if rule in change.rules.index or not str(row["net_text"]).startswith("0 "):
-            own += moved(old, new, shared.xs(rule, level="rule"), row, change.pair.after.district)
+            own += moved(old, new, crowd_of[rule], row, change.pair.after.district)
         elif row["net_of"] != "community":  # nobody moves
             own.append(_nothing(_net(row)[0]))
         found[str(rule)] = own
@@ -708,9 +721,9 @@ def _of_living(change: Change) -> Sums:
 
 def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
-    both = old[old.index.isin(new.index)]
+    both = old if new.index is old.index else old[new.index.get_indexer_for(old.index) >= 0]
     change = (new["served"].reindex(both.index) - both["served"]).fillna(0.0)
-    fresh = new[~new.index.isin(old.index)]
+    fresh = new[old.index.get_indexer_for(new.index) < 0]
     came = newcomers(fresh, after)
     parts = {
         "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),

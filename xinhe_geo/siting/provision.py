@@ -8,7 +8,7 @@ only where they can walk to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -309,7 +309,7 @@ def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.Da
     lived = _people_in(district, str(norm["base"])) * share
     asked = people.reindex(lived.index, fill_value=0.0) * share
     others, those = (
-        _users(district, kinds, rule, part).reindex(own.index).fillna(0.0) for part in (lived - asked, asked)
+        users.reindex(own.index).fillna(0.0) for users in _users(district, kinds, rule, (lived - asked, asked))
     )
     left = (size - others * float(norm["amount"]) / float(norm["per"])).clip(lower=0.0)
     names = own["name"].fillna(own.index.to_series())
@@ -354,15 +354,19 @@ def _sizes(facilities: gpd.GeoDataFrame, field: str, unit: str) -> pd.Series:
     return size
 
 
-def _users(district: District, kinds: Sequence[str], rule: Rule | None, people: pd.Series) -> pd.Series:
-    """Return how many of people (index home) have each place as their nearest, index facility."""
+def _users(
+    district: District, kinds: Sequence[str], rule: Rule | None, groups: Sequence[pd.Series]
+) -> Iterator[pd.Series]:
+    """Yield how many of each group of people (index home) have each place as their nearest, index facility."""
     walker = "adult" if rule is None else rule.profile
     walker = walker if walker in district.profiles.index else str(district.profiles.index[0])
     walks = od_table(district, kinds, profile=walker).reset_index()
     best = walks.sort_values(["point", "minutes", "kind"], kind="stable").drop_duplicates("point").set_index("point")
     points = home_points(district)
-    there = people.reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
-    return pd.Series(there).groupby(best["facility_minutes"].reindex(points.index).to_numpy()).sum()
+    nearest = best["facility_minutes"].reindex(points.index).to_numpy()
+    for people in groups:
+        there = people.reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
+        yield pd.Series(there).groupby(nearest).sum()
 
 
 def _who(near: pd.DataFrame, unit: str) -> str:

@@ -185,6 +185,8 @@ class Metric:
     declared
         `inputs_of` names every layer and table it reads, its row every kind: a plan that leaves these alone leaves its row as it was.
         Any other is measured again in every state.
+    dated
+        What it finds depends on the year by itself, or speaks of it: not only on what there is in that year.
     """
 
     label: str
@@ -198,6 +200,7 @@ class Metric:
     whole_district: bool = False
     scoped: bool = True
     declared: bool = False
+    dated: bool = False
 
 
 Function = TypeVar("Function", bound=Callable[[District, Measure], Found])
@@ -360,7 +363,8 @@ def touch(district: District, layer: str, rows: Iterable[object] | None = None) 
     """Return the basis of the rows of a layer that a number rests on; where there are none, the basis of the layer."""
     basis = district.basis(layer)
     if rows is not None:
-        basis = basis[basis.index.isin(list(rows))]
+        at = basis.index.get_indexer_for(rows if isinstance(rows, pd.Index) else list(rows))
+        basis = basis.take(np.unique(at[at >= 0]))
     if basis.empty:
         default = str(district.manifest["layers"].get(layer, {}).get("basis", "derived"))
         basis = pd.Series([default], index=[""])
@@ -381,19 +385,19 @@ def demonstration(touched: Mapping[str, pd.Series]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
     for layer, basis in touched.items():
-        counts = Counter(basis.tolist())
+        counts = Counter(basis.to_numpy().tolist())
         weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
             words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
             many = sum(counts[b] for b in weak)
-            counted = "" if basis.index.tolist() == [""] else say(" {0:,} 处中 {1:,} 处", len(basis), many)
+            counted = "" if len(basis) == 1 and basis.index[0] == "" else say(" {0:,} 处中 {1:,} 处", len(basis), many)
             parts.append(say("{0}{1}为{2}", layer_name(layer), counted, words))
     return say("；").join(parts)
 
 
 def weakest(touched: Mapping[str, pd.Series]) -> str:
     """Return the weakest basis among the rows a number rests on."""
-    have = {b for basis in touched.values() for b in basis.unique()}
+    have = {b for basis in touched.values() for b in basis.to_numpy().tolist()}
     return next((b for b in reversed(BASES) if b in have), "")
 
 
@@ -509,7 +513,7 @@ def _input(district: District, name: str) -> str:
 
 def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     """Return the rows of a layer whose key or name is asked for; all where nothing is."""
-    return once(district, ("pick", layer, codes), lambda: _pick(district, layer, codes))
+    return once(district, ("pick", layer, codes), lambda: _pick(district, layer, codes), (layer,))
 
 
 def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
@@ -528,8 +532,12 @@ def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
 
 
+def _scope_layer(m: Measure) -> str:
+    return str(m["lines"]) if m["scope"] == "line" else SCOPE_LAYERS[str(m["scope"])]
+
+
 def _scope_rows(district: District, m: Measure) -> tuple[str, gpd.GeoDataFrame]:
-    layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
+    layer = _scope_layer(m)
     return layer, pick(district, layer, m["codes"] if m["scope"] != "district" else "")
 
 
@@ -543,7 +551,7 @@ def scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[
             shape = shapely.buffer(shape, m["metres"])
         return shape, touch(district, layer, rows.index)
 
-    shape, touched = once(district, ("shape", *_scope_key(m)), make)
+    shape, touched = once(district, ("shape", *_scope_key(m)), make, (_scope_layer(m),))
     return shape, dict(touched)
 
 
@@ -553,7 +561,8 @@ def _scope_key(m: Measure) -> tuple[object, ...]:
 
 def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
     """Return the homes of a measure's scope, and the basis of what says so."""
-    homes, touched = once(district, ("homes in", *_scope_key(m)), lambda: _find_homes_in(district, m))
+    reads = ("homes", _scope_layer(m), *(SCOPE_LAYERS[scope] for scope in ("zone", "area", "community")))
+    homes, touched = once(district, ("homes in", *_scope_key(m)), lambda: _find_homes_in(district, m), reads)
     return homes, dict(touched)
 
 
@@ -684,8 +693,8 @@ def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
     """Return what each home counts; unknown stays unknown, and all unknown is 数据不足."""
     if weight == "homes":
         return pd.Series(1.0, index=homes.index)
-    values = homes.geometry.area if weight == "area_m2" else homes[weight].astype("float64")
-    values = values.where(values > 0) if weight == "area_m2" else values
+    values = homes.geometry.area.to_numpy() if weight == "area_m2" else homes[weight].to_numpy(float, na_value=np.nan)
+    values = pd.Series(np.where(values > 0, values, np.nan) if weight == "area_m2" else values, index=homes.index)
     if not values.sum() > 0:
         column = say("homes 画成面") if weight == "area_m2" else say("homes 的 {0} 列", weight)
         raise Lacks(say("缺{0}（{1}）", say(WEIGHTS[weight][0]), column))

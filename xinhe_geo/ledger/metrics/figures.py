@@ -37,6 +37,7 @@ from .base import (
         columns=("series",),
         scoped=False,
         declared=True,
+        dated=True,
     ),
 )
 def _series(district: District, m: Measure) -> Found:

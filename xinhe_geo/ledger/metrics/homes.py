@@ -20,6 +20,8 @@ from ...access import (
     home_points,
     limit_metres,
     od_tables,
+    points_of_homes,
+    share_within,
     sizes,
     within_capacity,
 )
@@ -252,16 +254,8 @@ def _otherwise(district: District, rules: Sequence[Rule], method: str) -> pd.Ser
 
 def _shares_of_points(district: District, values: np.ndarray) -> pd.DataFrame:
     """Return the weighted sums of values of each of `home_points` (a row each), by home; columns as there."""
-
-    def make() -> tuple[np.ndarray, np.ndarray, pd.Index]:
-        points = home_points(district)
-        names = points["weight"].groupby(points["home"].to_numpy()).sum().index
-        return points["weight"].to_numpy()[:, None], names.get_indexer(pd.Index(points["home"])), names
-
-    # names are slow to group by, and this is asked often
-    weight, number, names = once(district, "points by home", make)
-    share = pd.DataFrame(weight * values).groupby(number).sum().to_numpy()
-    return pd.DataFrame(np.where(share < 1 - SHARE_TOLERANCE, share, 1.0), index=names)
+    homes = once(district, "points by home", lambda: points_of_homes(home_points(district)), ("homes",))
+    return pd.DataFrame(share_within(homes, values.T).T, index=homes.names)
 
 
 def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
@@ -324,7 +318,7 @@ def _coverage(district: District, m: Measure) -> Found:
 
 def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series, pd.Series, str]:
     """
-    Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words; index home.
+    Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words, found once; index home.
 
     For the metrics that are means over homes: coverage (by another `method` where one is named), completeness, capacity.
 
@@ -333,6 +327,10 @@ def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series
     Lacks
         What the row cannot do without.
     """
+    return once(district, ("by home", m["measure"], method, language()), lambda: _by_home(district, m, method))
+
+
+def _by_home(district: District, m: Measure, method: str) -> tuple[pd.Series, pd.Series, str]:
     require_layers(district, m)
     homes, _ = homes_in(district, m)
     weight = str(m["weight"] or "people")

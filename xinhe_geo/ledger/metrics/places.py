@@ -64,6 +64,7 @@ from .base import (
         in_parts=True,
         whole_district=True,
         declared=True,
+        dated=True,
     ),
 )
 @metric(
@@ -75,6 +76,7 @@ from .base import (
         columns=("kinds",),
         whole_district=True,
         declared=True,
+        dated=True,
     ),
 )
 def _communities_with(district: District, m: Measure) -> Found:
@@ -289,8 +291,9 @@ def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[li
     assert everywhere is not None  # the layer was asked for before
     walker = district.profile(m["profile"] or district.profiles.index[0])
     doors = _on_streets(facility_entrances(district, rows))
-    own = {kind: everywhere.index[(everywhere["kind"] == kind).to_numpy()] for kind in kinds}
-    goals = {kind: _on_streets(entrances_of_open(district), ids) for kind, ids in own.items()}
+    ends = _on_streets(entrances_of_open(district))
+    kind_of = everywhere["kind"].to_numpy(object)[everywhere.index.get_indexer(ends["place"])]
+    goals = {kind: ends.take(np.flatnonzero(kind_of == kind)).reset_index(drop=True) for kind in kinds}
     if doors.empty:
         return [], walk(district)
     found = district.network.search_each(doors, goals, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)

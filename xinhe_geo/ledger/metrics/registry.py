@@ -64,27 +64,41 @@ def kept(district: District, m: Measure, what: str, make: Callable[[District], T
 
     def made() -> T:
         same = unchanged(district, m)
-        return make(district) if same is None else kept(same, m, what, make)
+        if same is not None:
+            return kept(same, m, what, make)
+        then = unchanged(district, m, year=False) if what == "found" else None
+        if then is not None:
+            with suppress(Lacks):  # what is lacking may be said of a year
+                return kept(then, m, what, make)
+        return make(district)
 
     return once(district, (what, m["measure"], language()), made)
 
 
 #: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
-_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities", "homes")
+_TOUCHED = {"streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities", "homes"}
+_TOUCHED |= {"parcel_facts"}
+_UNTOUCHED = [name for name in LAYERS if name not in _TOUCHED]
 
 
-def unchanged(district: District, m: Measure) -> District | None:
-    """Return a district this one was made from, or beside, where a measure comes to the same; None where there is none."""
-    if not METRICS[str(m["metric"])].declared:
+def unchanged(district: District, m: Measure, *, year: bool = True) -> District | None:
+    """
+    Return a district this one was made from, or beside, where a measure comes to the same; None where there is none.
+
+    Without `year` one of another year will do, where the metric says nothing of the year itself.
+    """
+    own = METRICS[str(m["metric"])]
+    if not own.declared or not (year or not (own.dated or district.with_planned)):  # what is due depends on the year
         return None
     names = [m["rule"], *listed(m["also_rules"])]
     kinds = {*kinds_of(m), *listed(m["near_kinds"])}
     kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
     reads = set(inputs_of(district, m)) | ({"homes"} if m["metric"] in IN_COMMUNITIES else set())  # none is a state too
     reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
-    if kinds and "facilities" not in (m["layer"], m["other_layer"]):
+    reads |= {"parcel_facts"} if m["metric"] == "series" else set()
+    if kinds and "facilities" not in (m["layer"], m["other_layer"]) and year:
         reads -= {"facilities", "own_facilities"}
-    same = district.kin([name for name in LAYERS if name not in _TOUCHED or name in reads], kinds, state=True)
+    same = district.kin([*_UNTOUCHED, *(_TOUCHED & reads)], kinds, state=True, year=year)
     if same is not None and "facilities" in reads and district.with_planned != same.with_planned:
         return None
     return same
