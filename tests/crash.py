@@ -35,6 +35,7 @@ class _Watch:
         self.place = ""
         self.pid = 0
         self.step: Callable[[str], None] | None = None
+        self.between: Callable[[], None] | None = None
         self.hooked = self.within = False
 
 
@@ -68,21 +69,27 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
             paths = [_path(a, folders[min(i, len(folders) - 1)]) for i, a in enumerate(args[:several])]
         if any(p.startswith(watch.place + os.sep) for p in paths):
             watch.step(f"{event} {paths[-1].removeprefix(watch.place + os.sep)}")
+        elif watch.between is not None:
+            watch.between()
     finally:
         watch.within = False
 
 
 @contextmanager
-def watching(place: Path, step: Callable[[str], None]) -> Iterator[None]:
-    """Call `step` before whatever changes a file below a folder, with what it is; what it raises, the command meets."""
+def watching(place: Path, step: Callable[[str], None], between: Callable[[], None] | None = None) -> Iterator[None]:
+    """
+    Call `step` before whatever changes a file below a folder, with what it is; what it raises, the command meets.
+
+    `between` is called before files are read, and whatever else is done to files.
+    """
     if not _WATCH.hooked:
         sys.addaudithook(_hook)
         _WATCH.hooked = True
-    _WATCH.place, _WATCH.pid, _WATCH.step = os.path.realpath(place), os.getpid(), step
+    _WATCH.place, _WATCH.pid, _WATCH.step, _WATCH.between = os.path.realpath(place), os.getpid(), step, between
     try:
         yield
     finally:
-        _WATCH.step = None
+        _WATCH.step = _WATCH.between = None
 
 
 class Thing(NamedTuple):
@@ -145,9 +152,15 @@ _APART = 0.1
 
 
 class Waiting(NamedTuple):
-    """A copy of a command that waits before one of its steps, and knows whatever the command knew there."""
+    """
+    A copy of a command that waits before one of its steps, and knows whatever the command knew there.
+
+    `state`: what the folder is there; `locks`: by their places the files that it may hold as locks, by other names for them, which stay.
+    """
 
     at: int
+    state: State
+    locks: dict[str, Path]
     pid: int
     orders: Connection
     answers: Connection
@@ -176,12 +189,17 @@ def recorded(place: Path, act: Callable[[], object], *, copies: bool = False) ->
 
     def keep(step: str) -> None:
         run.steps.append((step, state_of(place, known)))
-        if copies and (not run.waiting or time.process_time() - last[0] > _APART) and not _holds_any(place):
-            _wait_here(run)
+
+    def wait() -> None:
+        # while another process reads for this one, a copy would ask that one too
+        if time.process_time() - last[0] > _APART and strangers._STATE.open == 0 and not _holds_any(place):
+            _wait_here(run, state_of(place, known))
             last[0] = time.process_time()
 
     try:
-        with watching(place, keep):
+        with watching(place, keep, wait if copies else None):
+            if copies:
+                _wait_here(run, state_of(place, known))
             run.found.append(act())
     except BaseException:
         if os.getpid() == own:
@@ -202,12 +220,16 @@ def end(run: Recorded) -> None:
 
 
 def _holds_any(place: Path) -> bool:
-    """Return whether this process has anything open in a folder but locks: another folder in its place would not do for it."""
+    """
+    Return whether this process has anything open in a folder: what is put back later, by the same name, would not do for it.
+
+    Locks do, and what lies in it itself (a whole district), which is not put back.
+    """
     for number in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             name = os.readlink(f"/proc/self/fd/{number}")
-            path_only = fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_PATH
-            if name.startswith(f"{place}{os.sep}") and not path_only and not name.endswith("lock"):
+            stays = "/" not in name.removeprefix(f"{place}/") and fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_PATH
+            if name.startswith(f"{place}/") and not stays and not name.endswith("lock"):
                 return True
     return False
 
@@ -216,7 +238,7 @@ def _holds_any(place: Path) -> bool:
 _SAY: list[int] = []
 
 
-def _wait_here(run: Recorded) -> None:
+def _wait_here(run: Recorded, state: State) -> None:
     """Leave a copy of this process that waits for orders; what it copies for each returns from here, and goes on."""
     (orders, orders_in), (answers_out, answers) = Pipe(duplex=False), Pipe(duplex=False)
     with forking():
@@ -224,7 +246,11 @@ def _wait_here(run: Recorded) -> None:
     if pid:
         orders.close()
         answers.close()
-        run.waiting.append(Waiting(len(run.steps) - 1, pid, orders_in, answers_out))
+        names = [name for name in state if name.endswith("lock")]
+        locks = {name: run.place.parent / f"lock-{pid}-{i}" for i, name in enumerate(names)}
+        for name, kept in locks.items():
+            os.link(run.place / name, kept)
+        run.waiting.append(Waiting(len(run.steps), state, locks, pid, orders_in, answers_out))
         return
     orders_in.close()
     answers_out.close()
@@ -246,8 +272,7 @@ def _wait_here(run: Recorded) -> None:
         os._exit(1)
     _SAY[:] = [into]
     strangers._after_fork()  # the process that reads for this one's parent is not this one's to end
-    _WATCH.pid, _WATCH.step = os.getpid(), stopping(at - len(run.steps) + 1, code)
-    _WATCH.step(run.steps[-1][0])
+    _WATCH.pid, _WATCH.step, _WATCH.between = os.getpid(), stopping(at - len(run.steps), code), None
 
 
 def _answer(found: list[object]) -> NoReturn:
@@ -268,9 +293,17 @@ def stopped(run: Recorded, at: int, code: int | None) -> object:
         How the system refuses the step (`stopping`); None: the process is killed there.
     """
     copy = next(c for c in reversed(run.waiting) if c.at <= at)
-    put_back(run.steps[copy.at][1], run.place)
+    put_back(copy.state, run.place)
+    for name, kept in copy.locks.items():  # a lock is the file that is held, and no other of its name
+        (run.place / name).unlink()
+        os.link(kept, run.place / name)
     copy.orders.send((at, code))
     ended, said = copy.answers.recv()
+    for name in copy.locks:  # the copy that waits goes on holding it, as nobody does who was killed
+        with suppress(FileNotFoundError):
+            content = (run.place / name).read_bytes()
+            (run.place / name).unlink()
+            (run.place / name).write_bytes(content)
     return pickle.loads(said)[0] if said else ended
 
 

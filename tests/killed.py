@@ -122,7 +122,7 @@ WAYS = ("cut off", "killed", *FAILURES)
 _PUT_ASIDE = re.compile(r"(?:^|/)\.[^/]*-import-[^/]*/old$")  # by `beside`
 _LEFT = re.compile(r"\.xinhe-|\..*-import-")
 #: Names of places beside others end at random.
-_RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-import-)[a-z0-9_]{8}(?![a-z0-9_])")
+_RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-(?:import|split)-|/tmp)[a-z0-9_]{8}(?![a-z0-9_])")
 
 
 class Outcome(NamedTuple):
@@ -293,13 +293,11 @@ def alike(name: str) -> str:
 
 def _same(state: State) -> str:
     """Return what two folders have in common that differ by random names only."""
-    digest = hashlib.sha256()
-    named = [(alike(name), *thing) for name, thing in state.items()]
-    for name, mode, content in sorted(named, key=lambda thing: thing[0]):
-        digest.update(f"{name}\0{mode:o}\0".encode())
-        if content is not None:
-            digest.update(hashlib.sha256(_RANDOM.sub(rb"\1", content) if b"-" in content else content).digest())
-    return digest.hexdigest()
+    lines = []
+    for name, (mode, content) in state.items():
+        told = "" if content is None else hashlib.sha256(_RANDOM.sub(rb"\1", content)).hexdigest()
+        lines.append(f"{alike(name)}\0{mode:o}\0{told}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def _parts(names: Iterable[str]) -> set[str]:
