@@ -423,7 +423,8 @@ def _tried(
     chosen = choose(len(run.steps))
     for at, (step, state) in enumerate(run.steps):
         wrong = case.next_run(state, end) if at in chosen else None
-        yield Outcome("cut off", step, case.judge(state, old, end.seen), wrong)
+        torn = case.judge(crash.emptied(step, state), old, end.seen)  # before the first byte is written
+        yield Outcome("cut off", step, "mixed" if torn == "mixed" else case.judge(state, old, end.seen), wrong)
     for at, way in product(chosen, WAYS[1:]):
         number = FAILURES[way][0] if way in FAILURES else None
         if anew:
