@@ -27,6 +27,8 @@ from xinhe_geo.core import strangers
 from xinhe_geo.core.worker import forking
 
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+#: A file is opened, and nothing is in it any more.
+EMPTIED = "open, emptied,"
 _NAMED = {"os.rename": 2, "os.link": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 1, "os.truncate": 1, "os.symlink": 2}
 
 
@@ -68,7 +70,8 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
                 folders = [args[2] if len(args) > 2 else -1]  # type: ignore[list-item]
             paths = [_path(a, folders[min(i, len(folders) - 1)]) for i, a in enumerate(args[:several])]
         if any(p.startswith(watch.place + os.sep) for p in paths):
-            watch.step(f"{event} {paths[-1].removeprefix(watch.place + os.sep)}")
+            emptied = event == "open" and isinstance(args[2], int) and args[2] & os.O_TRUNC
+            watch.step(f"{EMPTIED if emptied else event} {paths[-1].removeprefix(watch.place + os.sep)}")
         elif watch.between is not None:
             watch.between()
     finally:
@@ -132,6 +135,15 @@ def state_of(place: Path, known: Known | None = None) -> State:
 
     look(str(place), "")
     return found
+
+
+def emptied(step: str, state: State) -> State:
+    """Return what a folder is in the middle of a step that empties a file: a copy, or what it was."""
+    name = step.removeprefix(f"{EMPTIED} ")
+    return state if name == step else {**state, name: Thing(state.get(name, _FILE).mode, b"")}
+
+
+_FILE = Thing(stat.S_IFREG | 0o644, b"")
 
 
 def put_back(state: State, place: Path) -> None:
@@ -324,7 +336,7 @@ def stopping(at: int, code: int | None) -> Callable[[str], None]:
             return
         making = what.startswith(("open", "os.mkdir", "os.link"))
         if (now == at and (making or code != errno.ENOSPC)) or (now > at and code == errno.ENOSPC and making):
-            raise OSError(code, os.strerror(code), what.partition(" ")[2])
+            raise OSError(code, os.strerror(code), what.removeprefix(EMPTIED).split(" ", 1)[1])
 
     return step
 

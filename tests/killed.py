@@ -59,9 +59,6 @@ NOT_TRIED: dict[Command, str] = {
     ),
     **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
     ("", "fetch"): "asks the network, then goes on as `import`",
-    ("", "programme"): "needs projects, which the toy has none of; writes its files as `stress` does",
-    ("", "parcels"): "needs parcels, which the toy has none of; writes three files into a folder, as `robustness` does",
-    ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
     (
         "",
         "targets",
@@ -73,6 +70,20 @@ NOT_TRIED: dict[Command, str] = {
     ("", "docs"): "reads no district; handed over as `atlas` hands over its folder",
     ("", "notebooks"): "copies what can be copied again; each file is written as `receipt` writes its own",
     ("", "notebook"): "its kernel is another process; the copy is one file, written as `receipt` writes its own",
+}
+_PARCELS = [shapely.box(500010 + x, 4320010 + x, 500090 + x, 4320090 + x) for x in (0, 300)]
+#: What these need beside the toy: two parcels, one of them lived on, with their ledger, two projects with a plan each and money for one of them.
+RENEWAL = {("", name) for name in ("parcels", "provision", "programme")}
+RENEWED = {
+    "parcels": json.dumps(
+        gpd.GeoDataFrame({"parcel": ["p", "q"], "name": ["一号地", "二号地"]}, geometry=_PARCELS).to_geo_dict()
+    ),
+    "parcel_facts": "parcel,year,quantity,holder,value,high,unit\np,,ownership,,国有,,\nq,,ownership,,国有,,\n",
+    "stages": "parcel,stage,date,share\n",
+    "promises": "parcel,place,quote,kinds,amount,stage,filled_by\n",
+    "projects": "project,name,kind,problem,edits,cost_low,cost_high,earliest,duration\n"
+    "p1,甲,功能置换,q1,a,40,60,2023,1\np2,乙,综合整治,q2,,50,50,2023,1\n",
+    "budgets": "row,fund,year,amount,types,state,carry\n1,财政,2023,70,,,\n",
 }
 #: What is typed for commands that make a district, or work on several (the working folder is the place itself).
 MAKING: dict[Command, list[str]] = {
@@ -86,12 +97,13 @@ MAKING: dict[Command, list[str]] = {
         "--overwrite",
     ],
     ("", "ways"): ["ways", "made/town.osm", "--csv", "out/ways.csv"],
-    ("", "batch"): ["batch", "toy", "--out", "out/many"],
+    ("", "batch"): ["batch", "toy", "--only", "tables", "--out", "out/many"],
     ("", "report"): ["report", "toy", "--out", "out/r"],  # with `--plans` it goes on as `plans` and `sites` do
 }
 #: What the others are given besides, so that they write.
 MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
 MORE |= {("rules", "import"): ["--yes"], ("", "public"): ["--rule", "plan_clinic_15"]}
+MORE["", "provision"] = ["--parcel", "q"]
 WRITING = sorted(every_command() - {*NOT_TRIED})
 #: What is asked and promised: a few rows of each table are enough to see what becomes of files.
 RULES = ("plan_clinic_15", "plan_canteen_community")
@@ -106,7 +118,7 @@ OF_MANY = {("", "checkup"), ("rules", "import"), ("rules", "export")}  # these n
 ONLY_ONCE = {("", "undo")}
 #: These have nothing to replace, or would write the same again.
 MAKING_ANEW = {
-    *[("", "add"), ("", "update"), ("", "template"), ("", "undo")],
+    *[("", "add"), ("", "update"), ("", "template"), ("", "undo"), ("", "provision")],
     *[("scenario", "new"), ("rules", "import"), ("rules", "export")],
 }
 #: These write several files that people name one by one, or one folder for each district: each is old or new by itself. So is the
@@ -179,6 +191,18 @@ class Case:
             self._change_rules()
         if self.command not in OF_MANY:
             self._leave_few()
+        if self.command in RENEWAL:
+            self._renew()
+
+    def _renew(self) -> None:
+        """Give the district parcels and projects."""
+        (self.district / "renewal").mkdir(exist_ok=True)
+        with (self.district / "district.toml").open("a", encoding="utf-8") as manifest:
+            for name, text in RENEWED.items():
+                file = f"renewal/{name}.{'geojson' if name == 'parcels' else 'csv'}"
+                (self.district / file).write_text(text, "utf-8")
+                manifest.write(f'\n[layers.{name}]\nfile = "{file}"\n')
+                manifest.write('crs = "EPSG:4548"\nbasis = "surveyed"\n' if name == "parcels" else "")
 
     def _leave_few(self) -> None:
         """Give the district tables of its own that have a few rows."""
@@ -209,6 +233,7 @@ class Case:
         elif self.command not in MAKING_ANEW:
             homes = self.district / "homes" / "homes.geojson"
             file = self.made / "town.osm" if "made/town.osm" in self.typed else homes
+            file = self.district / "renewal" / "budgets.csv" if self.command == ("", "programme") else file
             now = file.read_bytes()
             then = now
             for this, that in (
@@ -216,6 +241,7 @@ class Case:
                 ("甲苑", "甲院"),
                 ("某幼儿园", "某某园"),
                 ("某高速", "某路"),
+                ("2023,70", "2023,45"),
             ):
                 then = then.replace(this.encode(), that.encode())
             assert then != now
@@ -395,7 +421,8 @@ def _tried(
     chosen = choose(len(run.steps))
     for at, (step, state) in enumerate(run.steps):
         wrong = case.next_run(state, end) if at in chosen else None
-        yield Outcome("cut off", step, case.judge(state, old, end.seen), wrong)
+        torn = case.judge(crash.emptied(step, state), old, end.seen)  # before the first byte is written
+        yield Outcome("cut off", step, "mixed" if torn == "mixed" else case.judge(state, old, end.seen), wrong)
     for at, way in product(chosen, WAYS[1:]):
         number = FAILURES[way][0] if way in FAILURES else None
         if anew:

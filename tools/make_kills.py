@@ -61,16 +61,16 @@ def main(arguments: Sequence[str]) -> None:
     """Try the commands, and write the table."""
     text = TARGET.read_text("utf-8")
     rows = dict(read(text))
-    wanted = [a.replace("-", " ") for a in arguments if a != "--every"] or [*map(name_of, killed.WRITING)]
-    for command in killed.WRITING:
-        if name_of(command) in wanted:
-            with tempfile.TemporaryDirectory() as place:
-                choose = range if "--every" in arguments else killed.points
-                outcomes, _ = killed.heard(lambda: killed.tried(Path(place) / "x", command, choose))  # noqa: B023
-            rows[name_of(command)] = cells(outcomes, date.today().isoformat())
-            print(*rows[name_of(command)], *killed.faults(outcomes)[:5], sep="\n  ", flush=True)
-            before, _, rest = TARGET.read_text("utf-8").partition(BEGIN)
-            TARGET.write_text(before + BEGIN + table(rows) + END + rest.partition(END)[2], "utf-8")
+    named = {name_of(command): command for command in killed.WRITING}
+    for name in [a.replace("-", " ") for a in arguments if a != "--every"] or named:
+        command = named[name]
+        with tempfile.TemporaryDirectory() as place:
+            choose = range if "--every" in arguments else killed.points
+            outcomes, _ = killed.heard(lambda: killed.tried(Path(place) / "x", command, choose))  # noqa: B023
+        rows[name] = cells(outcomes, date.today().isoformat())
+        print(name, *rows[name], *killed.faults(outcomes)[:5], sep="\n  ", flush=True)
+        before, _, rest = TARGET.read_text("utf-8").partition(BEGIN)
+        TARGET.write_text(before + BEGIN + table(rows) + END + rest.partition(END)[2], "utf-8")
 
 
 if __name__ == "__main__":
