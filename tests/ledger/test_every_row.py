@@ -510,6 +510,20 @@ def test_what_a_plan_leaves_alone_comes_to_the_same_anew(toy: Small, touch: str)
     pd.testing.assert_frame_equal(taken_over, anew)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("planned", [False, True])
+@pytest.mark.parametrize("homes", ["there", "to come"])
+def test_what_another_year_leaves_alone_comes_to_the_same_anew(toy: Small, homes: str, planned: bool) -> None:
+    """What was found in one year is taken over to another only where neither what is there nor the year itself is told of it."""
+    before = toy.with_(facilities=toy.facilities(toy.spots[:2], toy.kinds[::2]))
+    if homes == "to come":
+        before = before.with_rows({"homes": before.rows["homes"].assign(since=2199)})
+    xh.ledger(before)
+    after = before.at(before.year + 7, planned=planned)
+    taken_over, anew = (pd.concat([xh.ledger(state), beyond(state)]) for state in (after, replace(after)))
+    pd.testing.assert_frame_equal(taken_over, anew)
+
+
 def test_more_bare_ground_is_no_gain_and_a_drawing_is_no_gap(toy: Small) -> None:
     """60,000 m² covered of 12 patches; twelve more lie bare; drawn 2.12 m² short of a number it is still the number."""
     m = toy.measures["S40.area"]

@@ -202,11 +202,10 @@ def _best_entrances(
     least = np.full(count, np.inf)
     np.minimum.at(least, place[there], cost[there])
     best = there[cost[there] == least[place[there]]]
-    order = np.lexsort(
-        (best, code[best], place[best])
-    )  # of equally near facilities the first by id, of its entrances the first
-    points, first = np.unique(place[best[order]], return_index=True)
-    row, target = best[order[first]], np.full(count, -1)
+    # of equally near facilities the first by id, of its entrances the first
+    best = best[np.argsort(place[best] * (len(near.names) + 1) + code[best], kind="stable")]
+    row, target = best[np.diff(place[best], prepend=-1) != 0], np.full(count, -1)
+    points = place[row]
     target[points] = code[row]
     facility = near.names.take(target, allow_fill=True)
     if walker is None:

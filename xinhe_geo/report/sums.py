@@ -179,11 +179,11 @@ def of_story(story: Story) -> Sums:
     district = analysis.district
     if not len(analysis.cover):
         return found
-    rules = [district.rule(str(name)) for name in analysis.cover.index.unique("rule")]
+    rules, own_of = [district.rule(str(name)) for name in analysis.cover.index.unique("rule")], _by_rule(analysis.cover)
     alike = at_one_limit(district, rules)
     high = if_all_are_there(district, [rule for rule in rules if unchecked_of(district, rule.kinds)])
     for goal in story.every:
-        own = analysis.cover.xs(goal.rule, level="rule")
+        own = own_of[goal.rule]
         found[goal.rule] = _of_goal(story, goal, own, alike.get(goal.rule), high.get(goal.rule))
         for part in story.parts(goal) if goal in story.judged else ():
             inside = own["community"].isna() if part.nowhere else own["community"] == part.code
@@ -191,7 +191,7 @@ def of_story(story: Story) -> Sums:
                 district, goal, own[inside.to_numpy(dtype=bool)], part.share, part.missed
             )
     for gap in story.gaps:
-        own = analysis.cover.loc[[(gap.home, gap.rule)]].droplevel("rule")
+        own = own_of[gap.rule].loc[[gap.home]]
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
@@ -544,9 +544,11 @@ def abouts(change: Change) -> dict[str, list[str]]:
 _READ = ["name", "served", "people", "people_60plus", "area_m2", "facility", "community"]
 
 
-def _by_rule(cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index]) -> dict[object, pd.DataFrame]:
-    """Return the rows of each rule; index home: those of the same homes have one index, so that nobody compares its names."""
-    homes, found = cover.droplevel("rule"), {}
+def _by_rule(
+    cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index] | None = None
+) -> dict[object, pd.DataFrame]:
+    """Return the rows of each rule; index home: those of the same homes have one index (`known`), so that nobody compares names."""
+    homes, found, known = cover.droplevel("rule"), {}, {} if known is None else known
     for rule, rows in cover.groupby(level="rule").indices.items():
         own = homes.take(rows)
         own.index = known.setdefault(tuple(own.index.tolist()), own.index)

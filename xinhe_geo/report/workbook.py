@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
@@ -350,7 +350,7 @@ def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit:
         for i, value in enumerate(values, 3):
             if isinstance(value, str):
                 sheet.write_string(i, j, value)
-            elif value is not None and value is not pd.NA and np.isfinite(value):
+            elif value is not None and value is not pd.NA and math.isfinite(value):
                 sheet.write_number(i, j, value, style)
         longest = max(map(_width, {shown, *(v for v in values if isinstance(v, str))}))
         sheet.set_column(j, j, min(max(longest + 1, 7), 60))
