@@ -27,7 +27,6 @@ LONGER = {
     "tests/core/test_secrecy.py::test_a_run_of_a_notebook_is_kept_with_its_mark_or_not_at_all",
     "tests/io/test_add.py::test_a_kill_at_any_moment_leaves_old_or_new",
     "tests/io/test_hostile.py::test_a_minute_of_damage",
-    "tests/io/test_osm_apart.py::test_no_extract_takes_minutes_or_gigabytes",
     "tests/journeys/test_front_door.py::test_a_bundle_installs_without_a_network",
     "tests/journeys/test_lab.py::test_a_saved_notebook_shows_its_maps_trusted_or_not_and_without_a_kernel",
     "tests/journeys/test_notebooks.py::test_the_lines_of_the_tutorial_run",

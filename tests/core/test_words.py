@@ -58,9 +58,14 @@ book_of = importlib.import_module("xinhe_geo.report.ledger_workbook")
 PACKAGE = Path(xh.__file__).parent
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def spoken_by(path: Path) -> set[str]:
     """Return what a module says sentences by: `say`, from wherever its package offers it, and `told`, which says a title."""
-    imports = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom))
+    imports = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom))
     return {alias.name for node in imports for alias in node.names} & {"say", "told"}
 
 
@@ -78,7 +83,7 @@ def constants() -> Iterator[tuple[str, bool]]:
     """Yield every text of the modules that speak, and whether it is said as it stands."""
     for path in speakers():
         names = spoken_by(path)
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value, False
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:

@@ -444,7 +444,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("number", NUMBERS)
 def test_runs_and_again_with_equal_results(number: str, times: int, desk: Path) -> None:
@@ -489,7 +489,7 @@ def legal_sets() -> Iterator[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("number", "values"), list(legal_sets()))
 def test_other_legal_values_run(number: str, values: dict[str, object], desk: Path) -> None:
     assert "srcdoc=" in "\n".join(run(notebook(number), **values))

@@ -498,13 +498,19 @@ TOUCHES: dict[str, tuple[str, Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]]] =
 }
 
 
+@pytest.fixture(scope="module")
+def before(toy: Small) -> xh.District:
+    """Some have something; what its ledger says is known."""
+    state = toy.with_(facilities=toy.facilities(toy.spots[:2], toy.kinds[::2]))
+    xh.ledger(state)
+    return state
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("touch", TOUCHES)
-def test_what_a_plan_leaves_alone_comes_to_the_same_anew(toy: Small, touch: str) -> None:
+def test_what_a_plan_leaves_alone_comes_to_the_same_anew(before: xh.District, touch: str) -> None:
     """A row is taken over from the district before a plan only where it reads nothing that the plan touched: in no column it differs."""
-    before = toy.with_(facilities=toy.facilities(toy.spots[:2], toy.kinds[::2]))
     layer, edit = TOUCHES[touch]
-    xh.ledger(before)
     after = before.with_rows({layer: edit(before.rows[layer])}, scenario="a plan")
     taken_over, anew = (pd.concat([xh.ledger(state), beyond(state)]) for state in (after, replace(after)))
     pd.testing.assert_frame_equal(taken_over, anew)

@@ -29,8 +29,8 @@ import openpyxl
 import pandas as pd
 import pptx
 import pyogrio
-import pypdf
 import pytest
+from ink import texts_of
 
 import xinhe_geo as xh
 from xinhe_geo.core import amount, per_cent
@@ -162,7 +162,7 @@ def drawing(story: Story, folder: Path) -> str:
 
 
 def pdf_text(path: Path) -> str:
-    return "".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+    return "".join(texts_of(path))
 
 
 def book_text(path: Path) -> str:

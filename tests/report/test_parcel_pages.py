@@ -15,8 +15,8 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
-import pypdf
 import pytest
+from ink import texts_of
 from openpyxl.formula import Tokenizer
 
 import xinhe_geo as xh
@@ -171,7 +171,7 @@ def test_a_drawing_tells_what_the_page_tells_and_counts_what_it_leaves_out(
         parcel_sheet(sides.district, parcel, tmp_path / "a.pdf", form=Format("A3", lang), against=sides.against)
         own = Parcels(sides.against, year=sides.district.year, carried_out=sides.district).of(parcel)
         more = re.compile(re.escape(say("另有 {0} 行", 77)).replace("77", r"(\d+)").rstrip("s"))  # or one more row
-    said = "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "a.pdf").pages)
+    said = "".join(texts_of(tmp_path / "a.pdf"))
 
     def missing(texts: list[str]) -> int:
         return sum(squeezed(text) not in squeezed(said) for text in texts)

@@ -14,8 +14,8 @@ import ezdxf
 import openpyxl
 import pptx
 import pyogrio
-import pypdf
 import pytest
+from ink import texts_of
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import main
@@ -157,7 +157,7 @@ def of_page(path: Path) -> str:
 
 
 def of_pdf(path: Path) -> str:
-    return "".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+    return "".join(texts_of(path))
 
 
 def of_word(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pypdf import PdfReader
+from ink import texts_of
 
 import xinhe_geo as xh
 from xinhe_geo.access import audit
@@ -89,7 +89,7 @@ def test_the_sheets_are_marked_and_show_no_boundary(written: list[Path]) -> None
     for file in written:
         if file.suffix != ".pdf":
             continue
-        said = "".join(PdfReader(file).pages[0].extract_text().split())
+        said = "".join(texts_of(file)[0].split())
         assert "须先送审" in said and "内部资料" not in said
         assert "街道界" not in said and "社区界" not in said
         assert not re.search(r"(?<!\d)[1-9](人|个小区|户)|小区[1-9]个", said)

@@ -18,10 +18,10 @@ import openpyxl
 import pandas as pd
 import pptx
 import pyogrio
-import pypdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ink import texts_of
 from ledger_toy import BY_HAND, folder_with, measure
 
 import xinhe_geo as xh
@@ -188,7 +188,7 @@ def check_gaps(own: Told) -> None:
     assert [r[:3] for r in rows[1:]][:3] == [[str(i), g.name, g.unserved.text] for i, g in enumerate(gaps[:3], 1)]
     layer = next(x for x in scene_for(story.district, "gaps", results=story.analysis).layers if x.id == "gaps")
     assert [row["name"] for row in layer.extra["list"]] == [g.name for g in gaps]
-    text = plain("".join(p.extract_text() for p in pypdf.PdfReader(str(folder / "gaps.pdf")).pages))
+    text = plain("".join(texts_of(folder / "gaps.pdf")))
     for i, gap in enumerate(gaps[:5], 1):
         assert plain(f"{i}{gap.name}{gap.unserved.text if gap.unserved.known else ''}") in text, gap.name
     listed = {(r[title("小区编号")], r[title("指标")]): r for r in sheet_rows(folder, "缺口清单")}
@@ -240,8 +240,8 @@ def check_community_sheets(own: Told) -> None:
     form, names = Format("A4", lang=story.analysis.lang), story.district.layers["communities"]["name"]
     rows = {(r[title("社区")], r[title("规则")]): r for r in sheet_rows(folder, "按社区")}
     for code in list(names.index)[:2]:
-        pages = pypdf.PdfReader(io.BytesIO(pdf_bytes([community_page(story, str(code), form)], "t"))).pages
-        text, seen = plain("".join(p.extract_text() for p in pages)), 0
+        page = io.BytesIO(pdf_bytes([community_page(story, str(code), form)], "t"))
+        text, seen = plain("".join(texts_of(page))), 0
         for rule, row in story.promises_in(str(code)).iterrows():
             found = rows.get((names[code], rule))
             if found is None or row["metric"] != "reach" or not np.isfinite(row["share"]):

@@ -15,6 +15,7 @@ import pandas as pd
 import pypdf
 import pytest
 import shapely
+from ink import texts_of
 
 import xinhe_geo as xh
 from xinhe_geo.maps.leading_rules import promised_rules
@@ -37,7 +38,7 @@ def toy() -> xh.District:
 
 
 def text_of(path: Path) -> str:
-    return re.sub(r"\s", "", "".join(page.extract_text() for page in pypdf.PdfReader(path).pages))
+    return re.sub(r"\s", "", "".join(texts_of(path)))
 
 
 # --- paper --------------------------------------------------------------------------------------------------------------
@@ -117,6 +118,7 @@ def test_a_sheet_says_what_it_shows_and_how(toy: xh.District, tmp_path: Path) ->
     ):
         assert words in said, words
     page = pypdf.PdfReader(path).pages[0]
+    assert texts_of(path)[0] == page.extract_text(), "what tests read without the drawing is what stands in the whole"
     assert [round(float(v)) for v in page.mediabox[2:]] == [842, 595]
     fonts = [f.get_object() for f in page["/Resources"]["/Font"].values()]
     assert {str(f["/BaseFont"]).split("+")[-1] for f in fonts if "/BaseFont" in f} == {"NotoSansSC-Regular"}
@@ -252,7 +254,7 @@ def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> N
     scene = scene_for(crowded, "plan_clinic_15")
     listed = next(layer.extra["list"] for layer in scene.layers if layer.id == "gaps")
     (path,) = xh.sheet(crowded, "plan_clinic_15", tmp_path / "c.pdf", size="A4")
-    pages = [re.sub(r"\s", "", page.extract_text()) for page in pypdf.PdfReader(path).pages]
+    pages = [re.sub(r"\s", "", page) for page in texts_of(path)]
     assert len(pages) > 1 and "见下页" in pages[0]
     assert f"{len(listed)}{listed[-1]['name']}" in pages[-1]
     left = int(re.search(r"另有(\d+)处", pages[0])[1])
@@ -315,7 +317,7 @@ def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
 def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -> None:
     written = _atlas.atlas(toy, tmp_path, form=_atlas.Format("A4"))
     assert written == [tmp_path / "图册.pdf"]
-    pages = [re.sub(r"\s", "", page.extract_text()) for page in pypdf.PdfReader(written[0]).pages]
+    pages = [re.sub(r"\s", "", page) for page in texts_of(written[0])]
     for name in toy.communities["name"]:
         (own,) = [page for page in pages if page.startswith(f"玩具街道·{name}")]
         assert "目标在本社区" in own and "必备设施" in own
