@@ -61,7 +61,7 @@ LONGEST = {
     "tests/browser/test_payloads.py": 38,
     "tests/io/test_hostile.py::test_a_minute_of_damage": 36,
     "tests/siting/test_siting.py": 34,
-    "tests/journeys/test_kills.py": 33,
+    "tests/journeys/test_kills.py::test_three_points": 12,
     "tests/browser/test_meeting.py": 32,
     "tests/journeys/test_notebooks.py": 31,
     "tests/district/test_spoken.py": 30,
