@@ -365,7 +365,7 @@ def points_of_many_kinds(count: int) -> gpd.GeoDataFrame:
 
 #: Where each row could be held against each other one.
 SQUARES: dict[str, Callable[[], object]] = {
-    "names of ten thousand signs": lambda: alike("幸福之家园" * 2_000, "福之家园幸" * 2_000),
+    "names of forty thousand signs": lambda: alike("幸福之家园" * 8_000, "福之家园幸" * 8_000),
     "one outline many times": lambda: len(shared_homes(outlines_of_one(6_000))) <= MOST_PAIRS,
     "a spot of many kinds": lambda: near_facilities(points_of_many_kinds(6_000)),
 }
