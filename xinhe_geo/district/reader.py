@@ -194,7 +194,7 @@ def _bounded(found: Iterator[Problem]) -> Iterator[Problem]:
     """Yield problems, the first of very many only; that there are more is an error by itself, for nobody has looked at them."""
     yield from itertools.islice(found, _MOST_TOLD)
     if more := next(found, None):
-        said = say("这样的问题超过 {0:,} 处，其余的没有再查", _MOST_TOLD)
+        said = say("这样的问题太多，其余的没有再查")
         yield Problem("error", more.layer, more.file, "", more.field, said, say("先改好列出的，再检查一次"))
 
 
