@@ -8,20 +8,25 @@ import json
 import os
 import shutil
 import sys
+import time
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
 import xinhe_geo as xh
 from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
-from xinhe_geo.core import in_short
+from xinhe_geo.core import Problem, in_short
 from xinhe_geo.core.files import cannot_write, is_full
 from xinhe_geo.district import reader, scenarios, undo
+from xinhe_geo.district.doubles import MOST_PAIRS, alike, near_facilities, shared_homes
 from xinhe_geo.district.project_facts import steps_named
 from xinhe_geo.io import add
 from xinhe_geo.io.new_district import recipe_of
@@ -347,3 +352,44 @@ def test_no_room_even_for_what_passes_is_a_full_disk(
     assert main(["check", str(TOY)]) == ENVIRONMENT
     said = "".join(capsys.readouterr()).replace("\n", " ")
     assert "磁盘满了" in said and "The disk is full" in said
+
+
+def outlines_of_one(count: int) -> gpd.GeoDataFrame:
+    shapes = np.repeat(shapely.box(0, 0, 50, 50), count)
+    return gpd.GeoDataFrame({"name": ["甲"] * count, "since": pd.NA, "until": pd.NA}, geometry=shapes, crs=32650)
+
+
+def points_of_many_kinds(count: int) -> gpd.GeoDataFrame:
+    rows = {"name": "甲", "kind": [f"k{i}" for i in range(count)], "state": None, "since": pd.NA, "until": pd.NA}
+    return gpd.GeoDataFrame(rows, geometry=np.repeat(shapely.Point(0, 0), count), crs=32650)
+
+
+#: Where each row could be held against each other one.
+SQUARES: dict[str, Callable[[], object]] = {
+    "names of forty thousand signs": lambda: alike("幸福之家园" * 8_000, "福之家园幸" * 8_000),
+    "one outline many times": lambda: len(shared_homes(outlines_of_one(6_000))) <= MOST_PAIRS,
+    "a spot of many kinds": lambda: near_facilities(points_of_many_kinds(6_000)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SQUARES)
+def test_no_time_grows_as_the_square_of_what_somebody_wrote(name: str) -> None:
+    before = time.process_time()
+    assert SQUARES[name]() in (True, False, [])
+    assert time.process_time() - before < 5.0
+
+
+def test_of_very_many_problems_the_first_are_told_and_that_there_are_more() -> None:
+    one, asked = Problem("warning", "homes", "a.csv", "1", "x", "y", "z"), count()
+    told = list(reader._bounded(one for _ in asked))
+    assert len(told) == reader._MOST_TOLD + 1 and next(asked) <= reader._MOST_TOLD + 2
+    assert told[-1].severity == "error" and "其余的没有再查" in told[-1].problem
+    few = [one] * reader._MOST_TOLD
+    assert list(reader._bounded(iter(few))) == few
+
+
+def test_very_many_errors_are_fewer_than_very_many_problems() -> None:
+    one, asked = Problem("error", "homes", "a.csv", "1", "x", "y", "z"), count()
+    told = list(reader._bounded(one for _ in asked))
+    assert len(told) == reader._MOST_ERRORS + 1 < reader._MOST_TOLD and "其余的没有再查" in told[-1].problem

@@ -1183,10 +1183,11 @@ def test_a_file_held_open_changes_nothing(
     before = contents(toy)
     replace = os.replace
 
-    def refuse(source: Any, target: Any) -> None:
-        if Path(target) == toy / held:
+    def refuse(source: Any, target: Any, **folders: Any) -> None:
+        at = folders.get("dst_dir_fd")
+        if Path("" if at is None else os.readlink(f"/proc/self/fd/{at}"), target) == toy / held:
             raise PermissionError(13, "Permission denied", str(target))
-        replace(source, target)
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(EnvironmentProblem, match="关闭后重试"):

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import geopandas as gpd
@@ -711,10 +712,10 @@ def test_an_exchange_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeyp
     (target / "f").write_text("target", "utf-8")
     real = os.replace
 
-    def held_open(source: Path, destination: Path) -> None:
+    def held_open(source: Path, destination: Path, **folders: Any) -> None:
         if Path(source).name == "new":
             raise PermissionError(13, "in use")
-        real(source, destination)
+        real(source, destination, **folders)
 
     monkeypatch.setattr(os, "replace", held_open)
     with pytest.raises(PermissionError), beside(target) as fresh:

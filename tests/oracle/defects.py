@@ -97,15 +97,15 @@ DEFECTS = [
     Defect(
         "of a home's gates only the first counts",
         "access/walls.py",
-        "own, here = at_home[home], at_spot",
-        "own, here = at_home[home][:1], at_spot",
+        "own = at_home[home]",
+        "own = at_home[home][:1]",
         ACCESS,
     ),
     Defect(
         "closed gates are open",
         "access/walls.py",
-        'return None if gates is None else gates[(gates["state"].fillna("open") == "open").to_numpy()]',
-        "return gates",
+        'open_now = None if gates is None else gates[(gates["state"].fillna("open") == "open").to_numpy()]',
+        "open_now = gates",
         ACCESS,
     ),
     Defect(
@@ -153,8 +153,8 @@ DEFECTS = [
     Defect(
         "of equally near facilities the last by id",
         "access/od_table.py",
-        "(best, code[best], place[best])",
-        "(best, -code[best], place[best])",
+        "(len(near.names) + 1) + code[best]",
+        "(len(near.names) + 1) - code[best]",
         ACCESS,
     ),
     Defect(

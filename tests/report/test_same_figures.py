@@ -372,7 +372,7 @@ def test_maps_sheets_charts_and_notebooks_round_as_pages_do(value: float) -> Non
 )
 def test_a_number_of_the_ledger_says_none_or_all_only_where_it_is(value: float) -> None:
     """Of whatever is further from 0 and 100 than what six decimals can show."""
-    text = number_text(value, "%").removesuffix(" %").replace(",", "")
+    text = number_text(value, "%").removesuffix(" %").replace(",", "").replace("−", "-")
     near = min((0.0, 100.0), key=lambda n: abs(value - n))
     assert math.isclose(float(text), value, rel_tol=0.05, abs_tol=5.1e-4)
     if abs(value - near) > 1e-6:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
+from itertools import chain, islice
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -29,6 +30,12 @@ ALIKE = 0.85
 DENSE = 60
 #: More pairs of a kind than this are told in one line: the kind is there twice, or its places come in pairs (platforms).
 MANY = 5
+
+#: Longer names are one name only where they are equal: how alike others are takes as long as the square of their length.
+_LONGEST = 200
+#: So many pairs of homes are told. Rows that are held against all others at once: whoever draws one outline many times over has as
+#: many pairs as the square of that.
+MOST_PAIRS, _AT_ONCE = 6_000, 64
 
 #: What tells one place from the next that is called like it: 一站 and 二站, 东门 and 西门, A座 and B座.
 _MARKS = re.compile(r"\d+|[一二三四五六七八九十百东西南北上下左右前后男女甲乙丙丁戊己庚辛]|(?<![a-z])[a-z](?![a-z])")
@@ -69,8 +76,8 @@ def alike(one: object, other: object) -> bool:
     a, b = plain_name(one), plain_name(other)
     if not a or not b:
         return False
-    if a == b:
-        return True
+    if a == b or max(len(a), len(b)) > _LONGEST:
+        return a == b
     if sorted(_marks(one)) != sorted(_marks(other)):
         return False
     short, long = sorted((a, b), key=len)
@@ -102,31 +109,36 @@ def shared_homes(homes: gpd.GeoDataFrame) -> list[Pair]:
     names = np.array([plain_name(name) for name in homes["name"]], dtype=object)
     flat = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
     spots = np.flatnonzero(shapely.get_dimensions(shapes) == 0)
-    found = [*_outlines(shapes, flat), *_on_outlines(shapes, names, flat, spots), *_spots(shapes, names, spots)]
-    return sorted(pair for pair in set(found) if _together(homes, pair))
+    found = chain(_outlines(shapes, flat), _on_outlines(shapes, names, flat, spots), _spots(shapes, names, spots))
+    return sorted(pair for pair in set(islice(found, MOST_PAIRS)) if _together(homes, pair))
 
 
 def _outlines(shapes: np.ndarray, flat: np.ndarray) -> Iterator[Pair]:
     some = shapes[flat]
-    a, b = shapely.STRtree(some).query(some)
-    a, b = a[a < b], b[a < b]
-    areas = shapely.area(some)
-    smaller = np.minimum(areas[a], areas[b])
-    # boxes first: what neighbours share is mostly nothing, and cutting outlines is what takes time
-    box = shapely.bounds(some)
-    width = np.minimum(box[a, 2], box[b, 2]) - np.maximum(box[a, 0], box[b, 0])
-    height = np.minimum(box[a, 3], box[b, 3]) - np.maximum(box[a, 1], box[b, 1])
-    near = width * height > SHARED * smaller
-    a, b, smaller = a[near], b[near], smaller[near]
-    common = shapely.area(shapely.intersection(some[a], some[b]))
-    for k in np.flatnonzero(common > SHARED * smaller):
-        yield Pair(int(flat[a[k]]), int(flat[b[k]]), float(common[k]), float(common[k] / smaller[k]))
+    tree, areas, box = shapely.STRtree(some), shapely.area(some), shapely.bounds(some)
+    for start in range(0, len(some), _AT_ONCE):
+        a, b = tree.query(some[start : start + _AT_ONCE])
+        a, b = a[a + start < b] + start, b[a + start < b]
+        smaller = np.minimum(areas[a], areas[b])
+        # boxes first: what neighbours share is mostly nothing, and cutting outlines is what takes time
+        width = np.minimum(box[a, 2], box[b, 2]) - np.maximum(box[a, 0], box[b, 0])
+        height = np.minimum(box[a, 3], box[b, 3]) - np.maximum(box[a, 1], box[b, 1])
+        near = np.flatnonzero(width * height > SHARED * smaller)
+        for part in range(0, len(near), MOST_PAIRS):
+            own = near[part : part + MOST_PAIRS]
+            common = shapely.area(shapely.intersection(some[a[own]], some[b[own]]))
+            for k in np.flatnonzero(common > SHARED * smaller[own]):
+                share = float(common[k] / smaller[own[k]])
+                yield Pair(int(flat[a[own[k]]]), int(flat[b[own[k]]]), float(common[k]), share)
 
 
 def _on_outlines(shapes: np.ndarray, names: np.ndarray, flat: np.ndarray, spots: np.ndarray) -> Iterator[Pair]:
-    at, on = shapely.STRtree(shapes[flat]).query(shapes[spots], predicate="dwithin", distance=SPOT_M)
-    for p, q in zip(spots[at], flat[on], strict=True):
-        if names[p] and names[p] == names[q]:
+    tree, spots = shapely.STRtree(shapes[flat]), spots[names[spots] != ""]
+    for start in range(0, len(spots), _AT_ONCE):
+        some = spots[start : start + _AT_ONCE]
+        at, on = tree.query(shapes[some], predicate="dwithin", distance=SPOT_M)
+        same = names[some[at]] == names[flat[on]]
+        for p, q in zip(some[at[same]], flat[on[same]], strict=True):
             yield Pair(min(int(p), int(q)), max(int(p), int(q)))
 
 
@@ -198,12 +210,12 @@ def _kept(named: np.ndarray, many: np.ndarray, names: np.ndarray, sort: np.ndarr
 
 
 def _near(shapes: np.ndarray, rows: np.ndarray, said: np.ndarray, sort: np.ndarray) -> Iterator[Pair]:
-    a, b = shapely.STRtree(shapes[rows]).query(shapes[rows], predicate="dwithin", distance=NEAR_M)
-    a, b = rows[a[a < b]], rows[b[a < b]]
-    same = sort[a] == sort[b]
-    for i, j in zip(a[same], b[same], strict=True):
-        if alike(said[i], said[j]):
-            yield Pair(int(i), int(j), metres=float(shapely.distance(shapes[i], shapes[j])))
+    for _, same in pd.Series(rows).groupby(sort[rows], sort=False):
+        own = same.to_numpy()
+        a, b = shapely.STRtree(shapes[own]).query(shapes[own], predicate="dwithin", distance=NEAR_M)
+        for i, j in zip(own[a[a < b]], own[b[a < b]], strict=True):
+            if alike(said[i], said[j]):
+                yield Pair(int(i), int(j), metres=float(shapely.distance(shapes[i], shapes[j])))
 
 
 # --- told -----------------------------------------------------------------------------------------------------------

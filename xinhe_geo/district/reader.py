@@ -173,18 +173,36 @@ def _read_folder(
     table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     _leave_to_its_plan(rows, table["from"])
     if target is not None:
-        problems += _misplaced(rows, declared)
-        problems += doubled(rows, declared)
-    problems += _orphans(rows, declared)
-    problems += _unknown_kinds(manifest, rows, declared)
-    problems += ledger_problems(rows, declared)
+        problems += _bounded(_misplaced(rows, declared))
+        problems += _bounded(doubled(rows, declared))
+    problems += _bounded(_orphans(rows, declared))
+    problems += _bounded(_unknown_kinds(manifest, rows, declared))
+    problems += _bounded(ledger_problems(rows, declared))
     if not any(as_read(name).startswith("scenarios/") for name in unsealed):  # it reads the plans that projects name
         told = {(p.layer, p.row, p.field) for p in problems}  # a cell that could not be read is no empty one
-        others = project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
+        others = _bounded(project_problems(rows, declared, int(manifest.get("data_year", 0)), folder))
         problems += [p for p in others if (p.layer, p.row, p.field) not in told]
     if left := unfinished(folder):
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", *left))
     return manifest, rows, table, problems
+
+
+#: Errors, and all problems, of a sort that anybody goes through; each takes a while to word, and one line may hold a hundred thousand.
+_MOST_ERRORS, _MOST_TOLD = 5_000, 20_000
+
+
+def _bounded(found: Iterator[Problem]) -> Iterator[Problem]:
+    """Yield problems, the first of very many only; that there are more is an error by itself, for nobody has looked at them."""
+    errors = 0
+    for told, problem in enumerate(found):
+        errors += problem.severity == "error"
+        if errors > _MOST_ERRORS or told == _MOST_TOLD:
+            said = say("这样的问题太多，其余的没有再查")
+            yield Problem(
+                "error", problem.layer, problem.file, "", problem.field, said, say("先改好列出的，再检查一次")
+            )
+            return
+        yield problem
 
 
 def _leave_to_its_plan(rows: dict[str, pd.DataFrame], origin: pd.Series) -> None:
@@ -523,7 +541,8 @@ def _read_layer(
     except EnvironmentProblem:  # no room for what reads it: nothing is wrong with the file
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        wrong("", say("读不出来：{0}", str(error).splitlines()[0][:160]), say("用 GIS 或文本编辑器打开看看是否完整"))
+        said = os_words(error) if isinstance(error, OSError) else str(error).splitlines()[0][:160]
+        wrong("", say("读不出来：{0}", said), say("用 GIS 或文本编辑器打开看看是否完整"))
         return None
     for column, at, count, mark in rows_above(frame, {*layer.names, "geometry"} - {"note"}, level):
         said = say("{0} 行（第 {1} 行起）标着 {2}，图层没有标到这一级", count, at + 1, mark)
