@@ -659,8 +659,8 @@ def _in_gap(district: District, m: Measure) -> Found:
     """How many places of a layer lie by a home that lacks at least one of the kinds within a walk."""
     layer = str(m["layer"])
     spots = district.layers[layer]
+    homes, _ = homes_in(district, {**m, "scope": "district"})
     level, kinds, has = _level(district, {**m, "combine": "all"})
-    homes = district.layers["homes"]
     if spots.empty:
         raise Lacks(say("{0}图层里没有要素", layer_name(layer)))
     _, nearest = homes.sindex.nearest(shapely.point_on_surface(spots.geometry.array), return_all=False)

@@ -139,6 +139,9 @@ def _topology(district: District, m: Measure) -> Found:
     relation = str(m["relation"])
     if relation == "straddle":
         return _straddle(rows, others, touched, m)
+    against, ground = (layer, own) if relation in ("inside", "north_of") else (other, whole)
+    if not ground.area > 0:
+        raise Lacks(say("{0}图层里没有要素", layer_name(against)))
     overlap = _ground(rows.geometry.area.sum() - own.area)
     outside = _ground(shapely.difference(whole, own).area)
     if relation == "north_of":
