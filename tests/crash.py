@@ -3,12 +3,15 @@ What a command does to files, step by step: recorded, cut off after any of them,
 
 Python says what it is about to do (`sys.addaudithook`); what libraries write by themselves lies between two such steps, in
 files that are put in their place by one.
+
+A command is killed, or refused something, in a copy of the process in which it was recorded (a fork), which goes on from a step
+not long before: it knows and holds what the command did there, in a folder that was made what it was there. It has none of the
+threads and processes that the command had; who wants those, and the way from the beginning, takes `stopped_anew`.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import pickle
 import signal
@@ -237,6 +240,8 @@ def _holds_any(place: Path) -> bool:
 
     Locks do, and what lies in it itself (a whole district), which is not put back.
     """
+    import fcntl  # Linux only, as what is tried with it
+
     for number in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             name = os.readlink(f"/proc/self/fd/{number}")
@@ -290,7 +295,7 @@ def _wait_here(run: Recorded, state: State) -> None:
 def _answer(found: list[object]) -> NoReturn:
     try:
         with open(_SAY[0], "wb") as stream:
-            pickle.dump(found or [traceback.format_exc()], stream)
+            pickle.dump(found or [traceback.format_exc()[-500:]], stream)
     finally:
         os._exit(0)
 

@@ -335,14 +335,21 @@ def _of_one(files: Mapping[str, bytes], part: str) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name.startswith(part)}
 
 
-def points(count: int) -> list[int]:
-    """Return three steps of so many: near the beginning, in the middle, the last."""
-    return sorted({1 % count, count // 2, count - 1})
+Choice = Callable[[Sequence[str]], Sequence[int]]
 
 
-def tried(
-    folder: Path, command: Command, choose: Callable[[int], Sequence[int]] = points, *, anew: bool = False
-) -> list[Outcome]:
+def points(states: Sequence[str]) -> list[int]:
+    """Return three steps: near the beginning, the last, and between them one amid what is half done, where anything is."""
+    amid = [at for at, state in enumerate(states) if state not in ("old", "new")] or range(len(states))
+    return sorted({1 % len(states), amid[len(amid) // 2], len(states) - 1})
+
+
+def every(states: Sequence[str]) -> Sequence[int]:
+    """Return all steps."""
+    return range(len(states))
+
+
+def tried(folder: Path, command: Command, choose: Choice = points, *, anew: bool = False) -> list[Outcome]:
     """
     Try a command in every way, at those of its steps that are chosen; rebuilt it is judged at each of them.
 
@@ -351,7 +358,7 @@ def tried(
     folder
         An empty one.
     choose
-        Which steps, of how many.
+        Which steps, by what the folder is before each: old, new, unfinished or mixed.
     anew
         Whether what is stopped runs from its beginning each time, and not from where a copy of the recorded run waits; and whether
         the next run opens the folder again where it is the same to the byte.
@@ -409,20 +416,17 @@ def _keep_what_is_known(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "png_bytes", once(page.png_bytes, dpi=30), raising=False)
 
 
-def _tried(
-    case: Case, before: State, run: crash.Recorded, choose: Callable[[int], Sequence[int]], *, anew: bool
-) -> Iterator[Outcome]:
+def _tried(case: Case, before: State, run: crash.Recorded, choose: Choice, *, anew: bool) -> Iterator[Outcome]:
     after = crash.state_of(case.place)
     ((code, said),) = run.found
     old, end = seen(before), End(code, seen(after))
     assert end.code in (DONE, PARTLY), said
     assert run.steps and end.seen != old and not left_behind(after), left_behind(after)
     case.known[_same(before)] = ""  # the next run would be the recorded one
-    chosen = choose(len(run.steps))
+    states = [_on_the_way(case, step, state, old, end.seen) for step, state in run.steps]
+    chosen = choose(states)
     for at, (step, state) in enumerate(run.steps):
-        wrong = case.next_run(state, end) if at in chosen else None
-        torn = case.judge(crash.emptied(step, state), old, end.seen)  # before the first byte is written
-        yield Outcome("cut off", step, "mixed" if torn == "mixed" else case.judge(state, old, end.seen), wrong)
+        yield Outcome("cut off", step, states[at], case.next_run(state, end) if at in chosen else None)
     for at, way in product(chosen, WAYS[1:]):
         number = FAILURES[way][0] if way in FAILURES else None
         if anew:
@@ -435,6 +439,12 @@ def _tried(
         if way == "killed" and _same(state) != _same(run.steps[at][1]):
             wrong = "left something else than the recorded run had there"
         yield Outcome(way, run.steps[at][0], case.judge(state, old, end.seen), wrong)
+
+
+def _on_the_way(case: Case, step: str, state: State, old: Files, new: Files) -> str:
+    """Return what a folder is before a step, or, if that is worse, in the middle of it."""
+    amid = case.judge(crash.emptied(step, state), old, new)
+    return amid if amid == "mixed" else case.judge(state, old, new)
 
 
 def _ended_wrong(case: Case, way: str, met: Any, code: int) -> str:

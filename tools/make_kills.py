@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
     for name in [a.replace("-", " ") for a in arguments if a != "--every"] or named:
         command = named[name]
         with tempfile.TemporaryDirectory() as place:
-            choose = range if "--every" in arguments else killed.points
+            choose = killed.every if "--every" in arguments else killed.points
             outcomes, _ = killed.heard(lambda: killed.tried(Path(place) / "x", command, choose))  # noqa: B023
         rows[name] = cells(outcomes, date.today().isoformat())
         print(name, *rows[name], *killed.faults(outcomes)[:5], sep="\n  ", flush=True)

@@ -49,7 +49,7 @@ def test_three_points(tmp_path: Path, name: str) -> None:
 @pytest.mark.matrix
 @pytest.mark.parametrize("name", NAMED)
 def test_every_step(tmp_path: Path, name: str) -> None:
-    assert not killed.faults(killed.tried(tmp_path, NAMED[name], range))
+    assert not killed.faults(killed.tried(tmp_path, NAMED[name], killed.every))
 
 
 @pytest.mark.matrix
