@@ -568,13 +568,13 @@ WRITING = {
 }
 #: What is written elsewhere: whole folders that are exchanged, copies that are judged and thrown away, pipes, a program of its own.
 WRITES_ITSELF = {
-    "core.files": {"copy2", "open", "replace"},
+    "core.files": {"copy2", "replace"},
     "core.strangers": {"fdopen", "open"},  # pipes, and into nothing
     "core.worker": {"open"},  # into nothing
     "district.beside": {"replace"},
     "district.journal": {"replace"},
     "district.own_journals": {"touch"},
-    "district.staging": {"copyfile", "copytree", "write_dataframe"},
+    "district.staging": {"copytree", "open", "write_dataframe"},  # copies to try and to judge
     "io.new_folder": {"write_dataframe"},
     "network.osm_file": {"SimpleWriter"},  # a copy to read, in a folder that goes with it
     "report.paper.page": {"savefig"},  # into memory

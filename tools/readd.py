@@ -12,7 +12,7 @@ class Number(float):  # halves go up, of fifteen digits; a share is 100 % (or 0 
         step = Decimal(1).scaleb(-int(form[:-1].rpartition(".")[2]) - 2 * form.endswith("%"))
         value = Decimal(f"{float(self):.15g}").quantize(step, ROUND_HALF_UP)
         part = form.endswith("%") and 1e-9 < self < 1 - 1e-9
-        return format(min(max(value, step), 1 - step) if part else value or abs(value), form)
+        return format(min(max(value, step), 1 - step) if part else value or abs(value), form).replace("-", "−")
 
 
 def shares(receipt):  # of each home: its points within every walk's limit (or, on average, within how many of them)

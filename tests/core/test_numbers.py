@@ -40,8 +40,13 @@ def test_a_percentage_is_near_and_none_or_all_only_where_it_is(share: float, dig
 @given(st.floats(-1e12, 1e12), st.integers(0, 2))
 def test_an_amount_is_read_back(value: float, digits: int) -> None:
     text = amount(value, digits)
-    assert float(text.replace(",", "")) == pytest.approx(value, abs=0.5000001 * 10.0**-digits + math.ulp(value))
-    assert not text.startswith("-0") or float(text.replace(",", "")) < 0
+    assert _number(text) == pytest.approx(value, abs=0.5000001 * 10.0**-digits + math.ulp(value))
+    assert not text.startswith("−0") or _number(text) < 0
+    assert "-" not in text
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "").replace("−", "-"))
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(0, 2))
@@ -50,14 +55,14 @@ def test_a_half_goes_away_from_zero_however_it_was_added_up(half: int, digits: i
     value = (half + 0.5) * 10.0**-digits
     away = (abs(half + 0.5) + 0.5) * 10.0**-digits * (1 if half >= 0 else -1)
     texts = {amount(v, digits) for v in (value, np.nextafter(value, 0), np.nextafter(value, 2 * value))}
-    assert texts == {f"{away:,.{digits}f}"}
+    assert texts == {f"{away:,.{digits}f}".replace("-", "−")}
 
 
 @given(st.lists(st.integers(-(10**7), 10**7).map(lambda n: n / 1000), max_size=9), st.integers(0, 2))
 def test_printed_parts_add_up_to_their_printed_total(parts: list[float], digits: int) -> None:
     """Each is one of the two figures beside it, and what has no more digits stays as it is."""
     told, unit = adding_up(parts, math.fsum(parts), digits), 10.0**-digits
-    printed = [float(amount(part, digits).replace(",", "")) for part in told]
+    printed = [_number(amount(part, digits)) for part in told]
     assert math.fsum(printed) == pytest.approx(rounded(math.fsum(parts), digits), abs=unit / 1000)
     for part, own in zip(parts, told, strict=True):
         assert abs(own - part) < unit * (1 - 1e-9)
@@ -86,7 +91,13 @@ def test_a_sentence_never_says_nan() -> None:
 
 
 def test_signed() -> None:
-    assert [signed(v) for v in (0.0, -0.0, 12.34, -0.2, 0.012)] == ["0", "0", "+12.3", "-0.2", "+0.012"]
+    assert [signed(v) for v in (0.0, -0.0, 12.34, -0.2, 0.012)] == ["0", "0", "+12.3", "−0.2", "+0.012"]
+    assert [signed(v, 0, " 人") for v in (1234.5, -0.4, -7.0)] == ["+1,235 人", "0", "−7 人"]
+    assert signed(-0.04, 1) == "0" and signed(math.nan, 1, " m", unknown="—") == "—" and signed(math.nan) == "数据不足"
+
+
+def test_numbers_that_are_typed_again_keep_their_hyphen() -> None:
+    assert say("{0:.6g}, {1:.6g}", -46.6, 23.5) == "-46.6, 23.5" and say("{0:+,.0f}", -46.6) == "−47"
 
 
 @given(st.sets(st.text("abcde", min_size=1, max_size=6), max_size=30), st.text("abcde", min_size=1, max_size=6))

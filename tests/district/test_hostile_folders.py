@@ -21,7 +21,7 @@ from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
 from xinhe_geo.core import in_short
 from xinhe_geo.core.files import cannot_write, is_full
-from xinhe_geo.district import scenarios, undo
+from xinhe_geo.district import reader, scenarios, undo
 from xinhe_geo.district.project_facts import steps_named
 from xinhe_geo.io import add
 from xinhe_geo.io.new_district import recipe_of
@@ -341,6 +341,7 @@ def test_no_room_even_for_what_passes_is_a_full_disk(
     def none() -> str:
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
+    monkeypatch.setattr(reader, "_MOST_KNOWN", 0)
     monkeypatch.setattr(tempfile, "gettempdir", none)
     monkeypatch.setattr(tempfile, "mkdtemp", lambda *_, **__: none())
     assert main(["check", str(TOY)]) == ENVIRONMENT

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -127,6 +128,28 @@ def test_drawn_entrances_stay_with_what_stays_and_end_where_something_moves_away
         table(following, [row("F2", "北食堂", (150, 290))]), folder, kind="canteen", year=2026, request=SAID, apply=True
     )
     assert contents(folder)["pois/entrances.geojson"] == before, "nothing moved: no byte of the entrances"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("east", "told"), [(0, 0), (20, 0), (200, 1)])
+def test_a_position_put_right_says_which_doors_are_drawn_where_it_was(folder: Path, east: float, told: int) -> None:
+    """The list of all years is not ended by a correction: the door stays as it is drawn, and somebody has to look at it."""
+    doors = [row("D4", "门", (510, 200), 设施编号="C4"), row("D2", "门", (150, 280), 设施编号="F2")]
+    place = folder.parent
+    add(table(place / "门.csv", doors), folder, "entrances", crs=4548, apply=True, datum_checked="测试里量过三点")
+    before = contents(folder)["pois/entrances.geojson"]
+    there = THERE["老店"]
+    file = table(place / "改.csv", [row("C4", "老店", (there[0] + east, there[1]))])
+    report = add(file, folder, "facilities", crs=4548, apply=True, datum_checked="测试里量过三点")
+    assert report["reason"].str.contains("C4 移动了，1 个出入口还画在原处").sum() == told
+    assert contents(folder)["pois/entrances.geojson"] == before
+    homes = gpd.read_file(folder / "homes" / "homes.geojson").set_crs(4548, allow_override=True)
+    home = homes[homes["home"] == "A"]
+    home.set_geometry(shapely.transform(home.geometry.array, lambda at: at + np.array([east, 0.0]))).to_file(
+        place / "homes.gpkg", driver="GPKG"
+    )
+    report = add(place / "homes.gpkg", folder, "homes", crs=4548, apply=True, datum_checked="测试里量过三点")
+    assert report["reason"].str.contains("A 移动了，1 个出入口还画在原处").sum() == told
 
 
 @pytest.mark.slow

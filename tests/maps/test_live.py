@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.core import NetworkError, amount
+from xinhe_geo.core import NetworkError, amount, signed
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps import live as live_function
 from xinhe_geo.maps.live import _drawing, _widget_class
 from xinhe_geo.maps.live_model import LiveModel
-from xinhe_geo.maps.live_numbers import LiveNumbers, _signed, state_of
+from xinhe_geo.maps.live_numbers import LiveNumbers, state_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "toy"
@@ -105,8 +105,8 @@ def test_a_change_is_rounded_as_the_figures_beside_it(digits: int) -> None:
     for value in [*halves, *np.nextafter(halves, 0), 0.04, 303.49999999999994, 1234.5]:
         told = amount(value, digits)
         some = bool(told.strip("0."))
-        assert _signed(value, digits, "") == ("+" + told if some else "0")
-        assert _signed(-value, digits, "") == ("−" + told if some else "0")
+        assert signed(value, digits) == ("+" + told if some else "0")
+        assert signed(-value, digits) == ("−" + told if some else "0")
 
 
 def test_a_straight_radius_is_counted_alike(district: xh.District) -> None:

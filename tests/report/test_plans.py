@@ -178,13 +178,13 @@ def test_a_change_is_written_as_people_write_it() -> None:
         "0",
         "0",
         "+1.4",
-        "-2.0",
-        "-0.003",
+        "−2.0",
+        "−0.003",
         "+0.049",
-        "-0.1",
+        "−0.1",
     ]
     html = table_html(pd.DataFrame({"设施": ["甲"], "变化人数": [-452.2], "变化": [-0.0]}))
-    assert "-452<" in html and "-0.0" not in html
+    assert "−452<" in html and "−0.0" not in html and "-452" not in html
 
 
 @pytest.mark.slow

@@ -49,9 +49,11 @@ SEVERITIES = {"high": "要紧", "medium": "注意", "info": "说明"}
 
 class _Finding(NamedTuple):
     """
-    What was found; `rows`: which rows, or only how many; `where`: what they are called, where that is not said by their ids.
+    What was found; `rows`: which rows, or only how many (of no rows nothing is said); `where`: what they are called, where that is
+    not said by their ids.
 
-    `layer`: whose rows these are, where that is not the layer that is looked at.
+    `layer`: whose rows these are, where that is not the layer that is looked at; `people`: who lives there, where that is not said by
+    the rows of homes.
     """
 
     severity: str
@@ -62,12 +64,22 @@ class _Finding(NamedTuple):
     where: str = ""
     layer: str = ""
 
-    def cells(self, topic: str, layer: str) -> tuple[object, ...]:
+    def cells(self, district: District, topic: str, layer: str) -> tuple[object, ...]:
         """Return a row of `audit`."""
-        named, count = (
-            (self.where, self.rows) if isinstance(self.rows, int) else (_names(self.rows.unique()), len(self.rows))
+        layer, people = self.layer or layer, self.people
+        if isinstance(self.rows, int):
+            return topic, layer, self.severity, self.finding, self.where, self.rows, people, self.remedy
+        people = _people_of(district, self.rows) if layer == "homes" else people
+        return (
+            topic,
+            layer,
+            self.severity,
+            self.finding,
+            _names(self.rows.unique()),
+            len(self.rows),
+            people,
+            self.remedy,
         )
-        return topic, self.layer or layer, self.severity, self.finding, named, count, self.people, self.remedy
 
 
 @named_by_homes
@@ -91,7 +103,12 @@ def audit(district: District) -> pd.DataFrame:
     if district.streets is not None:
         ways = (say("路网"), "streets", _network(district)), (say("路网"), "homes", _homes_and_network(district))
         found[:0] = ways
-    rows = [finding.cells(topic, layer) for topic, layer, findings in found for finding in findings]
+    rows = [
+        finding.cells(district, topic, layer)
+        for topic, layer, findings in found
+        for finding in findings
+        if isinstance(finding.rows, int) or len(finding.rows)
+    ]
     order = {name: i for i, name in enumerate(SEVERITIES)}
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values("severity", key=lambda s: s.map(order), kind="stable", ignore_index=True)
@@ -156,21 +173,19 @@ def _network(district: District) -> Iterator[_Finding]:
     if len(ends):
         yield _Finding("info", say("断头路端点 {0} 个", len(ends)), say("核对是否真的不通，尤其是小区之间"), len(ends))
     near = _near_misses(district, ends, public)
-    if len(near):
-        yield _Finding(
-            "medium",
-            say("{0} 个路段端点离另一条路不到 {1:g} 米却没有相接", len(near), NEAR_MISS_M),
-            say("在 GIS 里把端点接上（捕捉到同一顶点）"),
-            near,
-        )
+    yield _Finding(
+        "medium",
+        say("{0} 个路段端点离另一条路不到 {1:g} 米却没有相接", len(near), NEAR_MISS_M),
+        say("在 GIS 里把端点接上（捕捉到同一顶点）"),
+        near,
+    )
     far = _far_twins(district, public)
-    if len(far):
-        yield _Finding(
-            "medium",
-            say("分成两条线画的路上有 {0} 处，走到对面要超过 {1:g} 米（没有画过街）", len(far), TWIN_WALK_M),
-            say("补画过街（斑马线、天桥、地道），否则路对面会被算成很远"),
-            far,
-        )
+    yield _Finding(
+        "medium",
+        say("分成两条线画的路上有 {0} 处，走到对面要超过 {1:g} 米（没有画过街）", len(far), TWIN_WALK_M),
+        say("补画过街（斑马线、天桥、地道），否则路对面会被算成很远"),
+        far,
+    )
     sizes = public.groupby("component")["length_m"].sum().sort_values(ascending=False)
     if len(sizes) > 1:
         island = public[(public["component"] != sizes.index[0]).to_numpy()]
@@ -254,75 +269,66 @@ def _near_misses(district: District, ends: gpd.GeoSeries, edges: gpd.GeoDataFram
 def _homes_and_network(district: District) -> Iterator[_Finding]:
     points = home_points(district)
     entrances = home_entrances(district)
-    edges = district.network.edges
     homes = pd.Index(points["home"].unique())
     lost = homes.difference(pd.Index(entrances["home"].unique()))
-    if len(lost):
+    yield _Finding(
+        "high", say("{0} 个小区没有任何走得出去的门", len(lost)), say("核对出入口的开闭状态，补画出入口"), lost
+    )
+    frame = district.homes
+    if frame is not None:
+        away = _doors_away(district.gates, frame, "home")
         yield _Finding(
-            "high",
-            say("{0} 个小区没有任何走得出去的门", len(lost)),
-            say("核对出入口的开闭状态，补画出入口"),
-            lost,
-            people=_people_of(district, lost),
+            "medium",
+            say("{0} 个小区的出入口画在离它 {1:g} 米以外", len(away), DOOR_AWAY_M),
+            say("核对小区和出入口的位置，以及出入口写的是哪个小区"),
+            away,
         )
-    if district.homes is not None:
-        away = _doors_away(district.gates, district.homes, "home")
-        if len(away):
-            yield _Finding(
-                "medium",
-                say("{0} 个小区的出入口画在离它 {1:g} 米以外", len(away), DOOR_AWAY_M),
-                say("核对小区和出入口的位置，以及出入口写的是哪个小区"),
-                away,
-                people=_people_of(district, away),
-            )
     if entrances.empty:
         return
+    stranded = _stranded(district, entrances)
+    yield _Finding(
+        "high", say("{0} 个小区只连着孤立路网，走不到别处", len(stranded)), say("补画连接路，或确认确实隔绝"), stranded
+    )
     first = entrances.drop_duplicates("place")
+    far = _far_from_streets(district, first, points)
+    yield _Finding(
+        "medium",
+        say("{0} 个小区离最近的路超过 {1:g} 米", len(far), LONG_ACCESS_M),
+        say("补画小区出入口和门前的路"),
+        far,
+    )
+    guessed = pd.Index(first.loc[(~first["gate_known"].astype(bool)).to_numpy(), "home"].unique())
+    if frame is not None:
+        guessed = guessed.intersection(frame.index[(frame.geom_type != "Point").to_numpy()])
+    yield _Finding(
+        "medium" if len(guessed) > 0.2 * len(homes) else "info",
+        say("{0} 个小区中 {1} 个不知道出入口，按最近的路计算", len(homes), len(guessed)),
+        say("在 GIS 里点出出入口（gates 图层），再算一遍"),
+        guessed,
+    )
+
+
+def _stranded(district: District, entrances: pd.DataFrame) -> pd.Index:
+    """Return homes all of whose doors lead to streets that are not connected with most of them."""
+    edges = district.network.edges
     public = edges[edges["home"].isna().to_numpy()]
     main = public.groupby("component")["length_m"].sum().idxmax()
-    off = first[(edges["component"].reindex(first["edge"]).to_numpy() != main)]
-    stranded = pd.Index(off["home"].unique()).difference(
-        entrances["home"][edges["component"].reindex(entrances["edge"]).to_numpy() == main]
-    )
-    if len(stranded):
-        yield _Finding(
-            "high",
-            say("{0} 个小区只连着孤立路网，走不到别处", len(stranded)),
-            say("补画连接路，或确认确实隔绝"),
-            stranded,
-            people=_people_of(district, stranded),
-        )
-    street_leg = first["access_m"] - first["gate_metres"].fillna(0.0)
-    beyond = first[(street_leg > LONG_ACCESS_M).to_numpy()]
+    leads = edges["component"].reindex(entrances["edge"]).to_numpy() == main
+    first = (~entrances.duplicated("place")).to_numpy()
+    return pd.Index(entrances["home"][first & ~leads].unique()).difference(entrances["home"][leads])
+
+
+def _far_from_streets(district: District, first: pd.DataFrame, points: gpd.GeoDataFrame) -> pd.Index:
+    """Return homes that are far from a street; what is walked along one's own lane is no gap in the drawing."""
+    edges = district.network.edges
+    beyond = first[(first["access_m"] - first["gate_metres"].fillna(0.0) > LONG_ACCESS_M).to_numpy()]
     far = pd.Index(beyond["home"].unique())
     lanes = edges[edges["home"].isin(far).to_numpy()]
-    for home, lines in lanes.geometry.groupby(
-        lanes["home"]
-    ):  # what is walked along one's own lane is no gap in the drawing
+    for home, lines in lanes.geometry.groupby(lanes["home"]):
         own = points.geometry.loc[beyond.loc[(beyond["home"] == home).to_numpy(), "place"]]
         if (shapely.distance(own.to_numpy(), shapely.union_all(lines.to_numpy())) <= LONG_ACCESS_M).all():
             far = far.drop(home)
-    if len(far):
-        yield _Finding(
-            "medium",
-            say("{0} 个小区离最近的路超过 {1:g} 米", len(far), LONG_ACCESS_M),
-            say("补画小区出入口和门前的路"),
-            far,
-            people=_people_of(district, far),
-        )
-    guessed = pd.Index(first.loc[(~first["gate_known"].astype(bool)).to_numpy(), "home"].unique())
-    frame = district.homes
-    if frame is not None:
-        guessed = guessed.intersection(frame.index[(frame.geom_type != "Point").to_numpy()])
-    if len(guessed):
-        severity = "medium" if len(guessed) > 0.2 * len(homes) else "info"
-        yield _Finding(
-            severity,
-            say("{0} 个小区中 {1} 个不知道出入口，按最近的路计算", len(homes), len(guessed)),
-            say("在 GIS 里点出出入口（gates 图层），再算一遍"),
-            guessed,
-            people=_people_of(district, guessed),
-        )
+    return far
 
 
 # --- facilities, people, positions -----------------------------------------------------------------------------------
@@ -337,51 +343,46 @@ def _facilities(district: District) -> Iterator[_Finding]:
         shapely.point_on_surface(facilities.geometry.array), index=facilities.index, crs=facilities.crs
     )
     twins = _duplicates(facilities, points)
-    if len(twins):
-        yield _Finding(
-            "medium",
-            say("{0} 处设施与同类设施相距不到 {1:g} 米，可能重复", len(twins), DUPLICATE_M),
-            say("核对是否同一处；是则删去一处"),
-            twins,
-        )
+    yield _Finding(
+        "medium",
+        say("{0} 处设施与同类设施相距不到 {1:g} 米，可能重复", len(twins), DUPLICATE_M),
+        say("核对是否同一处；是则删去一处"),
+        twins,
+    )
     alike = _alike(district)
-    if len(alike):
-        yield _Finding(
-            "medium",
-            say("自有名录中 {0} 处设施与底图设施相近且名称相似，没有自动合并", len(alike)),
-            say("确认是同一处的，在自有名录里写上底图的编号"),
-            alike,
-            layer="own_facilities",
-        )
+    yield _Finding(
+        "medium",
+        say("自有名录中 {0} 处设施与底图设施相近且名称相似，没有自动合并", len(alike)),
+        say("确认是同一处的，在自有名录里写上底图的编号"),
+        alike,
+        layer="own_facilities",
+    )
     if district.streets is not None:
         edges = district.network.edges
         nearest = edges.sindex.nearest(facilities.geometry.array, return_all=False, return_distance=True)[1]
         off = facilities.index[nearest > OFF_STREET_M]
-        if len(off):
-            yield _Finding(
-                "medium",
-                say("{0} 处设施离任何路都超过 {1:g} 米", len(off), OFF_STREET_M),
-                say("核对坐标；补画门前的路或出入口"),
-                off,
-            )
-    away = _doors_away(district.entrances, facilities, "facility")
-    if len(away):
         yield _Finding(
             "medium",
-            say("{0} 处设施的出入口画在离它 {1:g} 米以外", len(away), DOOR_AWAY_M),
-            say("核对设施和出入口的位置；设施搬走了的，给原处的出入口写上截止年"),
-            away,
+            say("{0} 处设施离任何路都超过 {1:g} 米", len(off), OFF_STREET_M),
+            say("核对坐标；补画门前的路或出入口"),
+            off,
         )
+    away = _doors_away(district.entrances, facilities, "facility")
+    yield _Finding(
+        "medium",
+        say("{0} 处设施的出入口画在离它 {1:g} 米以外", len(away), DOOR_AWAY_M),
+        say("核对设施和出入口的位置；设施搬走了的，给原处的出入口写上截止年"),
+        away,
+    )
     if district.boundary is not None:
         outline = shapely.union_all(district.boundary.geometry.array)
         out = facilities.index[~shapely.intersects(outline, facilities.geometry.array)]
-        if len(out):
-            yield _Finding(
-                "info",
-                say("{0} 处设施在街道界外，居民走得到就算", len(out)),
-                say("无需处理；结果里另列依赖界外设施的份额"),
-                out,
-            )
+        yield _Finding(
+            "info",
+            say("{0} 处设施在街道界外，居民走得到就算", len(out)),
+            say("无需处理；结果里另列依赖界外设施的份额"),
+            out,
+        )
     noted = facilities["note"].fillna("").str.contains("人工确认") & facilities["checked_by"].isna()
     doubtful = facilities[(noted | (facilities["state"] == UNCHECKED)).to_numpy(dtype=bool)]
     if len(doubtful):
@@ -459,14 +460,12 @@ def _people(district: District) -> Iterator[_Finding]:
         yield _Finding("high", say("没有小区图层，算不了任何覆盖率"), say("导入小区或人口表"), 0)
         return
     unknown = homes.index[homes["people"].isna().to_numpy()]
-    if len(unknown):
-        severity = "high" if len(unknown) == len(homes) else "medium"
-        yield _Finding(
-            severity,
-            say("{0} 个小区中 {1} 个不知道人口，不计入人口份额", len(homes), len(unknown)),
-            say("补填常住人口；不知道就留空，不要写 0"),
-            unknown,
-        )
+    yield _Finding(
+        "high" if len(unknown) == len(homes) else "medium",
+        say("{0} 个小区中 {1} 个不知道人口，不计入人口份额", len(homes), len(unknown)),
+        say("补填常住人口；不知道就留空，不要写 0"),
+        unknown,
+    )
     elderly = homes.index[homes["people_60plus"].isna().to_numpy()]
     if len(elderly) > len(unknown):
         yield _Finding(
@@ -474,49 +473,31 @@ def _people(district: District) -> Iterator[_Finding]:
             say("{0} 个小区不知道60岁及以上人口", len(elderly)),
             say("为老指标只按有数的小区计算；补填后更可信"),
             elderly,
-            people=_people_of(district, elderly),
         )
     hectares = homes.geometry.area / 1e4
     density = (homes["people"] / hectares.where(hectares > 0)).dropna()
     odd = density.index[((density > DENSITY_MAX) | (density < DENSITY_MIN)).to_numpy()]
-    if len(odd):
-        yield _Finding(
-            "medium",
-            say(
-                "{0} 个小区的人口密度不合常理（每公顷 {1:g} 人以下或 {2:,.0f} 人以上）",
-                len(odd),
-                DENSITY_MIN,
-                DENSITY_MAX,
-            ),
-            say("核对人口和小区范围"),
-            odd,
-            people=_people_of(district, odd),
-        )
+    yield _Finding(
+        "medium",
+        say(
+            "{0} 个小区的人口密度不合常理（每公顷 {1:g} 人以下或 {2:,.0f} 人以上）", len(odd), DENSITY_MIN, DENSITY_MAX
+        ),
+        say("核对人口和小区范围"),
+        odd,
+    )
     groups = district.groups
     if district.communities is not None:
         none = groups.index[groups["community"].isna().to_numpy()]
-        if len(none):
-            yield _Finding(
-                "info",
-                say("{0} 个小区不在任何社区里", len(none)),
-                say("按社区汇总时单列；核对社区界"),
-                none,
-                people=_people_of(district, none),
-            )
+        yield _Finding("info", say("{0} 个小区不在任何社区里", len(none)), say("按社区汇总时单列；核对社区界"), none)
     shapes = homes.geometry.array
     a, b = homes.sindex.query(shapes, predicate="overlaps")
     pairs = a < b
     if pairs.any():
         shared = shapely.area(shapely.intersection(shapes[a[pairs]], shapes[b[pairs]]))
         both = homes.index[np.unique(a[pairs][shared > 100.0])]
-        if len(both):
-            yield _Finding(
-                "medium",
-                say("{0} 个小区与别的小区重叠超过 100 平方米", len(both)),
-                say("在 GIS 里改正边界"),
-                both,
-                people=_people_of(district, both),
-            )
+        yield _Finding(
+            "medium", say("{0} 个小区与别的小区重叠超过 100 平方米", len(both)), say("在 GIS 里改正边界"), both
+        )
 
 
 def _positions(district: District) -> Iterator[_Finding]:

@@ -41,11 +41,13 @@ from ..core import (
     cannot_write,
     csv_text,
     describe,
-    ordinary,
+    opened,
     own_room,
     read_toml,
+    read_whole,
     refuse_leaving,
     refuse_uncleared,
+    remove_file,
     say,
     speaking,
     sweep,
@@ -193,12 +195,11 @@ def _expand(source: str) -> list[Path]:
 
 
 def _catalogue(path: Path) -> list[Path]:
-    ordinary(path)
-    if path.stat().st_size > _MOST_CATALOGUE:
+    content = read_whole(path, most=_MOST_CATALOGUE)
+    if len(content) > _MOST_CATALOGUE:
         raise SourceError(f"{path.name} 太长，不像街道的目录表。每行一个街道，列 folder 写街道目录")
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path.name} 不是能读的 CSV 目录表。另存为“CSV UTF-8”，第一行写列名") from error
     if not rows or "folder" not in rows[0]:
@@ -246,7 +247,7 @@ def _hash_of(folder: Path) -> str:
     if size > _MOST_BYTES:  # somebody may have put holes of a thousand gigabytes into it
         raise SourceError(f"{folder.name} 里的文件共 {size / 1e9:,.0f} GB，不像街道目录。移走不属于它的大文件")
     for name, file in files:
-        with file.open("rb") as stream:
+        with opened(file, folder) as stream:
             total.update(f"{name}\0".encode() + hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()
 
@@ -332,7 +333,7 @@ def _at_home(task: Task) -> dict[str, Any]:
     inputs = _hash_of(folder)
     if not task.force and _is_done(out, task, inputs):
         return {"status": "kept"}
-    _record_file(out, task.key).unlink(missing_ok=True)
+    remove_file(_record_file(out, task.key), out)
     _report(task, folder, out, inputs)
     return {"status": "done"}
 
@@ -347,7 +348,7 @@ def _report(task: Task, folder: Path, out: Path, inputs: str) -> None:
     run = (target / RUN).read_bytes()
     made = {**json.loads(run)["files"], RUN: hashlib.sha256(run).hexdigest()}
     record = {**_stamp(task, inputs), "outputs": made, "facts": facts(district, results)}
-    write_text(_record_file(out, task.key), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    write_text(_record_file(out, task.key), json.dumps(record, ensure_ascii=False, indent=1) + "\n", folder=out)
 
 
 def _stamp(task: Task, inputs: str) -> dict[str, Any]:
@@ -387,11 +388,12 @@ def _shipped(task: Task) -> dict[str, Any]:
 
 def _pack(folders: Mapping[str, Path], extra: Mapping[str, Path] | None = None) -> bytes:
     """Return files as a zip, the same files always the same bytes."""
-    named = [(f"{p}/{n}" if p else n, file) for p, folder in folders.items() for n, file in _files(folder)]
+    named = [(f"{p}/{n}" if p else n, file, folder) for p, folder in folders.items() for n, file in _files(folder)]
+    named += [(name, file, file.parent) for name, file in (extra or {}).items()]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, file in sorted([*named, *(extra or {}).items()]):
-            packed.writestr(zipfile.ZipInfo(name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+        for name, file, folder in sorted(named):
+            packed.writestr(zipfile.ZipInfo(name), read_whole(file, folder), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -698,7 +700,7 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
             if not task.force and _is_done(out, task, _hash_of(folder)):
                 rows[task.key] = {"status": "kept", "problem": ""}
                 continue
-            _record_file(out, task.key).unlink(missing_ok=True)
+            remove_file(_record_file(out, task.key), out)
             # What people filled into an earlier ledger is carried over, so it travels too, with the record that it is ours.
             before = out / DISTRICTS / task.key
             earlier = {
@@ -738,7 +740,7 @@ def _receive(packed: bytes, task: Task) -> None:
     with own_room(target) as room:
         _unpack(packed, {"": room})
         put_in_place(room / DISTRICTS / task.key, target)
-        write_text(_record_file(out, task.key), _record_file(room, task.key).read_text("utf-8"))
+        write_text(_record_file(out, task.key), _record_file(room, task.key).read_text("utf-8"), folder=out)
 
 
 def _clear(out: Path, folders: Mapping[str, Path]) -> None:

@@ -43,17 +43,20 @@ from .files import (
     cannot_write,
     full_disk,
     growing,
+    hidden,
     holds,
     is_full,
     keep_file,
     own_room,
     place_file,
+    remove_file,
+    remove_tree,
     room_lock,
     sweep,
     write_bytes,
     write_text,
 )
-from .foreign import layers_in, ordinary, read_layer, size_of
+from .foreign import layers_in, read_layer, size_of
 from .hexagons import are_h3, h3_outlines
 from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, web_file, whole_page
 from .i18n import back, by_cells, listed_words, marked, named_by_homes, parted, speaking, title
@@ -80,6 +83,7 @@ from .models import (
     standing,
 )
 from .numbers import adding_up, amount, per_cent, rounded, signed, whole
+from .opening import held, opened, ordinary, read_whole
 from .plane import crs_label, crs_of, crs_text, plane_of, stretch_over
 from .progress import listening, told, work
 from .said import read_json, read_toml

@@ -51,14 +51,15 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, _KILL, 0, 0, 0)
 
 
-def give_up(places: Iterable[Path], rooms: Sequence[Path]) -> None:
+def give_up(places: Iterable[str | int], rooms: Sequence[Path]) -> None:
     """
     Give up, for good, whatever reading files of some folders does not take.
 
     Parameters
     ----------
     places
-        Folders that may be read, besides those of Python and of this library.
+        Folders that may be read, besides those of Python and of this library: by a handle, which means the same one whatever its
+        name means by then, or by their names.
     rooms
         The folders that may be written: the first for what readers unpack.
     """
@@ -96,7 +97,7 @@ def _of_python() -> list[Path]:
     return [Path(p) for p in dict.fromkeys([*map(str, named), *data, *system]) if p]
 
 
-def _only_folders(libc: ctypes.CDLL, places: Iterable[Path], rooms: Iterable[Path]) -> None:
+def _only_folders(libc: ctypes.CDLL, places: Iterable[str | int | Path], rooms: Iterable[Path]) -> None:
     """Let nothing be read but what lies in some folders, and nothing be written but in others (Landlock)."""
     version = libc.syscall(_CREATE, None, 0, 1)
     if version < 1:
@@ -109,9 +110,9 @@ def _only_folders(libc: ctypes.CDLL, places: Iterable[Path], rooms: Iterable[Pat
     try:
         for place, granted in [*((p, _READ) for p in places), *((p, rights) for p in rooms)]:
             with suppress(OSError):
-                handle = os.open(place, os.O_PATH | os.O_CLOEXEC)
+                handle = os.dup(place) if isinstance(place, int) else os.open(place, os.O_PATH | os.O_CLOEXEC)
                 try:
-                    own = granted if os.path.isdir(place) else granted & _NOT_FOLDERS
+                    own = granted if os.path.isdir(handle) else granted & _NOT_FOLDERS
                     libc.syscall(_ADD, rules, 1, struct.pack("=Qi", own & rights, handle), 0)
                 finally:
                     os.close(handle)

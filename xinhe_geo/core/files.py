@@ -10,9 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import shutil
 import sqlite3
-import tempfile
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,8 +21,9 @@ from pathlib import Path
 
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from .errors import EnvironmentProblem, XinheError, os_words
+from .errors import EnvironmentProblem, SourceError, XinheError, os_words
 from .locks import hold, let_go
+from .opening import held
 from .sentences import say
 
 #: What the system says of a disk that is full, or of a share of it that is used up.
@@ -96,7 +98,7 @@ def holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
-def write_bytes(path: Path, content: bytes, *, room: Path | None = None) -> Path:
+def write_bytes(path: Path, content: bytes, *, room: Path | None = None, folder: Path | None = None) -> Path:
     """
     Write a file, and the folders above it, so that it is there whole or not at all; return its place.
 
@@ -104,31 +106,35 @@ def write_bytes(path: Path, content: bytes, *, room: Path | None = None) -> Path
     ----------
     room
         Folder on the same disk in which it grows; by default its own.
+    folder
+        From here on no link is followed on the way to it (`held`).
 
     Raises
     ------
     EnvironmentProblem
         It cannot be written, or is held open.
+    SourceError
+        There is a link on the way.
     """
-    with growing(path, room=room, size=len(content)) as fresh:
+    with growing(path, room=room, size=len(content), folder=folder) as fresh:
         fresh.write_bytes(content)
     return path
 
 
-def write_text(path: Path, text: str, *, mark: bool = False) -> Path:
+def write_text(path: Path, text: str, *, mark: bool = False, folder: Path | None = None) -> Path:
     """
     Write a text as `write_bytes` does: UTF-8, lines as they are, with the `mark` by which Excel knows that it is.
 
     Raises
     ------
-    EnvironmentProblem
+    EnvironmentProblem, SourceError
         As `write_bytes`.
     """
-    return write_bytes(path, text.encode("utf-8-sig" if mark else "utf-8"))
+    return write_bytes(path, text.encode("utf-8-sig" if mark else "utf-8"), folder=folder)
 
 
 @contextmanager
-def growing(path: Path, *, room: Path | None = None, size: int = 0) -> Iterator[Path]:
+def growing(path: Path, *, room: Path | None = None, size: int = 0, folder: Path | None = None) -> Iterator[Path]:
     """
     Give a name, as the file's own but beside it, to write to; when all went well the file is put in its place.
 
@@ -138,17 +144,22 @@ def growing(path: Path, *, room: Path | None = None, size: int = 0) -> Iterator[
         Folder on the same disk in which it grows; by default its own.
     size
         How many bytes it will have, where that is known.
+    folder
+        From here on no link is followed on the way to it (`held`).
 
     Raises
     ------
     EnvironmentProblem
         It cannot be written, or is held open.
+    SourceError
+        There is a link on the way.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _room(path, room) as own:
+        with held(path, folder, make=True):
+            pass
+        with own_room(path, room, folder) as own:
             yield own / path.name
-            place_file(own / path.name, path)
+            place_file(own / path.name, path, folder)
     except XinheError:
         raise
     except OSError as error:
@@ -170,27 +181,78 @@ def _reason(path: Path) -> OSError | None:
     return OSError(errno.ENAMETOOLONG, "") if len(os.fsencode(path.absolute())) > _LONGEST else None
 
 
-def place_file(fresh: Path, path: Path) -> None:
-    """Put a finished file in its place, once it is safe on the disk: the step that all that is written goes through."""
-    with open(fresh, "rb+") as stream:
-        os.fsync(stream.fileno())
-    if path.exists():
-        shutil.copymode(path, fresh)
-    os.replace(fresh, path)
+def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
+    """
+    Put a finished file in its place, once it is safe on the disk: the step that all that is written goes through.
+
+    Parameters
+    ----------
+    folder
+        From here on no link is followed on the way to its place (`held`).
+
+    Raises
+    ------
+    SourceError
+        There is a link on the way.
+    OSError
+        It cannot be put there.
+    """
+    with held(fresh) as (own, room), held(path, folder) as (name, place):
+        handle = os.open(own, os.O_RDWR | _EXACTLY, dir_fd=room)
+        try:
+            os.fsync(handle)
+            with suppress(FileNotFoundError):
+                before = os.stat(name, dir_fd=place, follow_symlinks=False)
+                if stat.S_ISREG(before.st_mode) and os.chmod in os.supports_fd:
+                    os.chmod(handle, stat.S_IMODE(before.st_mode))
+        finally:
+            os.close(handle)
+        os.replace(own, name, src_dir_fd=room, dst_dir_fd=place)
 
 
+def remove_file(path: Path, folder: Path | None = None) -> None:
+    """
+    Remove a file, if it is there, and nothing by its name in another folder.
+
+    Parameters
+    ----------
+    folder
+        From here on no link is followed on the way to it (`held`).
+
+    Raises
+    ------
+    SourceError
+        There is a link on the way.
+    OSError
+        It cannot be removed.
+    """
+    with suppress(FileNotFoundError), held(path, folder) as (name, place):
+        os.unlink(name, dir_fd=place)
+
+
+def remove_tree(path: Path, folder: Path | None = None) -> None:
+    """Remove a folder and what lies in it as far as that goes: no link is followed on the way from `folder`, or below."""
+    with suppress(OSError, SourceError), held(path, folder) as (name, place):
+        shutil.rmtree(name, ignore_errors=True, dir_fd=place)
+
+
+_PREFIX = ".xinhe-"
+#: A file by its name, not one that it leads to; to the byte.
+_EXACTLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 #: So many seconds after it was made a room without a lock belongs to nobody who is just about to hold it.
 _ABOUT_TO = 10.0
 
 
-def keep_file(path: Path, old: Path) -> None:
-    """Keep a file as it is now, by another name for it where the disk knows such; nothing where there is no file."""
-    if path.is_file():
+def keep_file(path: Path, old: Path, folder: Path) -> None:
+    """Keep a file of a folder as it is now, by another name for it where the disk knows such; nothing where there is no file."""
+    if not path.is_file():
+        return
+    with held(path, folder) as (name, place):
         old.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(path, old)
-        except OSError:
-            shutil.copy2(path, old)
+            os.link(name, old, src_dir_fd=place, follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            shutil.copy2(path, old, follow_symlinks=False)
 
 
 def room_lock(room: Path) -> Path:
@@ -199,25 +261,37 @@ def room_lock(room: Path) -> Path:
 
 
 @contextmanager
-def own_room(path: Path, above: Path | None = None) -> Iterator[Path]:
-    """Give an empty folder beside a place (or in `above`) for what is to come there; what killed processes left goes first."""
-    with _room(path, above) as room:
-        (room / "made").mkdir(mode=0o755)
-        yield room / "made"
+def own_room(path: Path, above: Path | None = None, folder: Path | None = None) -> Iterator[Path]:
+    """
+    Give an empty folder beside a place (or in `above`) for what is to come there; what killed processes left goes first.
 
-
-@contextmanager
-def _room(path: Path, above: Path | None) -> Iterator[Path]:
+    It lies in a room that is closed to others, under a name that they cannot know: whoever puts something else in the place of
+    the room leads nobody who writes by that name. From `folder` on no link is followed on the way to it.
+    """
     where = path.parent if above is None else above
     sweep(where, path)
-    room = Path(tempfile.mkdtemp(prefix=beside_prefix(path), dir=where))
-    handle = hold(room_lock(room))
+    home = where if folder is None else folder
+    room = _made(where, beside_prefix(path), home, 0o700)
+    handle = hold(room_lock(room), home)
     try:
-        yield room
+        yield hidden(room, home)
     finally:
         if handle is not None:
-            let_go(room_lock(room), handle)
-        shutil.rmtree(room, ignore_errors=True)
+            let_go(room_lock(room), handle, home)
+        remove_tree(room, home)
+
+
+def hidden(room: Path, folder: Path) -> Path:
+    """Make a folder in one that is closed to others, under a name that they cannot know."""
+    return _made(room, f"{_PREFIX}in-", folder, 0o755)
+
+
+def _made(where: Path, prefix: str, folder: Path, mode: int) -> Path:
+    """Make a folder whose name ends at random."""
+    found = where / f"{prefix}{secrets.token_hex(4)}"
+    with held(found, folder) as (name, place):
+        os.mkdir(name, mode, dir_fd=place)
+    return found
 
 
 def sweep(where: Path, path: Path, *, about_to: float | None = None) -> None:
@@ -238,16 +312,16 @@ def sweep(where: Path, path: Path, *, about_to: float | None = None) -> None:
     except OSError:
         return
     for room in map(Path, left):
-        with suppress(OSError):
+        with suppress(OSError, SourceError):
             age = time.time() - room.lstat().st_mtime  # below 0 where the clock was set back
             if not room_lock(room).exists() and 0 <= age < young and not any(room.iterdir()):
                 continue
-            handle = hold(room_lock(room))
+            handle = hold(room_lock(room), where)
             if handle is not None:
-                let_go(room_lock(room), handle)
-                shutil.rmtree(room, ignore_errors=True)
+                let_go(room_lock(room), handle, where)
+                remove_tree(room)
 
 
 def beside_prefix(path: Path) -> str:
     """Return how the name of what grows beside a place begins: by it whatever a killed process left is known."""
-    return f".xinhe-{path.name[:40]}-"
+    return f"{_PREFIX}{path.name[:40]}-"

@@ -26,6 +26,7 @@ import pyproj
 from pyogrio.util import vsi_path
 
 from .errors import SourceError, refused
+from .opening import opened, ordinary, read_whole
 from .plane import crs_of
 from .sentences import say
 from .strangers import apart
@@ -40,22 +41,6 @@ _REACHING = re.compile(
     r"(?<!gpkg_)ogr_(?!empty_table)|gdal_|load_extension|readfile|writefile|\battach\b", re.IGNORECASE
 )
 _VIRTUAL = re.compile(r"^\s*create\s+virtual\s+table\b(?!.*\busing\s+[\"'`\[]?rtree\b)", re.IGNORECASE | re.DOTALL)
-
-
-def ordinary(path: Path, folder: Path | None = None) -> None:
-    """
-    Refuse what is no file of its own: a device, a pipe, or a link that leads out of the folder it came with.
-
-    Raises
-    ------
-    SourceError
-        With what it is and what to do.
-    """
-    if path.exists() and not path.is_file():
-        raise _refused(path, say("不是普通文件"), say("换成真正的文件"))
-    home = os.path.realpath(path.parent if folder is None else folder)
-    if folder is not None or path.is_symlink():
-        _inside(path, home)
 
 
 def _inside(path: Path, home: str) -> None:
@@ -174,7 +159,7 @@ def _refused(path: Path, what: str, remedy: str) -> SourceError:
 
 def _check_geojson(path: Path) -> None:
     """A feature collection, feature or geometry, which names its CRS rather than an address to fetch it from."""
-    raw = path.read_bytes()
+    raw = read_whole(path)
     if raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
         raise _refused(path, say("里面的要素太多"), say("存成 GeoPackage"))
     try:
@@ -215,7 +200,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_geopackage(path: Path) -> None:
     """A GeoPackage of tables: no views, no functions that reach out, no table that is somewhere else."""
     _check_start(path, b"SQLite format 3\0", say("不是 GeoPackage"))
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         if stream.read(72)[68:] not in _GPKG:
             raise _refused(path, say("不是 GeoPackage"), say("检查扩展名；在 QGIS 里重新导出"))
     if _size(path, "-journal"):
@@ -268,7 +253,7 @@ _OF_GEODATABASE = re.compile(
 
 
 def _check_start(path: Path, start: bytes, what: str) -> None:
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         if stream.read(len(start)) != start:
             raise _refused(path, what, say("检查扩展名；在 QGIS 里重新导出"))
 

@@ -52,10 +52,18 @@ def adding_up(parts: Sequence[float], total: float, digits: int = 0) -> list[flo
     return [(n + (i in up and n != exact[i])) / unit for i, n in enumerate(low)]
 
 
-def signed(value: float) -> str:
-    """Return a change with its sign: one decimal, two digits of what is smaller than that, never "-0.0" nor the last bits of a sum."""
-    if abs(value) < 1e-9:
-        return "0"
-    if not abs(value) < 0.05:
-        return Figure(value).text("+,.1f")
-    return Figure(value).text(f"+,.{1 - math.floor(math.log10(abs(value)))}f").rstrip("0")
+def signed(value: float, digits: int | None = None, unit: str = "", *, unknown: str | None = None) -> str:
+    """
+    Return a change with its sign and unit; what is nothing as it is printed is 0, without either.
+
+    Where no digits are asked for: one decimal, two digits of what is smaller than that, never the last bits of a sum.
+    """
+    if not math.isfinite(value):
+        return Figure(value).text("", unknown)
+    if digits is None:
+        small = 1e-9 <= abs(value) < 0.05
+        text = Figure(value).text(f"+,.{1 - math.floor(math.log10(abs(value))) if small else 1}f")
+        text = text.rstrip("0") if small else text
+    else:
+        text = Figure(value).text(f"+,.{digits}f")
+    return text + unit if text.strip("+−0.") else "0"

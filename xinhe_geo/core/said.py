@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from .errors import text_words
-from .foreign import ordinary
+from .opening import read_whole
 from .sentences import say
 from .strangers import apart
 
@@ -41,17 +42,17 @@ def read_toml(path: Path, folder: Path | None = None) -> dict[str, Any]:
     OSError
         It cannot be opened.
     """
-    ordinary(path, folder)
-    if path.stat().st_size <= _HARMLESS_BYTES:
-        return _read_toml(path)
-    return apart(_read_toml, path, folder=folder)
+    content = read_whole(path, folder, _MOST_BYTES)
+    if len(content) <= _HARMLESS_BYTES:
+        return _read_toml(path, content)
+    return apart(_read_toml, path, content, folder=folder)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _MOST_BYTES:
+def _read_toml(_path: Path, content: bytes) -> dict[str, Any]:
+    if len(content) > _MOST_BYTES:
         raise ValueError(say("太长，不像手写的文件"))
     try:
-        said = tomllib.loads(path.read_text("utf-8-sig"))
+        said = tomllib.loads(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read())  # line ends as in any text
     except RecursionError as error:
         raise ValueError(say("括号套得太深")) from error
     except ValueError as error:
@@ -87,14 +88,14 @@ def read_json(path: Path, folder: Path | None = None, content: bytes | None = No
     OSError
         It cannot be opened.
     """
-    ordinary(path, folder)
+    content = read_whole(path, folder, _MOST_JSON) if content is None else content
     try:
         return apart(_read_json, path, content, folder=folder)
     except RuntimeError as error:  # of recursion, there or on the way
         raise ValueError(say("括号套得太深")) from error
 
 
-def _read_json(path: Path, content: bytes | None) -> Any:
-    if content is None and path.stat().st_size > _MOST_JSON:
+def _read_json(_path: Path, content: bytes) -> Any:
+    if len(content) > _MOST_JSON:
         raise ValueError(say("太长，不像本程序写的记录"))
-    return json.loads((path.read_bytes() if content is None else content).decode("utf-8-sig"))
+    return json.loads(content.decode("utf-8-sig"))

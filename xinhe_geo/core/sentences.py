@@ -73,12 +73,14 @@ class Figure(float):
         Return the number as a format says; "nan", "inf" and "-0" are nobody's figures: by default 数据不足.
 
         Halves are rounded away from zero, of the number as its first fifteen digits say it, as spreadsheets do: whatever the
-        order in which it was added up (187.5 and 187.49999999999997 people are 188).
+        order in which it was added up (187.5 and 187.49999999999997 people are 188). What is written for people to read (with a
+        sign, thousands or as a share) has a minus that no line ends behind; coordinates, which are typed again, have a hyphen.
         """
         if not math.isfinite(self):
             return say("数据不足") if unknown is None else unknown
         text = format(self._rounded(spec) if spec[-1:] in ("f", "%") else float(self), spec)
-        return text[1:] if text.startswith("-") and not text.strip("-0.,%") else text
+        text = text[1:] if text.startswith("-") and not text.strip("-0.,%") else text
+        return text.replace("-", "−") if {*spec} & {*",+%"} else text
 
     def _rounded(self, spec: str) -> Decimal:
         share = spec.endswith("%")

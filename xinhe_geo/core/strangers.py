@@ -32,6 +32,7 @@ from . import errors, progress
 from .confinement import die_with_parent, give_up, limit
 from .files import cannot_write
 from .i18n import speaking
+from .opening import is_below, nobody_else_changes
 from .plain import read_plain, write_plain
 from .schema import bundled_folder
 from .sentences import english, language, say
@@ -75,10 +76,7 @@ class _Child(NamedTuple):
 
     def may_read(self, place: str) -> bool:
         """Return whether a folder is one of the places, or lies in one."""
-        return any(
-            (place == own or place.startswith(os.path.join(own, ""))) and _is_still(own, handle)
-            for own, handle in self.places.items()
-        )
+        return any(is_below(place, own) and _is_still(own, handle) for own, handle in self.places.items())
 
 
 class _State:
@@ -157,9 +155,11 @@ def _after_fork() -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    place = os.path.realpath(path)
-    ours = [*_STATE.ours, os.path.realpath(bundled_folder())]
-    return any(place == own or place.startswith(os.path.join(own, "")) for own in ours)
+    """Return whether a file is the program's own, or lies in a folder of ours where nobody else can exchange it meanwhile."""
+    place, bundled = os.path.realpath(path), bundled_folder()
+    if is_below(place, os.path.realpath(bundled)) and is_below(os.path.abspath(path), os.path.abspath(bundled)):
+        return True
+    return any(is_below(place, own) for own in _STATE.ours) and nobody_else_changes(path)
 
 
 def _ask(child: _Child, function: Callable[..., Any], path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -324,6 +324,11 @@ def _held(place: str) -> int:
     return -1
 
 
+def _got_hold_of(places: Mapping[str, int]) -> list[str | int]:
+    """Return folders as what is held open of them, by their names only where nothing is."""
+    return [place if handle < 0 else handle for place, handle in places.items()]
+
+
 def _is_still(place: str, handle: int) -> bool:
     if sys.platform != "linux":
         return True
@@ -341,13 +346,13 @@ def _forked(places: Mapping[str, int], rooms: Sequence[str]) -> _Child:
         if pid == 0:
             os.close(work_in)
             os.close(answers_out)
-            _serve_and_end(work_out, answers_in, places, rooms)
+            _serve_and_end(work_out, answers_in, _got_hold_of(places), rooms)
     os.close(work_out)
     os.close(answers_in)
     return _Child(pid, open(work_in, "wb"), open(answers_out, "rb"), places, rooms, None)
 
 
-def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str], rooms: Sequence[str]) -> NoReturn:
+def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str | int], rooms: Sequence[str]) -> NoReturn:
     """Serve in a fork, which ends here whatever comes: nothing of what it was copied from runs in it again."""
     try:
         die_with_parent()
@@ -369,10 +374,14 @@ def _started(places: Mapping[str, int], rooms: Sequence[str]) -> _Child:
     )
     code = (
         f"import sys, importlib; sys.path[:] = {sys.path!r}; [importlib.import_module(name) for name in {known!r}]; "
-        f"from {__name__} import serve; serve({list(places)!r}, {list(rooms)!r})"
+        f"from {__name__} import serve; serve({_got_hold_of(places)!r}, {list(rooms)!r})"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[handle for handle in places.values() if handle >= 0],
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -402,20 +411,20 @@ def _end(child: _Child) -> int:
     return code
 
 
-def serve(places: list[str], rooms: list[str]) -> None:
+def serve(places: list[str | int], rooms: list[str]) -> None:
     """Read what comes in on standard input, and answer on standard output."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     _serve(sys.stdin.buffer, answers, places, rooms)
 
 
-def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], rooms: Sequence[str]) -> None:
+def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str | int], rooms: Sequence[str]) -> None:
     _STATE.confined = True
     mimetypes.init()  # what libraries look up in folders that are closed from here on
     english()  # and what is wrong with a file is said in either language
     sys.path[:] = [os.path.abspath(place) for place in sys.path]
     os.chdir(next(iter(rooms)))  # where nobody has put a file by whose name a reader would be led
-    give_up([Path(p) for p in places], [Path(p) for p in rooms])
+    give_up(list(places), [Path(p) for p in rooms])
     while True:
         try:
             function, path, args, kwargs, seconds, megabytes, lang = pickle.load(work)

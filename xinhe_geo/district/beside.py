@@ -8,15 +8,14 @@ killed. If that happened between putting the old folder aside and putting the ne
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..core import hold, let_go
+from ..core import SourceError, held, hidden, hold, let_go, remove_tree
 
-_NEW, _OLD, _LOCK = "new", "old", "lock"
+_OLD, _LOCK = "old", "lock"
 
 
 @contextmanager
@@ -28,32 +27,35 @@ def beside(target: Path, purpose: str = "import") -> Iterator[Path]:
     """
     put_back(target, purpose)
     place = Path(tempfile.mkdtemp(prefix=_prefix(target, purpose), dir=target.parent))
-    handle = hold(place / _LOCK)
+    handle = hold(place / _LOCK, target.parent)
     try:
-        (place / _NEW).mkdir(mode=0o755)
-        yield place / _NEW
+        yield hidden(place, target.parent)
     finally:
         # What could not be put where it belongs stays, for the next process to put back.
         if target.exists() or not (place / _OLD).exists():
-            shutil.rmtree(place, ignore_errors=True)
+            remove_tree(place)
         if handle is not None:
-            let_go(place / _LOCK, handle)
+            let_go(place / _LOCK, handle, target.parent)
         with suppress(OSError):
             place.rmdir()
 
 
 def exchange(fresh: Path, target: Path) -> None:
     """Put the finished folder of `beside` in the place of the old one; the old one stays until the new one is there."""
-    aside = fresh.parent / _OLD
-    had = target.exists()
-    if had:
-        os.replace(target, aside)
-    try:
-        os.replace(fresh, target)
-    except OSError:
+    room, had = fresh.parents[1], target.exists()
+    with (
+        held(target) as (name, here),
+        held(fresh, room) as (new, made),
+        held(fresh.parent / _OLD, room) as (old, aside),
+    ):
         if had:
-            os.replace(aside, target)
-        raise
+            os.replace(name, old, src_dir_fd=here, dst_dir_fd=aside)
+        try:
+            os.replace(new, name, src_dir_fd=made, dst_dir_fd=here)
+        except OSError:
+            if had:
+                os.replace(old, name, src_dir_fd=aside, dst_dir_fd=here)
+            raise
 
 
 def put_back(target: Path, purpose: str = "import") -> bool:
@@ -64,8 +66,8 @@ def put_back(target: Path, purpose: str = "import") -> bool:
     """
     found = False
     for place in _left(target, purpose):
-        with suppress(OSError):
-            handle = hold(place / _LOCK)
+        with suppress(OSError, SourceError):
+            handle = hold(place / _LOCK, target.parent)
             if handle is None:
                 continue
             try:
@@ -73,9 +75,9 @@ def put_back(target: Path, purpose: str = "import") -> bool:
                     os.replace(place / _OLD, target)
                     found = True
                 if os.path.lexists(target) or not (place / _OLD).exists():
-                    shutil.rmtree(place, ignore_errors=True)
+                    remove_tree(place)
             finally:
-                let_go(place / _LOCK, handle)
+                let_go(place / _LOCK, handle, target.parent)
             with suppress(OSError):
                 place.rmdir()
     return found

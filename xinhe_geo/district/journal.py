@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -29,15 +28,20 @@ from ..core import (
     XinheError,
     bundled_folder,
     full_disk,
+    held,
     hold,
     is_full,
     let_go,
+    opened,
     os_words,
     read_json,
     read_toml,
+    read_whole,
     reading,
     refuse_titles,
     refused,
+    remove_file,
+    remove_tree,
     say,
     write_bytes,
 )
@@ -94,7 +98,7 @@ def locked(folder: Path) -> Iterator[None]:
     history = _history(folder)
     try:
         history.mkdir(exist_ok=True)
-        handle = hold(within(folder, f"{HISTORY}/lock"))
+        handle = hold(within(folder, f"{HISTORY}/lock"), folder)
     except OSError as error:
         if is_full(error):
             raise full_disk(folder.name, folder) from error
@@ -116,7 +120,7 @@ def locked(folder: Path) -> Iterator[None]:
             )
         ) from error
     finally:
-        let_go(history / "lock", handle)
+        let_go(history / "lock", handle, folder)
         with suppress(OSError):
             history.rmdir()
 
@@ -178,9 +182,10 @@ def _numbered(name: str) -> bool:
 def _bytes(folder: Path, name: str) -> bytes:
     """Return the content of a small file of the history."""
     place = within(folder, name)
-    if not place.is_file() or place.stat().st_size > _MOST_BYTES:
+    content = read_whole(place, folder, _MOST_BYTES) if place.is_file() else None
+    if content is None or len(content) > _MOST_BYTES:
         raise _not_ours(folder, say("读不懂"))
-    return place.read_bytes()
+    return content
 
 
 def _json(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
@@ -315,21 +320,21 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     number = int(_versions(history)[-1].name) + 1 if _versions(history) else 1
     version = history / f"{number:03d}"
     fresh = history / f"new-{number:03d}"
-    shutil.rmtree(fresh, ignore_errors=True)
+    remove_tree(fresh, folder)
     try:
         steps = _prepare(folder, fresh, files)
         said = {"layer": layer, "source": source, "files": [step._asdict() for step in steps]}
         record = json.dumps(said, ensure_ascii=False, indent=1).encode()
         own_journals.enter(folder, record)
-        write_bytes(fresh / "record.json", record)
+        write_bytes(fresh / "record.json", record, folder=folder)
         note = _write_note(folder, version.name, "apply", record)
     except BaseException:
         if not (history / "journal.json").is_file():
-            shutil.rmtree(fresh, ignore_errors=True)
+            remove_tree(fresh, folder)
         raise
     try:
         _carry_out(folder, note)
-    except OSError:
+    except (OSError, SourceError):
         _step_back(folder, version, steps)
         raise
 
@@ -348,7 +353,7 @@ def _refuse_sealed(folder: Path) -> None:
 def _write_note(folder: Path, version: str, do: str, record: bytes) -> _Note:
     text = json.dumps({"version": version, "do": do, "record": _sha(record)}).encode()
     own_journals.enter(folder, text)
-    write_bytes(folder / HISTORY / "journal.json", text)
+    write_bytes(folder / HISTORY / "journal.json", text, folder=folder)
     return _Note(version, do, _sha(record), text)
 
 
@@ -356,27 +361,27 @@ def _prepare(folder: Path, fresh: Path, files: Mapping[str, bytes]) -> list[_Ste
     """Write what is there and what is to come beside each other; return one step for each file."""
     steps = []
     for name, content in files.items():
-        place = folder / name
-        old = place.read_bytes() if place.is_file() else None
+        old = read_whole(folder / name, folder) if (folder / name).is_file() else None
         if old is not None:
-            write_bytes(fresh / "old" / name, old)
-        write_bytes(fresh / "new" / name, content)
+            write_bytes(fresh / "old" / name, old, folder=folder)
+        write_bytes(fresh / "new" / name, content, folder=folder)
         steps.append(_Step(name, None if old is None else _sha(old), _sha(content)))
     return steps
 
 
 def _step_back(folder: Path, version: Path, steps: Sequence[_Step]) -> None:
     """Put back what was there, after a disk that is full or a file held open; the journal stays if even that fails."""
-    with suppress(OSError):
+    with suppress(OSError, SourceError):
         for step in reversed(steps):
             place = folder / step.file
             if step.old is None:
-                place.unlink(missing_ok=True)
-            elif _sha(place.read_bytes()) != step.old:
-                write_bytes(place, (version / "old" / step.file).read_bytes(), room=version.parent)
-        (version.parent / "journal.json").unlink()
-        shutil.rmtree(version, ignore_errors=True)
-        shutil.rmtree(version.parent / f"new-{version.name}", ignore_errors=True)
+                remove_file(place, folder)
+            elif _now(folder, step.file) != step.old:
+                old = read_whole(version / "old" / step.file, folder)
+                write_bytes(place, old, room=version.parent, folder=folder)
+        remove_file(version.parent / "journal.json", folder)
+        remove_tree(version, folder)
+        remove_tree(version.parent / f"new-{version.name}", folder)
 
 
 def finish(folder: Path, *, trust: bool = False) -> bool:
@@ -407,11 +412,11 @@ def finish(folder: Path, *, trust: bool = False) -> bool:
             raise _stranger(folder, say("没做完的改动"))
         _carry_out(folder, note)
     for left in [*history.glob("new-*"), *(v / "new" for v in _versions(history))]:
-        shutil.rmtree(left, ignore_errors=True)  # a link is left alone
+        remove_tree(left, folder)  # a link is left alone
     for left in history.glob(".*-*"):
         if left.is_symlink() or left.is_file():
-            left.unlink(missing_ok=True)
-        shutil.rmtree(left, ignore_errors=True)
+            remove_file(left, folder)
+        remove_tree(left, folder)
     return note is not None
 
 
@@ -421,7 +426,7 @@ def _carry_out(folder: Path, note: _Note) -> None:
     journal = history / "journal.json"
     version, fresh = within(folder, f"{HISTORY}/{note.version}"), within(folder, f"{HISTORY}/new-{note.version}")
     if note.do == "apply" and not version.is_dir() and fresh.is_dir():
-        os.replace(fresh, version)
+        _rename(fresh, version, folder)
     undoing = note.do == "undo"
     if version.is_dir():
         record = _read_record(folder, note.version)
@@ -431,22 +436,34 @@ def _carry_out(folder: Path, note: _Note) -> None:
         for step in reversed(record.steps) if undoing else record.steps:
             content = kept[step.file]
             if content is None:
-                (folder / step.file).unlink(missing_ok=True)
-                with suppress(OSError):
-                    (folder / step.file).parent.rmdir()
+                remove_file(folder / step.file, folder)
+                _remove_empty((folder / step.file).parent, folder)
             else:
-                write_bytes(folder / step.file, content, room=history)
+                write_bytes(folder / step.file, content, room=history, folder=folder)
     if undoing:
         # Under another name first: half a version must not look like a whole one.
         if version.is_dir():
             own_journals.strike(folder, record.text)
-            os.replace(version, fresh)
-        journal.unlink()
-        shutil.rmtree(fresh, ignore_errors=True)
+            _rename(version, fresh, folder)
+        remove_file(journal, folder)
+        remove_tree(fresh, folder)
     else:
-        journal.unlink()
-        shutil.rmtree(version / "new", ignore_errors=True)
+        remove_file(journal, folder)
+        remove_tree(version / "new", folder)
     own_journals.strike(folder, note.text)
+
+
+def _rename(path: Path, to: Path, folder: Path) -> None:
+    """Give a folder of the history another name."""
+    with held(path, folder) as (name, place), held(to, folder) as (new, _):
+        os.replace(name, new, src_dir_fd=place, dst_dir_fd=place)
+
+
+def _remove_empty(path: Path, folder: Path) -> None:
+    """Remove a folder inside a district if nothing lies in it."""
+    if path != folder:
+        with suppress(OSError), held(path, folder) as (name, place):
+            os.rmdir(name, dir_fd=place)
 
 
 def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, bytes | None]:
@@ -454,11 +471,10 @@ def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, b
     found: dict[str, bytes | None] = {}
     for step in record.steps:
         wanted = step.old if side == "old" else step.new
-        place = within(folder, f"{HISTORY}/{version}/{side}/{step.file}")
-        content = _content(place) if wanted is not None else None
+        content = _content(folder, f"{HISTORY}/{version}/{side}/{step.file}") if wanted is not None else None
         if (None if content is None else _sha(content)) != wanted:
             raise _not_ours(folder, say("里留存的 {0} 和记录对不上", step.file))
-        if _now(folder / step.file) not in (step.old, step.new):
+        if _now(folder, step.file) not in (step.old, step.new):
             raise SourceError(
                 say("{0} 在导入以后又改过，接着做会丢掉那些修改。先把它另存，或手工从 {1} 恢复", step.file, HISTORY)
             )
@@ -466,16 +482,18 @@ def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, b
     return found
 
 
-def _now(place: Path) -> str | None:
-    content = _content(place)
+def _now(folder: Path, name: str) -> str | None:
+    content = _content(folder, name)
     return None if content is None else _sha(content)
 
 
-def _content(place: Path) -> bytes | None:
+def _content(folder: Path, name: str) -> bytes | None:
     """Return the bytes of a file, None where there is none; of one that is longer than any layer, which is no layer, nothing."""
+    place = within(folder, name)
     if not place.is_file():
         return None
-    return place.read_bytes() if place.stat().st_size <= _MOST_KEPT else b""
+    with opened(place, folder) as stream:
+        return stream.read() if os.fstat(stream.fileno()).st_size <= _MOST_KEPT else b""
 
 
 def recover(folder: str | Path, *, trust: bool = False) -> bool:
@@ -531,7 +549,7 @@ def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
         if not trust and not own_journals.entered(target, record.text):
             raise _stranger(target, say("导入"), record)
         for step in record.steps:
-            if _now(target / step.file) != step.new:
+            if _now(target, step.file) != step.new:
                 raise SourceError(
                     say("{0} 在导入以后又改过，撤销会丢掉那些修改。先把它另存，或手工从 {1} 恢复", step.file, HISTORY)
                 )

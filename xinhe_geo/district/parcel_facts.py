@@ -241,7 +241,9 @@ def _wrong_with(row: pd.Series, about: pd.Series) -> Iterator[tuple[str, str, st
 
 def _parts_that_do_not_add_up(own: pd.DataFrame, parcel: str, file: str) -> Iterator[Problem]:
     whole, parts = FLOOR_PARTS
-    single = own[own["high"].isna().to_numpy()]
+    single = own[(own["high"].isna() & own["quantity"].isin([whole, *parts])).to_numpy()]
+    if len(single) < 3:
+        return
     table = single.assign(year=single["year"].astype("float64").fillna(-1), value=single["value"].map(parcel_number))
     wide = table.pivot_table(index="year", columns="quantity", values="value", aggfunc="first")
     if not {whole, *parts} <= set(wide.columns):

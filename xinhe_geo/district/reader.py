@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -39,7 +41,8 @@ from ..core import (
     layer_name,
     level_of,
     listed,
-    ordinary,
+    opened,
+    os_words,
     path_given,
     problems_table,
     read_layer,
@@ -158,18 +161,15 @@ def _read_folder(
                 problems.append(Problem("error", name, named, "", "file", what, remedy))
             continue
         if path == folder:
-            frame = _read_layer(path, layer, entry, target, problems, level_of(manifest, name))
+            frame = _layer_rows(path, layer, entry, target, problems, level_of(manifest, name))
         else:
             kept, found = _of_the_program(name, _changed_at(name))
             frame = None if kept is None else kept.copy(deep=False)
             problems += found
-        if frame is None:
+        if frame is None or not (digest := _sha256(path, name, str(entry["file"]), problems)):
             continue
         rows[name] = frame
-        file = path / str(entry["file"])
-        files.append(
-            (name, str(entry["file"]), _OWN if path.resolve() == folder.resolve() else "随程序", _sha256(file))
-        )
+        files.append((name, str(entry["file"]), _OWN if path.resolve() == folder.resolve() else "随程序", digest))
     table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     _leave_to_its_plan(rows, table["from"])
     if target is not None:
@@ -448,6 +448,50 @@ def _usual_entry(name: str) -> dict[str, str]:
     return {"file": f"{LAYERS[name].folder}/{name}.csv"}
 
 
+#: Layers in text that were read and judged without a complaint, by their content: an import reads its folder several times, and one
+#: layer of it differs. So many bytes of such files are known at most, those that were asked for last.
+_KNOWN: dict[tuple[str, ...], tuple[pd.DataFrame, int]] = {}
+_MOST_KNOWN = 32_000_000
+_IN_TEXT = (".csv", ".geojson", ".json")
+
+
+def _layer_rows(
+    folder: Path,
+    layer: Layer,
+    entry: Mapping[str, Any],
+    target: pyproj.CRS | None,
+    problems: list[Problem],
+    level: int,
+) -> pd.DataFrame | None:
+    """Return what `_read_layer` does; of content that has been read before, and of which there was nothing to say, the same rows."""
+    path = folder / str(entry["file"])
+    content = _content(path, folder)
+    key = (content, layer.name, repr(sorted(entry.items())), "" if target is None else target.srs, str(level))
+    rows, size = _KNOWN.pop(key, (None, 0))
+    if rows is None:
+        found: list[Problem] = []
+        rows = _read_layer(folder, layer, entry, target, found, level)
+        problems += found
+        if rows is None or found or not content or content != _content(path, folder):
+            return rows
+        size = path.stat().st_size
+    _KNOWN[key] = rows, size
+    while sum(size for _, size in _KNOWN.values()) > _MOST_KNOWN:
+        del _KNOWN[next(iter(_KNOWN))]
+    return rows.copy(deep=False)
+
+
+def _content(path: Path, folder: Path) -> str:
+    """Return the hash of a file in text; "" where it is none, or a link is on the way to it."""
+    with suppress(SourceError, OSError, ValueError):
+        straight = path.resolve() == folder.resolve() / path.relative_to(folder)
+        if path.suffix.lower() not in _IN_TEXT or not straight or not 0 < path.stat().st_size <= _MOST_KNOWN:
+            return ""
+        with opened(path, folder) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    return ""
+
+
 def _read_layer(
     folder: Path,
     layer: Layer,
@@ -586,12 +630,11 @@ def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.
 
 
 def _read_table(path: Path, folder: Path) -> pd.DataFrame:
-    ordinary(path, folder)
     try:
-        with warnings.catch_warnings():
+        with opened(path, folder) as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)  # cells beyond the head: said by `_misread`
             frame = pd.read_csv(
-                path,
+                stream,
                 dtype="str",
                 encoding="utf-8-sig",
                 keep_default_na=False,
@@ -600,16 +643,18 @@ def _read_table(path: Path, folder: Path) -> pd.DataFrame:
                 index_col=False,  # a line with a cell too many would push all others to the left
             )
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise refused(*(_misread(path, strict=True) or (str(error).splitlines()[0], "")), file=path.name) from error
-    if beyond := _misread(path):
+        raise refused(
+            *(_misread(path, folder, strict=True) or (str(error).splitlines()[0], "")), file=path.name
+        ) from error
+    if beyond := _misread(path, folder):
         raise refused(*beyond, file=path.name)
     return frame
 
 
-def _misread(path: Path, *, strict: bool = False) -> tuple[str, str] | None:
+def _misread(path: Path, folder: Path, *, strict: bool = False) -> tuple[str, str] | None:
     """Return in which line a table in text cannot be told into cells, and what to do; None where it can (`strict`: by the letter)."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with io.TextIOWrapper(opened(path, folder), "utf-8-sig", newline="") as stream:
             lines = csv.reader(stream, strict=strict)
             head = next((cells for cells in lines if cells), [])
             if not head:
@@ -808,9 +853,13 @@ def _unknown_kinds(
                         )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _sha256(folder: Path, layer: str, file: str, problems: list[Problem]) -> str:
+    """Return the hash of a file that has been read; "" (reported) where something else has come in its place since."""
+    try:
+        with opened(folder / file, folder) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (SourceError, OSError) as error:
+        what = error.what if isinstance(error, SourceError) else os_words(error)
+        remedy = say("读的时候不要改动这个目录；改完再读一次")
+        problems.append(Problem("error", layer, file, "", "", say("读不出来：{0}", what[:160]), remedy))
+        return ""

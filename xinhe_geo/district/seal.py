@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from ..core import EnvironmentProblem, SourceError, as_read, os_words, read_json, say, write_text
+from ..core import EnvironmentProblem, SourceError, as_read, opened, os_words, read_json, read_whole, say, write_text
 from . import own_journals
 from .journal import HISTORY, SEAL, district_folder, finish, is_last_change_own, locked
 
@@ -74,10 +74,10 @@ def seal(folder: str | Path, *, again: bool = False) -> str:
 
 def number(folder: Path) -> str:
     """Return the number of a folder's seal, "" where it has none."""
-    place = folder / SEAL
-    if not place.is_file() or place.stat().st_size >= _MOST_BYTES:
+    text = _sealed(folder)
+    if not text:
         return ""
-    digits = hashlib.sha256(place.read_bytes()).hexdigest()[:16]
+    digits = hashlib.sha256(text).hexdigest()[:16]
     return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
 
 
@@ -87,7 +87,7 @@ def broken(folder: Path) -> dict[str, str]:
     if not os.path.lexists(place):
         return {}
     try:
-        text = place.read_bytes() if place.is_file() and place.stat().st_size < _MOST_BYTES else b""
+        text = _sealed(folder)
         own = own_journals.entered(folder, text)
         said = (json.loads(text) if own else read_json(place, folder, text))["files"]
         sound = isinstance(said, dict) and _text({str(k): str(v) for k, v in said.items()}).encode() == text
@@ -130,10 +130,18 @@ def _is_left_out(name: str) -> bool:
 def is_own(folder: Path) -> bool:
     """Return whether a folder is this user's: last changed here by an import, or sealed here and as it was then."""
     with suppress(OSError):
-        place = folder / SEAL
-        if place.is_file() and place.stat().st_size < _MOST_BYTES:
-            return own_journals.entered(folder, place.read_bytes()) and not broken(folder)
+        if text := _sealed(folder):
+            return own_journals.entered(folder, text) and not broken(folder)
     return is_last_change_own(folder)
+
+
+def _sealed(folder: Path) -> bytes:
+    """Return what a folder's seal says; nothing where it has none, or that is none."""
+    place = folder / SEAL
+    with suppress(SourceError):
+        text = read_whole(place, folder, _MOST_BYTES) if place.is_file() else b""
+        return text if len(text) < _MOST_BYTES else b""
+    return b""
 
 
 def _text(files: Mapping[str, str]) -> str:
@@ -155,11 +163,9 @@ def _hashes(folder: Path) -> dict[str, str]:
             key = path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
             if path.is_symlink():
                 found[key] = f"-> {os.readlink(path)}"
-            elif path.is_file() and (left := left - path.stat().st_size) < 0:
-                found[key] = _TOO_LARGE
-            elif path.is_file():
-                with path.open("rb") as stream:
-                    found[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-            else:
-                found[key] = "不是文件"
+                continue
+            found[key] = "不是文件"
+            with suppress(SourceError), opened(path, folder) as stream:
+                left -= os.fstat(stream.fileno()).st_size
+                found[key] = _TOO_LARGE if left < 0 else hashlib.file_digest(stream, "sha256").hexdigest()
     return found

@@ -11,6 +11,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ from ..core import (
     full_disk,
     is_full,
     layers_in,
+    opened,
     problems_table,
     read_layer,
+    read_whole,
     write_bytes,
 )
 from .journal import HISTORY, MANIFEST, SEAL, commit, finish, locked, within
@@ -93,7 +96,7 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
             entry |= {"crs": LONLAT, "basis": changes.basis}
         entry |= {"source": changes.source, "licence": "内部资料", "secrecy": str(manifest.get("secrecy", "internal"))}
         table = "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in entry.items())
-        before = _no_longer_without((folder / MANIFEST).read_bytes(), layer.name, manifest)
+        before = _no_longer_without(read_whole(folder / MANIFEST, folder), layer.name, manifest)
         text = before + (b"" if before.endswith(b"\n") else b"\n") + f"\n[layers.{layer.name}]\n{table}".encode()
         try:
             tomllib.loads(text.decode("utf-8-sig"))
@@ -111,7 +114,7 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
     if layer.geometry is not None:
         metric = crs_of(manifest["crs"])
         _bring(changes.edits, metric, crs_of(entry["crs"]))
-    return {file: writer(path, layer, changes.edits, changes.gone, entry), **files}
+    return {file: writer(path, target, changes, entry), **files}
 
 
 def _no_longer_without(text: bytes, layer: str, manifest: Mapping[str, Any]) -> bytes:
@@ -144,13 +147,13 @@ def _json_value(value: object) -> str | float:
     return str(value)
 
 
-def _geojson_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Mapping[str, Any]) -> bytes:
+def _geojson_bytes(path: Path, target: LayerFile, changes: Changes, _entry: Mapping[str, Any]) -> bytes:
     """Return the collection with the edits in it: untouched features, and members of the collection, stay as they are."""
-    whole: dict[str, Any] = {"type": "FeatureCollection", "name": layer.name, "features": []}
+    whole: dict[str, Any] = {"type": "FeatureCollection", "name": target.layer.name, "features": []}
     if path.is_file():
-        whole = json.loads(path.read_text("utf-8-sig"))
+        whole = json.loads(read_whole(path, target.folder).decode("utf-8-sig"))
     features = list(whole["features"])
-    for edit in edits:
+    for edit in changes.edits:
         cells = {k: _json_value(v) for k, v in edit.cells.items()}
         shape = None if edit.shape is None else json.loads(shapely.to_geojson(edit.shape))
         if edit.at is None:
@@ -161,7 +164,7 @@ def _geojson_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[in
         if shape is not None:
             feature["geometry"] = shape
         features[edit.at] = feature
-    kept = [f for i, f in enumerate(features) if i not in gone]
+    kept = [f for i, f in enumerate(features) if i not in changes.gone]
     head = json.dumps({k: v for k, v in whole.items() if k != "features"}, ensure_ascii=False)[:-1]
     lines = ",\n".join(json.dumps(f, ensure_ascii=False, separators=(",", ":")) for f in kept)
     text = f'{head}, "features": [\n{lines}\n]}}\n'
@@ -187,14 +190,12 @@ def _with_edits(frame: pd.DataFrame, edits: Sequence[Edit], gone: set[int], name
     return pd.DataFrame({c: pd.Series([columns[c][i] for i in kept], dtype="object") for c in order})
 
 
-def _geopackage_bytes(
-    path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], entry: Mapping[str, Any]
-) -> bytes:
-    raw = read_layer(path)
-    name = layers_in(path)[0][0]
+def _geopackage_bytes(path: Path, target: LayerFile, changes: Changes, entry: Mapping[str, Any]) -> bytes:
+    layer = target.layer
+    raw = read_layer(path, target.folder)
     if raw.geometry.name != "geometry":
         raw = raw.rename_geometry("geometry")
-    frame = _with_edits(pd.DataFrame(raw), edits, gone, list(layer.names))
+    frame = _with_edits(pd.DataFrame(raw), changes.edits, changes.gone, list(layer.names))
     for column in frame.columns:
         if column == "geometry":
             continue
@@ -208,7 +209,8 @@ def _geopackage_bytes(
     shaped = gpd.GeoDataFrame(frame, geometry="geometry", crs=entry["crs"])
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / path.name
-        shutil.copyfile(path, copy)
+        _copy(target.folder, path, copy)
+        name = layers_in(copy)[0][0]
         before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
         # A GeoPackage stores when it was written: a fixed date instead, so that same inputs give same bytes.
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2020-01-01T00:00:00.000Z"})
@@ -220,14 +222,23 @@ def _geopackage_bytes(
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+    with opened(path) as stream:
+        return pd.read_csv(stream, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
 
 
-def _csv_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Mapping[str, Any]) -> bytes:
+def _csv_bytes(path: Path, target: LayerFile, changes: Changes, _entry: Mapping[str, Any]) -> bytes:
+    layer = target.layer
     columns = [c.name for c in layer.columns if c.name != layer.key or c.required]
-    raw = apart(_read_csv, path) if path.is_file() else pd.DataFrame(columns=columns, dtype="object")
-    plain = [Edit(e.at, {k: None if is_missing(v) else str(_json_value(v)) for k, v in e.cells.items()}) for e in edits]
-    table = _with_edits(raw, plain, gone, list(layer.names))
+    raw = (
+        apart(_read_csv, path, folder=target.folder)
+        if path.is_file()
+        else pd.DataFrame(columns=columns, dtype="object")
+    )
+    plain = [
+        Edit(e.at, {k: None if is_missing(v) else str(_json_value(v)) for k, v in e.cells.items()})
+        for e in changes.edits
+    ]
+    table = _with_edits(raw, plain, changes.gone, list(layer.names))
     return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
 
@@ -242,13 +253,19 @@ def _left_behind(place: str, names: list[str]) -> set[str]:
     return {HISTORY, SEAL, "output", ".git"} & set(names) | set(strange)
 
 
+def _copy(folder: Path, source: str | Path, to: str | Path) -> None:
+    """Copy a file of a folder, and nothing that has taken its place since."""
+    with opened(Path(source), folder) as content, open(to, "xb") as copy:
+        shutil.copyfileobj(content, copy)
+
+
 def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
     """Judge a copy of the folder with the new files in it; anything wrong that was not wrong before stops the import."""
     before = {_where(p) for p in read_folder(folder)[3] if p.severity == "error"}
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / (folder.name or "district")
         try:
-            shutil.copytree(folder, copy, symlinks=True, ignore=_left_behind)
+            shutil.copytree(folder, copy, symlinks=True, ignore=_left_behind, copy_function=partial(_copy, folder))
         except OSError as error:  # of several files at once, too
             if is_full(error) or os.strerror(errno.ENOSPC) in str(error):
                 need = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and HISTORY not in p.parts)

@@ -41,7 +41,7 @@ from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
 from .positions import Declared, Place, Placed, declaration, locate, place_of, raw_shapes, repaired
-from .row_changes import Provenance, edits_of, judged, refusals_table
+from .row_changes import DOORS, Provenance, doors_left, edits_of, judged, refusals_table
 from .row_report import RowReport, Where, tally
 from .value_words import ValueWords, answer_sheet, kept_answers, read_answers, remembered
 
@@ -118,6 +118,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     origin = origin_of(rows, placed, checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
     _say_unstated(edits, request, current, report)
+    _say_doors_left(edits, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
     if placed is not None:
@@ -213,6 +214,21 @@ def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer
             f"没有说明依据：{len(bare):,} 行的位置记为“依据未说明”",
             "知道就写 --basis surveyed（实测）、official（官方）、osm（开放地图）或 derived（推算），或在表里加“依据类型”一列",
             Where(column=UNSTATED_COLUMN),
+        )
+
+
+def _say_doors_left(edits: Sequence[Edit], current: CurrentLayer, report: RowReport) -> None:
+    """Say of places that move which of their doors are drawn where they were: people would go on walking in by these."""
+    doors, of = DOORS.get(current.layer.name, ("", ""))
+    if doors not in current.tables:
+        return
+    left = doors_left(current.tables[doors], of, current, edits)
+    for key, n in left[of].value_counts(sort=False).items():
+        report.say(
+            "note",
+            f"{printable(str(key))} 移动了，{n} 个出入口还画在原处，仍按它们算走法",
+            f"在 {doors} 里移过来或删去；是真的搬走了，不是改正位置，设施用 update 按年份更新",
+            Where(key=printable(str(key))),
         )
 
 

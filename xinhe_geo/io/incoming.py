@@ -16,7 +16,7 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from ..core import SourceError, amount
+from ..core import SourceError, amount, opened, read_whole
 from .cells import printable
 
 LONLAT = "EPSG:4326"
@@ -86,7 +86,7 @@ def unpack_safely(path: Path, what: str, remedy: str) -> None:
 def too_many_lines(path: Path) -> bool:
     """Whether a text has more lines than any worksheet, counted in pieces before anything else is done with it."""
     found = 0
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         while chunk := stream.read(4_000_000):
             found += max(chunk.count(b"\n"), chunk.count(b"\r"))
     return found > MOST_LINES
@@ -112,7 +112,7 @@ def _alike(text: str, separator: str) -> tuple[int, int]:
 
 def decoded(path: Path) -> str:
     """Return the text of a file in UTF-8, UTF-16 or GB18030."""
-    raw = path.read_bytes()
+    raw = read_whole(path)
     for encoding in ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030"):
         with suppress(UnicodeDecodeError):
             return raw.decode(encoding)

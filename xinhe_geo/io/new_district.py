@@ -32,6 +32,7 @@ from ..core import (
     in_short,
     plane_of,
     read_toml,
+    read_whole,
     write_bytes,
     write_text,
 )
@@ -264,7 +265,7 @@ def _said_of_crs(crs: pyproj.CRS, *, chosen: bool, columns: pd.Index) -> pd.Data
 
 
 def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    whole = tomllib.loads((folder / MANIFEST).read_text("utf-8-sig"))
+    whole = tomllib.loads(read_whole(folder / MANIFEST, folder).decode("utf-8-sig"))
     return {k: v for k, v in whole.items() if k != "layers"}, whole["layers"]
 
 

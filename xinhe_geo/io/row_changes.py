@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from ..core import LAYERS, Column, Problem, amount, check_rows, listed, nearest, problems_table
-from ..district import Edit, is_missing, moved_m
+from ..district import NEAR_M, Edit, is_missing, moved_m
 from .cells import printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
@@ -21,6 +21,13 @@ from .row_report import Where
 
 #: Shapes nearer than this are the same; a point may also be off by what six digits of a degree leave out.
 SAME_M, SAME_SPOT_M = 0.01, 0.1
+
+#: The layers whose rows are the doors of others, and the column that says whose.
+DOORS = {
+    "homes": ("gates", "home"),
+    "facilities": ("entrances", "facility"),
+    "own_facilities": ("entrances", "facility"),
+}
 
 
 class Provenance(NamedTuple):
@@ -236,3 +243,23 @@ def refusals_table(rows: FileRows) -> pd.DataFrame:
         found
         or [Problem("error", rows.layer.name, rows.file, "", "", "没有一行可以导入", "检查是否只有示例行或合计行")]
     )
+
+
+def doors_left(doors: gpd.GeoDataFrame, of: str, current: CurrentLayer, edits: Sequence[Edit]) -> gpd.GeoDataFrame:
+    """
+    Return the drawn doors that were of a place before it moved, and are not now.
+
+    Parameters
+    ----------
+    doors
+        Rows of the layer of doors.
+    of
+        Its column that says whose they are.
+    current, edits
+        The layer of the places as it is, and what changes in it.
+    """
+    shapes, ids = current.rows.geometry.array, current.ids()
+    moved = {ids[e.at]: (shapes[e.at], e.shape) for e in edits if e.at is not None and e.shape is not None}
+    doors = doors[doors[of].isin(moved).to_numpy()]
+    before, now = (shapely.distance(doors.geometry.array, [moved[k][i] for k in doors[of]]) for i in (0, 1))
+    return doors[now > np.maximum(before, NEAR_M)]

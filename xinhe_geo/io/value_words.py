@@ -132,7 +132,7 @@ def read_answers(path: Path, folder: Path | None = None) -> Answers:
         It is no such sheet.
     """
     ordinary(path, folder)
-    return Answers(apart(_said, path))
+    return Answers(apart(_said, path, folder=folder))
 
 
 def _said(path: Path) -> dict[tuple[str, str], str]:

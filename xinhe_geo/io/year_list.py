@@ -8,7 +8,7 @@ ends with the year before (`until`), what moved or has another name ends then to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, DataError, SourceError, UnknownNameError
+from ..core import LAYERS, DataError, SourceError, UnknownNameError, read_whole
 from ..district import (
     MANIFEST,
-    NEAR_M,
     SPOT_M,
     Changes,
     Edit,
@@ -55,7 +54,7 @@ from .headers import one_datum, refuse_secret_rows
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
 from .positions import place_of
-from .row_changes import Provenance, edits_of, judged, refusals_table
+from .row_changes import Provenance, doors_left, edits_of, judged, refusals_table
 from .row_report import RowReport, Where, tally
 
 _LAYER = LAYERS["facilities"]
@@ -181,8 +180,7 @@ def _planned(
         report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
     if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
-    shapes = current.rows.geometry.array
-    moved = {current.ids()[e.at]: (shapes[e.at], e.shape) for e in edits if e.at is not None and e.shape is not None}
+    left = _entrances_left(folder, current, edits, year, report)
     edits = [*_in_periods(edits, current, year), *(Edit(p, {"until": year - 1}) for p in ending)]
     for edit in edits:
         edit.at = None if edit.at is None else listed.live[edit.at]
@@ -190,7 +188,7 @@ def _planned(
     if edits:
         layer = LayerFile(folder, _LAYER, whole.entry, whole.manifest)
         files = new_files(layer, Changes(_one_each(edits), set(), request.basis, origin))
-        files |= _entrances_left(folder, moved, year, report)
+        files |= left
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
     return report.frame(), {**answered, **files}, proven or bool(request.coordinates.checked)
@@ -298,20 +296,14 @@ def _away(edit: Edit, there: pd.Series) -> float:
 
 
 def _entrances_left(
-    folder: Path, moved: Mapping[str, Sequence[shapely.Geometry]], year: int, report: RowReport
+    folder: Path, places: CurrentLayer, edits: Sequence[Edit], year: int, report: RowReport
 ) -> dict[str, bytes]:
-    """
-    End drawn entrances that were of a place before it moved, and are not now: nobody walks to it through them any more.
-
-    `moved`: by facility, where it was and where it is.
-    """
-    current = read_current(folder, LAYERS["entrances"]) if moved else None
-    if current is None or current.entry is None:
+    """End drawn entrances that were of a place before it moved, and are not now: nobody walks to it through them any more."""
+    current = read_current(folder, LAYERS["entrances"])
+    if current.entry is None:
         return {}
-    doors = current.rows
-    doors = doors[doors["facility"].isin(moved) & (doors["until"].astype("float64").fillna(np.inf) >= year)]
-    before, now = (shapely.distance(doors.geometry.array, [moved[k][i] for k in doors["facility"]]) for i in (0, 1))
-    doors = doors[now > np.maximum(before, NEAR_M)]
+    open_now = current.rows["until"].astype("float64").fillna(np.inf) >= year
+    doors = doors_left(current.rows[open_now.to_numpy()], "facility", places, edits)
     for key, n in doors["facility"].value_counts(sort=False).items():
         said = f"{printable(str(key))} 移走了，原处的 {n} 个出入口到 {year - 1} 年为止"
         report.say("note", said, "新处的出入口画进 entrances；没有画的，走到它的边或门前的路")
@@ -332,7 +324,7 @@ def _data_year(
     before = current.manifest.get("data_year")
     if not isinstance(before, int) or before >= year:
         return {}
-    text = files.get(MANIFEST, (folder / MANIFEST).read_bytes())
+    text = files.get(MANIFEST, read_whole(folder / MANIFEST, folder))
     changed, n = re.subn(rb"(?m)^data_year\s*=\s*\d+", f"data_year = {year}".encode(), text, count=1)
     if n != 1:
         raise SourceError(f"{MANIFEST} 里找不到 data_year 一行。手工改成 data_year = {year}，再更新")

@@ -29,6 +29,7 @@ from ..core import (
     check_rows,
     guarded_problems,
     problems_table,
+    read_whole,
     refuse_uncleared,
     write_bytes,
 )
@@ -443,7 +444,7 @@ def _declare(tables: _Tables, files: dict[str, bytes], source: Path) -> None:
             said = json.dumps(f"由 {source.name} 导入", ensure_ascii=False)
             text += f'\n[layers.{layer.name}]\nfile = {json.dumps(file)}\nsource = {said}\nsecrecy = "internal"\n'
     if text:
-        manifest = (tables.folder / MANIFEST).read_bytes()
+        manifest = read_whole(tables.folder / MANIFEST, tables.folder)
         files[MANIFEST] = manifest.rstrip(b"\n") + b"\n" + text.encode()
 
 

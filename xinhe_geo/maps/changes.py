@@ -62,7 +62,11 @@ def _counted(classes: Classes, people: np.ndarray, counted: str, lang: str) -> M
         inside = people[pick == i]
         known = inside[~np.isnan(inside)]
         counts.append(len(inside))
-        text = words.format(n=len(inside), p=amount(known.sum())) if len(known) else t["count"].format(n=len(inside))
+        text = (
+            words.format(n=amount(len(inside)), p=amount(known.sum()))
+            if len(known)
+            else t["count"].format(n=amount(len(inside)))
+        )
         texts.append(text)
     return Mode(label, title, styles, pick.astype("int64"), counts, texts)
 
@@ -263,10 +267,7 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     facts, notes = _change_facts(change, homes, after, lang)
     t = wording(lang)
     delta = floats_of(change.after, "minutes") - floats_of(change.before, "minutes")
-    moves = [
-        None if math.isnan(v) else ("0" if abs(v) < 0.05 else f"{signed(v)} {t['min']}".replace("-", "−"))
-        for v in delta
-    ]
+    moves = [None if math.isnan(v) else signed(v, 1, f" {t['min']}") for v in delta]
     table: list[tuple[str, list[str | None]]] = [
         (t["minutes_before"], numbers_of(change.before, "minutes", t["min"], 1)),
         (t["minutes_after"], numbers_of(change.after, "minutes", t["min"], 1)),
@@ -413,12 +414,12 @@ def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDat
         for n, words in (("gain", t["gets_one"]), ("lose", t["loses_one"]), ("stays", t["has"]), ("never", last))
     ]
     counts = [int((pick == i).sum()) for i in range(4)]
-    mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
+    mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [amount(c) for c in counts])
     names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
     text = t["presence_change"].format(a=int(a.sum()), b=int(b.sum()), n=len(pick)) + t["list_of"].format(
         y=after.list_year
     )
-    fact = {"big": f"{int(b.sum()) - int(a.sum()):+d}".replace("-", "−").replace("+0", "0"), "text": text}
+    fact = {"big": signed(int(b.sum()) - int(a.sum()), 0), "text": text}
     if is_demonstration(after, ("communities", "facilities")):
         fact["tag"] = t["demo_value"]
     label = rule_label(after, rule, lang)

@@ -131,7 +131,7 @@ class LiveNumbers:
                 "big": say("{0} 个", have),
                 "now": have / of if of else 0,
                 "was": had / of if of else 0,
-                "delta": say("与现状相同") if have == had else say("现状 {0} 个，{1} 个", had, f"{have - had:+d}"),
+                "delta": say("与现状相同") if have == had else say("现状 {0} 个，{1} 个", had, signed(have - had, 0)),
                 "note": say("全部都有")
                 if not lacking
                 else say("其余有没有，图上看不出来")
@@ -172,7 +172,7 @@ class LiveNumbers:
                 rows.append(_counter(say(label), was["whole"], now["whole"], column))
         if self.model.areas:
             have, had, of = int(self.answer.has.sum()), int(self.model.base.has.sum()), len(self.model.areas)
-            rows.append([say("有设施的社区"), f"{had}/{of}", f"{have}/{of}", _signed(have - had, 0, say(" 个"))])
+            rows.append([say("有设施的社区"), f"{had}/{of}", f"{have}/{of}", signed(have - had, 0, say(" 个"))])
         column = "people_60plus" if self.denominator == "people_60plus" else "people"
         word = "60+" if column == "people_60plus" else say("人口")
         for code in self.model.zones:
@@ -246,7 +246,7 @@ def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], col
         label,
         per_cent(was[f"{column}_share"]),
         per_cent(now[f"{column}_share"]),
-        _signed(change, digits, f" {say(unit)}"),
+        signed(change, digits, f" {say(unit)}", unknown="—"),
     ]
 
 
@@ -291,10 +291,3 @@ def _doors(doors: pd.DataFrame) -> list[list[float]]:
     """Return edge, metres along it and metres to it of the doors that lead to a street."""
     own = doors[(doors["edge"] >= 0).to_numpy()]
     return [[int(e), float(a), float(m)] for e, a, m in zip(own["edge"], own["at_m"], own["access_m"], strict=True)]
-
-
-def _signed(value: float, digits: int, unit: str) -> str:
-    if not np.isfinite(value):
-        return "—"
-    size = amount(abs(value), digits)  # rounded as the figures beside it
-    return f"{'+' if value > 0 else '−'}{size}{unit}" if size.strip("0.") else "0"

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from ..access import reasons
-from ..core import UnknownNameError, speaking
+from ..core import UnknownNameError, amount, speaking
 from ..district import District, place_title
 from .basemap import (
     Label,
@@ -416,13 +416,13 @@ def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
         )
     if "gaps" in by_id:
         ids = [i for i in ("gaps", "gaps-a") if i in by_id]
-        top.append({"ids": ids, "label": t["gaps"], "count": str(len(by_id["gaps"].geometry))})
+        top.append({"ids": ids, "label": t["gaps"], "count": amount(len(by_id["gaps"].geometry))})
     if "changed" in by_id:
-        top.append({"ids": ["changed"], "label": t["changed"], "count": str(len(by_id["changed"].geometry))})
+        top.append({"ids": ["changed"], "label": t["changed"], "count": amount(len(by_id["changed"].geometry))})
     for name, label in (("gone", t["homes_gone"]), ("zone", t["may_stand"])):
         if name in by_id:
             key = [_swatch(by_id[name].styles[0]), "A"]
-            top.append({"ids": [name], "label": label, "count": str(len(by_id[name].geometry)), "key": key})
+            top.append({"ids": [name], "label": label, "count": amount(len(by_id[name].geometry)), "key": key})
     if top:
         groups.append({"id": "theme", "label": t["theme"], "open": True, "rows": top})
     kinds = [layer for layer in layers if layer.id.startswith("k-") and layer.shape == "P"]
@@ -430,7 +430,7 @@ def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
         {
             "ids": [i for i in (k.id, f"{k.id}-a") if i in by_id],
             "label": re.split("[（(]", k.label)[0],
-            "count": str(len(k.geometry)),
+            "count": amount(len(k.geometry)),
             "key": [_swatch(k.styles[0]), "P"],
         }
         for k in kinds

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,15 +14,21 @@ from typing import NamedTuple
 
 from ..core import (
     EnvironmentProblem,
+    SourceError,
     XinheError,
     cannot_write,
+    held,
+    hidden,
     hold,
     is_full,
     keep_file,
     let_go,
+    opened,
     os_words,
     own_room,
     place_file,
+    remove_file,
+    remove_tree,
     room_lock,
     sweep,
     write_text,
@@ -168,25 +173,26 @@ def _hand_over(target: Path, order: _Order) -> None:
     way = os.path.relpath(os.path.realpath(order.room), os.path.realpath(target))
     said = {**order._asdict(), "room": Path(way).as_posix()}
     write_text(target / MARK, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
-    old = order.room.with_name(f"{order.room.name}-old")
+    old = hidden(order.room.parent, order.room.parent)
     moved: list[str] = []
     try:
         for name, wanted in order.in_turn():
             place = target / name
             if place.is_file() and _hash(place) == wanted:
                 continue
-            keep_file(place, old / name)
+            keep_file(place, old / name, target)
             moved.append(name)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place_file(order.room / name, place)
+            with held(place, target, make=True):
+                place_file(order.room / name, place, target)
         if order.noted:
             note_written(target, order.files)
-    except OSError:
-        with suppress(OSError):
+    except (OSError, SourceError):
+        with suppress(OSError, SourceError):
             for name in moved:
-                place_file(old / name, target / name) if (old / name).exists() else (target / name).unlink(
-                    missing_ok=True
-                )
+                if (old / name).exists():
+                    place_file(old / name, target / name, target)
+                else:
+                    remove_file(target / name, target)
             (target / MARK).unlink()
         raise
     _finish(target, order)
@@ -200,7 +206,7 @@ def _finish(target: Path, order: _Order) -> None:
             and (target / name).is_file()
             and _hash(target / name) == then
         ):
-            (target / name).unlink()
+            remove_file(target / name, target)
     (target / MARK).unlink(missing_ok=True)
 
 
@@ -221,10 +227,10 @@ def repair(target: Path) -> bool:
     if not said or found is None or ".." in found[2].split("/"):
         return False
     room = target / found[0]
-    held = room_lock(room.parents[found[2].count("/") - 1] if found[2] else room)
+    lock = room_lock(room.parents[found[2].count("/") - 1] if found[2] else room)
     with _told(target):
-        handle = hold(held) if held.parent.is_dir() and not held.parent.is_symlink() else None
-        if handle is None and held.exists():
+        handle = hold(lock, lock.parents[1]) if lock.parent.is_dir() and not lock.parent.is_symlink() else None
+        if handle is None and lock.exists():
             raise EnvironmentProblem(f"另一个程序正在写 {target.name}，请等它结束后重试")
         try:
             order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
@@ -234,9 +240,9 @@ def repair(target: Path) -> bool:
             _finish(target, order._replace(gone=order.gone if len(here) == len(order.files) else {}))
         finally:
             if handle is not None:
-                let_go(held, handle)
+                let_go(lock, handle, lock.parents[1])
         if handle is not None:
-            shutil.rmtree(held.parent, ignore_errors=True)
+            remove_tree(lock.parent)
     return True
 
 
@@ -247,8 +253,8 @@ def _brought(target: Path, name: str, fresh: Path, wanted: str) -> bool:
         return True
     if fresh.is_symlink() or not fresh.is_file() or _hash(fresh) != wanted or _foreign(target, [name], None):
         return False
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place_file(fresh, place)
+    with held(place, target, make=True):
+        place_file(fresh, place, target)
     return True
 
 
@@ -330,9 +336,9 @@ def _is_plain(folder: Path, name: str) -> bool:
 
 def _hash(path: Path) -> str:
     """Return the hash of a file; "" of one that is longer than whatever is written here: somebody else's."""
-    if path.stat().st_size > _LONGEST:
-        return ""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
+        if os.fstat(stream.fileno()).st_size > _LONGEST:
+            return ""
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

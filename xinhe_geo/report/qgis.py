@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element, SubElement
 import geopandas as gpd
 import pyproj
 
-from ..core import EnvironmentProblem, say, write_bytes
+from ..core import EnvironmentProblem, opened, say, write_bytes
 from ..maps import house_style
 
 #: Classes of a share, the least first, a fifth each: red, green, blue, how opaque.
@@ -184,7 +184,7 @@ def _is_as_written(place: Path) -> bool:
     if place.is_symlink() or not place.is_file() or place.stat().st_size > _MOST_BYTES:
         return False
     try:
-        with zipfile.ZipFile(place) as archive:
+        with opened(place) as stream, zipfile.ZipFile(stream) as archive:
             (only,) = archive.infolist()
             return only.file_size <= _MOST_BYTES and archive.comment == _signature(archive.read(only))
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError, EOFError, zlib.error):

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from ..access import headlines, rules_of
-from ..core import speaking
+from ..core import read_whole, speaking
 from ..district import District
 from ..ledger import named_in_record
 from .analysis import Analysis
@@ -114,9 +114,9 @@ def run_files(folder: Path) -> dict[str, str]:
 def read_json(path: Path) -> dict[str, Any]:
     """Return what a small record of ours says; empty where there is none, or it cannot be read, or is none of ours."""
     try:
-        ours = path.is_file() and not path.is_symlink() and path.stat().st_size <= _MOST_BYTES
-        found = json.loads(path.read_text("utf-8")) if ours else {}
-    except (OSError, ValueError, RecursionError):
+        text = b"" if path.is_symlink() else read_whole(path, most=_MOST_BYTES)
+        found = json.loads(text.decode("utf-8")) if 0 < len(text) <= _MOST_BYTES else {}
+    except (OSError, ValueError, RecursionError):  # no file of ours is one of these
         return {}
     return found if isinstance(found, dict) else {}
 

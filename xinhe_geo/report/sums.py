@@ -578,7 +578,7 @@ def of_change(change: Change) -> Sums:
 
 def _form(what: str, text: str) -> str:
     """Return the format that prints a number as a text does: with a sign or none, with as many decimals."""
-    sign = "+" if text[:1] in ("+", "-") else ""
+    sign = "+" if text[:1] in ("+", "−") else ""
     return f"{{{what}:{sign},.{len(text.rpartition('.')[2]) if '.' in text else 0}f}}"
 
 

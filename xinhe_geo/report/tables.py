@@ -44,8 +44,7 @@ def cell_text(column: str, value: object) -> str:
     if column in ("之前", "之后") and 0 <= number <= 1:
         return per_cent(number, 0)
     if column.startswith("变化"):
-        whole = f"{'+' if number >= 0 else ''}{amount(number)}"
-        return whole if column.endswith("人数") else signed(number)
+        return signed(number, 0 if column.endswith("人数") else None)
     if column.endswith(("（分钟）", "（倍）")):  # the same digits all the way down
         return amount(number, 1)
     whole_numbers = column.endswith(("（人）", "人口", "人数", "人次", "其中为老"))

@@ -170,6 +170,14 @@ def replacing(lang: str, *files: Path | None) -> Iterator[None]:
         OUT.print(escape(message(lang, "replaced", shown_path(file))))
 
 
+def saved(lang: str, path: Path | None, write: Callable[[Path], object]) -> None:
+    """Write a file, where the user named one, and say where it is."""
+    if path is not None:
+        with replacing(lang, path):
+            write(path)
+        OUT.print(escape(message(lang, "done", shown_path(path))))
+
+
 def ending(out: Path, suffix: str) -> Path:
     """
     Return a file that a user named, if it ends as its format does.

@@ -66,7 +66,21 @@ from ...io import blanks as write_blanks
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...io import update as update_list
-from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, replacing, shown_path, watched
+from .console import (
+    DATA,
+    DONE,
+    ERR,
+    OUT,
+    PARTLY,
+    Lang,
+    grid,
+    is_guarded,
+    message,
+    replacing,
+    saved,
+    shown_path,
+    watched,
+)
 
 
 def check(
@@ -394,9 +408,7 @@ def template(
         OUT.print(shown)
         OUT.print(escape(message(lang, "done", shown_path(out))))
         return
-    with replacing(lang, out):
-        write_template(out, folder)
-    OUT.print(escape(message(lang, "done", shown_path(out))))
+    saved(lang, out, lambda path: write_template(path, folder))
 
 
 def add(

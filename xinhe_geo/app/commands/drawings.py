@@ -29,6 +29,7 @@ from .console import (
     message,
     opened,
     replacing,
+    saved,
     shown_path,
     watched,
 )
@@ -153,9 +154,7 @@ def one_map(
         lie_on = Tiles(tiles, key) if tiles else None
         drawn = of_district(sides.district, what, rule=rule, against=sides.against, tiles=lie_on, lang=lang)
         to = out or Path(f"{what}{'-' + rule if rule else ''}.html")
-        with replacing(lang, to):
-            drawn.write(to)
-    OUT.print(escape(message(lang, "done", shown_path(to))))
+        saved(lang, to, drawn.write)
 
 
 def public_edition(

@@ -28,7 +28,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, Ranges, grid, message, opened, replacing, shown_path, watched
+from .console import DATA, OUT, Lang, Ranges, grid, message, opened, saved, shown_path, watched
 
 #: Below this a number of people prints as 0, which is 0 at most already.
 MOST_FROM = 0.5
@@ -138,10 +138,9 @@ def provision_list(
         _show_provision(table, plan.label)
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
-    if out is not None:
-        with replacing(lang, out), speaking(lang):
-            write_table(out, district, "配建清单", provision_sheet(table), say("应配 = 新增数 ÷ 每多少 × 应有多少"))
-        OUT.print(escape(message(lang, "done", shown_path(out))))
+    with speaking(lang):
+        how = say("应配 = 新增数 ÷ 每多少 × 应有多少")
+        saved(lang, out, lambda path: write_table(path, district, "配建清单", provision_sheet(table), how))
 
 
 def _show_provision(table: pd.DataFrame, plan: str) -> None:

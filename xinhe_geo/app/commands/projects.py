@@ -22,7 +22,7 @@ from ...report import (
     write_programme,
     write_scenario,
 )
-from .console import OUT, Lang, Ranges, ending, grid, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, Ranges, ending, grid, message, opened, replacing, saved, shown_path, watched
 
 
 def programme(
@@ -71,10 +71,7 @@ def programme(
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
-    if toml is not None:
-        with replacing(lang, toml):
-            write_scenario(toml, found.scenario, district)
-        OUT.print(escape(message(lang, "done", shown_path(toml))))
+    saved(lang, toml, lambda path: write_scenario(path, found.scenario, district))
     for path in (out and out / "programme.html", slides):
         if path is not None:
             OUT.print(escape(message(lang, "done", shown_path(path))))

@@ -14,7 +14,7 @@ from ...district import District
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
 from ...report import by_heading
-from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, grid, is_guarded, message, opened, saved, watched
 
 
 def list_rules(
@@ -85,9 +85,7 @@ def export_rules(
     lang: Lang = "zh",
 ) -> None:
     """把设施类别、规则、配建标准、量法、规划要求、步行人群、距离衰减写成一个可以改的工作簿。"""
-    with replacing(lang, file):
-        write_rules(file, folder)
-    OUT.print(escape(message(lang, "done", shown_path(file))))
+    saved(lang, file, lambda path: write_rules(path, folder))
 
 
 def import_rules(

@@ -17,7 +17,7 @@ from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, grid, message, opened, saved, shown_path, watched
 
 
 def sites(
@@ -103,14 +103,8 @@ def sites(
         _show_sites(table, lang)
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
-        if csv is not None:
-            with replacing(lang, csv):
-                write_table(csv, district, "选址", _with_lonlat(table))
-            OUT.print(escape(message(lang, "done", shown_path(csv))))
-        if toml is not None:
-            with replacing(lang, toml):
-                write_scenario(toml, sites_plan(found, name=toml.stem), district)
-            OUT.print(escape(message(lang, "done", shown_path(toml))))
+        saved(lang, csv, lambda path: write_table(path, district, "选址", _with_lonlat(table)))
+        saved(lang, toml, lambda path: write_scenario(path, sites_plan(found, name=path.stem), district))
         if out is not None:
             OUT.print(escape(message(lang, "done", shown_path(out / f"sites-{table['kind'].iloc[0]}.html"))))
 
@@ -196,14 +190,9 @@ def find_links(
             _show_fixes(district, places)
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
-        if csv is not None:
-            with replacing(lang, csv):
-                write_table(csv, district, "增开通道", _with_middle(table))
-            OUT.print(escape(message(lang, "done", shown_path(csv))))
-        if toml is not None and len(table):
-            with replacing(lang, toml):
-                write_scenario(toml, links_plan(table, name=toml.stem), district)
-            OUT.print(escape(message(lang, "done", shown_path(toml))))
+        saved(lang, csv, lambda path: write_table(path, district, "增开通道", _with_middle(table)))
+        if len(table):
+            saved(lang, toml, lambda path: write_scenario(path, links_plan(table, name=path.stem), district))
         if out is not None:
             page = f"links-{judged_by(district, rule)[1].name}.html"
             OUT.print(escape(message(lang, "done", shown_path(out / page))))

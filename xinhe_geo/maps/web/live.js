@@ -109,14 +109,14 @@ function render({ model, el }) {
     for (const [side, word, sign] of [["gain", "受益", "+"], ["lose", "受影响", "−"]]) {
       const e = s.effects[side], names = e.homes.slice(0, 4).map((i) => homes.name[i]).join("、");
       put(ui[side].people, (side === "gain" && s.gaps.unknown && e.people > 0.5 ? "至多 " : "") + (e.people > 0.5 ? sign : "") + persons(e.people));
-      put(ui[side].more, word + ("people_60plus" in e ? `，其中60+ ${persons(e.people_60plus)}` : "") + `；${e.homes.length} 个小区` + (names ? "：" + names : "") + (e.homes.length > 4 ? "等" : ""));
+      put(ui[side].more, word + ("people_60plus" in e ? `，其中60+ ${persons(e.people_60plus)}` : "") + `；${number(e.homes.length)} 个小区` + (names ? "：" + names : "") + (e.homes.length > 4 ? "等" : ""));
       ui[side].root.classList.toggle("xl-none", !e.homes.length);
     }
   }
 
   function lists() {
     const s = app.state, g = s.gaps, change = rounded(g.people) - rounded(g.people_before);
-    put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${persons(g.people)}${g.who ? "（" + g.who + "）" : ""}，${g.homes} 个小区` +
+    put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${persons(g.people)}${g.who ? "（" + g.who + "）" : ""}，${number(g.homes)} 个小区` +
       (change ? `（${change > 0 ? "+" : "−"}${number(Math.abs(change))} 人）` : ""));
     fill(ui.gaps, g.rows.map((r) => [homes.name[r.home], `${persons(r.people)}，${r.far}`, () => { reveal(r.home); }]));
     fill(ui.changes, s.changes.map((c) => [c.name, c.what, () => choose(c.id)]));
@@ -162,7 +162,7 @@ function render({ model, el }) {
     }
     ui.which.hidden = kinds.length < 2;
     const chosen = model.get("selected");
-    put(ui.chosen, chosen.length ? `已选 ${chosen.length} 个小区（widget.selected）` : "");
+    put(ui.chosen, chosen.length ? `已选 ${number(chosen.length)} 个小区（widget.selected）` : "");
     ui.clear.hidden = !chosen.length;
   }
 

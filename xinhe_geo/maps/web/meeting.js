@@ -141,7 +141,7 @@
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
       note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(known - out)} / ${amount(known)} ${unit}，还在服务范围外 ${amount(out)} ${unit}`) +
-        (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
+        (blank && d !== "area_m2" ? `；另有 ${number(blank)} 个小区人口不详，未计入` : ""),
     };
   }
 
@@ -156,7 +156,7 @@
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
       const e = effects[side];
       put(box.people, (side === "gain" && e.people > 0.5 ? upTo(r) : "") + (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + persons(e.people));
-      put(box.more, word + (elderlyCounted(r) ? `，其中60+ ${persons(e.people_60plus)}` : "") + `；${e.homes.length} 个小区`);
+      put(box.more, word + (elderlyCounted(r) ? `，其中60+ ${persons(e.people_60plus)}` : "") + `；${number(e.homes.length)} 个小区`);
       box.root.classList.toggle("none", !e.homes.length);
     }
   }
@@ -396,7 +396,7 @@
 
   function head() {
     const r = rule();
-    put(ui.title, `${data.name}选址推演 · ${r.label}`);
+    put(ui.title, `${data.name} 选址推演 · ${r.label}`);
     ui.line.replaceChildren(...line(r).map((t) => make("span", {}, t)));
     const notes = [r.standard, ...(r.evidence ? [r.evidence] : []), ...data.foot];
     ui.modes.forEach((b, i) => b.setAttribute("aria-pressed", String(MODES[i][0] === app.mode)));
@@ -503,7 +503,7 @@
     ui.whoNone.hidden = Boolean(rows.length);
     ui.who.replaceChildren(make("thead", {}, make("tr", {}, head("name", "小区"), head("people", "人数变化"))), make("tbody", {}, ...rows.slice(0, MOST_ROWS).map(([h, v]) =>
       make("tr", {}, make("th", { scope: "row" }, button(homes.name[h], () => lookAt(h), { class: "xm-link" })), make("td", { class: v > 0 ? "up" : v < 0 ? "down" : "" }, Number.isFinite(v) ? `${upTo(rule())}${signed(v)} 人` : "未知"))),
-      ...(rows.length > MOST_ROWS ? [make("tr", {}, make("td", { colspan: 2 }, `等 ${rows.length} 个小区`))] : [])));
+      ...(rows.length > MOST_ROWS ? [make("tr", {}, make("td", { colspan: 2 }, `等 ${number(rows.length)} 个小区`))] : [])));
   }
 
   /* Which other goals a plan moves as well: those that ask for a kind it changes. */
@@ -684,11 +684,11 @@
       const key = make("canvas", { width: 44, height: 26, class: "xm-key", "aria-hidden": "true" }), x = key.getContext("2d");
       x.fillStyle = look.hatch ? xinhe.hatch(x, look.fill, look.hatch, 2) : look.fill; x.fillRect(1, 1, 42, 24);
       x.strokeStyle = look.line || "#6f675d"; x.lineWidth = look.line ? 3 : 1.5; x.strokeRect(1, 1, 42, 24);
-      return make("li", {}, key, make("span", {}, look.label), make("em", {}, (used[c] || 0) + " 个小区"));
+      return make("li", {}, key, make("span", {}, look.label), make("em", {}, number(used[c] || 0) + " 个小区"));
     }), ...facilityKeys(rule()).map(([kind, state, label, count]) => {
       const c = make("canvas", { width: 48, height: 48, class: "xm-icon", "aria-hidden": "true" });
       xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kind, state);
-      return make("li", {}, c, make("span", {}, label), make("em", {}, count + " 处"));
+      return make("li", {}, c, make("span", {}, label), make("em", {}, number(count) + " 处"));
     }));
   }
 
@@ -791,7 +791,7 @@
       const e = app.result.effects[side], names = e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、");
       return {
         text: `${word} ${(side === "gain" ? upTo(r) : "") + (e.people > 0.5 ? sign : "")}${persons(e.people)}` + (elderlyCounted(r) ? `（60岁及以上 ${persons(e.people_60plus)}）` : ""),
-        homes: names + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""),
+        homes: names + (e.homes.length > 5 ? ` 等 ${number(e.homes.length)} 个小区` : ""),
       };
     };
     return {

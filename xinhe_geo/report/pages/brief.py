@@ -12,7 +12,20 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import SourceError, crs_label, language, marked, ordinary, per_cent, say, speaking, title, web_file, word
+from ...core import (
+    SourceError,
+    crs_label,
+    language,
+    marked,
+    opened,
+    per_cent,
+    read_whole,
+    say,
+    speaking,
+    title,
+    web_file,
+    word,
+)
 from ...district import place_title, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
@@ -499,8 +512,7 @@ def with_links(page: str, folder: Path) -> str:
 def _title_of(page: Path) -> str:
     """Return the title of a page, whoever wrote it: a text, whatever stands in it."""
     try:
-        ordinary(page, page.parent)
-        with page.open("rb") as stream:
+        with opened(page) as stream:
             head = stream.read(_HEAD_BYTES).decode("utf-8", "replace")
     except (OSError, SourceError):
         return page.stem
@@ -520,7 +532,7 @@ def link_pages(folder: Path) -> None:
     """
     if not is_as_written(folder, "index.html"):  # somebody else's, or changed since: left alone
         return
-    old = (folder / "index.html").read_text("utf-8")
+    old = read_whole(folder / "index.html").decode("utf-8")
     with speaking("en" if '<html lang="en">' in old[:200] else "zh"):
         page = with_links(old, folder)
     if page != old:

@@ -62,8 +62,7 @@ def with_net(table: pd.DataFrame) -> pd.DataFrame:
             row.get(name, np.nan) for name in ("net", *(f"{row['net_of']}_{s}" for s in ("gain", "lose")))
         )
         net = whole(gain) - whole(lose) if np.isfinite([net, gain, lose]).all() else net
-        number = amount(abs(net) * factor, digits)
-        number = f"{'+' if net > 0 else '−'}{number}" if number.strip("0.") else "0"
+        number = signed(net * factor, digits)
         texts.append(say("数据不足") if np.isnan(net) else f"{number} {say(unit)}")
     return table.assign(net_text=texts)
 
