@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,17 +103,28 @@ def on_paper(chromium: Any, folder: Path) -> list[str]:
     return [line for page in pages for line in printed(chromium, page)]
 
 
-def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
-    """Return what is wrong with a page in a window of such a size: what hinders, what cannot be read, what it loads or says."""
-    context = chromium.new_context(viewport={"width": width, "height": height}, offline=True)
-    tab, loaded, said = context.new_page(), list[str](), list[str]()
+@cache
+def window(chromium: Any, width: int, height: int) -> tuple[Any, list[str], list[str]]:
+    """Return a window of such a size, what is loaded into it, and what it says; opening one costs as much as showing a page in it."""
+    tab, loaded, said = (
+        chromium.new_page(viewport={"width": width, "height": height}, offline=True),
+        list[str](),
+        list[str](),
+    )
     tab.on("request", lambda request: loaded.append(request.url))
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
+    return tab, loaded, said
+
+
+def seen(chromium: Any, page: Path, width: int, height: int) -> list[str]:
+    """Return what is wrong with a page in a window of such a size: what hinders, what cannot be read, what it loads or says."""
+    tab, loaded, said = window(chromium, width, height)
+    loaded.clear()
+    said.clear()
     tab.goto(page.as_uri())
     tab.wait_for_timeout(200)
     found = [*tab.evaluate(BOXES), *tab.evaluate(CHECK), *loaded[1:], *said]
-    context.close()
     return [f"{page.name} {width}: {line}" for line in found]
 
 

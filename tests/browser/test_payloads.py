@@ -145,14 +145,15 @@ def printed(district: xh.District, folder: Path) -> None:
 def test_no_page_takes_data_for_markup_or_code(chromium: Any, written: Path) -> None:
     pages = sorted([*written.rglob("*.html"), *written.rglob("*.svg")])
     assert len(pages) > 10
+    page = chromium.new_page(viewport={"width": 1366, "height": 768}, offline=True)
+    requests: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     for file in pages:
-        context = chromium.new_context(viewport={"width": 1366, "height": 768}, offline=True)
-        page = context.new_page()
-        requests: list[str] = []
-        messages: list[str] = []
-        page.on("request", lambda request, seen=requests: seen.append(request.url))
-        page.on("console", lambda message, seen=messages: seen.append(message.text))
-        page.on("pageerror", lambda error, seen=messages: seen.append(str(error)))
+        requests.clear()
+        messages.clear()
         page.goto(file.as_uri())
         page.wait_for_timeout(250)
         assert page.evaluate("window.pwned") is None, file.name
@@ -163,7 +164,7 @@ def test_no_page_takes_data_for_markup_or_code(chromium: Any, written: Path) -> 
         if file.suffix == ".html":
             policy = page.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content") or ""
             assert "default-src 'none'" in policy and "unsafe-inline" not in policy, file.name
-        context.close()
+    page.close()
 
 
 #: Sums that a workbook shows are live: of a column of its own sheet, and of nothing that was typed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import geopandas as gpd
 import networkx as nx
 import numpy as np
-import osmnx as ox
 import pandas as pd
 import pytest
 import shapely
@@ -18,6 +18,12 @@ import xinhe_geo as xh
 from xinhe_geo import WalkNetwork
 
 TOY = Path(__file__).parents[1] / "toy"
+
+
+@pytest.fixture(scope="module")
+def ox() -> Any:
+    """OSMnx, which takes longer to load than all these tests, in the worker that has them."""
+    return importlib.import_module("osmnx")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,7 @@ def by_street(net: WalkNetwork) -> list[tuple[Any, ...]]:
     return sorted(zip(edges["street"], edges["length_m"].round(6), edges["steps"], edges["wait_s"], strict=True))
 
 
-def test_what_osmnx_does_with_its_own_graphs_it_does_with_ours(toy: xh.District, tmp_path: Path) -> None:
+def test_what_osmnx_does_with_its_own_graphs_it_does_with_ours(ox: Any, toy: xh.District, tmp_path: Path) -> None:
     graph = toy.network.to_graph()
     stats = ox.basic_stats(graph)
     public = toy.network.edges["length_m"].sum()
@@ -43,7 +49,7 @@ def test_what_osmnx_does_with_its_own_graphs_it_does_with_ours(toy: xh.District,
 
 
 @pytest.mark.slow
-def test_osmnx_draws_it(toy: xh.District) -> None:
+def test_osmnx_draws_it(ox: Any, toy: xh.District) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -96,7 +102,7 @@ def said_of_edges(graph: nx.MultiDiGraph) -> list[tuple[Any, ...]]:
     )
 
 
-def test_a_graph_comes_back_with_all_it_said(tmp_path: Path) -> None:
+def test_a_graph_comes_back_with_all_it_said(ox: Any, tmp_path: Path) -> None:
     graph = told()
     net = WalkNetwork.from_graph(graph)
     back = net.to_graph()
@@ -130,7 +136,7 @@ def test_ids_that_are_one_number_stay_apart() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["network", "graph", "degrees"])
-def test_a_district_walks_on_a_graph_as_on_its_own_streets(toy: xh.District, form: str) -> None:
+def test_a_district_walks_on_a_graph_as_on_its_own_streets(ox: Any, toy: xh.District, form: str) -> None:
     graph = toy.network.to_graph()
     given = {
         "network": lambda: toy.network,
