@@ -710,14 +710,14 @@ def test_an_exchange_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeyp
     target.mkdir()
     (target / "f").write_text("target", "utf-8")
     real = os.replace
-
-    def held_open(source: Path, destination: Path) -> None:
-        if Path(source).name == "new":
-            raise PermissionError(13, "in use")
-        real(source, destination)
-
-    monkeypatch.setattr(os, "replace", held_open)
     with pytest.raises(PermissionError), beside(target) as fresh:
+
+        def held_open(source: Path, destination: Path, **rooms: int) -> None:
+            if Path(source).name == fresh.name:
+                raise PermissionError(13, "in use")
+            real(source, destination, **rooms)
+
+        monkeypatch.setattr(os, "replace", held_open)
         (fresh / "f").write_text("fresh", "utf-8")
         exchange(fresh, target)
     assert (target / "f").read_text("utf-8") == "target"
