@@ -160,7 +160,7 @@ from .secrecy import (
 from .secrecy_marks import (
     INTERNAL,
     is_cleared,
-    level_of,
+    levels_of,
     marks_of,
     renewal_is_confirmed,
     renewal_is_shown,

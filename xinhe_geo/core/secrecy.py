@@ -15,7 +15,7 @@ from .secrecy_marks import (
     WHOLE,
     Mark,
     is_cleared,
-    level_of,
+    levels_of,
     marks_of,
     read_mark,
     secret_cells,
@@ -130,7 +130,8 @@ def refuse_above(manifest: Mapping[str, object], layer: str, said: Iterable[obje
     SourceError
         Naming the strictest of them, and what to do.
     """
-    marks = [m for m in map(read_mark, said) if m.level > level_of(manifest, layer)]
+    level = levels_of(manifest, [layer])[layer]
+    marks = [m for m in map(read_mark, said) if m.level > level]
     if marks:
         label = layer_name(layer) if layer in LAYERS else layer
         shown = _shown(max(marks, key=lambda m: m.level))

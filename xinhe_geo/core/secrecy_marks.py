@@ -167,10 +167,11 @@ def marks_of(manifest: Mapping[str, object]) -> dict[str, Mark]:
     return found
 
 
-def level_of(manifest: Mapping[str, object], layer: str) -> int:
-    """Return the level of a layer, be it declared or not: the folder's where it has none of its own."""
+def levels_of(manifest: Mapping[str, object], layers: Iterable[str]) -> dict[str, int]:
+    """Return the level of each layer, be it declared or not: the folder's where it has none of its own."""
     own = read_mark(manifest["secrecy"]) if "secrecy" in manifest else UNMARKED
-    return marks_of(manifest).get(layer, own).level
+    marks = marks_of(manifest)
+    return {layer: marks.get(layer, own).level for layer in layers}
 
 
 def secret_words(text: str) -> Mark | None:

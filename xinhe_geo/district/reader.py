@@ -39,7 +39,7 @@ from ..core import (
     did_you_mean,
     guarded_problems,
     layer_name,
-    level_of,
+    levels_of,
     listed,
     opened,
     os_words,
@@ -144,6 +144,7 @@ def _read_folder(
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)
     problems += _twins(folder, declared)
+    levels = levels_of(manifest, LAYERS)
     rows: dict[str, pd.DataFrame] = {}
     files = []
     for name, layer in LAYERS.items():
@@ -161,7 +162,7 @@ def _read_folder(
                 problems.append(Problem("error", name, named, "", "file", what, remedy))
             continue
         if path == folder:
-            frame = _layer_rows(path, layer, entry, target, problems, level_of(manifest, name))
+            frame = _layer_rows(path, layer, entry, target, problems, levels[name])
         else:
             kept, found = _of_the_program(name, _changed_at(name))
             frame = None if kept is None else kept.copy(deep=False)
