@@ -326,7 +326,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
         said = {"layer": layer, "source": source, "files": [step._asdict() for step in steps]}
         record = json.dumps(said, ensure_ascii=False, indent=1).encode()
         own_journals.enter(folder, record)
-        write_bytes(fresh / "record.json", record, folder=folder)
+        write_bytes(fresh / "record.json", record, room=history, folder=folder)
         note = _write_note(folder, version.name, "apply", record)
     except BaseException:
         if not (history / "journal.json").is_file():
@@ -358,13 +358,17 @@ def _write_note(folder: Path, version: str, do: str, record: bytes) -> _Note:
 
 
 def _prepare(folder: Path, fresh: Path, files: Mapping[str, bytes]) -> list[_Step]:
-    """Write what is there and what is to come beside each other; return one step for each file."""
+    """
+    Write what is there and what is to come beside each other; return one step for each file.
+
+    They grow in the history itself: a room that cannot be removed is found there by the next change, and kept by no version.
+    """
     steps = []
     for name, content in files.items():
         old = read_whole(folder / name, folder) if (folder / name).is_file() else None
         if old is not None:
-            write_bytes(fresh / "old" / name, old, folder=folder)
-        write_bytes(fresh / "new" / name, content, folder=folder)
+            write_bytes(fresh / "old" / name, old, room=fresh.parent, folder=folder)
+        write_bytes(fresh / "new" / name, content, room=fresh.parent, folder=folder)
         steps.append(_Step(name, None if old is None else _sha(old), _sha(content)))
     return steps
 
