@@ -33,11 +33,11 @@ def test_more_steps_than_said_and_a_failure_do_no_harm() -> None:
             for name in "甲乙丙":
                 step(name)
             _ = 1 / 0
-        assert not progress._open
+        assert not progress._HERE.open
         with work("再来", 1) as step:
             step("丁")
     assert heard == [*sorted(heard[:3]), 1, 0, 1] and all(0 <= share <= 1 for share in heard)
-    assert not progress._listeners
+    assert not progress._HERE.listeners
 
 
 def test_a_callback_of_the_caller_is_told_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -107,3 +108,13 @@ def test_what_is_known_is_not_taken_through_a_link_that_leads_out(toy: Path, tmp
     (toy / HOMES).symlink_to(tmp_path / "outside.geojson")
     problems = check(toy)
     assert (problems["layer"] == "homes").any() and "homes" not in reader.read_folder(toy)[1]
+
+
+@pytest.mark.slow
+def test_folders_are_opened_by_several_threads(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for one layer or two, so that each thread puts out what another has just put in."""
+    monkeypatch.setattr(reader, "_MOST_KNOWN", max(p.stat().st_size for p in toy.rglob("*.geojson")))
+    want = District.load(toy).homes
+    with ThreadPoolExecutor(4) as pool:
+        found = [district.homes for district in pool.map(District.load, [toy] * 12)]
+    assert want is not None and all(homes is not None and homes.equals(want) for homes in found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,9 +28,16 @@ Listener = Callable[[str, float], None]
 #: A bar appears when work has taken this long, and changes at most this often.
 SHOWN_AFTER_S, EVERY_S = 0.4, 0.1
 
-_listeners: list[Listener] = []
-#: Work under way, outermost first: what, its step, steps begun, steps in all.
-_open: list[tuple[str, str, int, int]] = []
+
+class _Here(threading.local):
+    """Of this thread: who listens, the last one last; work under way, outermost first: what, its step, steps begun, steps in all."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Listener] = []
+        self.open: list[tuple[str, str, int, int]] = []
+
+
+_HERE = _Here()
 
 
 @contextmanager
@@ -42,17 +50,17 @@ def listening(listener: Listener) -> Iterator[None]:
     listener
         Called with a short Chinese text and the share done (0-1) as each step begins.
     """
-    _listeners.append(listener)
+    _HERE.listeners.append(listener)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _HERE.listeners.remove(listener)
 
 
 def silence() -> None:
     """Tell nobody any more: this is a copy of the process in which somebody listens."""
-    _listeners.clear()
-    _open.clear()
+    _HERE.listeners.clear()
+    _HERE.open.clear()
 
 
 @contextmanager
@@ -74,13 +82,13 @@ def work(what: str, steps: int, also: Callable[[str], None] | None = None) -> It
     step
         To be called with a name as each step begins. Work inside a step counts as part of it.
     """
-    listener = _listeners[-1] if _listeners else _bar_of_the_cell()
-    depth = len(_open)
-    _open.append((what, "", 0, max(steps, 1)))
+    listener = _HERE.listeners[-1] if _HERE.listeners else _bar_of_the_cell()
+    depth = len(_HERE.open)
+    _HERE.open.append((what, "", 0, max(steps, 1)))
 
     def step(name: str) -> None:
-        begun = _open[depth][2] + 1
-        _open[depth] = (what, name, begun, max(steps, begun))
+        begun = _HERE.open[depth][2] + 1
+        _HERE.open[depth] = (what, name, begun, max(steps, begun))
         if also is not None:
             also(name)
         if listener is not None:
@@ -89,8 +97,8 @@ def work(what: str, steps: int, also: Callable[[str], None] | None = None) -> It
     try:
         yield step
     finally:
-        del _open[depth:]
-        if not _open and listener is not None:
+        del _HERE.open[depth:]
+        if not _HERE.open and listener is not None:
             listener(what, 1.0)
 
 
@@ -126,13 +134,13 @@ def told(what: str, steps: int) -> Callable[[Callable[P, Result]], Callable[P, R
 
 def _text() -> str:
     """Return the outermost work, and the steps that have begun, from the outermost to the innermost."""
-    return "：".join([_open[0][0], " › ".join(name for _, name, _, _ in _open if name)]).rstrip("：")
+    return "：".join([_HERE.open[0][0], " › ".join(name for _, name, _, _ in _HERE.open if name)]).rstrip("：")
 
 
 def _share() -> float:
     """Return how much is done: a step that has begun counts as much of it as the work inside it has done."""
     share, part = 0.0, 1.0
-    for _, _, begun, steps in _open:
+    for _, _, begun, steps in _HERE.open:
         part /= steps
         share += part * max(begun - 1, 0)
     return share

@@ -495,8 +495,8 @@ def _layer_rows(
             return rows
         size = path.stat().st_size
     _KNOWN[key] = rows, size
-    while sum(size for _, size in _KNOWN.values()) > _MOST_KNOWN:
-        del _KNOWN[next(iter(_KNOWN))]
+    while sum(size for _, size in list(_KNOWN.values())) > _MOST_KNOWN:  # other threads read, too
+        _KNOWN.pop(next(iter(_KNOWN)), None)
     return rows.copy(deep=False)
 
 
