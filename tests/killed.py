@@ -134,7 +134,9 @@ WAYS = ("cut off", "killed", *FAILURES)
 _PUT_ASIDE = re.compile(r"(?:^|/)\.[^/]*-import-[^/]*/old$")  # by `beside`
 _LEFT = re.compile(r"\.xinhe-|\..*-import-")
 #: Names of places beside others end at random.
-_RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-(?:import|split)-|/tmp)[a-z0-9_]{8}(?=[/\"\\]|$)")
+_RANDOM = re.compile(
+    rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-(?:import|split)-|/tmp)[a-z0-9_]{8}(?=[/\"\\]|-(?:import|split)-|$)"
+)
 
 
 class Outcome(NamedTuple):
