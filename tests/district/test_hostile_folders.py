@@ -25,7 +25,7 @@ from xinhe_geo.access.walls import MOST_CORNERS, walk_inside
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
 from xinhe_geo.core import Problem, in_short
 from xinhe_geo.core.files import cannot_write, is_full
-from xinhe_geo.district import reader, scenarios, undo
+from xinhe_geo.district import doubles, reader, scenarios, undo
 from xinhe_geo.district.doubles import MOST_PAIRS, alike, near_facilities, shared_homes
 from xinhe_geo.district.project_facts import steps_named
 from xinhe_geo.io import add
@@ -378,6 +378,14 @@ def test_no_time_grows_as_the_square_of_what_somebody_wrote(name: str) -> None:
     before = time.process_time()
     assert SQUARES[name]() in (True, False, [])
     assert time.process_time() - before < 5.0
+
+
+def test_homes_that_followed_one_another_hide_none_that_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten outlines of ten years are 45 pairs of which none is one; the eleventh lives in the last of these years."""
+    monkeypatch.setattr(doubles, "MOST_PAIRS", 3)
+    homes = outlines_of_one(11).assign(since=[*range(2000, 2010), 2009], until=[*range(2000, 2010), 2009])
+    assert [pair[:2] for pair in shared_homes(homes)] == [(9, 10)]
+    assert len(shared_homes(outlines_of_one(11))) == 3
 
 
 def test_of_very_many_problems_the_first_are_told_and_that_there_are_more() -> None:

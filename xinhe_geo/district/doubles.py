@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
 from itertools import chain, islice
 from typing import NamedTuple
@@ -110,7 +110,8 @@ def shared_homes(homes: gpd.GeoDataFrame) -> list[Pair]:
     flat = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
     spots = np.flatnonzero(shapely.get_dimensions(shapes) == 0)
     found = chain(_outlines(shapes, flat), _on_outlines(shapes, names, flat, spots), _spots(shapes, names, spots))
-    return sorted(pair for pair in set(islice(found, MOST_PAIRS)) if _together(homes, pair))
+    together = filter(_together(homes), found)  # pairs of different years, however many, hide none of one year
+    return sorted(set(islice(together, MOST_PAIRS)))
 
 
 def _outlines(shapes: np.ndarray, flat: np.ndarray) -> Iterator[Pair]:
@@ -157,13 +158,11 @@ def _spots(shapes: np.ndarray, names: np.ndarray, spots: np.ndarray) -> Iterator
             yield Pair(int(spots[first[i]]), int(spots[i]))
 
 
-def _together(rows: pd.DataFrame, pair: Pair) -> bool:
-    """Whether there is a year in which both rows live."""
-    since = [rows["since"].iloc[i] for i in pair[:2]]
-    until = [rows["until"].iloc[i] for i in pair[:2]]
-    starts = max((int(v) for v in since if pd.notna(v)), default=None)
-    ends = min((int(v) for v in until if pd.notna(v)), default=None)
-    return starts is None or ends is None or starts <= ends
+def _together(rows: pd.DataFrame) -> Callable[[Pair], bool]:
+    """Return what tells of two rows whether there is a year in which both live."""
+    since = rows["since"].to_numpy(float, na_value=-np.inf).tolist()
+    until = rows["until"].to_numpy(float, na_value=np.inf).tolist()
+    return lambda pair: max(since[pair[0]], since[pair[1]]) <= min(until[pair[0]], until[pair[1]])
 
 
 # --- facilities -----------------------------------------------------------------------------------------------------
@@ -195,7 +194,7 @@ def near_facilities(facilities: gpd.GeoDataFrame) -> list[Pair]:
     squares = pd.DataFrame({"sort": sort[named], "x": cell[:, 0], "y": cell[:, 1]})
     many = squares.groupby(["sort", "x", "y"], sort=False)["x"].transform("size").to_numpy()
     found = {pair for kept in _kept(named, many, names, sort) for pair in _near(shapes, kept, said, sort)}
-    return sorted(pair for pair in found if _together(facilities, pair))
+    return sorted(filter(_together(facilities), found))
 
 
 def _kept(named: np.ndarray, many: np.ndarray, names: np.ndarray, sort: np.ndarray) -> Iterator[np.ndarray]:
