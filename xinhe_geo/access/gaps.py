@@ -195,13 +195,15 @@ def reasons(district: District, places: pd.DataFrame) -> list[str]:
     """Say of each row of `gaps`, in the language that is spoken, why the place is not served, with the parts of its walk."""
     facilities = district.facilities
     names = {} if facilities is None else dict(zip(facilities.index, facilities["name"], strict=True))
+    kinds = {
+        kind: say("、").join(kind_name(district, part) for part in kind.split(";")) for kind in places["kind"].unique()
+    }
     walks = map(_Walk._make, zip(*(places[part].tolist() for part in _Walk._fields), strict=True))
-    return [_reason(district, walk, names) for walk in walks]
+    return [_reason(walk, kinds[walk.kind], names) for walk in walks]
 
 
-def _reason(district: District, row: _Walk, names: Mapping[str, object]) -> str:
+def _reason(row: _Walk, what: str, names: Mapping[str, object]) -> str:
     minutes, straight, nearest = float(row.minutes), float(row.straight_metres), float(row.nearest_straight_metres)
-    what = say("、").join(kind_name(district, kind) for kind in row.kind.split(";"))
     if np.isnan(nearest):
         return say("全区没有开放的{0}", what)
     if np.isnan(minutes):
