@@ -212,9 +212,10 @@ def _of_curve(district: District, grown: Curve) -> Sums:
     """Return the sums of what a curve is told at: of whom a walk reaches something in so many minutes."""
     rule, goal, found = district.rule(grown.goal.rule), grown.goal, Sums()
     denominator = "people" if rule.denominator == "community" else rule.denominator
+    asked = [replace(rule, name=f"{at}", metric="reach", method="walk_min", minutes=float(at)) for at in TOLD_AT]
+    cover = coverage(district, rules=asked)
     for figure, at in zip(grown.told, TOLD_AT, strict=True):
-        asked = replace(rule, metric="reach", method="walk_min", minutes=float(at))
-        own = coverage(district, rules=[asked]).xs(rule.name, level="rule")
+        own = cover.xs(f"{at}", level="rule")
         label = say("{0}：{1}", goal.label, say("{0} 分钟", at))
         found[figure.about] = of_figure(label, _served(own, weights(own, denominator)), figure)
     return found
