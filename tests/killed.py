@@ -133,10 +133,8 @@ FAILURES = {
 WAYS = ("cut off", "killed", *FAILURES)
 _PUT_ASIDE = re.compile(r"(?:^|/)\.[^/]*-import-[^/]*/old$")  # by `beside`
 _LEFT = re.compile(r"\.xinhe-|\..*-import-")
-#: Names of places beside others end at random.
-_RANDOM = re.compile(
-    rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-(?:import|split)-|/tmp)[a-z0-9_]{8}(?=[/\"\\]|-(?:import|split)-|$)"
-)
+#: Names of places beside others end at random; so does that of a place beside one of them, and holds both.
+_RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|-(?:import|split)-|/tmp)[a-z0-9_]{8}(?=[/\"\\]|-(?:import|split)-|$)")
 
 
 class Outcome(NamedTuple):
