@@ -13,7 +13,8 @@ import killed
 import pytest
 from test_secret_district import every_command
 
-from xinhe_geo.core import write_text
+from xinhe_geo.core import own_room, write_text
+from xinhe_geo.district.beside import beside
 from xinhe_geo.report.files import MARK, put_over, repair, swapped_in
 from xinhe_geo.report.record import RECORD, hashes
 
@@ -38,6 +39,22 @@ def test_the_table_of_the_docs_is_of_these_commands() -> None:
     rows = dict(tool.read(text))
     assert text.partition(tool.BEGIN)[2].partition(tool.END)[0] == tool.table(rows), "python tools/make_kills.py"
     assert not [name for name, cells in rows.items() if {*cells[7:9]} - {"0", "?"} or "mixed" in "".join(cells)]
+
+
+def test_names_of_rooms_within_rooms_are_alike(tmp_path: Path) -> None:
+    """A second run of the same differs in no name, however often the end of one is at random."""
+
+    def names() -> list[str]:
+        target = tmp_path / "新胡"
+        with (
+            beside(target) as one,
+            beside(one) as two,
+            own_room(two / "a.csv") as three,
+            beside(three, "split") as four,
+        ):
+            return [killed.alike(f"{place.relative_to(tmp_path)}") for place in (one, two, three, four)]
+
+    assert names() == names()
 
 
 @pytest.mark.parametrize("name", NAMED)
