@@ -235,7 +235,8 @@ def repair(target: Path) -> bool:
             raise EnvironmentProblem(f"另一个程序正在写 {target.name}，请等它结束后重试")
         try:
             order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
-            here = [name for name, wanted in order.in_turn() if _brought(target, name, order.room / name, wanted)]
+            origin = lock.parents[1]
+            here = [n for n, wanted in order.in_turn() if _brought(target, n, order.room / n, wanted, origin)]
             if said.get("noted") is True or len(here) < len(order.files):
                 note_written(target, here, None if handle is None else lock.parent)
             _finish(target, order._replace(gone=order.gone if len(here) == len(order.files) else {}))
@@ -247,15 +248,15 @@ def repair(target: Path) -> bool:
     return True
 
 
-def _brought(target: Path, name: str, fresh: Path, wanted: str) -> bool:
-    """Bring a file to its place if it is not there yet; return whether it is."""
+def _brought(target: Path, name: str, fresh: Path, wanted: str, origin: Path) -> bool:
+    """Bring a file to its place if it is not there yet, along no link from `origin` on; return whether it is."""
     place = target / name
     if _is_plain(target, name) and place.is_file() and _hash(place) == wanted:
         return True
     if fresh.is_symlink() or not fresh.is_file() or _hash(fresh) != wanted or _foreign(target, [name], None):
         return False
     with held(place, target, make=True):
-        place_file(fresh, place, target)
+        place_file(fresh, place, target, origin)
     return True
 
 
