@@ -126,6 +126,11 @@ _DRAWN_FROM = {
     "roads": ("named_roads", "streets", "barriers"),
     "borders": ("district", *_GROUPS),
     "facilities": ("facilities", "own_facilities", "kinds"),
+    "presence": ("communities",),
+    "parcels": ("parcels",),
+    "parcel lines": ("parcels",),
+    "veil": ("district",),
+    "places": ("places",),
 }
 
 
@@ -478,7 +483,10 @@ def _road_labels(district: District) -> Iterable[Label]:
             continue
         seen = set(merged)
         for text, klass, shape in zip(
-            texts_of(frame, "name"), column_of(frame, "class").fillna("").astype(str), frame.geometry, strict=True
+            texts_of(frame, "name"),
+            column_of(frame, "class").fillna("").astype(str).tolist(),
+            frame.geometry,
+            strict=True,
         ):
             if text and text not in seen:
                 merged.setdefault(text, []).append(shape)

@@ -160,7 +160,7 @@ def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def texts_of(frame: pd.DataFrame, name: str) -> list[str | None]:
     """Return a column as texts, None where unknown."""
-    return [text_of(v) for v in column_of(frame, name)]
+    return [text_of(v) for v in column_of(frame, name).tolist()]
 
 
 def words_of(frame: pd.DataFrame, name: str, lang: str) -> list[str | None]:
@@ -217,11 +217,14 @@ def blank_shapes(frame: gpd.GeoDataFrame) -> np.ndarray:
 
 def layer_of(district: District, name: str) -> gpd.GeoDataFrame | None:
     """Return a layer without features that have no place on a map; None where it is absent or empty."""
-    frame = district.layers.get(name)
-    if frame is None or len(frame) == 0:
-        return None
-    there = ~blank_shapes(frame)
-    return frame if there.all() else (frame[there] if there.any() else None)
+    if ("drawn", name) not in district.memo:
+        frame = district.layers.get(name)
+        there = np.empty(0, np.bool_) if frame is None else ~blank_shapes(frame)
+        district.memo["drawn", name] = (
+            None if frame is None or not there.any() else frame if there.all() else frame[there]
+        )
+    found: gpd.GeoDataFrame | None = district.memo["drawn", name]
+    return found
 
 
 #: What conclusions rest on: where one of these is schematic or synthetic, the whole map is a demonstration.

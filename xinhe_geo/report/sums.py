@@ -732,19 +732,19 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
     change = (new["served"].reindex(both.index) - both["served"]).fillna(0.0)
     fresh = new.iloc[:0] if new.index is old.index else new[old.index.get_indexer_for(new.index) < 0]
     came = newcomers(fresh, after)
+    gain, lose = np.maximum(change, 0.0), np.maximum(-change, 0.0)
     parts = {
-        "people_gain": ("受益居民（人）", np.maximum(change, 0.0), both["people"]),
-        "people_60plus_gain": ("其中60岁及以上（人）", np.maximum(change, 0.0), both["people_60plus"]),
-        "people_lose": ("受影响居民（人）", np.maximum(-change, 0.0), both["people"]),
-        "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
-        "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), came),
-        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), came),
+        "people_gain": ("受益居民（人）", both, gain, both["people"]),
+        "people_60plus_gain": ("其中60岁及以上（人）", both, gain, both["people_60plus"]),
+        "people_lose": ("受影响居民（人）", both, lose, both["people"]),
+        "people_crowded": ("服务负荷上升的居民（人）", both, crowd["people_crowded"], crowd["people"]),
+        "people_relieved": ("设施更松的居民（人）", both, crowd["people_relieved"], crowd["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh, fresh["served"].fillna(0.0), came),
+        "people_new_unserved": ("导入人口不可达（人）", fresh, (1 - fresh["served"]).fillna(0.0), came),
     }
-    names = pd.concat([both["name"], fresh["name"]]) if len(fresh) else both["name"]
     found = [
-        Parts(names, part * amounts).of(title(label), [[title(label), "{value:,.0f}", amount(row[column])]])
-        for column, (label, part, amounts) in parts.items()
+        Parts(whose["name"], part * amounts).of(title(label), [[title(label), "{value:,.0f}", amount(row[column])]])
+        for column, (label, whose, part, amounts) in parts.items()
         if np.isfinite(row[column])
     ]
     if row["net_of"] != "community" and np.isfinite(row["net"]):
@@ -755,6 +755,6 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
             words = pd.Series({"gain": title("受益居民（人）"), "lose": title("受影响居民（人）")})
             own = Parts(words, sides.map(whole) * pd.Series({"gain": 1.0, "lose": -1.0}))
         else:
-            own = Parts(names, change * both[row["net_of"]])
+            own = Parts(both["name"], change * both[row["net_of"]])
         found.append(own.of(printed[0], [printed], times))
     return found
