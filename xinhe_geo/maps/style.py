@@ -28,7 +28,6 @@ from ..core import (
     strictest,
     suppressed,
     web_file,
-    whole,
     word,
 )
 from ..district import District, rule_name
@@ -123,7 +122,8 @@ def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int =
         return text_of(value)
     if not math.isfinite(number):
         return None
-    return amount(number, digits) + (f" {counted(number if digits else whole(number), unit)}" if unit else "")
+    said = amount(number, digits)
+    return f"{said} {counted(number if digits else said == '1', unit)}" if unit else said
 
 
 def shown_count(count: float | None, unit: str, lang: str, fewer_than: int = 0) -> str | None:
@@ -194,9 +194,17 @@ def cell_text(table: pd.DataFrame, key: object, name: str) -> str:
 
 def kind_label(district: District, kind: str, lang: str) -> str:
     """Return what a kind is called; its code where the table does not know it."""
-    kinds = district.kinds
-    label = cell_text(kinds, kind, "label_en") if lang == "en" else ""
-    return label or cell_text(kinds, kind, "label") or kind
+    label = kind_cell(district, kind, "label_en") if lang == "en" else ""
+    return label or kind_cell(district, kind, "label") or kind
+
+
+def kind_cell(district: District, kind: str, column: str) -> str:
+    """Return what the table of kinds says of a kind, "" where nothing; read once, for each map asks for each kind."""
+    key = ("kinds", column)
+    if key not in district.memo:
+        table = district.kinds
+        district.memo[key] = dict(zip(table.index.tolist(), texts_of(table, column), strict=True))
+    return district.memo[key].get(kind) or ""
 
 
 def rule_label(district: District, rule: Rule, lang: str) -> str:

@@ -593,8 +593,9 @@ def of_change(change: Change) -> Sums:
 
 def _users(own: pd.DataFrame, facility: str) -> Sum:
     """Return the sum of whom a facility serves, given the rows of its rule."""
-    there = own.take(np.flatnonzero(own["facility"].to_numpy(object) == facility))
-    return Parts(there["name"], there["served"] * there["people"]).of("", [])
+    there = np.flatnonzero(own["facility"].to_numpy(object) == facility)
+    names, users = own["name"].take(there), (own["served"] * own["people"]).to_numpy(float, na_value=np.nan)[there]
+    return Parts(names, pd.Series(users, index=names.index)).of("", [])
 
 
 def _form(what: str, text: str) -> str:
