@@ -225,6 +225,14 @@ class _Ground(NamedTuple):
 
 
 def _ground(district: District, homes: gpd.GeoDataFrame) -> _Ground:
+    """Return it, found once: coverage is asked for by many sets of rules."""
+    if "ground of coverage" not in district.memo:
+        district.memo["ground of coverage"] = _find_ground(district, homes)
+    found: _Ground = district.memo["ground of coverage"]
+    return found
+
+
+def _find_ground(district: District, homes: gpd.GeoDataFrame) -> _Ground:
     facts = home_facts(district, homes)
     order = {name: i for i, name in enumerate(BASES)}
     streets = district.basis("streets").unique() if "streets" in district.layers else []

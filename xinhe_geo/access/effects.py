@@ -220,7 +220,7 @@ def facility_names(*districts: District) -> dict[str, str]:
     names: dict[str, object] = {}
     for district in districts:
         frame = district.layers.get("facilities")
-        names |= {} if frame is None else dict(zip(frame.index, frame["name"], strict=True))
+        names |= {} if frame is None else dict(zip(frame.index.tolist(), frame["name"].tolist(), strict=True))
     return {key: name for key, name in names.items() if isinstance(name, str)}
 
 

@@ -194,7 +194,7 @@ class _Walk(NamedTuple):
 def reasons(district: District, places: pd.DataFrame) -> list[str]:
     """Say of each row of `gaps`, in the language that is spoken, why the place is not served, with the parts of its walk."""
     facilities = district.layers.get("facilities")
-    names = {} if facilities is None else dict(zip(facilities.index, facilities["name"], strict=True))
+    names = {} if facilities is None else dict(zip(facilities.index.tolist(), facilities["name"].tolist(), strict=True))
     kinds = {
         kind: say("、").join(kind_name(district, part) for part in kind.split(";")) for kind in places["kind"].unique()
     }

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from ..core import Profile
 from ..district import District, Named
-from .entrances import WAY_OUT, entrances_of_open, home_entrances, home_points, places_open, same_compound, walks_inside
+from .entrances import WAY_OUT, entrances_of_open, home_entrances, home_points, places_open, walks_inside
 from .walls import without_stairs
 
 OD_COLUMNS = (
@@ -272,16 +272,17 @@ def pairs(district: District, kinds: Iterable[str], *, profile: Named = "adult",
     """
     walker = district.profile(profile)
     facilities = places_open(district, inside_only=False)
-    facilities = facilities[facilities["kind"].isin(list(kinds)).to_numpy()]
+    asked = facilities.index[facilities["kind"].isin(list(kinds)).to_numpy()]
     points, entrances = home_points(district), home_entrances(district, walker)
     names = ["point", "facility"]
-    if facilities.empty or points.empty:
+    if asked.empty or points.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
     targets = entrances_of_open(district, walker)
-    targets = targets[targets["place"].isin(facilities.index)].reset_index(drop=True)
+    targets = targets[targets["place"].isin(asked).to_numpy()].reset_index(drop=True)
     reachable = targets[(targets["edge"] >= 0).to_numpy()]
     by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
-    same = same_compound(district, points, targets)
+    same = walks_inside(district, walker)
+    same = same[same["target"].isin(asked).to_numpy()]
     inside = pd.Series(
         same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0,
         index=pd.MultiIndex.from_arrays([same["place"].to_numpy(), same["target"].to_numpy()]),

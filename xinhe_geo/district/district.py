@@ -1232,16 +1232,20 @@ _PLANNED = ("facilities", "own_facilities")
 
 
 def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    """Return whether two layers or tables are equal; pandas compares shapes one by one."""
-    if isinstance(a, gpd.GeoDataFrame) and isinstance(b, gpd.GeoDataFrame) and a.columns.equals(b.columns):
-        name = a.geometry.name
-        if len(a) != len(b) or a.crs != b.crs or not _same_shapes(a[name], b[name]).all():
-            return False
-        a, b = a.drop(columns=name), b.drop(columns=name)
-    return a.equals(b)
+    """Return whether two layers or tables are equal, as `DataFrame.equals`, which compares shapes one by one."""
+    if not (isinstance(a, gpd.GeoDataFrame) and a.columns.equals(b.columns) and a.index.equals(b.index)):
+        return a.equals(b)
+    columns = ((a[name], b[name]) for name in a.columns)
+    return all(
+        same.all() if (same := _same_shapes(here, there)) is not None else here.array.equals(there.array)
+        for here, there in columns
+    )
 
 
-def _same_shapes(a: gpd.GeoSeries, b: gpd.GeoSeries) -> np.ndarray:
+def _same_shapes(a: pd.Series, b: pd.Series) -> np.ndarray | None:
+    """Return which shapes of two columns are the same; None where these are no columns of shapes."""
+    if not (isinstance(a, gpd.GeoSeries) and isinstance(b, gpd.GeoSeries)):
+        return None
     here, there = a.to_numpy(), b.to_numpy()
     same: np.ndarray = shapely.equals_identical(here, there) | (shapely.is_missing(here) & shapely.is_missing(there))
     return same
@@ -1260,11 +1264,12 @@ def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index
             return None
     other = np.zeros(len(a), dtype=bool)
     for column in old.columns:
-        if isinstance(a[column], gpd.GeoSeries) and isinstance(b[column], gpd.GeoSeries):
-            other |= ~_same_shapes(a[column], b[column])
-            continue
-        blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
-        other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
+        here, there = a[column], b[column]
+        same = _same_shapes(here, there)
+        if same is None:
+            blank = here.isna().to_numpy() & there.isna().to_numpy()
+            same = (here == there).to_numpy(dtype=bool, na_value=False) | blank
+        other |= ~same
     return a.index[other].union(old.index.symmetric_difference(new.index))
 
 

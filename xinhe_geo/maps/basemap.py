@@ -16,10 +16,10 @@ import shapely
 from ..core import MOVED, NOMINAL, STATE_LABELS, UNCHECKED, land_use_class, say, speaking
 from ..district import District
 from .style import (
-    cell_text,
     column_of,
     house_style,
     is_blank,
+    kind_cell,
     kind_label,
     layer_of,
     number_text,
@@ -126,6 +126,11 @@ _DRAWN_FROM = {
     "roads": ("named_roads", "streets", "barriers"),
     "borders": ("district", *_GROUPS),
     "facilities": ("facilities", "own_facilities", "kinds"),
+    "presence": ("communities",),
+    "parcels": ("parcels",),
+    "parcel lines": ("parcels",),
+    "veil": ("district",),
+    "places": ("places",),
 }
 
 
@@ -341,11 +346,10 @@ def facility_layers(district: District, lang: str) -> Iterable[Layer]:
 
 def point_styles(district: District, kind: str, lang: str) -> list[dict[str, Any]]:
     """Return the styles of open, planned and closed facilities of a kind."""
-    kinds = district.kinds
-    colour = cell_text(kinds, kind, "colour")
+    colour = kind_cell(district, kind, "colour")
     colour = colour if _HEX.match(colour) else _GREY
     label = kind_label(district, kind, lang)
-    symbol = cell_text(kinds, kind, "symbol" if lang == "zh" else "symbol_en") or label
+    symbol = kind_cell(district, kind, "symbol" if lang == "zh" else "symbol_en") or label
     symbol = symbol[: 2 if symbol.isascii() else 1]
     base: dict[str, Any] = {"fill": colour, "symbol": symbol, "dark": _dark(colour), "label": label}
     return [base, {**base, "hollow": True}, {**base, "fill": "#b9b6b1", "dark": "#8f8b85"}]
@@ -478,7 +482,10 @@ def _road_labels(district: District) -> Iterable[Label]:
             continue
         seen = set(merged)
         for text, klass, shape in zip(
-            texts_of(frame, "name"), column_of(frame, "class").fillna("").astype(str), frame.geometry, strict=True
+            texts_of(frame, "name"),
+            column_of(frame, "class").fillna("").astype(str).tolist(),
+            frame.geometry,
+            strict=True,
         ):
             if text and text not in seen:
                 merged.setdefault(text, []).append(shape)

@@ -400,7 +400,7 @@ def _basis(district: District, kinds: Sequence[str]) -> tuple[str, str]:
         used.append(district.basis("facilities")[facilities["kind"].isin(kinds).to_numpy()])
     if "streets" in district.layers:
         used.append(district.basis("streets"))
-    found = set(pd.concat(used).dropna())
+    found = set(pd.concat(used).dropna().tolist())
     weakest = [b for b in BASIS_LABELS if b in found]
     mark = say("演示值（不作结论）") if found & set(DEMONSTRATION) else ""
     return (weakest[-1] if weakest else ""), mark
