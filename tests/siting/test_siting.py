@@ -42,7 +42,7 @@ from xinhe_geo.siting.links import links
 from xinhe_geo.siting.median import Purse, affordable, narrowed
 from xinhe_geo.siting.models import assign, solve
 from xinhe_geo.siting.pairs import link_pairs
-from xinhe_geo.siting.sites import Phase, Wanted, judged_by, phases, sites, sites_plan
+from xinhe_geo.siting.sites import Phase, Wanted, _case, judged_by, phases, sites, sites_plan
 from xinhe_geo.siting.task import Sites, Siting
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -707,6 +707,27 @@ def test_default_candidates(toy: xh.District) -> None:
     assert len(more) == len(spots) + 1
     assert more.loc["mine", "origin"] == "given"
     assert sites(toy, "clinic_station", 1, siting=Siting(limit=3.0))["proven"].all()
+
+
+@pytest.mark.slow
+def test_what_is_asked_goal_after_goal_is_what_each_would_be_told_alone() -> None:
+    """The entrances of candidates are looked for once: by stairs and without, for every goal, they are those of its own."""
+
+    def stepped() -> xh.District:
+        own = xh.District.load(TOY)
+        streets, spots = own.rows["streets"], candidate_sites(own)
+        near = streets.sindex.nearest(spots.geometry[(spots["origin"] == "host").to_numpy()].array)[1]
+        return own.with_rows({**own.rows, "streets": streets.assign(steps=np.isin(np.arange(len(streets)), near))})
+
+    shared = stepped()
+    for who in (None, "wheelchair"):
+        for rule in ("plan_clinic_15", "plan_canteen_community", "plan_elderly_canteen_15"):
+            one = stepped()
+            asked = Wanted(rule, None, Siting(), who, False)
+            alone, together = (_case(own, asked) for own in (one, shared))
+            pd.testing.assert_frame_equal(together.targets, alone.targets)
+            pd.testing.assert_frame_equal(together.targets, facility_entrances(one, together.spots, together.timed))
+            assert sites(one, rule, 1, profile=who).to_csv() == sites(shared, rule, 1, profile=who).to_csv()
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ _LOOSE = re.compile(r"(?<=[《（「、，。；：！？）》」]) +(?=\S)|(?<
 
 def tight(text: str) -> str:
     """Return a text without spaces beside Chinese marks, where Chinese is spoken: what joins words and names cannot know what they begin with."""
-    return _LOOSE.sub("", text) if language() == "zh" else text
+    return _LOOSE.sub("", text) if " " in text and language() == "zh" else text
 
 
 #: A word of an English sentence that agrees with a count: `{0} {0:home|homes}`, what is said of one before what is said of others.

@@ -367,7 +367,7 @@ class District:
             here, there = ({**d._rows, **d.layers} for d in (self, origin))
             pairs = ((name, here.get(name), there.get(name)) for name in {*here, *there})
             self.memo[key] = frozenset(
-                name for name, a, b in pairs if a is not b and (a is None or b is None or not a.equals(b))
+                name for name, a, b in pairs if a is not b and (a is None or b is None or not _equal(a, b))
             )
         found: frozenset[str] = self.memo[key]
         return found
@@ -382,22 +382,22 @@ class District:
 
     def _find_changed_kinds(self, origin: District) -> frozenset[str]:
         frames = [d._rows[name] for d in (origin, self) for name in _PLANNED if name in d._rows]
-        every = frozenset(str(kind) for frame in frames for kind in frame["kind"])
+        kinds = [frame["kind"].to_numpy(object) for frame in frames]
         changed: set[str] = set()
         if (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
             serving = [d.open_facilities for d in (origin, self)]  # of another year walks alone are taken over
             ids = _changed_ids(*serving)
             if ids is None:
-                return every
+                return frozenset(map(str, np.concatenate(kinds)))
             return frozenset(
                 str(k) for frame in serving if frame is not None for k in frame["kind"][frame.index.isin(ids)]
             )
         for name in _PLANNED:
             ids = _changed_ids(origin._rows.get(name), self._rows.get(name))
             if ids is None:
-                return every
+                return frozenset(map(str, np.concatenate(kinds)))
             # a row of one's own hides that of the same id: where it goes the other comes back
-            changed |= {str(kind) for frame in frames for kind in frame["kind"][frame.index.isin(ids)]}
+            changed |= {str(k) for frame, own in zip(frames, kinds, strict=True) for k in own[frame.index.isin(ids)]}
             if self.with_planned != origin.with_planned and name in self._rows:
                 rows = self._rows[name]
                 due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= self.year)).to_numpy(
@@ -1231,17 +1231,38 @@ _MADE_WITH = {"streets": ("extra_links", "closures"), "facilities": ("own_facili
 _PLANNED = ("facilities", "own_facilities")
 
 
+def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Return whether two layers or tables are equal; pandas compares shapes one by one."""
+    if isinstance(a, gpd.GeoDataFrame) and isinstance(b, gpd.GeoDataFrame) and a.columns.equals(b.columns):
+        name = a.geometry.name
+        if len(a) != len(b) or a.crs != b.crs or not _same_shapes(a[name], b[name]).all():
+            return False
+        a, b = a.drop(columns=name), b.drop(columns=name)
+    return a.equals(b)
+
+
+def _same_shapes(a: gpd.GeoSeries, b: gpd.GeoSeries) -> np.ndarray:
+    here, there = a.to_numpy(), b.to_numpy()
+    same: np.ndarray = shapely.equals_identical(here, there) | (shapely.is_missing(here) & shapely.is_missing(there))
+    return same
+
+
 def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index | None:
     """Return the ids of rows that differ between two tables; None where the tables do, or the order of their rows."""
     if old is new:
         return pd.Index([], dtype="str")
     if old is None or new is None or not old.columns.equals(new.columns):
         return None
-    a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+    a, b = old, new
     if not a.index.equals(b.index):
-        return None
+        a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+        if not a.index.equals(b.index):
+            return None
     other = np.zeros(len(a), dtype=bool)
     for column in old.columns:
+        if isinstance(a[column], gpd.GeoSeries) and isinstance(b[column], gpd.GeoSeries):
+            other |= ~_same_shapes(a[column], b[column])
+            continue
         blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
         other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
     return a.index[other].union(old.index.symmetric_difference(new.index))

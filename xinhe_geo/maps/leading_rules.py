@@ -19,6 +19,11 @@ class Analysed(Protocol):
     """What is known of a district when its maps are drawn: `report.Analysis`."""
 
     @property
+    def lang(self) -> str:
+        """The language its sentences are in."""
+        ...
+
+    @property
     def cover(self) -> pd.DataFrame:
         """Result of `coverage`."""
         ...

@@ -252,13 +252,14 @@ def worst_gaps(district: District, results: Analysed | None = None, lang: str = 
     if not len(cover):
         return None
     t, order = wording(lang), promised_among(district, _promises(district, cover, results))
+    said = results is not None and results.lang == lang  # in this language already
     parts = [
         table.assign(
             rule=rule,
             lacks=rule_label(district, district.rule(rule), lang),
             walked=district.rule(rule).metric == "reach",
             rank=order.index(rule),
-            told=reasons_of(district, table, lang),
+            told=table["reason"] if said else reasons_of(district, table, lang),
         )
         for rule, table in _promised_gaps(district, cover, results).items()
     ]

@@ -64,7 +64,8 @@ class Room:
         if cut.any():
             box = (west - margin, south - margin, east + margin, north + margin)
             shapes[cut] = shapely.clip_by_rect(shapes[cut], *box)
-        return np.asarray(shapely.simplify(shapes, fine / self.scale))
+        shapes[~away] = shapely.simplify(shapes[~away], fine / self.scale)
+        return shapes
 
     def take(self, box: Bounds) -> None:
         """Mark room as taken."""

@@ -340,14 +340,14 @@ def _stack(
     ]
     places = layer_of(district, "places")
     if places is not None:
-        points = gpd.GeoDataFrame(geometry=points_of(places), crs=places.crs)
+        points = points_of(places)
         blank = {"fill": "none", "mark": "none"}
         layers.append(
             Layer(
                 "places",
                 t["places"],
                 "N",
-                points.geometry,
+                points,
                 [blank],
                 np.zeros(len(points), dtype="int64"),
                 texts_of(places, "name"),

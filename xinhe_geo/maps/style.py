@@ -194,8 +194,9 @@ def cell_text(table: pd.DataFrame, key: object, name: str) -> str:
 
 def kind_label(district: District, kind: str, lang: str) -> str:
     """Return what a kind is called; its code where the table does not know it."""
-    label = cell_text(district.kinds, kind, "label_en") if lang == "en" else ""
-    return label or cell_text(district.kinds, kind, "label") or kind
+    kinds = district.kinds
+    label = cell_text(kinds, kind, "label_en") if lang == "en" else ""
+    return label or cell_text(kinds, kind, "label") or kind
 
 
 def rule_label(district: District, rule: Rule, lang: str) -> str:

@@ -48,7 +48,8 @@ def walk_picture(district: District, home: str, route: gpd.GeoDataFrame, title: 
         frame = layer_of(district, name)
         if frame is None:
             continue
-        for cut in view.seen(frame.geometry, 0.3):
+        cuts = view.seen(frame.geometry, 0.3)
+        for cut in cuts[~shapely.is_empty(cuts)]:
             flat = cut.geom_type.endswith("Polygon")
             width = ' stroke-width="2" stroke-dasharray="7 4"' if name == "barriers" else ""
             fill = paint if flat and name == "water" else "none"

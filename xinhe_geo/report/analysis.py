@@ -397,25 +397,26 @@ def speed_range(district: District, results: Analysis, *, part: float = 0.1) -> 
         Index rule; `label`, `speed_m_s`, `slower`, `usual`, `faster` (shares 0-1 of the rule's own denominator, at 1 - `part`, 1 and
         1 + `part` times the speed).
     """
-    rows = {}
-    for name in judged_rules(district, results):
-        rule = district.rule(name)
-        if rule.metric != "reach" or rule.method != "walk_min":
-            continue
-        walker = district.profile(rule.profile)
-        shares = []
-        for factor in (1 - part, 1.0, 1 + part):
+    judged = [district.rule(name) for name in judged_rules(district, results)]
+    timed = [rule for rule in judged if rule.metric == "reach" and rule.method == "walk_min"]
+    shares: dict[tuple[str, float], pd.Series] = {}
+    for name in dict.fromkeys(rule.profile for rule in timed):
+        walker, rules = district.profile(name), [rule for rule in timed if rule.profile == name]
+        for factor in (1 - part, 1 + part):
             who = replace(walker, name=f"{walker.name}*{factor:g}", speed_m_s=walker.speed_m_s * factor)
-            cover = results.cover if factor == 1.0 else coverage(district, rules=[rule], profile=who)
-            shares.append(float(summary(cover).loc[name, "share"]))
-        rows[name] = {
-            "label": rule_name(district, rule),
-            "speed_m_s": walker.speed_m_s,
-            **dict(zip(("slower", "usual", "faster"), shares, strict=True)),
-        }
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["label", "speed_m_s", "slower", "usual", "faster"]
-    ).rename_axis("rule")
+            shares[name, factor] = summary(coverage(district, rules=rules, profile=who))["share"]
+    rows = {
+        rule.name: (
+            rule_name(district, rule),
+            district.profile(rule.profile).speed_m_s,
+            float(shares[rule.profile, 1 - part][rule.name]),
+            float(results.summary.loc[rule.name, "share"]),
+            float(shares[rule.profile, 1 + part][rule.name]),
+        )
+        for rule in timed
+    }
+    columns = ["label", "speed_m_s", "slower", "usual", "faster"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("rule")
 
 
 def sources_table(district: District) -> pd.DataFrame:

@@ -85,6 +85,8 @@ class Rows(Sequence[list[object]]):
         return map(list, zip(*(column.tolist() for column in self._columns), strict=True))
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Rows):
+            return all(map(np.array_equal, self._columns, other._columns))
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
@@ -105,7 +107,7 @@ class Parts(NamedTuple):
         else:
             weights = _at(self.weights, keys).to_numpy(np.float64, na_value=np.nan)
             kept = ~(np.isnan(values) | np.isnan(weights))
-        keys, names = keys[kept], _at(self.names, keys).to_numpy(object)[kept]
+        names, keys = _at(self.names, keys).to_numpy(object)[kept], keys.to_numpy(object)[kept]
         unnamed = pd.isna(names)
         names = np.array([None if no_name else str(n) for n, no_name in zip(names, unnamed, strict=True)], dtype=object)
         return Rows(np.array([str(k) for k in keys], dtype=object), names, values[kept], weights[kept])
@@ -145,15 +147,16 @@ def rounding(parts: Parts, printed: float) -> Parts:
 
 def weights(own: pd.DataFrame, denominator: str) -> pd.Series:
     """Return what each home counts in a denominator, of land hectares; missing where it is not known whether it is served."""
-    weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
-    return (weight * (1e-4 if denominator == "area_m2" else 1.0)).where(own["served"].notna())
+    weight = np.ones(len(own)) if denominator == "homes" else own[denominator].to_numpy(np.float64, na_value=np.nan)
+    known = own["served"].notna().to_numpy()
+    return pd.Series(np.where(known, weight * (1e-4 if denominator == "area_m2" else 1.0), np.nan), index=own.index)
 
 
 def having(district: District, rule: Rule) -> list[list[object]]:
     """Return the communities as rows, and how many open facilities of a rule's kinds each has."""
     matrix = presence(district).reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1)
-    communities = district.communities
-    names = pd.Series(dtype="object") if communities is None else communities["name"]
+    communities = district.layers.get("communities")
+    names = {} if communities is None else communities["name"].to_dict()
     return [[str(code), _text(names.get(code)), float(n), 1.0] for code, n in matrix.items()]
 
 
@@ -199,7 +202,7 @@ def of_story(story: Story) -> Sums:
     states |= {"还差": [g for g in story.goals if g.state == "short"]}
     states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
     found[GOALS] = [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None:
         return found
     for row in story.lacking:
@@ -212,9 +215,10 @@ def _of_curve(district: District, grown: Curve) -> Sums:
     """Return the sums of what a curve is told at: of whom a walk reaches something in so many minutes."""
     rule, goal, found = district.rule(grown.goal.rule), grown.goal, Sums()
     denominator = "people" if rule.denominator == "community" else rule.denominator
+    asked = [replace(rule, name=f"{at}", metric="reach", method="walk_min", minutes=float(at)) for at in TOLD_AT]
+    cover = coverage(district, rules=asked)
     for figure, at in zip(grown.told, TOLD_AT, strict=True):
-        asked = replace(rule, metric="reach", method="walk_min", minutes=float(at))
-        own = coverage(district, rules=[asked]).xs(rule.name, level="rule")
+        own = cover.xs(f"{at}", level="rule")
         label = say("{0}：{1}", goal.label, say("{0} 分钟", at))
         found[figure.about] = of_figure(label, _served(own, weights(own, denominator)), figure)
     return found
@@ -575,10 +579,7 @@ def of_change(change: Change) -> Sums:
         found[str(rule)] = own
     labels = pd.Series({"after": title("之后"), "before": title("之前")})
     for row in change.users.itertuples():
-        sides = []
-        for own in sides_of[row.rule]:
-            there = (own["facility"] == row.facility).to_numpy()
-            sides.append(Parts(own["name"][there], (own["served"] * own["people"])[there]).of("", []))
+        sides = [_users(own, row.facility) for own in sides_of[row.rule]]
         texts = [("之前人口", "before", row.users_before), ("之后人口", "after", row.users_after)]
         text = cell_text("变化人数", row.change)
         told = Parts(
@@ -589,6 +590,12 @@ def of_change(change: Change) -> Sums:
             told.of(str(row.name), [[title("变化人数"), _form("value", text), text]]),
         ]
     return {**found, **_of_targets(change), **_of_goals(change), **_of_living(change)}
+
+
+def _users(own: pd.DataFrame, facility: str) -> Sum:
+    """Return the sum of whom a facility serves, given the rows of its rule."""
+    there = own.take(np.flatnonzero(own["facility"].to_numpy(object) == facility))
+    return Parts(there["name"], there["served"] * there["people"]).of("", [])
 
 
 def _form(what: str, text: str) -> str:
@@ -622,7 +629,7 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
         return [{**sides[0], "label": row["label"], "printed": printed}, *zeros]
     cells = [(what, c, float(row[c])) for what, c in told]
     found = [_minus(row["label"], sides, [*cells, ("变化（百分点）", "value", float(row["points"]))], 100.0)]
-    communities = pair.after.district.communities
+    communities = pair.after.district.layers.get("communities")
     if row["net_of"] == "community" and communities is not None and np.isfinite(row["net"]):
         told_net, sign = _net(row)
         found.append({**_minus(told_net[0], sides, [], sign * len(communities)), "printed": [told_net]})
@@ -646,9 +653,8 @@ def _net(row: pd.Series) -> tuple[list[str], float]:
 def _side(district: District, name: str, own: pd.DataFrame) -> Sum:
     """Return one side of a comparison: its homes by the rule's denominator, or its communities."""
     rule = district.rule(name)
-    lived_in = own["community"][own["served"].notna()].dropna()
-    if rule.metric == "presence" and len(lived_in):
-        rows = [row for row in having(district, rule) if row[0] in set(lived_in)]
+    if rule.metric == "presence" and len(lived_in := set(own["community"][own["served"].notna()].dropna())):
+        rows = [row for row in having(district, rule) if row[0] in lived_in]
         return {"label": "", "how": "share", "rows": rows, "printed": []}
     denominator = "homes" if rule.denominator == "community" else rule.denominator
     return _served(own, weights(own, denominator)).of("", [])
@@ -725,18 +731,18 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
     both = old if new.index is old.index else old[new.index.get_indexer_for(old.index) >= 0]
     change = (new["served"].reindex(both.index) - both["served"]).fillna(0.0)
-    fresh = new[old.index.get_indexer_for(new.index) < 0]
+    fresh = new.iloc[:0] if new.index is old.index else new[old.index.get_indexer_for(new.index) < 0]
     came = newcomers(fresh, after)
     parts = {
-        "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),
-        "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
-        "people_lose": ("受影响居民（人）", -change.clip(upper=0), both["people"]),
+        "people_gain": ("受益居民（人）", np.maximum(change, 0.0), both["people"]),
+        "people_60plus_gain": ("其中60岁及以上（人）", np.maximum(change, 0.0), both["people_60plus"]),
+        "people_lose": ("受影响居民（人）", np.maximum(-change, 0.0), both["people"]),
         "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
         "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
         "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), came),
         "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), came),
     }
-    names = pd.concat([both["name"], fresh["name"]])
+    names = pd.concat([both["name"], fresh["name"]]) if len(fresh) else both["name"]
     found = [
         Parts(names, part * amounts).of(title(label), [[title(label), "{value:,.0f}", amount(row[column])]])
         for column, (label, part, amounts) in parts.items()

@@ -36,6 +36,7 @@ from ..access import (
     od_table,
     presence,
     same_compound,
+    without_stairs,
 )
 from ..core import (
     BASES,
@@ -434,12 +435,22 @@ def _case(district: District, wanted: Wanted) -> _Case:
     number = (points.groupby("home").cumcount() + 1).astype("str")
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
     spots = _free(district, own, spots)
-    targets = facility_entrances(district, spots, walker if rule.method == "walk_min" else None)
+    timed = walker if rule.method == "walk_min" else None
+    targets = _entered(district, spots, timed) if by_itself else facility_entrances(district, spots, timed)
     weight = _weight_name(rule, cover, siting)
     case = _Case(district, own, rule, walker, cover, points, spots, targets, weight, assumed)
     asked = siting.model != "mclp" or candidates is not None
     silent = any(isinstance(each, Mapping) for each in (siting.costs, siting.capacity))  # say nothing of more places
     return _completed(case, siting) if by_itself and asked and not silent else case
+
+
+def _entered(district: District, spots: gpd.GeoDataFrame, walker: Profile | None) -> pd.DataFrame:
+    """Return the entrances of candidates that were not given, looked for once: goal after goal asks for some of the same."""
+    key = ("entered candidates", without_stairs(district, walker) is not None)
+    if key not in district.memo:
+        district.memo[key] = facility_entrances(district, candidate_sites(district), walker)
+    every: pd.DataFrame = district.memo[key]
+    return every[every["place"].isin(spots.index).to_numpy()].reset_index(drop=True)
 
 
 def _free(district: District, kind: str, spots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -870,7 +881,8 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     """Return the rows of one plan, one per site in the order of what each adds."""
     facts = case.cover.assign(homes=1.0)[[*_AMOUNTS, "community"]]
     units = table.units.reset_index(drop=True).join(facts, on="home")
-    where = case.district.locate(case.spots)[["community", "zone"]]
+    about = {site for sites in (plan.sites, *plan.swaps) for site in sites}
+    where = case.district.locate(case.spots[case.spots.index.isin(about)])[["community", "zone"]]
     served = table.total - float(table.gain.sum())
     seen: set[Hashable] = set()
     rows: list[dict[str, Any]] = []
@@ -1174,7 +1186,7 @@ def _tied(case: _Case, table: _Table, plans: pd.DataFrame, distances: pd.DataFra
 def _near_by(distances: pd.DataFrame) -> dict[Hashable, set[Hashable]]:
     """Return per candidate those that count as the same place."""
     near: dict[Hashable, set[Hashable]] = {}
-    for a, b in distances.index:
+    for a, b in zip(*(distances.index.get_level_values(end).tolist() for end in (0, 1)), strict=True):
         near.setdefault(a, set()).add(b)
         near.setdefault(b, set()).add(a)
     return near

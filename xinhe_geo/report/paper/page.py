@@ -40,6 +40,7 @@ DPI = 300
 _PARTS = 1500
 _SETTINGS = {
     "pdf.fonttype": 42,
+    "ps.fonttype": 42,  # matplotlib 3.11 asks this one how many characters a part of the typeface may have in a PDF, too
     "pdf.compression": 6,
     "axes.unicode_minus": False,
     "path.simplify": False,

@@ -68,6 +68,8 @@ _STYLES = {
     "落款": (_FANG, _BODY, _LINE, 0.0),
     "成文日期": (_FANG, _BODY, _LINE, 0.0),
     "附件正文": (_FANG, _SMALL, _SMALL_LINE, 0.0),
+    "表格正文": (_FANG, 9.0, 12.0, 0.0),
+    "表头": (_FANG, 9.0, 12.0, 0.0),
 }
 #: What stands before the first annex in the list of them takes so many letters: the others stand below it.
 _AHEAD = {"zh": 3.0, "en": 4.0}
@@ -177,6 +179,9 @@ class Document:
         if line is not None:  # the rule under a title in Word's own style
             line.getparent().remove(line)
         self.file.styles["Title"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.CENTER
+        self.file.styles["表头"].font.bold = True
+        for name in ("表格正文", "表头"):
+            self.file.styles[name].paragraph_format.space_after = Pt(1)
         for name, free in (
             ("落款", 5),
             ("成文日期", 4),
@@ -274,7 +279,8 @@ class Document:
         widths = _wide_enough(cells, widths)
         for j, width in enumerate(widths):
             grid.columns[j].width = Cm(width)
-        small = self.file.styles["附件正文"].style_id  # to look for it anew in each cell takes as long as all else
+        # looked for once: to do so in each cell takes as long as all else
+        styles = [self.file.styles[name].style_id for name in ("表头", "表格正文")]
         for i, (row, own) in enumerate(zip(cells, grid.rows, strict=True)):
             properties = own._tr.get_or_add_trPr()
             properties.append(OxmlElement("w:cantSplit"))
@@ -283,11 +289,10 @@ class Document:
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
                 cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
-                paragraph._p.style = small
-                paragraph.paragraph_format.line_spacing, paragraph.paragraph_format.space_after = Pt(12), Pt(1)
+                paragraph._p.style = styles[min(i, 1)]
+                paragraph.add_run(plain(words))
                 if j in right and i:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-                _run(paragraph, words, 9, _INK, bold=i == 0)
                 if i == 0:
                     shade = OxmlElement("w:shd")
                     for name, value in (("val", "clear"), ("color", "auto"), ("fill", "E9E4DA")):
