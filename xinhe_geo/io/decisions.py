@@ -53,10 +53,11 @@ _LINE, _KEY, _NAME, _RESULT, _THERE, _WHY, _AWAY, _DECISION, _TARGET = HEADS = (
     "决定",
     "更新哪一处",
 )
+#: What is explained beside, with the words as they are to be typed.
 _REMARKS = (
-    "一行是文件里的一行；黄色两列是要定的：决定（更新、新增、跳过），更新的写目录里哪一处的编号。已经填好的是建议，照它导入不会多出一个人。",
-    "更新：就是目录里的这一处，用文件里的值改它，它保留自己的编号，文件里的编号记作“对方编号”。新增：目录里没有。跳过：这一行不要。",
-    "决定空着的行照程序认的办；“待定”的行空着就不写入。改好存盘，用同一个文件再运行一次。",
+    "一行是文件里的一行；黄色两列是要定的：{3}（{0}、{1}、{2}），{0}的写目录里哪一处的编号。已经填好的是建议，照它导入不会多出一个人。",
+    "{0}：就是目录里的这一处，用文件里的值改它，它保留自己的编号，文件里的编号记作“对方编号”。{1}：目录里没有。{2}：这一行不要。",
+    "{3}空着的行照程序认的办；“待定”的行空着就不写入。改好存盘，用同一个文件再运行一次。",
 )
 
 
@@ -152,7 +153,7 @@ def write_decisions(
     away = Questions(GONE_SHEET, ("编号", "名称"), [[printable(ids[p]), printable(names[p])] for p in gone])
     said = () if people is None else (say("常住人口：{0}", people),)
     title = say("{0}：{1}逐行决定", rows.file, layer_name(current.layer.name))
-    write_bytes(path, answer_book(title, (*said, *map(say, _REMARKS)), [sheet, away]))
+    write_bytes(path, answer_book(title, (*said, *(say(text, *WISHES, _DECISION) for text in _REMARKS)), [sheet, away]))
     pairs = [
         Held(
             say("第 {0} 行 {1}", rows.lines[c.i], printable(rows.column_cell("name", c.i))),
@@ -160,7 +161,7 @@ def write_decisions(
             c.why,
             placed.metric[c.i],
             tuple(current.rows.geometry.iloc[p] for p in c.could_be),
-            c.decision + (f" {c.target}" if c.target else ""),
+            " ".join(filter(None, (c.decision and say(c.decision), c.target))),
         )
         for c in choices
     ]
@@ -242,7 +243,7 @@ def read_decisions(path: Path, rows: FileRows, matched: Matched, current: Curren
             refuse(
                 _DECISION,
                 say("编号 {0} 目录里已有，不能当作新增", matched.keys[i]),
-                say("在文件里换一个编号，或写更新"),
+                say("在文件里换一个编号，或写{0}", _UPDATE),
             )
         elif said[_DECISION] == _UPDATE and said[_TARGET] not in ids:
             refuse(_TARGET, say("目录里没有编号“{0}”", printable(said[_TARGET])), say("写目录里那一处的编号，一个"))
@@ -250,7 +251,7 @@ def read_decisions(path: Path, rows: FileRows, matched: Matched, current: Curren
             refuse(
                 _TARGET,
                 say("和表里第 {0} 行更新同一处 {1}", updated[said[_TARGET]], said[_TARGET]),
-                say("留一行更新，其余跳过或新增"),
+                say("留一行{0}，其余{1}或{2}", _UPDATE, _SKIP, _NEW),
             )
         elif said[_DECISION] and not (said[_DECISION] == _UPDATE and matched.at.get(i) == ids[said[_TARGET]]):
             own = said[_TARGET] if said[_DECISION] == _UPDATE else ""

@@ -251,7 +251,7 @@ def _positions(element: Element) -> list[tuple[float, float]]:
 
 def read_kmz(path: Path, layer: str | None) -> Incoming:
     """Read the KML inside a KMZ; whatever else lies in it is left alone."""
-    unpack_safely(path, " KMZ", say("重新导出为 KMZ 或 KML"))
+    unpack_safely(path, "KMZ", say("重新导出为 KMZ 或 KML"))
     with zipfile.ZipFile(path) as package:
         names = [n for n in package.namelist() if n.lower().endswith(".kml")]
         if not names:

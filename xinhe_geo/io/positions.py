@@ -52,7 +52,7 @@ def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, 
             continue
         if all(is_blank(c) for c in cells):
             continue
-        said[i] = "，".join("" if c is None else str(c) for c in cells)
+        said[i] = say("，").join("" if c is None else str(c) for c in cells)
         numbers = [coordinate(c) for c in cells]
         if len(numbers) == 2 and np.isfinite(numbers).all():
             shapes[i] = shapely.Point(numbers)
