@@ -32,6 +32,7 @@ from ..core import (
     how_to_install,
     keeping,
     refuse_uncleared,
+    say,
     strictness,
     web_file,
     whole_page,
@@ -235,7 +236,7 @@ def run_notebook(
     except nbclient.exceptions.CellExecutionError as error:
         if error.ename in OWN_WORDS and given:
             raise Refused(f"{path.name}（{'，'.join(given)}）：{error.evalue}") from None
-        raise XinheError(f"{path.name} 没有跑完：{error.ename}：{error.evalue}") from None
+        raise XinheError(say("{0} 没有跑完：{1}：{2}", path.name, error.ename, error.evalue)) from None
     mark = _mark_of(json.loads("".join(o["text"] for o in book.cells.pop().outputs if o.get("name") == "stdout")), path)
     for cell in book.cells:
         cell.metadata.pop("execution", None)
@@ -280,7 +281,7 @@ def _jupyter() -> tuple[ModuleType, ModuleType]:
         import nbformat
     except ImportError as error:
         raise EnvironmentProblem(
-            f"运行笔记本需要 JupyterLab（缺 {error.name}）：{how_to_install('lab', 'notebook')}"
+            say("运行笔记本需要 JupyterLab（缺 {0}）：{1}", error.name, how_to_install("lab", "notebook"))
         ) from error
     return nbformat, nbclient
 
@@ -293,7 +294,9 @@ def _found(name: str, folder: Path) -> Path:
     known = sorted(p for p in folder.glob("*.ipynb") if p.is_file())
     if not known:
         copied = as_typed("python run.py notebooks 文件夹")
-        raise SourceError(f"{folder} 里没有笔记本；用 --from 写明笔记本在哪个文件夹，还没有的先用 {copied} 复制一份")
+        raise SourceError(
+            say("{0} 里没有笔记本；用 --from 写明笔记本在哪个文件夹，还没有的先用 {1} 复制一份", folder, copied)
+        )
     wanted = name.zfill(2) if name.isdigit() else path.stem
     for file in known:
         if wanted in (file.stem, file.stem.partition("-")[0]):
@@ -311,12 +314,12 @@ def _set_parameters(book: NotebookNode, parameters: Sequence[str], nbformat: Mod
     for text in parameters:
         name, sign, value = (part.strip() for part in text.partition("="))
         if not sign:
-            raise Refused(f"参数要写成 名=值，不是 {text}；可选的名：{'、'.join(known)}")
+            raise Refused(say("参数要写成 名=值，不是 {0}；可选的名：{1}", text, say("、").join(known)))
         if at is None or name not in known:
             raise UnknownNameError("参数", name, list(known))
         meant = _value(value, known[name])
         if _is_number(known[name]) and not _is_number(meant):
-            raise Refused(f"{name} 要写数（几个用逗号隔开），不是 {value}；平时是 {known[name]}")
+            raise Refused(say("{0} 要写数（几个用逗号隔开），不是 {1}；平时是 {2}", name, value, known[name]))
         lines.append(f"{name} = {meant!r}")
     cell = nbformat.v4.new_code_cell(
         "# 这次运行改了的参数\n" + "\n".join(lines), metadata={"tags": ["injected-parameters"]}
@@ -351,7 +354,7 @@ def _value(text: str, usual: object) -> object:
     except (ValueError, SyntaxError):
         return tuple(word.strip("'\" ") for word in re.split("[,，]", text)) if several else text
     if isinstance(value, float) and not math.isfinite(value):
-        raise Refused(f"{text} 不是有限的数；写 10、0.5 这样的数")
+        raise Refused(say("{0} 不是有限的数；写 10、0.5 这样的数", text))
     return (value,) if several and isinstance(value, (int, float, str)) else value
 
 

@@ -166,11 +166,14 @@ class District:
     def __new__(cls, *given: object, **named: object) -> Self:
         """Say how a folder is opened, or made, to whoever gives its path or layers to the class."""
         if given and isinstance(given[0], (str, os.PathLike)):
-            raise WrongCallError(f"打开街道目录写 District.load({str(given[0])!r})")
+            raise WrongCallError(say("打开街道目录写 District.load({0!r})", str(given[0])))
         if set(LAYERS).intersection(named).difference(cls.__dataclass_fields__) or (given and not named):
             raise WrongCallError(
-                "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，把表用 to_file 存成文件，"
-                "再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，然后 District.load(目录)"
+                say(
+                    "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，"
+                    "把表用 to_file 存成文件，再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，"
+                    "然后 District.load(目录)"
+                )
             )
         return super().__new__(cls)
 
@@ -183,7 +186,9 @@ class District:
             if hasattr(type(self), name):  # it is there, but what it is made of has failed: with its own words
                 object.__getattribute__(self, name)
             known = [known for known in dir(type(self)) if not known.startswith("_")]
-            raise AttributeError(f"{no_such_name(name, known, 'District')}；分析是函数，如 xh.coverage(district)")
+            raise AttributeError(
+                say("{0}；分析是函数，如 xh.coverage(district)", no_such_name(name, known, "District"))
+            )
 
     def __repr__(self) -> str:
         """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
@@ -447,7 +452,7 @@ class District:
             `rows` is no mapping.
         """
         if not isinstance(rows, Mapping):
-            raise WrongValueError(f"rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {type(rows).__name__}")
+            raise WrongValueError(say("rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {0}", type(rows).__name__))
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
@@ -570,7 +575,7 @@ class District:
         own = network_of(network, crs=self.crs)
         if own.crs != self.crs:
             raise NetworkError(
-                f"路网的坐标系 {own.crs.to_string()} 不是街道的 {self.crs}；用 from_graph(G, crs=街道.crs) 建"
+                say("路网的坐标系 {0} 不是街道的 {1}；用 from_graph(G, crs=街道.crs) 建", own.crs.to_string(), self.crs)
             )
         edges = own.edges
         lines = edges[["name", "class", "wait_s", "steps", "home", "geometry"]]

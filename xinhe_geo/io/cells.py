@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from ..core import BASIS_LABELS, OPEN_TO, PEOPLE_KINDS, STATE_LABELS, Column
+from ..core import BASIS_LABELS, OPEN_TO, PEOPLE_KINDS, STATE_LABELS, Column, say
 
 #: A cell as the check of a district's rows takes it.
 Cell = str | int | None
@@ -231,7 +231,7 @@ def why_hostile(text: str, *, remark: bool = False) -> tuple[str, str] | None:
     if _MARKUP.search(text):
         return "像网页代码", "只写文字"
     if len(text) > MOST_TEXT:
-        return f"有 {len(text):,} 个字", f"最多 {MOST_TEXT} 个字"
+        return say("有 {0:,} 个字", len(text)), say("最多 {0} 个字", MOST_TEXT)
     return None
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import osmium
 
-from ..core import EnvironmentProblem, SourceError, apart, as_typed, growing, write_bytes
+from ..core import EnvironmentProblem, SourceError, apart, as_typed, growing, say, write_bytes
 
 HOSTS = (
     "https://overpass-api.de/api/interpreter",
@@ -66,14 +66,14 @@ def rounded(bbox: Bbox, margin: float = MARGIN_DEG) -> Bbox:
     """Return (west, south, east, north) in degrees with a walk's margin, rounded outwards to 0.01 degree."""
     west, south, east, north = bbox
     if not all(map(math.isfinite, bbox)) or west >= east or south >= north:
-        raise SourceError(f"范围不对：{bbox}。依次写 西,南,东,北（经纬度），如 117.60,39.00,117.75,39.12")
+        raise SourceError(say("范围不对：{0}。依次写 西,南,东,北（经纬度），如 117.60,39.00,117.75,39.12", bbox))
     if abs(west) > 180 or abs(east) > 180 or abs(south) > 90 or abs(north) > 90:
-        raise SourceError(f"范围不是经纬度：{bbox}。依次写 西,南,东,北")
+        raise SourceError(say("范围不是经纬度：{0}。依次写 西,南,东,北", bbox))
     low = [math.floor(round((v - margin) / ROUND_DEG, 6)) * ROUND_DEG for v in (west, south)]
     high = [math.ceil(round((v + margin) / ROUND_DEG, 6)) * ROUND_DEG for v in (east, north)]
     box = (round(low[0], 2), round(low[1], 2), round(high[0], 2), round(high[1], 2))
     if (box[2] - box[0]) * (box[3] - box[1]) > LARGEST_DEG2:
-        raise SourceError("范围太大（超过约 2,500 平方千米）。请下载区域提取文件 .osm.pbf，再用 import 命令")
+        raise SourceError(say("范围太大（超过约 2,500 平方千米）。请下载区域提取文件 .osm.pbf，再用 import 命令"))
     return box
 
 
@@ -132,10 +132,10 @@ def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> byte
                 return _whole(_post(host, query, patience.timeout_s))
             except urllib.error.HTTPError as error:
                 if error.code in (400, 401, 403, 406):
-                    reasons.append(f"{name} 拒绝（{error.code}）")
+                    reasons.append(say("{0} 拒绝（{1}）", name, error.code))
                     break
                 wait = _wait_after(error, attempt, patience)
-                reasons.append(f"{name} 忙（{error.code}）")
+                reasons.append(say("{0} 忙（{1}）", name, error.code))
             except (OSError, _Cut) as error:
                 wait = patience.wait_s * 2**attempt
                 reasons.append(f"{name} {_why(error)}")
@@ -144,10 +144,13 @@ def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> byte
                 patience.sleep(wait)
     said = "；".join(dict.fromkeys(reasons))
     if reasons and all("拒绝" in r for r in reasons):
-        raise SourceError(f"服务器拒绝了请求：{said}。请下载区域提取文件 .osm.pbf，再用 import 命令")
+        raise SourceError(say("服务器拒绝了请求：{0}。请下载区域提取文件 .osm.pbf，再用 import 命令", said))
     raise EnvironmentProblem(
-        f"连不上 OpenStreetMap 下载服务（{said}）。没有网络时用本地文件"
-        "（.osm.pbf、.osm、.osm.gz、.osm.bz2，或只有街道的 .graphml、.gpkg）："
+        say(
+            "连不上 OpenStreetMap 下载服务（{0}）。没有网络时用本地文件（.osm.pbf、.osm、.osm.gz、"
+            ".osm.bz2，或只有街道的 .graphml、.gpkg）：",
+            said,
+        )
         + as_typed("python run.py import 文件 --out 目录")
     )
 

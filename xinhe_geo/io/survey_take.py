@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import LAYERS, OPEN_TO, SURVEYED, Column, SourceError, amount, at_year, layers_in, listed, nearest, ordinary
+from ..core import (
+    LAYERS,
+    OPEN_TO,
+    SURVEYED,
+    Column,
+    SourceError,
+    amount,
+    at_year,
+    layers_in,
+    listed,
+    nearest,
+    ordinary,
+    say,
+)
 from ..district import Changes, Edit, LayerFile, check_copy, commit, finish, is_missing, locked, new_files
 from .cells import is_blank, printable, value_labels
 from .current_layer import CurrentLayer, read_current
@@ -186,7 +199,7 @@ def _planned(source: Path, folder: Path, *, surveyed: bool) -> tuple[pd.DataFram
 def _read(path: Path) -> Iterator[Answer]:
     """Yield the lines of a form, read in the process that reads files of strangers."""
     if not path.is_file():
-        raise SourceError(f"文件不存在：{printable(path.name)}")
+        raise SourceError(say("文件不存在：{0}", printable(path.name)))
     ordinary(path)
     if SPECIAL_GROUPS.search(path.stem):
         raise special_groups(path.name, path.stem)
@@ -269,16 +282,18 @@ def _judge(answer: Answer, current: CurrentLayer, whole: CurrentLayer) -> None:
         return
     if found == NOT_CHECKED:
         if rest:
-            answer.ask(f"写了未能核实，又填了{'、'.join(rest)}", "看到了就改核实情况，没有看到就清空其余各格")
+            answer.ask(
+                say("写了未能核实，又填了{0}", say("、").join(rest)), "看到了就改核实情况，没有看到就清空其余各格"
+            )
         else:
             answer.end(EXPLAINED, "未能核实：仍算待核")
         return
     if not found:
-        answer.ask(f"填了{'、'.join(rest)}，没有填核实情况", f"写{'、'.join(choices[FOUND])}")
+        answer.ask(say("填了{0}，没有填核实情况", say("、").join(rest)), say("写{0}", say("、").join(choices[FOUND])))
         return
     for head, words in choices.items():
         if words and answer.said[head] and answer.said[head] not in words:
-            answer.ask(f"{head}不认识“{printable(answer.said[head])}”", f"写{'、'.join(words)}")
+            answer.ask(say("{0}不认识“{1}”", head, printable(answer.said[head])), say("写{0}", say("、").join(words)))
     {"gates": _gate, "facilities": _facility, "streets": _crossing}[answer.layer](answer, current)
     _who_and_when(answer, current)
 
@@ -291,7 +306,7 @@ def _stays(answer: Answer, current: CurrentLayer) -> bool:
 def _gate(answer: Answer, current: CurrentLayer) -> None:
     said, passable = answer.said, answer.filled(HOURS, OPEN_FOR)
     if said[FOUND] != OPEN and passable:
-        answer.ask(f"{said[FOUND]}，又填了{'、'.join(passable)}", "核对是不是开放")
+        answer.ask(say("{0}，又填了{1}", said[FOUND], say("、").join(passable)), "核对是不是开放")
     if said[FOUND] == NONE_THERE and answer.filled(STEPS, RAMP):
         answer.ask("查无此处，又填了台阶或坡道", "核对编号")
     if said[OPEN_FOR] == ONLY_VEHICLES:
@@ -309,12 +324,12 @@ def _gate(answer: Answer, current: CurrentLayer) -> None:
 def _facility(answer: Answer, current: CurrentLayer) -> None:
     said, here = answer.said, answer.filled(SPOT, FLOOR, BEDS, SERVES)
     if said[FOUND] == NONE_THERE and here:
-        answer.ask(f"查无此处，又填了{'、'.join(here)}", "核对编号；确实查无就清空其余各格")
+        answer.ask(say("查无此处，又填了{0}", say("、").join(here)), "核对编号；确实查无就清空其余各格")
     if said[FOUND] == "搬迁" and said[SPOT] == SPOT_RIGHT:
         answer.ask("写了搬迁，又写图上位置对", "还在原处就不是搬迁；新址用 add 改位置")
     beds, unit = said[BEDS].removesuffix("张"), current.rows.loc[[answer.id], "capacity_unit"].iloc[0]
     if beds and not is_missing(unit) and unit != _BED:
-        answer.ask(f"目录里的规模按{printable(unit)}计，表上填的是床位", "核对后用 add 改规模")
+        answer.ask(say("目录里的规模按{0}计，表上填的是床位", printable(unit)), "核对后用 add 改规模")
     answer.cells |= {
         "state": "" if _stays(answer, current) else said[FOUND],
         "floor_area_m2": said[FLOOR],
@@ -333,9 +348,9 @@ def _crossing(answer: Answer, _current: CurrentLayer) -> None:
     if not written and answer.said[FOUND] != MEASURED:
         return
     if len(written) < len(WAITS):
-        answer.ask(f"只填了 {len(written)} 次等待", "等满三次；没有测就都空着，核实情况写能走或未能核实")
+        answer.ask(say("只填了 {0} 次等待", len(written)), "等满三次；没有测就都空着，核实情况写能走或未能核实")
     elif any(wait is None or not 0 <= wait <= _LONGEST_WAIT for wait in waits):
-        answer.ask("等待不是秒数", f"写 0 到 {amount(_LONGEST_WAIT)} 的数")
+        answer.ask("等待不是秒数", say("写 0 到 {0} 的数", amount(_LONGEST_WAIT)))
     else:
         answer.cells["wait_s"] = f"{float(np.mean([wait for wait in waits if wait is not None])):.3g}"
 
@@ -349,18 +364,20 @@ def _who_and_when(answer: Answer, current: CurrentLayer) -> None:
     """Ask who was there, and when; a name is never repeated."""
     who, when = answer.said[BY], _day(answer.said[ON])
     if not who or not answer.said[ON]:
-        answer.ask(f"没有写{'、'.join(head for head in (BY, ON) if not answer.said[head])}", "谁、哪天看的都写上")
+        answer.ask(
+            say("没有写{0}", say("、").join(head for head in (BY, ON) if not answer.said[head])), "谁、哪天看的都写上"
+        )
     elif not _NUMBER_OF_STAFF.fullmatch(who):
         answer.ask("工号一格不像工号", "写工号，不写姓名和电话")
     elif when is None:
-        answer.ask(f"日期不认识“{printable(answer.said[ON])}”", "写成 2026-11-28")
+        answer.ask(say("日期不认识“{0}”", printable(answer.said[ON])), "写成 2026-11-28")
     elif when > _latest():
-        answer.ask(f"日期 {when} 还没有到", "写哪一天看的；日期没有写错就核对电脑的时钟")
+        answer.ask(say("日期 {0} 还没有到", when), "写哪一天看的；日期没有写错就核对电脑的时钟")
     else:
         before = current.rows.loc[[answer.id], "checked_on"].iloc[0]
         known = None if is_missing(before) else _day(str(before))
         if known is not None and known > when:
-            answer.ask(f"目录里 {known} 核对过，比表上的日期晚", "核对哪一次算数；要用表上的就改日期")
+            answer.ask(say("目录里 {0} 核对过，比表上的日期晚", known), "核对哪一次算数；要用表上的就改日期")
         answer.cells |= {"checked_by": who, "checked_on": when.isoformat()}
 
 
@@ -393,9 +410,9 @@ def _hold_together(answers: Sequence[Answer]) -> None:
         last = max(own, key=lambda answer: (str(answer.cells["checked_on"]), -answer.line))
         for answer in own:
             if not alike:
-                answer.ask(f"同一处填了几行（{lines}），填得不一样", "核对后留一行")
+                answer.ask(say("同一处填了几行（{0}），填得不一样", lines), "核对后留一行")
             elif answer is not last:
-                answer.end(EXPLAINED, f"和第 {last.line} 行是同一处，填得一样")
+                answer.end(EXPLAINED, say("和第 {0} 行是同一处，填得一样", last.line))
 
 
 # --- what is taken ----------------------------------------------------------------------------------------------------

@@ -199,7 +199,9 @@ def typed_rows(path: Path, *sheets: str) -> dict[str, list[list[Entry]]]:
     try:
         return apart(_typed_rows, path, sheets)
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
-        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{sheets[0]}，没有覆盖它；请先另存或移走") from error
+        raise EnvironmentProblem(
+            say("读不出 {0} 里已填的{1}，没有覆盖它；请先另存或移走", path.name, sheets[0])
+        ) from error
 
 
 def _typed_rows(path: Path, sheets: Sequence[str]) -> dict[str, list[list[Entry]]]:
@@ -267,7 +269,7 @@ def _judge(
         return None  # the plan's own number, which is shown
     m = known.get(cell.code)
     if m is None:
-        return f"承诺表里没有“{cell.code}”这一条指标。把数移到它现在的编号下，或清空这一格"
+        return say("承诺表里没有“{0}”这一条指标。把数移到它现在的编号下，或清空这一格", cell.code)
     value = _number(cell, str(m["unit"]))
     if isinstance(value, str):
         return value
@@ -278,24 +280,24 @@ def _judge(
     if _same(value, now):
         return None
     if not _same(now, written):
-        return f"这里填 {value:g}，台账填报表里已改成 {now:g}。两处留同一个数"
+        return say("这里填 {0:g}，台账填报表里已改成 {1:g}。两处留同一个数", value, now)
     return {"indicator": indicator, "unit": str(m["unit"]), "year": year, "value": value, "was": now}
 
 
 def _number(cell: Typed, unit: str) -> float | str:
     """Return a typed cell as a number in the unit of its row, or why it is none."""
     value = cell.value
-    unit_text = f"（单位：{unit}）" if unit else ""
+    unit_text = say("（单位：{0}）", unit) if unit else ""
     if isinstance(value, bool | datetime | date):
-        return f"“{value}”不是数。这一格只写数{unit_text}；不知道就留空"
+        return say("“{0}”不是数。这一格只写数{1}；不知道就留空", value, unit_text)
     try:
         number = float(str(value).replace(",", "").strip())
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        return f"“{value}”不是数。这一格只写数{unit_text}；不知道就留空"
+        return say("“{0}”不是数。这一格只写数{1}；不知道就留空", value, unit_text)
     if cell.percent and unit != "%":
-        return f"“{number:.4g}”写成了百分数，这一行的单位是{unit or '个数'}。改成常规格式的数"
+        return say("“{0:.4g}”写成了百分数，这一行的单位是{1}。改成常规格式的数", number, unit or "个数")
     return round(number * 100, 10) if cell.percent else number
 
 

@@ -69,7 +69,7 @@ def rows_told(table: pd.DataFrame, row: Named) -> str:
         No table.
     """
     if not isinstance(table, pd.DataFrame):
-        raise WrongValueError(f"explain 要一张结果表（coverage、gaps、ledger 等），不是 {type(table).__name__}")
+        raise WrongValueError(say("explain 要一张结果表（coverage、gaps、ledger 等），不是 {0}", type(table).__name__))
     chosen = _chosen(table, row)
     text = {str(name) for name, kind in chosen.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)}
     parts = ["\n".join(_lines(key, own, text)) for key, own in chosen.iloc[:ROWS_TOLD].iterrows()]

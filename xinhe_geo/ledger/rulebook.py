@@ -31,6 +31,7 @@ from ..core import (
     problems_table,
     read_whole,
     refuse_uncleared,
+    say,
     write_bytes,
 )
 from ..district import MANIFEST, District, check_copy, commit, district_folder, finish, locked, read_folder, secrecy_of
@@ -145,7 +146,7 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
-        raise SourceError(f"{target.name}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾", target.name))
     source = bundled_folder() if folder is None else Path(folder)
     refuse_uncleared(secrecy_of(source), "导出规则")
     write_bytes(target, _workbook(_tables(source)))
@@ -277,12 +278,14 @@ def import_rules(file: str | Path, folder: str | Path, *, apply: bool = False) -
 def _sheets(path: Path) -> dict[str, list[tuple[int, list[Any]]]]:
     """Return the rows of each table's sheet, with their line numbers."""
     if path.suffix.lower() != ".xlsx" or not path.is_file():
-        raise SourceError(f"没有这个工作簿：{path.name}；给 rules export 写出的 .xlsx")
+        raise SourceError(say("没有这个工作簿：{0}；给 rules export 写出的 .xlsx", path.name))
     grids = workbook_rows(path)
     labels = {LAYERS[name].label: name for name in TABLES}
     found = {labels[title]: rows for title, rows in grids.items() if title in labels}
     if not found:
-        raise SourceError(f"{path.name} 里没有规则的工作表（{'、'.join(labels)}）；给 rules export 写出的 .xlsx")
+        raise SourceError(
+            say("{0} 里没有规则的工作表（{1}）；给 rules export 写出的 .xlsx", path.name, say("、").join(labels))
+        )
     return found
 
 
@@ -339,7 +342,7 @@ def _rows(layer: Layer, grid: Sequence[tuple[int, list[Any]]], problems: list[Pr
             rows.append(row)
     missing = [c for c in layer.names if c not in heads]
     if not heads or missing:
-        wrong = f"缺列：{'、'.join(missing)}" if heads else f"没有表头（有“{layer.key}”的一行）"
+        wrong = say("缺列：{0}", say("、").join(missing)) if heads else say("没有表头（有“{0}”的一行）", layer.key)
         problems.append(
             Problem("error", layer.name, layer.label, "", "", wrong, "从 rules export 的工作簿改起，不改表头")
         )
@@ -386,9 +389,9 @@ def _half_verified(row: Mapping[Any, Any], was: pd.Series | None, full: bool) ->
     names = LAYERS["rules"].names
     if (row["verified_by"] or row["verified_on"]) and not full:
         for column in (c for c in VERIFIED if not row[c]):
-            yield column, f"填了核对，没有填{names[column].label}", "条款、核对人、核对日期一起填"
+            yield column, say("填了核对，没有填{0}", names[column].label), "条款、核对人、核对日期一起填"
     if row["verified_on"] and not _is_date(str(row["verified_on"])):
-        yield "verified_on", f"“{row['verified_on']}”不是日期", "写成 2026-11-24 这样"
+        yield "verified_on", say("“{0}”不是日期", row["verified_on"]), "写成 2026-11-24 这样"
     if row["confidence"] != "read":
         return
     if not full and (was is None or was["confidence"] != "read"):
@@ -399,7 +402,7 @@ def _half_verified(row: Mapping[Any, Any], was: pd.Series | None, full: bool) ->
         if not again:
             yield (
                 "confidence",
-                f"改了{'、'.join(changed)}，不能还算读到原文",
+                say("改了{0}，不能还算读到原文", say("、").join(changed)),
                 "重新核对并改核对日期，或把可信度改成 convention",
             )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import HOLDERS, LAYERS, ScenarioError, as_text, listed, well_called
+from ..core import HOLDERS, LAYERS, ScenarioError, as_text, listed, say, well_called
 from ..district import District, Fact, Scenario, completion, fact, home_parcels
 
 #: What a promise has come to. "filled in by nobody" is its own answer: 待填.
@@ -249,5 +249,5 @@ def parcel_named(district: District, asked: str) -> str:
     found = [i for i, name in names.items() if name == asked]
     if not found:
         known = "、".join(f"{i}（{n}）" for i, n in names.items()) or f"没有{LAYERS['parcels'].label}图层"
-        raise ScenarioError(f"没有地块 {asked}；有：{known}")
+        raise ScenarioError(say("没有地块 {0}；有：{1}", asked, known))
     return found[0]

@@ -24,6 +24,7 @@ from ...core import (
     problems_table,
     refuse_leaving,
     refuse_titles,
+    say,
     secret_layers,
     web_file,
     whole_page,
@@ -143,7 +144,7 @@ def _refuse(district: District) -> None:
             str(district.manifest["layers"].get(name, {}).get("file", MANIFEST)),
             "",
             "secrecy",
-            f"这一层的密级是 {mark}，不能出公开版",
+            say("这一层的密级是 {0}，不能出公开版", mark),
             "从公开用的街道目录里去掉这一层，或由有权的人核定密级",
         )
         for name, mark in secret_layers(district.manifest).items()
