@@ -95,12 +95,12 @@ def _refuse_odd(costs: pd.Series, supply: pd.Series, demand: pd.Series, decay: p
         raise ValueError(say("衰减的圈层要从小到大，且至少有一圈"))
     for values, what in ((supply, "供给"), (demand.dropna(), "需求"), (decay, "权重"), (costs, "距离或时间")):
         if not (np.asarray(values, dtype=float) >= 0).all():
-            raise ValueError(say("{0}不能为负，也不能缺", what))
+            raise ValueError(say("{0}不能为负，也不能缺", say(what)))
     for level, known, what in ((0, demand, "起点"), (1, supply, "设施")):
         strange = set(costs.index.get_level_values(level)) - set(known.index)
         if strange or not known.index.is_unique:
             raise ValueError(
-                say("{0}的编号对不上：{1}", what, say("、").join(sorted(map(str, strange))[:5]) or "有重复")
+                say("{0}的编号对不上：{1}", say(what), say("、").join(sorted(map(str, strange))[:5]) or say("有重复"))
             )
 
 
@@ -123,7 +123,7 @@ def decay_of(district: District, name: str) -> pd.Series:
         row = str(own.index[own["minutes"].duplicated()][0])
         file = str(district.files.loc["decays", "file"])
         problem = Problem(
-            "error", "decays", file, row, "minutes", say("{0} 有两圈的上限相同", name), "每一圈写自己的上限"
+            "error", "decays", file, row, "minutes", say("{0} 有两圈的上限相同", name), say("每一圈写自己的上限")
         )
         raise DataError(problems_table([problem]), district.folder.name)
     return pd.Series(own["weight"].to_numpy(dtype=float), index=pd.Index(own["minutes"].to_numpy(dtype=float)))

@@ -207,7 +207,7 @@ def route(
     start = int(order[(len(order) - 1) // 2])
     trip = found[start]
     if trip is None:
-        what = "这一点" if point is not None else "半数以上的点"
+        what = say("这一点") if point is not None else say("半数以上的点")
         raise NetworkError(
             say(
                 "小区 {0} {1}走不到 {2}：路网不连通，或没有开放的出入口。用 point= 换一个起点，或换一类人群",

@@ -643,7 +643,7 @@ def _require_same_versions(client: Client) -> None:
             else say("没有可用的 xinhe_geo（{0}：{1}）", type(theirs).__name__, theirs)
         )
         if said:
-            faults.append(f"{worker}：{said}")
+            faults.append(say("{0}：{1}", worker, said))
     if faults:
         more = say("\n  …… 另有 {0} 个", len(faults) - 5) if len(faults) > 5 else ""
         raise EnvironmentProblem(
@@ -654,8 +654,9 @@ def _require_same_versions(client: Client) -> None:
 
 
 def _differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    return "，".join(
-        say("{0} 这里 {1}、工作进程 {2}", name, ours.get(name, "没有"), theirs.get(name, "没有"))
+    none = say("没有")
+    return say("，").join(
+        say("{0} 这里 {1}、工作进程 {2}", name, ours.get(name, none), theirs.get(name, none))
         for name in dict.fromkeys([*ours, *theirs])
         if ours.get(name) != theirs.get(name)
     )

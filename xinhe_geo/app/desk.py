@@ -15,7 +15,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype
 
 from ..access import SEVERITIES, rests_on
-from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, say, whole
+from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, say, thing, whole
 from ..district import District
 from ..maps import PRESETS, HouseMap
 from ..report import is_year
@@ -147,7 +147,7 @@ def open_desk(
         if name in _CHOICES:
             _refuse_unknown(*_CHOICES[name], value)
         if name in _NUMBERS and not _NUMBERS[name][0](value):
-            raise WrongValueError(say("{0} 应当是{1}，不是 {2!r}", name, _NUMBERS[name][1], value))
+            raise WrongValueError(say("{0} 应当是{1}，不是 {2!r}", name, thing(_NUMBERS[name][1]), value))
     # Our tables are small, and Arrow's strings slow in them (see `cli.main`): those of this kernel are Python's from here on.
     pd.set_option("mode.string_storage", "python")
     # Nor need the collector look through all that was imported again and again: that took a seventh of what a report takes here.

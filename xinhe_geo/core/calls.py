@@ -118,7 +118,7 @@ def refuse_misfit(function: Callable[..., object], arguments: tuple[object, ...]
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     )
     raise WrongCallError(
-        say("{0}：{1}。写法：{0}({2})", function.__name__, "；".join(said) or "参数不合", shown)
+        say("{0}：{1}。写法：{0}({2})", function.__name__, say("；").join(said) or say("参数不合"), shown)
     ) from None
 
 
@@ -128,7 +128,7 @@ def _of_unknown(name: str, takes: inspect.Signature) -> str:
     if meant:
         return say("没有参数 {0}，这里叫 {1}", name, meant[0])
     if name in _ELSEWHERE:
-        return say("没有参数 {0}，{1}", name, _ELSEWHERE[name])
+        return say("没有参数 {0}，{1}", name, say(_ELSEWHERE[name]))
     return say("没有参数 {0}；{1}", name, did_you_mean(name, list(takes.parameters)))
 
 
@@ -166,5 +166,6 @@ def no_such_name(name: str, known: Iterable[str], whose: str = "xinhe_geo") -> A
     """Return what to raise where the library, or something of it, has no such name: what it is called here, or what is most like it."""
     other = _OTHER_NAMES.get(name.lower())
     return AttributeError(
-        say("{0} 没有 {1}；", whose, name) + (say("这里是 {0}", other) if other else did_you_mean(name, list(known)))
+        say("{0} 没有 {1}；", whose, name)
+        + (say("这里是 {0}", thing(other)) if other else did_you_mean(name, list(known)))
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from .calls import well_made
 from .errors import WrongValueError
-from .sentences import say
+from .sentences import say, thing
 
 METHODS = ("buffer", "network_m", "walk_min")
 METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}
@@ -71,7 +71,9 @@ def checked_count(value: object, name: str, least: int = 1) -> None:
         Says what it is instead.
     """
     if not is_whole(value) or value < least:  # type: ignore[operator]
-        raise WrongValueError(say("{0}必须是不小于 {1} 的整数，如 {2}：{3!r:.40}", name, least, max(3, least), value))
+        raise WrongValueError(
+            say("{0}必须是不小于 {1} 的整数，如 {2}：{3!r:.40}", thing(name), least, max(3, least), value)
+        )
 
 
 def path_given(value: object, name: str = "这里") -> Path:
@@ -85,7 +87,9 @@ def path_given(value: object, name: str = "这里") -> Path:
     """
     if isinstance(value, str | os.PathLike):
         return Path(value)
-    raise WrongValueError(say("{0}要写文件夹或文件的路径，如 './我的街道'，不是 {1}", name, type(value).__name__))
+    raise WrongValueError(
+        say("{0}要写文件夹或文件的路径，如 './我的街道'，不是 {1}", thing(name), type(value).__name__)
+    )
 
 
 @well_made
@@ -234,7 +238,9 @@ class Rule:
         if not self.method and not self.minutes == self.metres == math.inf:
             object.__setattr__(self, "method", "network_m" if self.minutes == math.inf else "walk_min")
         if wrong := list(self._wrong()):
-            raise WrongValueError(say("规则 {0}：{1}", self.name or "+".join(map(str, self.kinds)), "；".join(wrong)))
+            raise WrongValueError(
+                say("规则 {0}：{1}", self.name or "+".join(map(str, self.kinds)), say("；").join(wrong))
+            )
         if not self.name:
             limit = f"{self.minutes:g}min" if self.method == "walk_min" else f"{self.metres:g}m"
             object.__setattr__(self, "name", f"{'+'.join(self.kinds)}_{limit}")
@@ -245,7 +251,7 @@ class Rule:
             own = say("；第一项 {0!r:.40} 是规则的名字，如果是类别就写 kinds={0!r:.40}", self.name) if self.name else ""
             yield say("没有写 kinds：写一个设施类别，或几个（有一个就算）{0}", own)
         if not self.method:
-            yield "没有写限值：minutes=15（步行几分钟）或 metres=500（沿街几米）"
+            yield say("没有写限值：minutes=15（步行几分钟）或 metres=500（沿街几米）")
         elif self.method not in METHODS:
             yield say("方法 {0} 不在 {1}", self.method, say("、").join(METHODS))
         if self.denominator not in DENOMINATORS:

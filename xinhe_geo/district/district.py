@@ -42,6 +42,7 @@ from ..core import (
     are_h3,
     at_year,
     bundled_folder,
+    cell,
     guarded_problems,
     is_cleared,
     is_whole,
@@ -929,7 +930,7 @@ class District:
             network: WalkNetwork = same.network
             return network
         with work("建步行网络", 1) as step:
-            step(f"{len(streets):,} 段街道")
+            step(say("{0:,} 段街道", len(streets)))
             made = WalkNetwork.from_streets(streets)
         return made if self.ground is None or self.ground.streets is None else made.after(self.ground.network)
 
@@ -1040,7 +1041,8 @@ class District:
         if isinstance(leading, str) and leading in rules.index:
             return leading
         own = rules.index[[key in str(cell).split(";") for cell in rules["kinds"]]]
-        raise UnknownNameError(f"领头规则（kinds.csv 的 rule 列没有填）：{kinds.at[key, 'label']}", key, list(own))
+        label = cell(kinds.loc[key], "label")
+        raise UnknownNameError(say("领头规则（kinds.csv 的 rule 列没有填）：{0}", label), key, list(own))
 
     def _read_rule(self, name: str) -> Rule:
         row = self._rows["rules"].loc[name]

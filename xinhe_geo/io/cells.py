@@ -225,11 +225,11 @@ def is_failed(text: str) -> bool:
 def why_hostile(text: str, *, remark: bool = False) -> tuple[str, str] | None:
     """Say why a text cannot be taken as it is; a remark may begin like a formula."""
     if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") and c not in "\n\t\u200d" for c in text):
-        return "含有看不见的控制字符", "删去重新输入"
+        return say("含有看不见的控制字符"), say("删去重新输入")
     if not remark and like_formula(text):
-        return "是没有算出结果的公式", "在 Excel 里复制、选择性粘贴为数值"
+        return say("是没有算出结果的公式"), say("在 Excel 里复制、选择性粘贴为数值")
     if _MARKUP.search(text):
-        return "像网页代码", "只写文字"
+        return say("像网页代码"), say("只写文字")
     if len(text) > MOST_TEXT:
         return say("有 {0:,} 个字", len(text)), say("最多 {0} 个字", MOST_TEXT)
     return None

@@ -66,7 +66,7 @@ def homes_from_table(
         log.left("homes", say("人口表 {0} 的行", path.name), int(bad.sum()), text + lost, rows[bad])
     good = (reason == "").to_numpy()
     if not good.any():
-        raise SourceError(say("{0}：没有一行能用。{1}", path.name, "；".join(dict.fromkeys(reason))))
+        raise SourceError(say("{0}：没有一行能用。{1}", path.name, say("；").join(dict.fromkeys(reason))))
     _refuse_repeats(ids[good], path)
     homes = gpd.GeoDataFrame(
         {"home": ids[good].to_numpy(), "name": _column(table, columns.get("name"))[good]},

@@ -139,19 +139,19 @@ def _faults(said: Mapping[str, Any]) -> Iterator[str]:
         if key not in known:
             yield say("{0}：不认识的项。{1}", key, did_you_mean(key, known))
     if not str(said.get("name", "")).strip():
-        yield "name：没有写街道名称。写 --name …街道"
+        yield say("name：没有写街道名称。写 --name …街道")
     for part, label in PARTS.items():
         entry = said.get(part)
         if not entry:
             if part == "streets":
                 yield say(
                     "streets：没有{0}。写 --streets 后面跟 OSM 提取文件（.osm.pbf）或街道线文件，或 {1}（联网下载）",
-                    label,
+                    say(label),
                     FETCH,
                 )
             continue
         if not isinstance(entry, Mapping) or not isinstance(entry.get("file"), str) or not entry["file"].strip():
-            yield say("{0}：没有写{1}的文件。写 --{0} 文件", part, label)
+            yield say("{0}：没有写{1}的文件。写 --{0} 文件", part, say(label))
             continue
         yield from _part_faults(part, label, entry)
 
@@ -162,7 +162,7 @@ def _part_faults(part: str, label: str, entry: Mapping[str, Any]) -> Iterator[st
         if key not in own:
             yield say("{0}.{1}：不认识的项。{2}", part, key, did_you_mean(key, own))
     if not os.path.exists(entry["file"]):
-        yield say("{0}.file：{1}文件不存在：{2}。检查路径", part, label, Path(entry["file"]).name)
+        yield say("{0}.file：{1}文件不存在：{2}。检查路径", part, say(label), Path(entry["file"]).name)
     basis = str(entry.get("basis", UNSTATED)).strip()
     if basis not in BASES:
         yield say("{0}.basis：没有“{1}”这种依据。可选：{2}；不知道就不写", part, basis, say("、").join(BASES))
@@ -249,7 +249,7 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
     rows: dict[str, pd.DataFrame] = {}
     for layer in _ADDED:
         if layer in own:
-            tell(PARTS[layer])
+            tell(say(PARTS[layer]))
             rows[layer] = _added(own[layer], fresh, layer)
             write_text(fresh / "import" / f"{layer}.csv", csv_text(rows[layer], index=False), mark=True)
     _settle_years(fresh, own, new=[layer for layer in rows if layer not in layers])
@@ -261,14 +261,14 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
 def _said_of_crs(crs: pyproj.CRS, *, chosen: bool, columns: pd.Index) -> pd.DataFrame:
     """Return the line of the report that says which coordinate system is computed in, and why."""
     why = (
-        "按 --crs"
+        say("按 --crs")
         if not chosen
-        else "这里有国家的投影带，与测绘成果一致"
+        else say("这里有国家的投影带，与测绘成果一致")
         if crs.to_authority()
-        else "这里没有国家的投影带，取当地横轴墨卡托"
+        else say("这里没有国家的投影带，取当地横轴墨卡托")
     )
     index = pd.Index(["district"], name="layer")
-    return pd.DataFrame([("坐标系", 0, 0, f"{crs.name}：{why}", "")], columns=columns, index=index)
+    return pd.DataFrame([(say("坐标系"), 0, 0, say("{0}：{1}", crs.name, why), "")], columns=columns, index=index)
 
 
 def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -306,7 +306,7 @@ def _added(part: Part, folder: Path, layer: str) -> pd.DataFrame:
             raise unconfirmed(part.file.name, found.report)
     except SourceError as error:
         hint = say("（在 new 里写成 --set {0}.crs=…、--set {0}.checked=…、--set {0}.sheet=…）", layer)
-        raise SourceError(f"{PARTS[layer]}：{error}{hint}", error.residuals, error.page) from error
+        raise SourceError(say("{0}：{1}{2}", say(PARTS[layer]), error, hint), error.residuals, error.page) from error
     for name, content in found.files.items():
         write_bytes(folder / name, content)
     return found.report

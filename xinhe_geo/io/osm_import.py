@@ -270,7 +270,7 @@ def read_outlines(path: Path) -> gpd.GeoDataFrame:
     SourceError
         No such file, not to be read, or without shapes, rows or a CRS.
     """
-    remedy = "街道界可用 GeoJSON 或 GeoPackage 的面"
+    remedy = say("街道界可用 GeoJSON 或 GeoPackage 的面")
     if not path.is_file():
         raise SourceError(say("文件不存在：{0}。{1}", path.name, remedy))
     try:
@@ -640,4 +640,4 @@ def downloaded(
     """Download OpenStreetMap for a box and a folder to be made, and return the file; parameters and errors as `fetch`."""
     tell, target = progress or (lambda _: None), Path(out)
     kept = target.with_name(target.name + ".download")
-    return _overpass.download(box, kept, hosts=hosts, say=lambda text: (tell(text), None)[1], patience=patience)
+    return _overpass.download(box, kept, hosts=hosts, tell=lambda text: (tell(text), None)[1], patience=patience)

@@ -558,7 +558,7 @@ def _split_homes(
             counts[at] += len(rows)
         outside = np.setdiff1d(np.arange(len(table)), home)
         if len(outside):
-            reason = np.where(shapely.is_missing(points[outside]), "坐标是空的或不是数", "不在任何街道界内")
+            reason = np.where(shapely.is_missing(points[outside]), say("坐标是空的或不是数"), say("不在任何街道界内"))
             shown = csv_text(table.iloc[outside].assign(未取原因=reason), index=False, header=left == 0)
             with open(out, "a", encoding="utf-8", newline="") as file:
                 file.write(shown if left else f"\ufeff{shown}")
@@ -639,7 +639,7 @@ def split(
         district that cannot be made is a row of the catalogue, not an error.
     """
     source, target = Path(extract), Path(out)
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     check_extract(source)
     if not source.name.lower().endswith(OSM_SUFFIXES):
         raise SourceError(
@@ -656,23 +656,24 @@ def split(
         counts: NDArray[np.int64] | None = None
         tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
         if homes is not None:
-            say("按街道分人口表")
+            tell(say("按街道分人口表"))
             counts, _ = apart(_split_homes, Path(homes), frame, tables, work / LEFT_OUT, division.crs, into=work)
             if (work / LEFT_OUT).exists():
                 place_file(work / LEFT_OUT, target / LEFT_OUT)
-        say("读 OSM 数据的日期")
+        tell(say("读 OSM 数据的日期"))
         stamp = f"{date_of(source)}T00:00:00Z"
         city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
-        say(f"把 {source.name} 分给 {len(frame)} 个街道")
+        tell(say("把 {0} 分给 {1} 个街道", source.name, len(frame)))
         made: dict[int, dict[str, Any]] = {}
         for at, file in _extracts(
             source, work, city, np.asarray(np.argsort(frame.geometry.hilbert_distance().to_numpy(), kind="stable"))
         ):
             table = None if counts is None or counts[at] == 0 else tables[at]
-            say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
+            name, code = frame["name"].iloc[at], frame.index[at]
+            tell(say("建立街道目录 {0}/{1}：{2}（{3}）", len(made) + 1, len(frame), name, code))
             made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
             if homes is not None and table is None and made[at]["status"] == "done":
-                made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
+                made[at]["note"] = say("人口表里没有本街道的点：居住点取自地图，人口留空")
         rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
         write_text(target / CATALOGUE, csv_text(rows), mark=True)
         return rows

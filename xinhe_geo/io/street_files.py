@@ -163,8 +163,8 @@ def _whole_lines(lines: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFram
     finite = np.isfinite(shapely.total_bounds(shapes[good])).all() or not good.any()
     if not finite:
         good &= np.array([bool(np.isfinite(shapely.get_coordinates(shape)).all()) for shape in shapes])
-    broken = pd.DataFrame({"way": [f"第 {i + 1} 条" for i in np.flatnonzero(~good)]})
-    broken = broken.assign(name=None, **{"class": None}, reason="没有图形，或不是线")
+    broken = pd.DataFrame({"way": [say("第 {0} 条", i + 1) for i in np.flatnonzero(~good)]})
+    broken = broken.assign(name=None, **{"class": None}, reason=say("没有图形，或不是线"))
     return lines.set_geometry(gpd.GeoSeries(shapes, crs=lines.crs))[good].reset_index(drop=True), broken
 
 

@@ -34,7 +34,18 @@ from ..core import (
     say,
     write_bytes,
 )
-from ..district import MANIFEST, District, check_copy, commit, district_folder, finish, locked, read_folder, secrecy_of
+from ..district import (
+    MANIFEST,
+    District,
+    check_copy,
+    column_name,
+    commit,
+    district_folder,
+    finish,
+    locked,
+    read_folder,
+    secrecy_of,
+)
 from ..io import why_hostile, workbook_rows, written
 from .ledger import measure_problems
 
@@ -263,7 +274,7 @@ def import_rules(file: str | Path, folder: str | Path, *, apply: bool = False) -
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target = Path(file), district_folder(folder, "把它复制成自己的目录，或导入到自己的街道目录")
+    source, target = Path(file), district_folder(folder, say("把它复制成自己的目录，或导入到自己的街道目录"))
     sheets = _sheets(source)
     if not apply:
         return _plan(source, sheets, target)[0]
@@ -344,7 +355,7 @@ def _rows(layer: Layer, grid: Sequence[tuple[int, list[Any]]], problems: list[Pr
     if not heads or missing:
         wrong = say("缺列：{0}", say("、").join(missing)) if heads else say("没有表头（有“{0}”的一行）", layer.key)
         problems.append(
-            Problem("error", layer.name, layer.label, "", "", wrong, "从 rules export 的工作簿改起，不改表头")
+            Problem("error", layer.name, layer.label, "", "", wrong, say("从 rules export 的工作簿改起，不改表头"))
         )
         return None
     return pd.DataFrame(rows, columns=list(layer.names), dtype="object")
@@ -358,9 +369,9 @@ def _without_a_plan(layer: Layer, grid: Sequence[tuple[int, list[Any]]]) -> Iter
     theirs = set(read_folder(bundled_folder())[1][layer.name].index)
     for key in [] if rows is None else rows[layer.key]:
         if key not in theirs:
-            what = "本目录没有自己的规划目标（standards/commitments.csv），这一行没有地方挂"
+            what = say("本目录没有自己的规划目标（standards/commitments.csv），这一行没有地方挂")
             yield Problem(
-                "error", layer.name, layer.label, key, "commitment", what, "先用 targets 记下规划目标，再导入"
+                "error", layer.name, layer.label, key, "commitment", what, say("先用 targets 记下规划目标，再导入")
             )
 
 
@@ -386,24 +397,23 @@ def _verified(old: pd.DataFrame, new: pd.DataFrame, sheet: str, problems: list[P
 
 
 def _half_verified(row: Mapping[Any, Any], was: pd.Series | None, full: bool) -> Iterator[tuple[str, str, str]]:
-    names = LAYERS["rules"].names
     if (row["verified_by"] or row["verified_on"]) and not full:
         for column in (c for c in VERIFIED if not row[c]):
-            yield column, say("填了核对，没有填{0}", names[column].label), "条款、核对人、核对日期一起填"
+            yield column, say("填了核对，没有填{0}", column_name("rules", column)), say("条款、核对人、核对日期一起填")
     if row["verified_on"] and not _is_date(str(row["verified_on"])):
-        yield "verified_on", say("“{0}”不是日期", row["verified_on"]), "写成 2026-11-24 这样"
+        yield "verified_on", say("“{0}”不是日期", row["verified_on"]), say("写成 2026-11-24 这样")
     if row["confidence"] != "read":
         return
     if not full and (was is None or was["confidence"] != "read"):
-        yield "confidence", "没有写谁在哪天核对的，不能算读到原文", "填条款、核对人、核对日期"
-    changed = [] if was is None else [names[c].label for c in LIMITS if row[c] != was[c]]
+        yield "confidence", say("没有写谁在哪天核对的，不能算读到原文"), say("填条款、核对人、核对日期")
+    changed = [] if was is None else [column_name("rules", c) for c in LIMITS if row[c] != was[c]]
     if changed and was is not None and was["confidence"] == "read":
         again = full and (row["verified_on"], row["verified_by"]) != (was["verified_on"], was["verified_by"])
         if not again:
             yield (
                 "confidence",
                 say("改了{0}，不能还算读到原文", say("、").join(changed)),
-                "重新核对并改核对日期，或把可信度改成 convention",
+                say("重新核对并改核对日期，或把可信度改成 convention"),
             )
 
 

@@ -46,7 +46,7 @@ def take_figures(workbook: str | Path, folder: str | Path, *, by: str = "", appl
     source = Path(workbook)
     if not source.is_file():
         raise SourceError(say("没有这个工作簿：{0}；给核对表写出的 .xlsx", source.name))
-    target = district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+    target = district_folder(folder, say("把它复制成自己的目录，再记进自己的目录"))
 
     def planned() -> tuple[pd.DataFrame, dict[str, bytes]]:
         district = District.load(target)

@@ -171,7 +171,7 @@ def not_offered(text: str | Path) -> str:
     SourceError
         No such text.
     """
-    where = "、".join(str(a) if a == b else f"{a}—{b}" for a, b in cells_alone(read_text(_named(text))))
+    where = say("、").join(str(a) if a == b else f"{a}—{b}" for a, b in cells_alone(read_text(_named(text))))
     told = "第 {0} 行像是表格，一格一行，看不出哪个数是哪个指标的，没有列出：把表格转成一行一个指标的文字（Word：布局—转换为文本，制表符），再运行一次"
     return say(told, where) if where else ""
 
@@ -267,7 +267,7 @@ def write_targets(text: str | Path, folder: str | Path, book: str | Path) -> pd.
     refuse_uncleared(district.manifest, "写出目标确认表")
     rows = offered(read_text(source), district)
     if rows.empty:
-        reason = not_offered(source) or "检查文件：要的是纯文本，一段一行"
+        reason = not_offered(source) or say("检查文件：要的是纯文本，一段一行")
         raise SourceError(say("{0} 里没有带数或带地名的句子。{1}", printable(source.name), reason))
     lines = [[*_line(row)] for row in rows.itertuples(index=False)]
     asked = Questions(
@@ -317,7 +317,7 @@ def take_targets(text: str | Path, folder: str | Path, book: str | Path, *, appl
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target = _named(text), district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+    source, target = _named(text), district_folder(folder, say("把它复制成自己的目录，再记进自己的目录"))
     return take_in(target, lambda: _planned(source, target, Path(book)), "commitments", source.name, apply=apply)
 
 
@@ -384,7 +384,7 @@ def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, 
         told = list(_faults(said, text))
         key = said[_ID] or known.get((_plain(said[_QUOTE]), said[_TARGET])) or _next(taken | set(found))
         if said[_TAKE] == TAKE and key in found:
-            told.append((_ID, say("编号 {0} 写了两次", key), "换一个编号，或空着"))
+            told.append((_ID, say("编号 {0} 写了两次", key), say("换一个编号，或空着")))
         wrong += [Problem("error", SHEET, printable(book.name), str(number), *fault) for fault in told]
         if said[_TAKE] == TAKE:
             cells = {column: said[head] for column, head in _COLUMNS.items()}
@@ -404,14 +404,14 @@ def _faults(said: Mapping[str, str], text: str) -> Iterator[tuple[str, str, str]
         if (wrong := why_hostile(said[head])) is not None:
             yield head, *wrong
     if not said[_QUOTE] or _plain(said[_QUOTE]) not in text:
-        yield _QUOTE, say("文本里没有这句原话：“{0}”", printable(said[_QUOTE])), "照抄文本里的字，可以删短，不能改"
+        yield _QUOTE, say("文本里没有这句原话：“{0}”", printable(said[_QUOTE])), say("照抄文本里的字，可以删短，不能改")
     if said[_YEAR] and not all(map(_YEARS.fullmatch, listed(said[_YEAR]))):
-        yield _YEAR, say("“{0}”不是年份", printable(said[_YEAR])), "写 2030 或 2026-2030，或空着"
+        yield _YEAR, say("“{0}”不是年份", printable(said[_YEAR])), say("写 2030 或 2026-2030，或空着")
     bindings = LAYERS["commitments"].names["binding"].values
     if said[_BINDING] not in ("", *bindings):
         yield _BINDING, say("“{0}”不是属性", printable(said[_BINDING])), say("写 {0}，或空着", say("、").join(bindings))
     if re.search(r"\s|;", said[_ID]):
-        yield _ID, say("编号“{0}”里有空格或分号", printable(said[_ID])), "编号只用字母、数字、汉字、- 和 ."
+        yield _ID, say("编号“{0}”里有空格或分号", printable(said[_ID])), say("编号只用字母、数字、汉字、- 和 .")
 
 
 def _next(used: set[str]) -> str:

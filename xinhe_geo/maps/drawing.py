@@ -116,7 +116,7 @@ def _check(
             say("rings 要写 isochrones 的结果，不是 {0}；设施类别写在 isochrones 里", type(rings).__name__)
         )
     if values is not None and not isinstance(values, pd.Series):
-        said = "按小区编号索引的一列数，如 district.homes 的 people 列"
+        said = say("按小区编号索引的一列数，如 district.homes 的 people 列")
         raise WrongValueError(say("values 要写{0}，不是 {1}", said, type(values).__name__))
 
 

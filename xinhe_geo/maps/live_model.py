@@ -78,7 +78,13 @@ class LiveModel:
         homes = district.homes
         if homes is None or homes.empty:
             row = Problem(
-                "error", "homes", "district.toml", "", "layers.homes", "没有小区，活地图无从计算", "放入小区图层"
+                "error",
+                "homes",
+                "district.toml",
+                "",
+                "layers.homes",
+                say("没有小区，活地图无从计算"),
+                say("放入小区图层"),
             )
             raise DataError(problems_table([row]), district.folder.name)
         self.district = district

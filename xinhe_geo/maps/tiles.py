@@ -52,7 +52,7 @@ def online(asked: Tiles) -> OnlineTiles:
         if "/" in tiles:
             raise SourceError(
                 say("不接受自写的瓦片地址：它用哪种坐标无从核对。可用：")
-                + "、".join(k for k, v in known.items() if "addresses" in v)
+                + say("、").join(k for k, v in known.items() if "addresses" in v)
             )
         raise UnknownNameError("在线底图", tiles, [k for k, v in known.items() if "addresses" in v])
     if not re.fullmatch(r"[0-9A-Za-z]{8,64}", key):

@@ -95,7 +95,7 @@ def explained(path: StrPath) -> Iterator[None]:
     except XinheError:
         raise
     except (RuntimeError, ValueError, InvalidLocationError) as error:
-        raise SourceError(f"{Path(path).name} {_cause(error)}") from error
+        raise SourceError(say("{0} {1}", Path(path).name, _cause(error))) from error
 
 
 def opened(path: StrPath) -> File:
@@ -118,7 +118,7 @@ def opened(path: StrPath) -> File:
         raise SourceError(say("{0} 是空的（0 字节）：下载或导出没有完成，重新取一次", path.name))
     for begins, said in _OTHERS:
         if re.match(begins, head, re.IGNORECASE):
-            raise SourceError(f"{path.name} {said}")
+            raise SourceError(say("{0} {1}", path.name, say(said)))
     if head.startswith(b"\x1f\x8b"):
         return File(str(path), "osm.gz")
     if head.startswith(b"BZh"):
@@ -146,7 +146,7 @@ def _cause(error: Exception) -> str:
     """Return what is wrong with a file, and what to do, from what its reader said."""
     said = (str(error).splitlines() or [type(error).__name__])[0][:_MOST_SAID]
     if isinstance(error, UnicodeDecodeError):
-        return "里有文字不是 UTF-8 编码。用 JOSM 打开，另存一次"
+        return say("里有文字不是 UTF-8 编码。用 JOSM 打开，另存一次")
     if (at := _AT.search(said)) is not None:
         line, column, what = at.groups()
         if what in _BROKEN_OFF:
@@ -164,7 +164,7 @@ def _cause(error: Exception) -> str:
         (r"required feature not supported: (.*)", "用了读不了的 PBF 特性 {0}。用 osmium cat 转一次"),
     ):
         if (found := re.search(pattern, said, re.IGNORECASE)) is not None:
-            return text.format(*found.groups())
+            return say(text, *found.groups())
     if _DAMAGED.search(said):
         return say("在下载或拷贝中损坏了（{0}）。请重新下载", said)
     return say("读不下去：{0}。用 JOSM 打开看看，另存一次", said)

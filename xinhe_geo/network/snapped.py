@@ -97,7 +97,7 @@ def refuse(wrong: int) -> None:
     """Raise for doors that are not of this network; the numbers are those of `kernel_doors.check_doors`."""
     if wrong:
         what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
-        raise NetworkError(say("这些出入口属于另一个路网，或已损坏：{0}", what))
+        raise NetworkError(say("这些出入口属于另一个路网，或已损坏：{0}", say(what)))
 
 
 def seeds_of(doors: Doors, weights: Weights, only: Marks | None = None) -> Seeds:

@@ -146,9 +146,9 @@ def accepted_in(book: str | Path, table: pd.DataFrame) -> dict[str, dict[str, st
                 (_TAKE, say("“{0}”看不懂", printable(said[_TAKE])), say("写 {0}、{1}，或空着（不采纳）", TAKE, LEAVE))
             )
         if said[_TAKE] == TAKE and said[_ID] not in table.index:
-            told.append((_ID, say("现在没有建议“{0}”", printable(said[_ID])), "数据改过就重新写出建议表"))
+            told.append((_ID, say("现在没有建议“{0}”", printable(said[_ID])), say("数据改过就重新写出建议表")))
         if said[_TAKE] == TAKE and said[_ID] in found:
-            told.append((_ID, say("建议 {0} 写了两次", said[_ID]), "留一行"))
+            told.append((_ID, say("建议 {0} 写了两次", said[_ID]), say("留一行")))
         if said[_TAKE] == TAKE:
             told += [(head, *odd) for head in _FILLED if (odd := why_hostile(said[head])) is not None]
         wrong += [Problem("error", SHEET, printable(path.name), str(number), *fault) for fault in told]
@@ -192,7 +192,7 @@ def accept(
     EnvironmentProblem
         The folder cannot be written.
     """
-    target = district_folder(folder, "把它复制成自己的目录，再采纳到自己的目录")
+    target = district_folder(folder, say("把它复制成自己的目录，再采纳到自己的目录"))
     for key in accepted:
         if key not in table.index:
             raise UnknownNameError("建议", key, list(table.index))

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from ...access import coverage, headlines
 from ...core import LAYERS, METHOD_LABELS, UnknownNameError, amount, say, speaking, title, word
-from ...district import District
+from ...district import District, name_of_label
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
 from ...report import by_heading
@@ -103,7 +103,14 @@ def import_rules(
         shown = grid(say("表"), *map(title, ("行", "改动", "列", "原来", "改成")))
         labels = {name: word(layer.label) for name, layer in LAYERS.items()}
     for row in () if is_guarded(to) else changes.itertuples(index=False):
-        cells = (labels[row.table], row.row, row.change, row.column, row.before, row.after)
+        cells = (
+            labels[row.table],
+            row.row,
+            say(row.change),
+            name_of_label(row.table, row.column),
+            row.before,
+            row.after,
+        )
         shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(message(lang, "guarded") if is_guarded(to) else shown)
     OUT.print(message(lang, "applied" if yes else "not_applied"))

@@ -152,7 +152,7 @@ def refuse_public(district: District) -> None:
             "",
             "basis",
             say("{0}是示意或合成的，不能据此出公开版", LAYERS[name].label),
-            "换成主管部门的界线，再把 basis 改为 official 或 surveyed",
+            say("换成主管部门的界线，再把 basis 改为 official 或 surveyed"),
         )
         for name in _BORDER_LAYERS
         if name in district.layers and district.basis(name).isin(DEMONSTRATION).any()
