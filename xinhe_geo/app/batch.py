@@ -51,6 +51,7 @@ from ..core import (
     say,
     speaking,
     sweep,
+    thing,
     without_mark,
     write_bytes,
     write_text,
@@ -521,7 +522,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
         raise EnvironmentProblem(say('批量计算要用 dask：先装 pip install "xinhe-geo[cluster]"')) from error
     dd: Any = distributed  # it has no types
     if workers is not None and workers < 1:
-        raise UnknownNameError("工作进程数", str(workers), ["1 或更大的整数"])
+        raise UnknownNameError("工作进程数", str(workers), [thing("1 或更大的整数")])
     settings: dict[str, Any] = {
         "distributed.scheduler.allowed-failures": FAILURES,
         "distributed.comm.timeouts.connect": f"{PATIENCE:g}s",

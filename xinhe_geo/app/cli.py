@@ -148,7 +148,7 @@ def _run(typed: list[str], *, alone: bool) -> int:
         return DATA
     except typer.Exit as stop:
         return int(stop.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter where it asks, and nobody is there
         ERR.print(message(language(), "interrupted"))
         return ENVIRONMENT
     except Exception as error:

@@ -83,7 +83,7 @@ def check_extract(path: Path) -> None:
     if path.is_dir():
         raise SourceError(say("{0} 是文件夹，不是 OSM 数据文件", path.name))
     if not path.name.lower().endswith((*OSM_SUFFIXES, *STREET_SUFFIXES)):
-        known = "、".join((*OSM_SUFFIXES[:4], *STREET_SUFFIXES))
+        known = say("、").join((*OSM_SUFFIXES[:4], *STREET_SUFFIXES))
         raise SourceError(say("{0} 不是 OSM 数据或街道文件：文件名应以 {1} 结尾", path.name, known))
 
 

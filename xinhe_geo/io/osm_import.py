@@ -211,7 +211,7 @@ def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, file: str, log: Imp
                 "{0} 里没有可步行的道路：{1} 条道路都不能走（{2} 等）。检查范围，或步行规则（walk_filter.toml）",
                 file,
                 len(left),
-                left["reason"].iloc[0],
+                word(str(left["reason"].iloc[0])),
             )
         )
     log.took("streets", say("可步行的道路"), len(streets), "", streets.index.astype(str))

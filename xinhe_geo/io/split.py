@@ -119,7 +119,7 @@ def _read_districts(division: Division) -> gpd.GeoDataFrame:
     frame = read_outlines(path)
     absent = [c for c in (code, name) if c is not None and c not in frame.columns]
     if absent:
-        known = "、".join(str(c) for c in frame.columns if c != frame.geometry.name)
+        known = say("、").join(str(c) for c in frame.columns if c != frame.geometry.name)
         raise SourceError(
             say(
                 "{0} 没有列 {1}（现有列：{2}）。用 --code、--name 指明代码列和名称列",
@@ -158,7 +158,7 @@ def _code_faults(codes: Sequence[str]) -> Iterator[str]:
         yield say("第 {0} 个面没有代码。街道按代码识别，补上代码", i)
     for same in rows.values():
         if len(same) > 1:
-            where = "、".join(map(str, same))
+            where = say("、").join(map(str, same))
             yield say(
                 "代码 {0} 重复（第 {1} 个面）。一个街道一个代码；一个街道有几块就合成一个多面",
                 codes[same[0] - 1],

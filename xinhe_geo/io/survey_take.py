@@ -220,7 +220,7 @@ def _read(path: Path) -> Iterator[Answer]:
                 yield Answer(layer, line, said)
     if not known:
         raise cannot_take(
-            path.name, say("不是核查表：没有一张表有“编号”和“核实情况”"), say("用 survey 写出的表填，不改表头")
+            path.name, say("不是核查表：没有一张表有“{0}”和“{1}”", ID, FOUND), say("用 survey 写出的表填，不改表头")
         )
 
 

@@ -89,7 +89,7 @@ def _chosen(table: pd.DataFrame, row: Named) -> pd.DataFrame:
         if there.any():
             return table[there]
         every = dict.fromkeys(str(label) for level in range(index.nlevels) for label in index.get_level_values(level))
-        raise UnknownNameError("这张表里的行", "、".join(map(str, wanted)), list(every))
+        raise UnknownNameError("这张表里的行", say("、").join(map(str, wanted)), list(every))
     if not isinstance(key, (str, tuple)) and key in index:  # numbers: minutes, ranks
         return table.loc[[key]]
     names = pd.DataFrame(table[[c for c in ("label", "name") if c in table.columns]])

@@ -66,7 +66,7 @@ def _check_lines(lines: gpd.GeoDataFrame) -> None:
     kind = shapely.get_type_id(lines.geometry.to_numpy())
     bad = ~np.isin(kind, (-1, 1, 5)) & ~lines.geometry.is_empty.to_numpy()
     if bad.any():
-        names = "、".join(str(label) for label in lines.index[bad][:5])
+        names = say("、").join(str(label) for label in lines.index[bad][:5])
         raise NetworkError(say("街道必须是线（LineString 或 MultiLineString）；这些不是：{0}", names))
     xy, row = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
     wrong = row[~np.isfinite(xy).all(axis=1)]
@@ -164,7 +164,7 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
     wait = pd.to_numeric(lines["wait_s"], errors="raise") if "wait_s" in lines else pd.Series(0.0, lines.index)
     wait = wait.astype(np.float64).fillna(0.0)
     if not (wait >= 0).all() or not np.isfinite(wait).all():
-        wrong = "、".join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
+        wrong = say("、").join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
         raise NetworkError(say("这些街道的 wait_s（过街等待，秒）不是不小于 0 的数：{0}", wrong))
     steps = lines["steps"].eq(True).fillna(False) if "steps" in lines else pd.Series(False, lines.index)
     home = list(lines.get("home", blank))

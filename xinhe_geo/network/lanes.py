@@ -55,7 +55,9 @@ def lanes_of(streets: Streets, home: str, *, level: bool) -> Lanes:
         own = np.flatnonzero(streets.home_names[streets.row] == home)
         waiting = own[streets.wait[own] > 0]
         if len(waiting):
-            names = "、".join(dict.fromkeys(str(streets.table["street"].iloc[row]) for row in streets.row[waiting][:5]))
+            names = say("、").join(
+                dict.fromkeys(str(streets.table["street"].iloc[row]) for row in streets.row[waiting][:5])
+            )
             raise NetworkError(
                 say("小区 {0} 的内部道路写了等待（wait_s）：{1}；等待只写在公共街道上，请删去", home, names)
             )

@@ -95,7 +95,7 @@ def coordinates(streets: Streets, points: gpd.GeoSeries) -> Floats:
     shapes = points.to_numpy()
     bad = np.flatnonzero((shapely.get_type_id(shapes) != 0) | shapely.is_empty(shapes))
     if len(bad):
-        names = "、".join(str(label) for label in points.index[bad[:5]])
+        names = say("、").join(str(label) for label in points.index[bad[:5]])
         raise WrongValueError(say("这些地点不是一个点（为空或是其他几何）：{0}", names))
     there = points if points.crs is None or points.crs == streets.crs else points.to_crs(streets.crs)
     xy = shapely.get_coordinates(there.to_numpy()).reshape(-1, 2)
