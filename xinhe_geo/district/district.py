@@ -55,6 +55,7 @@ from ..core import (
     refuse_titles,
     say,
     secret_layers,
+    thing,
     well_called,
     work,
 )
@@ -280,7 +281,7 @@ class District:
             Not a year between 1900 and 2200.
         """
         if not 1900 <= (int(year) if is_whole(year) or str(year).isdecimal() else 0) <= 2200:
-            raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
+            raise UnknownNameError("年份", str(year), (thing("1900—2200 之间的整数"),))
         state = int(year), bool(planned), int(communities or self.list_year)
         if state == (self.year, self.with_planned, self.list_year):
             return self
