@@ -461,19 +461,24 @@ def _taken(answers: Sequence[Answer], current: CurrentLayer, file: str, *, surve
             answer.signed = False
             answer.ask(say("；").join(f"{line.column}{line.reason}" for line in asked), asked[0].remedy)
             continue
-        told = [_change(line, current) for line in own if line.result == "changed" and line.column not in _SIGNATURE]
+        changed = [(line, _column(line, current)) for line in own if line.result == "changed"]
+        told = [_change(line, column) for line, column in changed if column.name not in _SIGNATURE]
         told += [line.reason for line in own if line.result == "dropped"]
         told += _settled(answer, surveyed=surveyed, named=answer.id in named)
         answer.end(
             TAKEN,
-            say("；").join(told if any(line.result == "changed" for line in own) else [say("和目录里的一样"), *told]),
+            say("；").join(told if changed else [say("和目录里的一样"), *told]),
         )
     return edits
 
 
-def _change(line: Line, current: CurrentLayer) -> str:
+def _column(line: Line, current: CurrentLayer) -> Column:
+    """Return the column that a line of the report speaks of, in either language."""
+    return next(c for c in current.layer.names.values() if line.column in (c.label, c.name))
+
+
+def _change(line: Line, column: Column) -> str:
     """Say a cell that changes, in the words of the form."""
-    column = next(column for column in current.layer.names.values() if column.label == line.column)
     words = {**value_labels(column), **_words_of(column)}
     said, before = line.value, line.reason.removeprefix(say("原来是 {0}", ""))
     return say("{0} {1}（原来是 {2}）", line.column, words.get(said, said), words.get(before, before))
@@ -504,4 +509,4 @@ def _settled(answer: Answer, *, surveyed: bool, named: bool) -> Iterator[str]:
         yield say("没有确认，不记为实测")
 
 
-_SIGNATURE = frozenset(LAYERS["facilities"].names[name].label for name in ("basis", "checked_by", "checked_on"))
+_SIGNATURE = frozenset(("basis", "checked_by", "checked_on"))
