@@ -459,7 +459,7 @@ def _taken(answers: Sequence[Answer], current: CurrentLayer, file: str, *, surve
         asked = [line for line in own if line.result in REPORTED]
         if asked:
             answer.signed = False
-            answer.ask(say("；").join(f"{line.column}{line.reason}" for line in asked), asked[0].remedy)
+            answer.ask(say("；").join(say("{0}{1}", line.column, line.reason) for line in asked), asked[0].remedy)
             continue
         changed = [(line, _column(line, current)) for line in own if line.result == "changed"]
         told = [_change(line, column) for line, column in changed if column.name not in _SIGNATURE]
