@@ -105,7 +105,7 @@ def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     try:
         edges, made = apart(graph_edges, path)
     except NetworkError as error:
-        raise SourceError(f"{path.name}：{error}") from error
+        raise SourceError(say("{0}：{1}", path.name, error)) from error
     shapes = shapely.normalize(edges.geometry.array)  # one orientation for both directions
     identity = pd.DataFrame({"shape": shapely.to_wkb(shapes), "osmid": edges["osmid"].map(str)})
     return edges[~identity.duplicated().to_numpy()].reset_index(drop=True), made[:10]
