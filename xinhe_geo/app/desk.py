@@ -55,7 +55,7 @@ class Desk:
         RESULTS.mkdir(parents=True, exist_ok=True)
 
     def __repr__(self) -> str:
-        return f"{self.district.name}，{self.district.year} 年。{rests_on(self.district)}"
+        return say("{0}，{1} 年。{2}", self.district.name, self.district.year, rests_on(self.district))
 
     def path(self, name: str) -> Path:
         """Return where a file of this notebook goes."""
