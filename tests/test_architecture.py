@@ -686,6 +686,7 @@ def test_numbers_are_written_one_way(module: str) -> None:
 UNSAID = {
     "app.lessons": (9, "notebooks are in Chinese, and so is what their cells tell"),
     "app.commands.data": (1, "the name of a file"),
+    "app.commands.helping": (6, "what the parser says itself in English"),
     "core.errors": (1, "the id of a row without a key, by which it is found again"),
     "core.schema": (1, "what a column is called in Chinese"),
     "core.secrecy_marks": (2, "how markings are written"),

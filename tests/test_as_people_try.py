@@ -271,7 +271,9 @@ def known() -> str:
     """Return what is Chinese in either language: the data, and what tables and layers may be called by who types."""
     tables = [*bundled_folder().rglob("kinds.csv"), *bundled_folder().rglob("rules.csv")]
     typed = "甲园 卫生站"
-    return typed + texts_of(TOY) + "".join(map(str, LAYERS.values())) + "".join(path.read_text("utf-8") for path in tables)
+    return (
+        typed + texts_of(TOY) + "".join(map(str, LAYERS.values())) + "".join(path.read_text("utf-8") for path in tables)
+    )
 
 
 @pytest.mark.parametrize("call", REFUSED)
