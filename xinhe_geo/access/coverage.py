@@ -195,7 +195,7 @@ def rules_of(district: District, rules: Rules, profile: Named | None = None) -> 
     called = [rule.name for rule in chosen]
     if len(set(called)) < len(called):
         twice = next(name for name in called if called.count(name) > 1)
-        raise WrongValueError(f"两条不同的规则都叫 {twice}；给其中一条另写 name")
+        raise WrongValueError(say("两条不同的规则都叫 {0}；给其中一条另写 name", twice))
     return chosen
 
 
@@ -429,7 +429,7 @@ def grouping_of(table: pd.DataFrame, by: str) -> str:
     )
     names = pd.DataFrame({"label": layers, "name": [GROUPINGS[column] for column in layers.index]})
     if isinstance(by, gpd.GeoDataFrame):
-        raise WrongValueError("分组写列名；自己的分区先换进街道：district.replace(communities=表)，再算 coverage")
+        raise WrongValueError(say("分组写列名；自己的分区先换进街道：district.replace(communities=表)，再算 coverage"))
     return meant("分组", by, names)[1]
 
 

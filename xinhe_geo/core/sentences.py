@@ -127,7 +127,7 @@ def counted(number: float, unit: str) -> str:
 
 @functools.cache
 def english() -> Mapping[str, Mapping[str, str]]:
-    """Return the catalogue: `say` sentences, `words` of tables, `sheets` names and headers of the workbook, `things` that are named."""
+    """Return the catalogue: `say` sentences, `words` of tables, `sheets` names and headers of the workbook, `things` that are named, `help`."""
     text = importlib.resources.files(__package__).joinpath("english.json").read_text("utf-8")
     catalogue: dict[str, dict[str, str]] = json.loads(text)
     return catalogue

@@ -42,6 +42,7 @@ from ..core import (
     are_h3,
     at_year,
     bundled_folder,
+    cell,
     guarded_problems,
     is_cleared,
     is_whole,
@@ -54,6 +55,7 @@ from ..core import (
     refuse_titles,
     say,
     secret_layers,
+    thing,
     well_called,
     work,
 )
@@ -166,11 +168,14 @@ class District:
     def __new__(cls, *given: object, **named: object) -> Self:
         """Say how a folder is opened, or made, to whoever gives its path or layers to the class."""
         if given and isinstance(given[0], (str, os.PathLike)):
-            raise WrongCallError(f"打开街道目录写 District.load({str(given[0])!r})")
+            raise WrongCallError(say("打开街道目录写 District.load({0!r})", str(given[0])))
         if set(LAYERS).intersection(named).difference(cls.__dataclass_fields__) or (given and not named):
             raise WrongCallError(
-                "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，把表用 to_file 存成文件，"
-                "再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，然后 District.load(目录)"
+                say(
+                    "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，"
+                    "把表用 to_file 存成文件，再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，"
+                    "然后 District.load(目录)"
+                )
             )
         return super().__new__(cls)
 
@@ -183,7 +188,9 @@ class District:
             if hasattr(type(self), name):  # it is there, but what it is made of has failed: with its own words
                 object.__getattribute__(self, name)
             known = [known for known in dir(type(self)) if not known.startswith("_")]
-            raise AttributeError(f"{no_such_name(name, known, 'District')}；分析是函数，如 xh.coverage(district)")
+            raise AttributeError(
+                say("{0}；分析是函数，如 xh.coverage(district)", no_such_name(name, known, "District"))
+            )
 
     def __repr__(self) -> str:
         """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
@@ -274,7 +281,7 @@ class District:
             Not a year between 1900 and 2200.
         """
         if not 1900 <= (int(year) if is_whole(year) or str(year).isdecimal() else 0) <= 2200:
-            raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
+            raise UnknownNameError("年份", str(year), (thing("1900—2200 之间的整数"),))
         state = int(year), bool(planned), int(communities or self.list_year)
         if state == (self.year, self.with_planned, self.list_year):
             return self
@@ -447,7 +454,7 @@ class District:
             `rows` is no mapping.
         """
         if not isinstance(rows, Mapping):
-            raise WrongValueError(f"rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {type(rows).__name__}")
+            raise WrongValueError(say("rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {0}", type(rows).__name__))
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
@@ -570,7 +577,7 @@ class District:
         own = network_of(network, crs=self.crs)
         if own.crs != self.crs:
             raise NetworkError(
-                f"路网的坐标系 {own.crs.to_string()} 不是街道的 {self.crs}；用 from_graph(G, crs=街道.crs) 建"
+                say("路网的坐标系 {0} 不是街道的 {1}；用 from_graph(G, crs=街道.crs) 建", own.crs.to_string(), self.crs)
             )
         edges = own.edges
         lines = edges[["name", "class", "wait_s", "steps", "home", "geometry"]]
@@ -924,7 +931,7 @@ class District:
             network: WalkNetwork = same.network
             return network
         with work("建步行网络", 1) as step:
-            step(f"{len(streets):,} 段街道")
+            step(say("{0:,} 段街道", len(streets)))
             made = WalkNetwork.from_streets(streets)
         return made if self.ground is None or self.ground.streets is None else made.after(self.ground.network)
 
@@ -1035,7 +1042,8 @@ class District:
         if isinstance(leading, str) and leading in rules.index:
             return leading
         own = rules.index[[key in str(cell).split(";") for cell in rules["kinds"]]]
-        raise UnknownNameError(f"领头规则（kinds.csv 的 rule 列没有填）：{kinds.at[key, 'label']}", key, list(own))
+        label = cell(kinds.loc[key], "label")
+        raise UnknownNameError(say("领头规则（kinds.csv 的 rule 列没有填）：{0}", label), key, list(own))
 
     def _read_rule(self, name: str) -> Rule:
         row = self._rows["rules"].loc[name]

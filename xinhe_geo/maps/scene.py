@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from ..access import reasons
-from ..core import UnknownNameError, amount, speaking
+from ..core import UnknownNameError, amount, say, speaking
 from ..district import District, place_title
 from .basemap import (
     Label,
@@ -201,7 +201,7 @@ def _fit(district: District, themes: Sequence[Theme], first_theme: int, subject:
             whole = frame.total_bounds
             break
     if whole is None:
-        raise ValueError("没有可画的图层：至少要有街道界、小区、道路或设施之一")
+        raise ValueError(say("没有可画的图层：至少要有街道界、小区、道路或设施之一"))
     first = whole
     focus = layer_of(district, "communities" if themes and themes[first_theme].layer == "presence" else "homes")
     if (themes or subject.gaps is not None) and focus is not None:

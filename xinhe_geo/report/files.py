@@ -30,6 +30,7 @@ from ..core import (
     remove_file,
     remove_tree,
     room_lock,
+    say,
     sweep,
     write_bytes,
     write_text,
@@ -57,7 +58,7 @@ def cannot_write_into(folder: Path, error: OSError) -> EnvironmentProblem:
 
 def _refuse_district(target: Path) -> None:
     if (target / MANIFEST).is_file():
-        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
+        raise EnvironmentProblem(say("{0} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹", target.name))
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def swapped_in(target: Path) -> Iterator[Path]:
         if is_full(error):
             raise cannot_write_into(target, error) from error
         raise EnvironmentProblem(
-            f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
+            say("不能写入 {0}：{1}。换一个文件夹（--out），或检查权限和磁盘空间", target.name, os_words(error))
         ) from error
     try:
         with own_room(target) as fresh:
@@ -232,7 +233,7 @@ def repair(target: Path) -> bool:
     with _told(target):
         handle = hold(lock, lock.parents[1]) if lock.parent.is_dir() and not lock.parent.is_symlink() else None
         if handle is None and lock.exists():
-            raise EnvironmentProblem(f"另一个程序正在写 {target.name}，请等它结束后重试")
+            raise EnvironmentProblem(say("另一个程序正在写 {0}，请等它结束后重试", target.name))
         try:
             order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
             origin = lock.parents[1]
@@ -306,10 +307,15 @@ def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None
             raise cannot_write_into(folder, PermissionError(errno.EACCES, ""))
     wrong = _foreign(folder, names, fresh)
     if wrong:
-        more = f" 等 {len(wrong)} 个" if len(wrong) > 5 else ""
+        more = say(" 等 {0} 个", len(wrong)) if len(wrong) > 5 else ""
         raise EnvironmentProblem(
-            f"{folder.name or folder} 里的 {'、'.join(wrong[:5])}{more}不是本程序写的（或写出后被改过、是链接），没有动它，也没有写出任何"
-            "结果；把它移走或改名，或用 --out 另写一个文件夹"
+            say(
+                "{0} 里的 {1}{2}不是本程序写的（或写出后被改过、是链接），没有动它，也没有写出任何结果；"
+                "把它移走或改名，或用 --out 另写一个文件夹",
+                folder.name or folder,
+                say("、").join(wrong[:5]),
+                more,
+            )
         )
 
 
