@@ -355,3 +355,14 @@ def test_a_file_that_was_named_is_replaced_and_said(tmp_path: Path, capsys: pyte
     command = ["map", "overview", str(TOY), "--out", str(tmp_path / "a.html")]
     assert main(command) == 0 and "替换" not in capsys.readouterr().out
     assert main(command) == 0 and "替换了原有的" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("typed", [["--help"], ["add", "--help"], ["rules", "list"], ["check"]])
+def test_who_has_read_enough_may_close_it(typed: list[str]) -> None:
+    """As `| head -1` does: what is left to say is not said, and nothing goes wrong."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run([sys.executable, "-m", "xinhe_geo", *typed], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert "Traceback" not in ran.stderr and "Errno" not in ran.stderr, ran.stderr

@@ -32,7 +32,7 @@ from ..core import (
     speaking,
 )
 from .commands import data, drawings, firmness, offers, parcels, plans, projects, reports, rules, siting, survey
-from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, heeded, message
+from .commands.console import DATA, DONE, ENVIRONMENT, ERR, OUT, USAGE, finite, heeded, message
 from .commands.helping import PROGRAM, help_for, mistyped
 
 app = typer.Typer(
@@ -124,7 +124,7 @@ def _asked_in(typed: list[str]) -> str:
 def _run(typed: list[str], *, alone: bool) -> int:
     root = _made(app)
     if isinstance(root, TyperGroup) and (text := help_for(root, typed)) is not None:
-        print(text)
+        OUT.out(text, highlight=False)  # as all that is printed: who has read enough closes it
         return DONE
     try:
         _take_nothing_from_here(alone=alone)
