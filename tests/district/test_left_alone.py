@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from clock import seeds
 from oracle import districts
 from plans import as_if_anew, carried_out, random_plan, told_of
@@ -14,6 +15,7 @@ from plans import as_if_anew, carried_out, random_plan, told_of
 import xinhe_geo as xh
 from xinhe_geo.core import Edit
 from xinhe_geo.district import scenarios
+from xinhe_geo.district.district import _equal
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -67,6 +69,33 @@ def test_a_layer_that_a_plan_leaves_alone_is_the_same_one() -> None:
     anew = xh.District.load(TOY).at(toy().year - 1, planned=True).layers
     then = toy().at(toy().year - 1, planned=True).layers
     assert all(then[name].equals(frame) for name, frame in anew.items())
+
+
+def test_layers_are_compared_in_every_row_column_and_shape() -> None:
+    """As pandas compares them, which takes shapes one by one: whatever one cell, vertex or row is another is found."""
+    frame = toy().layers["homes"]
+    names, shapes, people = frame["name"].copy(), frame.geometry.to_numpy().copy(), frame["people"].copy()
+    names.iloc[-1], people.iloc[0] = "另一处", np.nan
+    shapes[0] = shapely.transform(shapes[0], lambda xy: xy + 1e-9)
+    blank = frame.geometry.to_numpy().copy()
+    blank[0] = None
+    others = [
+        frame.assign(name=names),
+        frame.assign(people=people),
+        frame.assign(people=frame["people"].astype("object")),
+        frame.set_geometry(shapes, crs=frame.crs),
+        frame.set_geometry(blank, crs=frame.crs),
+        frame.iloc[:-1],
+        frame.iloc[::-1],
+        frame.drop(columns="name"),
+        frame.drop(columns="geometry"),
+    ]
+    alike = [frame.copy(), frame.set_geometry(frame.geometry.to_numpy().copy(), crs=frame.crs), others[1].copy()]
+    for other in [*others, *alike]:
+        for one in (frame, others[1], others[4]):
+            assert _equal(one, other) == one.equals(other)
+    assert [_equal(frame, other) for other in others] == [False] * len(others)
+    assert _equal(frame, alike[0]) and _equal(others[4], others[4].copy())
 
 
 #: What could be overlooked, and a plan that shows it.

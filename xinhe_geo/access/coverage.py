@@ -140,7 +140,9 @@ def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) 
             everywhere, inside = nearest
             for group in dict.fromkeys(rule.kinds for rule in own):
                 asking = [rule for rule in own if rule.kinds == group]
-                tables = nearest_of_any(everywhere, group), nearest_of_any(inside, group)
+                near = nearest_of_any(everywhere, group)
+                alike = all(everywhere[kind] is inside[kind] for kind in group)
+                tables = near, near if alike else nearest_of_any(inside, group)
                 for rule, found in zip(asking, _cover_kinds(district, asking, ground, tables), strict=True):
                     step(rule.label)
                     parts[rule.name] = found

@@ -67,7 +67,11 @@ def median_by_home(homes: PointsOfHomes, values: ArrayLike) -> np.ndarray:
 
 def most_common(homes: PointsOfHomes, facility: pd.Series) -> np.ndarray:
     """Return the facility nearest for most of each home's points, missing where none; ties by id."""
-    number, names = pd.factorize(facility, sort=True)
+    number, names = pd.factorize(facility)
+    order = np.argsort(
+        np.asarray(names, dtype=object), kind="stable"
+    )  # of the few, which pandas would sort with all rows
+    number, names = np.append(np.argsort(order), -1)[number], names[order]
     there = number >= 0
     found = np.full(len(homes.names), np.nan, dtype=object)
     several = np.repeat(homes.size > 1, homes.size)

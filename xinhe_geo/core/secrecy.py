@@ -176,15 +176,14 @@ def refuse_titles(manifest: Mapping[str, object], texts: Iterable[str], where: s
     SourceError
         Naming the strictest mark, and what to do.
     """
-    level = strictness(manifest)
-    marks = [mark for text in texts if (mark := title_mark(text)) is not None and mark.level > level]
-    if marks:
-        shown = max(marks, key=lambda mark: mark.level).text
+    marks = [mark for text in texts if (mark := title_mark(text)) is not None]
+    worst = max(marks, key=lambda mark: mark.level, default=None)
+    if worst is not None and worst.level > strictness(manifest):
         raise SourceError(
             say(
                 "{0}里写着密级 {1}，district.toml 没有标到这一级，什么也没有写出。先在 district.toml 写 secrecy（最高的密级），或去掉这几个字",
                 thing(where),
-                shown,
+                worst.text,
             )
         )
 

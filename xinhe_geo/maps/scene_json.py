@@ -271,7 +271,8 @@ def scene_json(scene: Scene, past: Scene | None, sides: Sequence[str], tiles: On
 
 def data_block(text: str) -> str:
     """Return the script element that carries the scene: plain JSON, or packed where that is large."""
-    if len(text.encode()) <= PACK_BYTES:
+    data = text.encode()
+    if len(data) <= PACK_BYTES:
         return f'<script id="xh-data" type="application/json">{text}</script>'
-    packed = base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode("ascii")
+    packed = base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode("ascii")
     return f'<script id="xh-data" type="text/plain">{packed}</script>'
