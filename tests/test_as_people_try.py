@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from spoken import ours, texts_of
 
 import xinhe_geo as xh
-from xinhe_geo.core import well_called
+from xinhe_geo.core import LAYERS, bundled_folder, speaking, well_called
 from xinhe_geo.siting import links
 
 TOY = Path(__file__).parent / "toy"
@@ -264,11 +266,25 @@ def test_what_people_try_works(desk: Desk, call: str) -> None:
     assert WORKS[call](desk)
 
 
+@cache
+def known() -> str:
+    """Return what is Chinese in either language: the data, and what tables and layers may be called by who types."""
+    tables = [*bundled_folder().rglob("kinds.csv"), *bundled_folder().rglob("rules.csv")]
+    typed = "甲园 卫生站"
+    return (
+        typed + texts_of(TOY) + "".join(map(str, LAYERS.values())) + "".join(path.read_text("utf-8") for path in tables)
+    )
+
+
 @pytest.mark.parametrize("call", REFUSED)
 def test_what_people_try_is_refused_in_words(desk: Desk, call: str) -> None:
+    """In English nothing Chinese is said but what stands in the data, or was typed."""
     function, said = REFUSED[call]
-    with pytest.raises(xh.XinheError, match=said):
+    with pytest.raises(xh.XinheError, match=said) as told:
         function(desk)
+    with speaking("en"), pytest.raises(told.type) as english:
+        function(desk)
+    assert not ours(str(english.value), known()), str(english.value)
 
 
 def test_many_calls_are_tried() -> None:

@@ -1,4 +1,4 @@
-"""`--help`: in Chinese, nothing cut at 80 columns, every command in one group, eight on the first screen."""
+"""`--help`: in Chinese and in English, nothing cut at 80 columns, every command in one group, eight on the first screen."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 import typer
 from rich.cells import cell_len
+from spoken import HAN, MARKS
 from typer.core import TyperCommand, TyperGroup
 
 from xinhe_geo.app.cli import COMMANDS, app, main
 from xinhe_geo.app.commands import plans
 from xinhe_geo.app.commands.console import Inert, grid
 from xinhe_geo.app.commands.helping import GROUPS, columns, help_for, wrapped
+from xinhe_geo.core import english, speaking
 
 ROOT = typer.main.get_command(app)
 
@@ -53,6 +55,32 @@ def test_nothing_is_cut_or_left_in_english(width: int, monkeypatch: pytest.Monke
         for text in texts:
             if "--help" not in text and text != "Show this message and exit.":
                 assert re.sub(r"\s", "", text) in bare, (path, text)
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_help_is_english_where_that_is_asked_for(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every command, with the same options in the same order; each text has its English, and no English is left over."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert isinstance(ROOT, TyperGroup)
+    for path in every(ROOT):
+        chinese = help_for(ROOT, [*path, "--help"]) or ""
+        with speaking("en"):
+            said = help_for(ROOT, [*path, "--help"]) or ""
+        assert not HAN.search(said) and not MARKS.search(said), path
+        assert max(map(columns, said.splitlines())) <= width, path
+        options = re.compile(r"^  (--[a-z-]+)", re.MULTILINE)
+        assert options.findall(said) == options.findall(chinese), path
+    texts = {" ".join(text.split()) for path in every(ROOT) for text in texts_at(path)}
+    named = {*GROUPS, "值", "命令", "后面写", "选项"}
+    assert {text for text in texts if HAN.search(text)} | named == set(english()["help"])
+
+
+def texts_at(path: tuple[str, ...]) -> list[str]:
+    """Return what the help of a command says of it and of what is written after it."""
+    command: TyperCommand | TyperGroup = ROOT  # type: ignore[assignment]
+    for name in path:
+        command = command.commands[name]  # type: ignore[union-attr, assignment]
+    return [command.help or "", *(getattr(p, "help", None) or "" for p in command.params)]
 
 
 def test_lines_break_where_text_may() -> None:

@@ -20,7 +20,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..core import DataError, Problem, Profile, UnknownNameError, problems_table
+from ..core import DataError, Problem, Profile, UnknownNameError, problems_table, say
 from ..district import District
 from .entrances import home_points
 from .home_shares import TOLERANCE_MIN
@@ -92,14 +92,16 @@ def floating_catchment(
 def _refuse_odd(costs: pd.Series, supply: pd.Series, demand: pd.Series, decay: pd.Series) -> None:
     limits = decay.index.to_numpy(dtype=float)
     if not len(decay) or (np.diff(limits) <= 0).any() or limits[0] < 0 or not np.isfinite(limits).all():
-        raise ValueError("衰减的圈层要从小到大，且至少有一圈")
+        raise ValueError(say("衰减的圈层要从小到大，且至少有一圈"))
     for values, what in ((supply, "供给"), (demand.dropna(), "需求"), (decay, "权重"), (costs, "距离或时间")):
         if not (np.asarray(values, dtype=float) >= 0).all():
-            raise ValueError(f"{what}不能为负，也不能缺")
+            raise ValueError(say("{0}不能为负，也不能缺", say(what)))
     for level, known, what in ((0, demand, "起点"), (1, supply, "设施")):
         strange = set(costs.index.get_level_values(level)) - set(known.index)
         if strange or not known.index.is_unique:
-            raise ValueError(f"{what}的编号对不上：{'、'.join(sorted(map(str, strange))[:5]) or '有重复'}")
+            raise ValueError(
+                say("{0}的编号对不上：{1}", say(what), say("、").join(sorted(map(str, strange))[:5]) or say("有重复"))
+            )
 
 
 def decay_of(district: District, name: str) -> pd.Series:
@@ -120,7 +122,9 @@ def decay_of(district: District, name: str) -> pd.Series:
     if own["minutes"].duplicated().any():
         row = str(own.index[own["minutes"].duplicated()][0])
         file = str(district.files.loc["decays", "file"])
-        problem = Problem("error", "decays", file, row, "minutes", f"{name} 有两圈的上限相同", "每一圈写自己的上限")
+        problem = Problem(
+            "error", "decays", file, row, "minutes", say("{0} 有两圈的上限相同", name), say("每一圈写自己的上限")
+        )
         raise DataError(problems_table([problem]), district.folder.name)
     return pd.Series(own["weight"].to_numpy(dtype=float), index=pd.Index(own["minutes"].to_numpy(dtype=float)))
 
@@ -139,7 +143,7 @@ def sizes(facilities: gpd.GeoDataFrame, field: str) -> pd.Series:
     values = pd.to_numeric(facilities[field], errors="coerce").astype("float64")
     units = list(dict.fromkeys(facilities.loc[values.notna(), "capacity_unit"].dropna())) if field == "capacity" else []
     if len(units) > 1:
-        raise ValueError(f"规模单位不一致：{'、'.join(map(str, units))}")
+        raise ValueError(say("规模单位不一致：{0}", say("、").join(map(str, units))))
     return values
 
 
@@ -202,15 +206,15 @@ def within_capacity(
     """
     norm, per, weight = need.norm, need.per, need.weight
     if not (norm > 0 and per > 0 and math.isfinite(norm * per)):
-        raise ValueError("应有数和每多少人都要大于 0")
+        raise ValueError(say("应有数和每多少人都要大于 0"))
     zones, walker = decay_of(district, need.decay), district.profile(profile)
     places = district.open_facilities
-    homes, points = district.homes, home_points(district)
+    homes, points = district.layers.get("homes"), home_points(district)
     if homes is None or places is None:
-        raise ValueError("没有小区或设施图层")
+        raise ValueError(say("没有小区或设施图层"))
     offered = sizes(places[places["kind"].isin(kinds).to_numpy()], need.field)
     if offered.isna().any():
-        raise ValueError(f"{len(offered)} 处中 {int(offered.isna().sum())} 处没有填规模")
+        raise ValueError(say("{0} 处中 {1} 处没有填规模", len(offered), int(offered.isna().sum())))
     people = points["weight"] * points["home"].map(homes[weight].astype("float64"))
     costs = pairs(district, kinds, profile=walker, minutes=float(zones.index[-1]))
     shared = floating_catchment(costs, offered, people, decay=zones)

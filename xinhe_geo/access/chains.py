@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..core import Profile, WrongValueError, limits_of
+from ..core import Profile, WrongValueError, limits_of, say
 from ..district import District, Named, kind_name, must_be_district
 from .destinations import destinations
 from .entrances import entrances_of_open, home_entrances, home_points
@@ -72,7 +72,7 @@ def chain(
     pace = Pace() if pace is None else pace
     limits_of(list(pace), "pace")
     if not len(stops) or isinstance(stops, str):
-        raise WrongValueError("stops 至少写一站，如 ['clinic_station', 'market']")
+        raise WrongValueError(say("stops 至少写一站，如 ['clinic_station', 'market']"))
     walker = district.profile(profile)
     doors, out = entrances_of_open(district, walker), home_entrances(district, walker)
     own = [doors[doors["place"].isin(destinations(district, stop).facilities)] for stop in stops]

@@ -17,6 +17,7 @@ from ..core import (
     WrongValueError,
     is_above_zero,
     limits_of,
+    say,
     well_called,
 )
 from ..district import District, Named, must_be_district
@@ -215,7 +216,7 @@ def _steps(district: District, decay: str | float | None) -> pd.Series | float |
     if isinstance(decay, str):
         return decay_of(district, decay)
     if decay is not None and not is_above_zero(decay):
-        raise WrongValueError(f"decay 要写减半的分钟数（大于 0）或 decays.csv 里的名称，不是 {decay!r:.40}")
+        raise WrongValueError(say("decay 要写减半的分钟数（大于 0）或 decays.csv 里的名称，不是 {0!r:.40}", decay))
     return decay
 
 

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Profile, Rule, WrongValueError
+from ..core import Profile, Rule, WrongValueError, say
 from ..district import District, Named, meant
 from ..network import WalkNetwork
 from .entrances import places_open
@@ -68,8 +68,14 @@ def destinations(district: District, said: Named, *, homes: bool = False, units:
     if key not in places.index:
         row = every[0].loc[key]
         raise WrongValueError(
-            f"设施 {row['name']}（{key}）在 {district.year} 年没有开放（state：{row['state']}）；"
-            "看别的年份用 district.at(年)，把规划的也算上用 district.at(年, planned=True)"
+            say(
+                "设施 {0}（{1}）在 {2} 年没有开放（state：{3}）；看别的年份用 district.at(年)，"
+                "把规划的也算上用 district.at(年, planned=True)",
+                row["name"],
+                key,
+                district.year,
+                row["state"],
+            )
         )
     return Meant([key])
 
@@ -99,7 +105,12 @@ def spot_of(network: WalkNetwork, given: Spot) -> gpd.GeoSeries:
     there = spot.to_crs(network.crs).distance(shapely.box(west, south, east, north)).iloc[0]
     if not there <= FAR_M:  # infinite where it is nowhere
         raise WrongValueError(
-            f"位置 ({point.x:g}, {point.y:g}) 离街道 {there / 1000:,.0f} 千米：度数先写经度、再写纬度（WGS84），"
-            f"米数按街道的坐标系 {network.crs.name} 写"
+            say(
+                "位置 ({0:g}, {1:g}) 离街道 {2:,.0f} 千米：度数先写经度、再写纬度（WGS84），米数按街道的坐标系 {3} 写",
+                point.x,
+                point.y,
+                there / 1000,
+                network.crs.name,
+            )
         )
     return spot

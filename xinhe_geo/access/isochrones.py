@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Profile, UnknownNameError, WrongValueError, limits_of, well_called
+from ..core import Profile, UnknownNameError, WrongValueError, limits_of, say, well_called
 from ..district import District, Named
 from ..network import Graph, WalkNetwork, frontage, network_of
 from .destinations import Meant, Spot, destinations, is_spot, spot_of
@@ -101,7 +101,7 @@ def _start(
         network, walker = network_of(where), _walker(profile)
         if not isinstance(places, gpd.base.GeoPandasBase) and not is_spot(places):
             raise WrongValueError(
-                "只有路网、没有街道数据：这里给点位（GeoSeries，或一个点），类别和名称要用 District 才认得"
+                say("只有路网、没有街道数据：这里给点位（GeoSeries，或一个点），类别和名称要用 District 才认得")
             )
     else:
         named = [] if isinstance(places, gpd.base.GeoPandasBase) or is_spot(places) else _named(where, places)

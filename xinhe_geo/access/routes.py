@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import TOLERANCE_M, NetworkError, Profile, UnknownNameError, well_called
+from ..core import TOLERANCE_M, NetworkError, Profile, UnknownNameError, say, well_called
 from ..district import District, Named, must_be_district
 from ..network import Leg, Way, straight, walked
 from .destinations import destinations
@@ -207,9 +207,14 @@ def route(
     start = int(order[(len(order) - 1) // 2])
     trip = found[start]
     if trip is None:
-        what = "这一点" if point is not None else "半数以上的点"
+        what = say("这一点") if point is not None else say("半数以上的点")
         raise NetworkError(
-            f"小区 {key} {what}走不到 {to}：路网不连通，或没有开放的出入口。用 point= 换一个起点，或换一类人群"
+            say(
+                "小区 {0} {1}走不到 {2}：路网不连通，或没有开放的出入口。用 point= 换一个起点，或换一类人群",
+                key,
+                what,
+                to,
+            )
         )
     table = district.network.legs_frame(trips.legs(start, trip))
     table.insert(4, "point", start)

@@ -51,6 +51,7 @@ from ..core import (
     say,
     speaking,
     sweep,
+    thing,
     without_mark,
     write_bytes,
     write_text,
@@ -163,7 +164,7 @@ def districts_of(sources: Iterable[str | Path]) -> dict[str, Path]:
     for source in sources:
         found |= dict.fromkeys(Path(os.path.abspath(folder)) for folder in _expand(str(source)))
     if not found:
-        raise SourceError("没有给出任何街道目录")
+        raise SourceError(say("没有给出任何街道目录"))
     depth, keys = 1, [""]
     while True:
         keys = [
@@ -189,7 +190,7 @@ def _expand(source: str) -> list[Path]:
     if any(c in source for c in "*?["):
         folders = sorted(Path(p) for p in glob.glob(source, recursive=True) if Path(p).is_dir())
         if not folders:
-            raise SourceError(f"没有文件夹符合 {source}")
+            raise SourceError(say("没有文件夹符合 {0}", source))
         return folders
     return [path]  # it does not exist, which is that district's failure and not everybody's
 
@@ -197,13 +198,13 @@ def _expand(source: str) -> list[Path]:
 def _catalogue(path: Path) -> list[Path]:
     content = read_whole(path, most=_MOST_CATALOGUE)
     if len(content) > _MOST_CATALOGUE:
-        raise SourceError(f"{path.name} 太长，不像街道的目录表。每行一个街道，列 folder 写街道目录")
+        raise SourceError(say("{0} 太长，不像街道的目录表。每行一个街道，列 folder 写街道目录", path.name))
     try:
         rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path.name} 不是能读的 CSV 目录表。另存为“CSV UTF-8”，第一行写列名") from error
+        raise SourceError(say("{0} 不是能读的 CSV 目录表。另存为“CSV UTF-8”，第一行写列名", path.name)) from error
     if not rows or "folder" not in rows[0]:
-        raise SourceError(f"{path.name} 里没有列 folder。目录表每行一个街道，folder 写街道目录（相对于这张表）")
+        raise SourceError(say("{0} 里没有列 folder。目录表每行一个街道，folder 写街道目录（相对于这张表）", path.name))
     named = [
         without_mark(row["folder"].strip())
         for row in rows
@@ -245,7 +246,9 @@ def _hash_of(folder: Path) -> str:
     files = _files(folder)
     size = sum(file.stat().st_size for _, file in files)
     if size > _MOST_BYTES:  # somebody may have put holes of a thousand gigabytes into it
-        raise SourceError(f"{folder.name} 里的文件共 {size / 1e9:,.0f} GB，不像街道目录。移走不属于它的大文件")
+        raise SourceError(
+            say("{0} 里的文件共 {1:,.0f} GB，不像街道目录。移走不属于它的大文件", folder.name, size / 1e9)
+        )
     for name, file in files:
         with opened(file, folder) as stream:
             total.update(f"{name}\0".encode() + hashlib.file_digest(stream, "sha256").digest())
@@ -298,7 +301,7 @@ def _worked(task: Task) -> dict[str, Any]:
     try:
         differing = _differences(task.versions, versions())
         if differing:
-            raise EnvironmentProblem(f"工作进程的版本不同：{differing}")
+            raise EnvironmentProblem(say("工作进程的版本不同：{0}", differing))
         with _ONE_AT_A_TIME:
             row |= _at_home(task) if task.shipped is None else _shipped(task)
     except DataError as error:
@@ -329,7 +332,9 @@ def _at_home(task: Task) -> dict[str, Any]:
     """Do a district whose folder and outputs this worker reaches by path."""
     folder, out = Path(task.folder), Path(task.out)
     if not folder.is_dir():
-        raise SourceError(f"找不到文件夹 {folder.name}。检查路径；工作进程在别的机器上时，要用共享存储，或加 --ship")
+        raise SourceError(
+            say("找不到文件夹 {0}。检查路径；工作进程在别的机器上时，要用共享存储，或加 --ship", folder.name)
+        )
     inputs = _hash_of(folder)
     if not task.force and _is_done(out, task, inputs):
         return {"status": "kept"}
@@ -469,7 +474,7 @@ def batch(
         # Outputs inside a district folder would change its hash, and be read as its data.
         inside = [f.name for f in folders.values() if f == target or f in target.parents]
         if inside:
-            raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
+            raise EnvironmentProblem(say("输出文件夹在街道目录 {0} 里面。用 --out 另写一个文件夹", inside[0]))
         _refuse_foreign(folders, target)
         tasks = [
             Task(key, str(folder), str(target), preset, only, force, versions(), lang)
@@ -503,7 +508,7 @@ def _refuse_foreign(folders: Mapping[str, Path], target: Path) -> None:
             place.is_symlink() or not {"outputs", "facts"} <= set(_read_record(target, key) or {})
         ):
             raise EnvironmentProblem(
-                f"{RECORDS}/{place.name} 不是本程序写的，没有动它；把它移走，或用 --out 另写一个文件夹"
+                say("{0}/{1} 不是本程序写的，没有动它；把它移走，或用 --out 另写一个文件夹", RECORDS, place.name)
             )
 
 
@@ -514,10 +519,10 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
         import dask
         import distributed
     except ImportError as error:
-        raise EnvironmentProblem('批量计算要用 dask：先装 pip install "xinhe-geo[cluster]"') from error
+        raise EnvironmentProblem(say('批量计算要用 dask：先装 pip install "xinhe-geo[cluster]"')) from error
     dd: Any = distributed  # it has no types
     if workers is not None and workers < 1:
-        raise UnknownNameError("工作进程数", str(workers), ["1 或更大的整数"])
+        raise UnknownNameError("工作进程数", str(workers), [thing("1 或更大的整数")])
     settings: dict[str, Any] = {
         "distributed.scheduler.allowed-failures": FAILURES,
         "distributed.comm.timeouts.connect": f"{PATIENCE:g}s",
@@ -554,14 +559,14 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
             client = dd.Client(scheduler, timeout=PATIENCE)
         except (OSError, ValueError, TimeoutError) as error:
             raise EnvironmentProblem(
-                f"连不上调度器 {scheduler}（{type(error).__name__}）。检查地址（形如 tcp://主机:8786）和网络"
+                say("连不上调度器 {0}（{1}）。检查地址（形如 tcp://主机:8786）和网络", scheduler, type(error).__name__)
             ) from error
         with client:
             try:
                 client.wait_for_workers(1, timeout=PATIENCE)
             except TimeoutError as error:
                 raise EnvironmentProblem(
-                    f"调度器 {scheduler} 上还没有工作进程：先启动 dask worker {scheduler}"
+                    say("调度器 {0} 上还没有工作进程：先启动 dask worker {0}", scheduler)
                 ) from error
             with _unprofiled(client):
                 yield client
@@ -633,21 +638,26 @@ def _require_same_versions(client: Client) -> None:
     faults = []
     for worker, theirs in sorted(client.run(versions, on_error="return").items()):
         is_there = isinstance(theirs, Mapping)
-        said = _differences(ours, theirs) if is_there else f"没有可用的 xinhe_geo（{type(theirs).__name__}：{theirs}）"
+        said = (
+            _differences(ours, theirs)
+            if is_there
+            else say("没有可用的 xinhe_geo（{0}：{1}）", type(theirs).__name__, theirs)
+        )
         if said:
-            faults.append(f"{worker}：{said}")
+            faults.append(say("{0}：{1}", worker, said))
     if faults:
-        more = f"\n  …… 另有 {len(faults) - 5} 个" if len(faults) > 5 else ""
+        more = say("\n  …… 另有 {0} 个", len(faults) - 5) if len(faults) > 5 else ""
         raise EnvironmentProblem(
-            "工作进程和这里的版本不同，结果会不一样，没有开始。在工作进程的机器上装同样的版本：\n  "
+            say("工作进程和这里的版本不同，结果会不一样，没有开始。在工作进程的机器上装同样的版本：\n  ")
             + "\n  ".join(faults[:5])
             + more
         )
 
 
 def _differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    return "，".join(
-        f"{name} 这里 {ours.get(name, '没有')}、工作进程 {theirs.get(name, '没有')}"
+    none = say("没有")
+    return say("，").join(
+        say("{0} 这里 {1}、工作进程 {2}", name, ours.get(name, none), theirs.get(name, none))
         for name in dict.fromkeys([*ours, *theirs])
         if ours.get(name) != theirs.get(name)
     )
@@ -695,7 +705,7 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
         folder, out = Path(task.folder), Path(task.out)
         try:
             if not folder.is_dir():
-                raise SourceError(f"找不到文件夹 {folder.name}。检查路径")
+                raise SourceError(say("找不到文件夹 {0}。检查路径", folder.name))
             refuse_leaving(secrecy_of(folder), "发给别的机器（--ship）")
             if not task.force and _is_done(out, task, _hash_of(folder)):
                 rows[task.key] = {"status": "kept", "problem": ""}

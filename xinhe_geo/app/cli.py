@@ -148,7 +148,7 @@ def _run(typed: list[str], *, alone: bool) -> int:
         return DATA
     except typer.Exit as stop:
         return int(stop.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter where it asks, and nobody is there
         ERR.print(message(language(), "interrupted"))
         return ENVIRONMENT
     except Exception as error:
@@ -174,10 +174,21 @@ def _take_nothing_from_here(*, alone: bool) -> None:
         os.environ.setdefault("PYTHONSAFEPATH", "1")
     for name in SWAYING:
         if os.path.lexists(name):
-            raise EnvironmentProblem(
-                f"现在所在的文件夹里有 {name}，它会改变程序怎样运行。先 cd 到别的文件夹，再写这个文件夹的路径运行；是自己放的就先移开"
-                f" / {name} lies in the folder you are in and would sway this program: run it from another folder."
-            )
+            raise EnvironmentProblem(_in_both(_SWAYED, name))
+
+
+_SWAYED = (
+    "现在所在的文件夹里有 {0}，它会改变程序怎样运行。先 cd 到别的文件夹，再写这个文件夹的路径运行；是自己放的就先移开"
+)
+
+
+def _in_both(sentence: str, *values: object) -> str:
+    """Return what somebody is told who may not have said yet which language is read: in that which is spoken, and in English."""
+    told = []
+    for lang in dict.fromkeys((language(), "en")):
+        with speaking(lang):
+            told.append(say(sentence, *values))
+    return " / ".join(told)
 
 
 def _say_problems(error: DataError) -> None:
@@ -196,9 +207,7 @@ def _usage_or_raise(error: Exception) -> int:
     """Print what the command line got wrong, with its exit code; anything else is a fault of ours and is raised."""
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # no file or folder can be called so
         name = Path(str(error.filename)).name[:40]
-        ERR.print(
-            escape(f"{name}……：名字太长，没有这样的文件或文件夹。检查路径 / The name is too long: check the path.")
-        )
+        ERR.print(escape(_in_both("{0}……：名字太长，没有这样的文件或文件夹。检查路径", name)))
         return DATA
     said = mistyped(error)
     if said is None:

@@ -15,7 +15,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype
 
 from ..access import SEVERITIES, rests_on
-from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, whole
+from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError, say, thing, whole
 from ..district import District
 from ..maps import PRESETS, HouseMap
 from ..report import is_year
@@ -55,7 +55,7 @@ class Desk:
         RESULTS.mkdir(parents=True, exist_ok=True)
 
     def __repr__(self) -> str:
-        return f"{self.district.name}，{self.district.year} 年。{rests_on(self.district)}"
+        return say("{0}，{1} 年。{2}", self.district.name, self.district.year, rests_on(self.district))
 
     def path(self, name: str) -> Path:
         """Return where a file of this notebook goes."""
@@ -147,7 +147,7 @@ def open_desk(
         if name in _CHOICES:
             _refuse_unknown(*_CHOICES[name], value)
         if name in _NUMBERS and not _NUMBERS[name][0](value):
-            raise WrongValueError(f"{name} 应当是{_NUMBERS[name][1]}，不是 {value!r}")
+            raise WrongValueError(say("{0} 应当是{1}，不是 {2!r}", name, thing(_NUMBERS[name][1]), value))
     # Our tables are small, and Arrow's strings slow in them (see `cli.main`): those of this kernel are Python's from here on.
     pd.set_option("mode.string_storage", "python")
     # Nor need the collector look through all that was imported again and again: that took a seventh of what a report takes here.

@@ -23,6 +23,7 @@ from ..core import (
     WrongValueError,
     limits_of,
     per_cent,
+    say,
     write_bytes,
     write_text,
 )
@@ -93,7 +94,7 @@ def one_place(district: District, kind: str, place: int) -> tuple[District, str]
     """
     own = _of_kind(district, kind)
     if place not in range(max(len(own), 1) + 1):
-        raise WrongValueError(f"place 应当是 0（全部）到 {max(len(own), 1)} 之间的整数，不是 {place!r}")
+        raise WrongValueError(say("place 应当是 0（全部）到 {0} 之间的整数，不是 {1!r}", max(len(own), 1), place))
     what = district.kinds.loc[kind, "label"]
     chosen = own.index[place - 1 : place] if place else own.index
     label = "、".join(own.loc[chosen, "name"].fillna(what)) if place else f"全部{what}"
@@ -312,7 +313,7 @@ def practice(desk: Desk, rows: Sequence[Sequence[object]]) -> tuple[Path, Path]:
         Rows that are not an id, a name, a kind and two coordinates each.
     """
     if not rows or any(len(row) != 5 for row in rows):
-        raise WrongValueError("rows 至少一行，每行五项：编号、名称、类别、经度、纬度")
+        raise WrongValueError(say("rows 至少一行，每行五项：编号、名称、类别、经度、纬度"))
     folder, file = desk.path("我的街道"), desk.path("填好的设施.csv")
     shutil.rmtree(folder, ignore_errors=True)
     for path in sorted(path for path in desk.district.folder.rglob("*") if path.is_file()):

@@ -27,11 +27,11 @@ from ..core import (
     UnknownNameError,
     XinheError,
     amount,
-    as_typed,
     csv_text,
     how_to_install,
     keeping,
     refuse_uncleared,
+    say,
     strictness,
     web_file,
     whole_page,
@@ -109,7 +109,7 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
     )
     left = {name: [{"selector": "", "props": f"text-align: left; min-width: {_ems(frame[name])}em;"}] for name in words}
     table = table.set_table_styles(left, overwrite=False) if left else table
-    table = table.set_table_attributes(f'onclick="{SORT}" title="点表头排序"')
+    table = table.set_table_attributes(f'onclick="{SORT}" title="{say("点表头排序")}"')
     return table.hide()
 
 
@@ -146,7 +146,7 @@ def keep(what: pd.DataFrame | Styler | str, path: str | Path, district: District
         The file cannot be written.
     """
     path = Path(path)
-    refuse_uncleared(district.manifest, f"存下 {path.name}")
+    refuse_uncleared(district.manifest, say("存下 {0}", path.name))
     if isinstance(what, pd.DataFrame):
         named = any(name is not None for name in what.index.names)
         text = "\ufeff" + csv_text(marked_rows(what.reset_index() if named else what, district), index=False)
@@ -215,9 +215,9 @@ def run_notebook(
     given = _set_parameters(book, parameters, nbformat)
     cells = [number for number, cell in enumerate(book.cells) if cell.cell_type == "code"]
 
-    def say(cell: NotebookNode, cell_index: int) -> None:
+    def tell(cell: NotebookNode, cell_index: int) -> None:
         if cell_index in cells:
-            progress(f"{path.stem}：第 {cells.index(cell_index) + 1}／{len(cells)} 格")
+            progress(say("{0}：第 {1}／{2} 格", path.stem, cells.index(cell_index) + 1, len(cells)))
 
     book.cells.append(nbformat.v4.new_code_cell(ASK))
     client = nbclient.NotebookClient(
@@ -226,7 +226,7 @@ def run_notebook(
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,  # a picture stands beside each live view: what the view is made of is as large as all the rest
-        on_cell_execute=say,
+        on_cell_execute=tell,
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--IPKernelApp.log_level=40"],
     )
@@ -234,8 +234,8 @@ def run_notebook(
         client.execute()
     except nbclient.exceptions.CellExecutionError as error:
         if error.ename in OWN_WORDS and given:
-            raise Refused(f"{path.name}（{'，'.join(given)}）：{error.evalue}") from None
-        raise XinheError(f"{path.name} 没有跑完：{error.ename}：{error.evalue}") from None
+            raise Refused(say("{0}（{1}）：{2}", path.name, say("，").join(given), error.evalue)) from None
+        raise XinheError(say("{0} 没有跑完：{1}：{2}", path.name, error.ename, error.evalue)) from None
     mark = _mark_of(json.loads("".join(o["text"] for o in book.cells.pop().outputs if o.get("name") == "stdout")), path)
     for cell in book.cells:
         cell.metadata.pop("execution", None)
@@ -256,7 +256,7 @@ def run_notebook(
 def _mark_of(opened: Sequence[Mapping[str, object]], path: Path) -> str:
     """Return how a notebook is to be kept that has opened these secret districts; refuse where nobody has cleared them."""
     for manifest in opened:
-        refuse_uncleared(manifest, f"存下笔记本 {path.name}")
+        refuse_uncleared(manifest, say("存下笔记本 {0}", path.name))
     return keeping(max(opened, key=strictness, default={}))
 
 
@@ -280,7 +280,7 @@ def _jupyter() -> tuple[ModuleType, ModuleType]:
         import nbformat
     except ImportError as error:
         raise EnvironmentProblem(
-            f"运行笔记本需要 JupyterLab（缺 {error.name}）：{how_to_install('lab', 'notebook')}"
+            say("运行笔记本需要 JupyterLab（缺 {0}）：{1}", error.name, how_to_install("lab", "notebook"))
         ) from error
     return nbformat, nbclient
 
@@ -292,8 +292,10 @@ def _found(name: str, folder: Path) -> Path:
         return path.resolve()
     known = sorted(p for p in folder.glob("*.ipynb") if p.is_file())
     if not known:
-        copied = as_typed("python run.py notebooks 文件夹")
-        raise SourceError(f"{folder} 里没有笔记本；用 --from 写明笔记本在哪个文件夹，还没有的先用 {copied} 复制一份")
+        copied = say("python run.py notebooks 文件夹")
+        raise SourceError(
+            say("{0} 里没有笔记本；用 --from 写明笔记本在哪个文件夹，还没有的先用 {1} 复制一份", folder, copied)
+        )
     wanted = name.zfill(2) if name.isdigit() else path.stem
     for file in known:
         if wanted in (file.stem, file.stem.partition("-")[0]):
@@ -311,12 +313,12 @@ def _set_parameters(book: NotebookNode, parameters: Sequence[str], nbformat: Mod
     for text in parameters:
         name, sign, value = (part.strip() for part in text.partition("="))
         if not sign:
-            raise Refused(f"参数要写成 名=值，不是 {text}；可选的名：{'、'.join(known)}")
+            raise Refused(say("参数要写成 名=值，不是 {0}；可选的名：{1}", text, say("、").join(known)))
         if at is None or name not in known:
             raise UnknownNameError("参数", name, list(known))
         meant = _value(value, known[name])
         if _is_number(known[name]) and not _is_number(meant):
-            raise Refused(f"{name} 要写数（几个用逗号隔开），不是 {value}；平时是 {known[name]}")
+            raise Refused(say("{0} 要写数（几个用逗号隔开），不是 {1}；平时是 {2}", name, value, known[name]))
         lines.append(f"{name} = {meant!r}")
     cell = nbformat.v4.new_code_cell(
         "# 这次运行改了的参数\n" + "\n".join(lines), metadata={"tags": ["injected-parameters"]}
@@ -351,7 +353,7 @@ def _value(text: str, usual: object) -> object:
     except (ValueError, SyntaxError):
         return tuple(word.strip("'\" ") for word in re.split("[,，]", text)) if several else text
     if isinstance(value, float) and not math.isfinite(value):
-        raise Refused(f"{text} 不是有限的数；写 10、0.5 这样的数")
+        raise Refused(say("{0} 不是有限的数；写 10、0.5 这样的数", text))
     return (value,) if several and isinstance(value, (int, float, str)) else value
 
 

@@ -7,7 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from ..core import XinheError, needing, shipped_folder, write_bytes
+from ..core import XinheError, needing, say, shipped_folder, write_bytes
 from ..report import added_to
 
 
@@ -43,7 +43,7 @@ def build_site(to: str | Path) -> Path:
         app.build(force_all=True)
         told = re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip()
         if app.statuscode or told:
-            raise XinheError(f"文档没有做好：{told[:2000]}")
+            raise XinheError(say("文档没有做好：{0}", told[:2000]))
         for file in sorted(path for path in built.rglob("*") if path.is_file() and not path.name.startswith(".")):
             write_bytes(fresh / file.relative_to(built), file.read_bytes())
     return Path(to) / "index.html"

@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from ..core import EnvironmentProblem, as_typed, cannot_write, holds, shipped_folder, write_bytes
+from ..core import EnvironmentProblem, as_typed, cannot_write, holds, say, shipped_folder, write_bytes
 
 
 def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
@@ -35,7 +35,11 @@ def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
     changed = [path.name for path, text in own.items() if os.path.lexists(path) and not holds(path, text)]
     if changed:
         raise EnvironmentProblem(
-            f"{folder} 里这些笔记本改过或运行过，没有覆盖：{'、'.join(changed)}。换一个文件夹，或先把它们改名"
+            say(
+                "{0} 里这些笔记本改过或运行过，没有覆盖：{1}。换一个文件夹，或先把它们改名",
+                folder,
+                say("、").join(changed),
+            )
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ from .errors import (
     row_name,
     text_words,
 )
-from .extras import needing, not_installed, packaged_font
+from .extras import how_to_install, needing, not_installed, packaged_font
 from .files import (
     beside_prefix,
     cannot_write,
@@ -168,7 +168,7 @@ from .secrecy_marks import (
     secret_words,
 )
 from .sentences import agreeing, cell, counted, english, language, renamed, say, thing, tight, word
-from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
+from .shipped import as_typed, has_launcher, shipped_folder
 from .spreadsheet import csv_text, without_mark
 from .strangers import apart, reading
 from .validate import as_read, check_rows, without_brackets

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ParamSpec, TypeVar
 
 from .errors import WrongCallError, did_you_mean
+from .sentences import say, thing
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -101,19 +102,23 @@ def refuse_misfit(function: Callable[..., object], arguments: tuple[object, ...]
     said = [_of_unknown(name, takes) for name in named if name not in takes.parameters]
     if len(arguments) > len(in_order):
         first = next((p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY), "")
-        said.append(f"前 {len(in_order)} 项以外都要写名字，如 {first}=…" if first else f"只有 {len(in_order)} 项")
+        said.append(
+            say("前 {0} 项以外都要写名字，如 {1}=…", len(in_order), first)
+            if first
+            else say("只有 {0} 项", len(in_order))
+        )
     given = {*in_order[: len(arguments)], *named}
     asked = [p for p in takes.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     missing = [p.name for p in asked if p.default is p.empty and p.name not in given]
     if missing and not said:
-        said.append(f"还要写 {'、'.join(missing)}")
+        said.append(say("还要写 {0}", say("、").join(missing)))
     shown = ", ".join(
         p.name if p.default is p.empty else f"{p.name}=…"
         for p in takes.parameters.values()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     )
     raise WrongCallError(
-        f"{function.__name__}：{'；'.join(said) or '参数不合'}。写法：{function.__name__}({shown})"
+        say("{0}：{1}。写法：{0}({2})", function.__name__, say("；").join(said) or say("参数不合"), shown)
     ) from None
 
 
@@ -121,10 +126,10 @@ def _of_unknown(name: str, takes: inspect.Signature) -> str:
     """Say what to write in place of a name that a function does not know."""
     meant = [other for other in _OTHER_WORDS.get(name, ()) if other in takes.parameters]
     if meant:
-        return f"没有参数 {name}，这里叫 {meant[0]}"
+        return say("没有参数 {0}，这里叫 {1}", name, meant[0])
     if name in _ELSEWHERE:
-        return f"没有参数 {name}，{_ELSEWHERE[name]}"
-    return f"没有参数 {name}；{did_you_mean(name, list(takes.parameters))}"
+        return say("没有参数 {0}，{1}", name, say(_ELSEWHERE[name]))
+    return say("没有参数 {0}；{1}", name, did_you_mean(name, list(takes.parameters)))
 
 
 # --- names that the library does not have -------------------------------------------------------------------------------
@@ -160,4 +165,7 @@ _OTHER_NAMES = {
 def no_such_name(name: str, known: Iterable[str], whose: str = "xinhe_geo") -> AttributeError:
     """Return what to raise where the library, or something of it, has no such name: what it is called here, or what is most like it."""
     other = _OTHER_NAMES.get(name.lower())
-    return AttributeError(f"{whose} 没有 {name}；" + (f"这里是 {other}" if other else did_you_mean(name, list(known))))
+    return AttributeError(
+        say("{0} 没有 {1}；", whose, name)
+        + (say("这里是 {0}", thing(other)) if other else did_you_mean(name, list(known)))
+    )

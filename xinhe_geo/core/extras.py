@@ -8,8 +8,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from . import shipped
 from .errors import EnvironmentProblem
-from .shipped import how_to_install
+from .sentences import say, thing
 
 #: Packages that are installed by another name than they are imported by.
 _INSTALLED_AS = {"docx": "python-docx", "pptx": "python-pptx"}
@@ -36,7 +37,16 @@ def needing(extra: str, what: str) -> Iterator[None]:
 
 def not_installed(package: str, extra: str, what: str) -> EnvironmentProblem:
     """Return what to tell who asks for `what` without the package that it takes."""
-    return EnvironmentProblem(f"{what}：缺少 {_INSTALLED_AS.get(package, package)}。{how_to_install(extra)}")
+    return EnvironmentProblem(
+        say("{0}：缺少 {1}。{2}", thing(what), _INSTALLED_AS.get(package, package), how_to_install(extra))
+    )
+
+
+def how_to_install(extra: str, command: str = "") -> str:
+    """Return what installs an extra: a command of the launcher that needs it ("" any), or pip."""
+    pip = f'pip install "xinhe-geo[{extra}]"'
+    launched = " ".join(["python run.py", command]).strip()
+    return say("用 {0}（会自动装好），或 {1}", launched, pip) if shipped.has_launcher() else pip
 
 
 @cache

@@ -22,9 +22,10 @@ from pathlib import Path
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from .errors import EnvironmentProblem, SourceError, XinheError, os_words
+from .i18n import speaking
 from .locks import hold, let_go
 from .opening import held
-from .sentences import say
+from .sentences import language, say
 
 #: What the system says of a disk that is full, or of a share of it that is used up.
 _NO_MORE = {errno.ENOSPC, errno.EDQUOT}
@@ -53,7 +54,7 @@ def is_full(error: BaseException) -> bool:
 
 def full_disk(name: str, place: Path | None = None, need: int = 0) -> EnvironmentProblem:
     """
-    Return the error of a disk that is full, in both languages: what was not written, what it needs and what is left.
+    Return the error of a disk that is full, in English too whatever is spoken: what was not written, what it needs and what is left.
 
     Parameters
     ----------
@@ -68,18 +69,15 @@ def full_disk(name: str, place: Path | None = None, need: int = 0) -> Environmen
     with suppress(OSError):
         above = None if place is None else next((p for p in (place, *place.parents) if p.is_dir()), None)
         left = -1 if above is None else shutil.disk_usage(above).free
-    zh, en = [], []
-    if need:
-        zh.append(f"要 {need / 1e6:,.2f} MB")
-        en.append(f"{need / 1e6:,.2f} MB are needed")
-    if 0 <= left < max(need, _NO_ROOM):
-        zh.append(f"还剩 {left / 1e6:,.2f} MB")
-        en.append(f"{left / 1e6:,.2f} MB are left")
-    told = (f"（{'，'.join(zh)}）", f" ({', '.join(en)})") if zh else ("", "")
-    return EnvironmentProblem(
-        f"写 {name} 时出错：磁盘满了。腾出空间后重试，或换一个盘{told[0]}"
-        f" / The disk is full and {name} was not written: make room and try again, or use another disk{told[1]}"
-    )
+    told = []
+    for lang in dict.fromkeys((language(), "en")):
+        with speaking(lang):
+            room = [say("要 {0:,.2f} MB", need / 1e6)] if need else []
+            if 0 <= left < max(need, _NO_ROOM):
+                room.append(say("还剩 {0:,.2f} MB", left / 1e6))
+            more = say("（{0}）", say("，").join(room)) if room else ""
+            told.append(say("写 {0} 时出错：磁盘满了。腾出空间后重试，或换一个盘{1}", name, more))
+    return EnvironmentProblem(" / ".join(told))
 
 
 def cannot_write(name: str, error: Exception, place: Path | None = None, need: int = 0) -> EnvironmentProblem:
@@ -181,7 +179,7 @@ def _reason(path: Path) -> OSError | None:
     return OSError(errno.ENAMETOOLONG, "") if len(os.fsencode(path.absolute())) > _LONGEST else None
 
 
-def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
+def place_file(fresh: Path, path: Path, folder: Path | None = None, origin: Path | None = None) -> None:
     """
     Put a finished file in its place, once it is safe on the disk: the step that all that is written goes through.
 
@@ -189,6 +187,8 @@ def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
     ----------
     folder
         From here on no link is followed on the way to its place (`held`).
+    origin
+        From here on none is followed to where it lies; not needed where nobody else knows of that.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
     OSError
         It cannot be put there.
     """
-    with held(fresh) as (own, room), held(path, folder) as (name, place):
+    with held(fresh, origin) as (own, room), held(path, folder) as (name, place):
         handle = os.open(own, os.O_RDWR | _EXACTLY, dir_fd=room)
         try:
             os.fsync(handle)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .calls import well_made
 from .errors import WrongValueError
-from .sentences import say
+from .sentences import say, thing
 
 METHODS = ("buffer", "network_m", "walk_min")
 METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}
@@ -45,7 +45,7 @@ def limits_of(given: float | Iterable[float], name: str, *, zero: bool = False) 
     several = isinstance(given, Iterable) and not isinstance(given, str)
     values = list(given) if isinstance(given, Iterable) and several else [given]
     if not values or not all(is_above_zero(value) or (zero and value == 0) for value in values):
-        raise WrongValueError(f"{name} 要写大于 0 的数，如 15 或 (5, 10, 15)，不是 {given!r:.60}")
+        raise WrongValueError(say("{0} 要写大于 0 的数，如 15 或 (5, 10, 15)，不是 {1!r:.60}", name, given))
     return sorted({float(value) for value in values})  # type: ignore[arg-type]
 
 
@@ -71,7 +71,9 @@ def checked_count(value: object, name: str, least: int = 1) -> None:
         Says what it is instead.
     """
     if not is_whole(value) or value < least:  # type: ignore[operator]
-        raise WrongValueError(f"{name}必须是不小于 {least} 的整数，如 {max(3, least)}：{value!r:.40}")
+        raise WrongValueError(
+            say("{0}必须是不小于 {1} 的整数，如 {2}：{3!r:.40}", thing(name), least, max(3, least), value)
+        )
 
 
 def path_given(value: object, name: str = "这里") -> Path:
@@ -85,7 +87,9 @@ def path_given(value: object, name: str = "这里") -> Path:
     """
     if isinstance(value, str | os.PathLike):
         return Path(value)
-    raise WrongValueError(f"{name}要写文件夹或文件的路径，如 './我的街道'，不是 {type(value).__name__}")
+    raise WrongValueError(
+        say("{0}要写文件夹或文件的路径，如 './我的街道'，不是 {1}", thing(name), type(value).__name__)
+    )
 
 
 @well_made
@@ -122,9 +126,9 @@ class Profile:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.speed_m_s) and self.speed_m_s > 0):
-            raise WrongValueError(f"步速必须大于 0 米/秒：{self.name} {self.speed_m_s}")
+            raise WrongValueError(say("步速必须大于 0 米/秒：{0} {1}", self.name, self.speed_m_s))
         if not (math.isfinite(self.waits) and self.waits >= 0):
-            raise WrongValueError(f"等待系数不能为负：{self.name} {self.waits}")
+            raise WrongValueError(say("等待系数不能为负：{0} {1}", self.name, self.waits))
 
     def minutes(self, metres: float) -> float:
         """
@@ -234,7 +238,9 @@ class Rule:
         if not self.method and not self.minutes == self.metres == math.inf:
             object.__setattr__(self, "method", "network_m" if self.minutes == math.inf else "walk_min")
         if wrong := list(self._wrong()):
-            raise WrongValueError(f"规则 {self.name or '+'.join(map(str, self.kinds))}：{'；'.join(wrong)}")
+            raise WrongValueError(
+                say("规则 {0}：{1}", self.name or "+".join(map(str, self.kinds)), say("；").join(wrong))
+            )
         if not self.name:
             limit = f"{self.minutes:g}min" if self.method == "walk_min" else f"{self.metres:g}m"
             object.__setattr__(self, "name", f"{'+'.join(self.kinds)}_{limit}")
@@ -242,20 +248,18 @@ class Rule:
     def _wrong(self) -> Iterator[str]:
         """Say everything that is wrong with it."""
         if not self.kinds or not all(isinstance(kind, str) and kind for kind in self.kinds):
-            own = (
-                f"；第一项 {self.name!r:.40} 是规则的名字，如果是类别就写 kinds={self.name!r:.40}" if self.name else ""
-            )
-            yield f"没有写 kinds：写一个设施类别，或几个（有一个就算）{own}"
+            own = say("；第一项 {0!r:.40} 是规则的名字，如果是类别就写 kinds={0!r:.40}", self.name) if self.name else ""
+            yield say("没有写 kinds：写一个设施类别，或几个（有一个就算）{0}", own)
         if not self.method:
-            yield "没有写限值：minutes=15（步行几分钟）或 metres=500（沿街几米）"
+            yield say("没有写限值：minutes=15（步行几分钟）或 metres=500（沿街几米）")
         elif self.method not in METHODS:
-            yield f"方法 {self.method} 不在 {'、'.join(METHODS)}"
+            yield say("方法 {0} 不在 {1}", self.method, say("、").join(METHODS))
         if self.denominator not in DENOMINATORS:
-            yield f"分母 {self.denominator} 不在 {'、'.join(DENOMINATORS)}"
+            yield say("分母 {0} 不在 {1}", self.denominator, say("、").join(DENOMINATORS))
         for name in ("metres", "minutes"):
             value: object = getattr(self, name)
             if value != math.inf and not is_above_zero(value):
-                yield f"{name} 要写一个大于 0 的数，不是 {value!r:.40}；几个时限写成几条规则"
+                yield say("{0} 要写一个大于 0 的数，不是 {1!r:.40}；几个时限写成几条规则", name, value)
 
     @property
     def basis_text(self) -> str:

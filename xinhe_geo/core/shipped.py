@@ -32,9 +32,3 @@ def as_typed(text: str) -> str:
         for written, typed in _WRITTEN:
             text = text.replace(written, typed)
     return text
-
-
-def how_to_install(extra: str, command: str = "") -> str:
-    """Return what installs an extra: a command of the launcher that needs it ("" any), or pip."""
-    pip = f'pip install "xinhe-geo[{extra}]"'
-    return f"用 {' '.join(['python run.py', command]).strip()}（会自动装好），或 {pip}" if has_launcher() else pip

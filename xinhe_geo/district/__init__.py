@@ -12,6 +12,7 @@ from .labels import (
     column_name,
     kind_name,
     list_told,
+    name_of_label,
     place_name,
     place_title,
     rule_name,

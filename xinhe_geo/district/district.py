@@ -42,6 +42,7 @@ from ..core import (
     are_h3,
     at_year,
     bundled_folder,
+    cell,
     guarded_problems,
     is_cleared,
     is_whole,
@@ -54,6 +55,7 @@ from ..core import (
     refuse_titles,
     say,
     secret_layers,
+    thing,
     well_called,
     work,
 )
@@ -166,11 +168,14 @@ class District:
     def __new__(cls, *given: object, **named: object) -> Self:
         """Say how a folder is opened, or made, to whoever gives its path or layers to the class."""
         if given and isinstance(given[0], (str, os.PathLike)):
-            raise WrongCallError(f"打开街道目录写 District.load({str(given[0])!r})")
+            raise WrongCallError(say("打开街道目录写 District.load({0!r})", str(given[0])))
         if set(LAYERS).intersection(named).difference(cls.__dataclass_fields__) or (given and not named):
             raise WrongCallError(
-                "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，把表用 to_file 存成文件，"
-                "再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，然后 District.load(目录)"
+                say(
+                    "街道从目录打开：换几个图层写 District.load(…).replace(homes=表, …)；从头做一个，"
+                    "把表用 to_file 存成文件，再用命令 xinhe-geo new 目录 --boundary … --homes … --streets …，"
+                    "然后 District.load(目录)"
+                )
             )
         return super().__new__(cls)
 
@@ -183,7 +188,9 @@ class District:
             if hasattr(type(self), name):  # it is there, but what it is made of has failed: with its own words
                 object.__getattribute__(self, name)
             known = [known for known in dir(type(self)) if not known.startswith("_")]
-            raise AttributeError(f"{no_such_name(name, known, 'District')}；分析是函数，如 xh.coverage(district)")
+            raise AttributeError(
+                say("{0}；分析是函数，如 xh.coverage(district)", no_such_name(name, known, "District"))
+            )
 
     def __repr__(self) -> str:
         """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
@@ -274,7 +281,7 @@ class District:
             Not a year between 1900 and 2200.
         """
         if not 1900 <= (int(year) if is_whole(year) or str(year).isdecimal() else 0) <= 2200:
-            raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
+            raise UnknownNameError("年份", str(year), (thing("1900—2200 之间的整数"),))
         state = int(year), bool(planned), int(communities or self.list_year)
         if state == (self.year, self.with_planned, self.list_year):
             return self
@@ -367,7 +374,7 @@ class District:
             here, there = ({**d._rows, **d.layers} for d in (self, origin))
             pairs = ((name, here.get(name), there.get(name)) for name in {*here, *there})
             self.memo[key] = frozenset(
-                name for name, a, b in pairs if a is not b and (a is None or b is None or not a.equals(b))
+                name for name, a, b in pairs if a is not b and (a is None or b is None or not _equal(a, b))
             )
         found: frozenset[str] = self.memo[key]
         return found
@@ -382,22 +389,22 @@ class District:
 
     def _find_changed_kinds(self, origin: District) -> frozenset[str]:
         frames = [d._rows[name] for d in (origin, self) for name in _PLANNED if name in d._rows]
-        every = frozenset(str(kind) for frame in frames for kind in frame["kind"])
+        kinds = [frame["kind"].to_numpy(object) for frame in frames]
         changed: set[str] = set()
         if (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
             serving = [d.open_facilities for d in (origin, self)]  # of another year walks alone are taken over
             ids = _changed_ids(*serving)
             if ids is None:
-                return every
+                return frozenset(map(str, np.concatenate(kinds)))
             return frozenset(
                 str(k) for frame in serving if frame is not None for k in frame["kind"][frame.index.isin(ids)]
             )
         for name in _PLANNED:
             ids = _changed_ids(origin._rows.get(name), self._rows.get(name))
             if ids is None:
-                return every
+                return frozenset(map(str, np.concatenate(kinds)))
             # a row of one's own hides that of the same id: where it goes the other comes back
-            changed |= {str(kind) for frame in frames for kind in frame["kind"][frame.index.isin(ids)]}
+            changed |= {str(k) for frame, own in zip(frames, kinds, strict=True) for k in own[frame.index.isin(ids)]}
             if self.with_planned != origin.with_planned and name in self._rows:
                 rows = self._rows[name]
                 due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= self.year)).to_numpy(
@@ -447,7 +454,7 @@ class District:
             `rows` is no mapping.
         """
         if not isinstance(rows, Mapping):
-            raise WrongValueError(f"rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {type(rows).__name__}")
+            raise WrongValueError(say("rows 要写 {{图层: 表}}，如 {{'homes': homes}}，不是 {0}", type(rows).__name__))
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
@@ -570,7 +577,7 @@ class District:
         own = network_of(network, crs=self.crs)
         if own.crs != self.crs:
             raise NetworkError(
-                f"路网的坐标系 {own.crs.to_string()} 不是街道的 {self.crs}；用 from_graph(G, crs=街道.crs) 建"
+                say("路网的坐标系 {0} 不是街道的 {1}；用 from_graph(G, crs=街道.crs) 建", own.crs.to_string(), self.crs)
             )
         edges = own.edges
         lines = edges[["name", "class", "wait_s", "steps", "home", "geometry"]]
@@ -924,7 +931,7 @@ class District:
             network: WalkNetwork = same.network
             return network
         with work("建步行网络", 1) as step:
-            step(f"{len(streets):,} 段街道")
+            step(say("{0:,} 段街道", len(streets)))
             made = WalkNetwork.from_streets(streets)
         return made if self.ground is None or self.ground.streets is None else made.after(self.ground.network)
 
@@ -1035,7 +1042,8 @@ class District:
         if isinstance(leading, str) and leading in rules.index:
             return leading
         own = rules.index[[key in str(cell).split(";") for cell in rules["kinds"]]]
-        raise UnknownNameError(f"领头规则（kinds.csv 的 rule 列没有填）：{kinds.at[key, 'label']}", key, list(own))
+        label = cell(kinds.loc[key], "label")
+        raise UnknownNameError(say("领头规则（kinds.csv 的 rule 列没有填）：{0}", label), key, list(own))
 
     def _read_rule(self, name: str) -> Rule:
         row = self._rows["rules"].loc[name]
@@ -1231,19 +1239,45 @@ _MADE_WITH = {"streets": ("extra_links", "closures"), "facilities": ("own_facili
 _PLANNED = ("facilities", "own_facilities")
 
 
+def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Return whether two layers or tables are equal, as `DataFrame.equals`, which compares shapes one by one."""
+    if not (isinstance(a, gpd.GeoDataFrame) and a.columns.equals(b.columns) and a.index.equals(b.index)):
+        return a.equals(b)
+    columns = ((a[name], b[name]) for name in a.columns)
+    return all(
+        same.all() if (same := _same_shapes(here, there)) is not None else here.array.equals(there.array)
+        for here, there in columns
+    )
+
+
+def _same_shapes(a: pd.Series, b: pd.Series) -> np.ndarray | None:
+    """Return which shapes of two columns are the same; None where these are no columns of shapes."""
+    if not (isinstance(a, gpd.GeoSeries) and isinstance(b, gpd.GeoSeries)):
+        return None
+    here, there = a.to_numpy(), b.to_numpy()
+    same: np.ndarray = shapely.equals_identical(here, there) | (shapely.is_missing(here) & shapely.is_missing(there))
+    return same
+
+
 def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index | None:
     """Return the ids of rows that differ between two tables; None where the tables do, or the order of their rows."""
     if old is new:
         return pd.Index([], dtype="str")
     if old is None or new is None or not old.columns.equals(new.columns):
         return None
-    a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+    a, b = old, new
     if not a.index.equals(b.index):
-        return None
+        a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+        if not a.index.equals(b.index):
+            return None
     other = np.zeros(len(a), dtype=bool)
     for column in old.columns:
-        blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
-        other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
+        here, there = a[column], b[column]
+        same = _same_shapes(here, there)
+        if same is None:
+            blank = here.isna().to_numpy() & there.isna().to_numpy()
+            same = (here == there).to_numpy(dtype=bool, na_value=False) | blank
+        other |= ~same
     return a.index[other].union(old.index.symmetric_difference(new.index))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import WrongValueError
+from ..core import WrongValueError, say
 from .district import District
 
 
@@ -22,12 +22,12 @@ def must_be_district(given: object) -> None:
     if isinstance(given, District) or hasattr(given, "layers"):  # what maps ask of a district, tests make up
         return
     if isinstance(given, (str, Path)):
-        said = f"不是文字 {str(given)!r:.60}；先打开目录：District.load({str(given)!r:.60})"
+        said = say("不是文字 {0!r:.60}；先打开目录：District.load({0!r:.60})", str(given))
     elif isinstance(given, pd.DataFrame):
-        said = "不是表；表写在它后面"
+        said = say("不是表；表写在它后面")
     else:
-        said = f"不是 {type(given).__name__}"
-    raise WrongValueError(f"第一项要写打开的街道（District.load 打开，或 plan.on 得到的），{said}")
+        said = say("不是 {0}", type(given).__name__)
+    raise WrongValueError(say("第一项要写打开的街道（District.load 打开，或 plan.on 得到的），{0}", said))
 
 
 def must_be_cover(given: object) -> None:
@@ -43,13 +43,14 @@ def must_be_cover(given: object) -> None:
         return
     if isinstance(given, pd.DataFrame):
         names = [str(name) for name in (*given.index.names, *given.columns)]
-        said = (
-            f"这张表缺 {'、'.join(c for c in ('home', 'rule', 'served') if c not in names) or '两级索引 (home, rule)'}"
+        said = say(
+            "这张表缺 {0}",
+            say("、").join(c for c in ("home", "rule", "served") if c not in names) or say("两级索引 (home, rule)"),
         )
         if "street_m" in names:
-            raise WrongValueError("这是 isochrones 的圈：写成 rings=…")
+            raise WrongValueError(say("这是 isochrones 的圈：写成 rings=…"))
         if "geometry" in names:
-            said += "；别的图层加到图上：它.explore(m=xh.draw(街道))"
+            said += say("；别的图层加到图上：它.explore(m=xh.draw(街道))")
     else:
-        said = f"不是 {type(given).__name__}"
-    raise WrongValueError(f"这里要写 coverage 的结果（索引为小区和规则），{said}；先 cover = xh.coverage(街道)")
+        said = say("不是 {0}", type(given).__name__)
+    raise WrongValueError(say("这里要写 coverage 的结果（索引为小区和规则），{0}；先 cover = xh.coverage(街道)", said))

@@ -43,6 +43,11 @@ def column_name(layer: str, column: str) -> str:
     return renamed(own if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " "))
 
 
+def name_of_label(layer: str, label: str) -> str:
+    """Return what a column is called that somebody knows by its label; what is no column's stays as it is."""
+    return next((column_name(layer, column.name) for column in LAYERS[layer].columns if column.label == label), label)
+
+
 def list_told(district: District) -> str:
     """Say behind the year of the data of which year the list of communities is; "" where there is none."""
     return "" if "communities" not in district.layers else say("，社区名录 {0} 年", district.list_year)
@@ -50,8 +55,10 @@ def list_told(district: District) -> str:
 
 def walker_name(district: District, walker: Profile) -> str:
     """Return what a walker is called."""
+    if language() == "zh":
+        return walker.label
     table = district.profiles
-    if language() == "zh" or "label_en" not in table or walker.name not in table.index:
+    if "label_en" not in table or walker.name not in table.index:
         return walker.label
     said = table.loc[walker.name, "label_en"]
     return str(said) if isinstance(said, str) and said else walker.label

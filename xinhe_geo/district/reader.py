@@ -797,7 +797,7 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
     if abs(stretch) <= STRETCH and abs(worst) > STRETCH_TOLD:
         size = (east - west) / 1000, (north - south) / 1000
         told = EDGE_TOLD.format(*size, worst)
-        yield Problem("warning", "district.toml", MANIFEST, "", "crs", told, "要米数处处准，就分成几片各自导入")
+        yield Problem("warning", "district.toml", MANIFEST, "", "crs", told, say("要米数处处准，就分成几片各自导入"))
     if abs(stretch) > STRETCH:
         yield Problem(
             "error",

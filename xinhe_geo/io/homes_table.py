@@ -45,9 +45,9 @@ def homes_from_table(
     taken and the people reported as left out add up to the table.
     """
     if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。人口表需要列 id、lon、lat、people（或 x、y）")
+        raise SourceError(say("文件不存在：{0}。人口表需要列 id、lon、lat、people（或 x、y）", path.name))
     if path.suffix.lower() not in (".csv", ".txt"):
-        raise SourceError(f"{path.name}：人口表只读 CSV。在 Excel 里另存为“CSV UTF-8”")
+        raise SourceError(say("{0}：人口表只读 CSV。在 Excel 里另存为“CSV UTF-8”", path.name))
     table = read_csv(path)
     lines = [say("第 {0} 行", i + 2) for i in table.index]
     table = table.reset_index(drop=True)
@@ -66,7 +66,7 @@ def homes_from_table(
         log.left("homes", say("人口表 {0} 的行", path.name), int(bad.sum()), text + lost, rows[bad])
     good = (reason == "").to_numpy()
     if not good.any():
-        raise SourceError(f"{path.name}：没有一行能用。{'；'.join(dict.fromkeys(reason))}")
+        raise SourceError(say("{0}：没有一行能用。{1}", path.name, say("；").join(dict.fromkeys(reason))))
     _refuse_repeats(ids[good], path)
     homes = gpd.GeoDataFrame(
         {"home": ids[good].to_numpy(), "name": _column(table, columns.get("name"))[good]},
@@ -112,7 +112,11 @@ def home_columns(columns: Sequence[str], file: str) -> dict[str, str]:
             found[meaning] = column
     if not ({"lon", "lat"} <= set(found) or {"x", "y"} <= set(found)):
         raise SourceError(
-            f"{file}：没有坐标列（现有列：{'、'.join(columns)}）。加上 lon、lat（经纬度），或 x、y（并说明坐标系）"
+            say(
+                "{0}：没有坐标列（现有列：{1}）。加上 lon、lat（经纬度），或 x、y（并说明坐标系）",
+                file,
+                say("、").join(columns),
+            )
         )
     return found
 
@@ -138,7 +142,7 @@ def _points(
     degrees = np.nanmax(np.abs(x), initial=0) <= 180 and np.nanmax(np.abs(y), initial=0) <= 90
     if across == "x" and not degrees:
         if not given_crs:
-            raise SourceError(f"{path.name}：x、y 不是经纬度。用 crs（--crs）说明它们所在的投影坐标系")
+            raise SourceError(say("{0}：x、y 不是经纬度。用 crs（--crs）说明它们所在的投影坐标系", path.name))
         x, y = pyproj.Transformer.from_crs(metric, LONLAT, always_xy=True).transform(x, y)
     on_earth = np.isfinite(x) & np.isfinite(y) & (np.abs(x) <= 180) & (np.abs(y) <= 90)
     points = np.full(len(table), None, dtype=object)
@@ -180,7 +184,9 @@ def _why_not(
 
 def _refuse_repeats(ids: pd.Series, path: Path) -> None:
     if ids.isna().any():
-        raise SourceError(f"{path.name}：有 {int(ids.isna().sum())} 行没有编号。每行一个自己的编号，或删去编号列")
+        raise SourceError(
+            say("{0}：有 {1} 行没有编号。每行一个自己的编号，或删去编号列", path.name, int(ids.isna().sum()))
+        )
     repeated = list(dict.fromkeys(ids[ids.duplicated()]))
     if repeated:
-        raise SourceError(f"{path.name}：编号重复：{some(repeated)}。每行用自己的编号")
+        raise SourceError(say("{0}：编号重复：{1}。每行用自己的编号", path.name, some(repeated)))

@@ -33,6 +33,7 @@ from ..core import (
     plane_of,
     read_toml,
     read_whole,
+    say,
     write_bytes,
     write_text,
 )
@@ -92,9 +93,9 @@ def read_said(path: Path) -> dict[str, Any]:
     except SourceError:
         raise
     except OSError as error:
-        raise SourceError(f"{path.name} 打不开。检查路径；写法见 new --help") from error
+        raise SourceError(say("{0} 打不开。检查路径；写法见 new --help", path.name)) from error
     except ValueError as error:
-        raise SourceError(f"{path.name} 读不懂：{error}") from error
+        raise SourceError(say("{0} 读不懂：{1}", path.name, error)) from error
     for part in PARTS:
         own = said.get(part)
         if isinstance(own, str):
@@ -120,7 +121,9 @@ def recipe_of(said: Mapping[str, Any]) -> Recipe:
     """
     wrong = list(_faults(said))
     if wrong:
-        raise SourceError(f"新街道的说明里有 {len(wrong)} 处要改：\n{in_short([f'  {text}' for text in wrong])}")
+        raise SourceError(
+            say("新街道的说明里有 {0} 处要改：\n{1}", len(wrong), in_short([f"  {text}" for text in wrong]))
+        )
     parts = {part: Part(Path(said[part]["file"]), **_rest(said[part])) for part in PARTS if said.get(part)}
     return Recipe(str(said["name"]).strip(), code=str(said.get("code", "")), crs=str(said.get("crs", "")), **parts)
 
@@ -134,17 +137,21 @@ def _faults(said: Mapping[str, Any]) -> Iterator[str]:
     known = [*(field.name for field in fields(Recipe))]
     for key in said:
         if key not in known:
-            yield f"{key}：不认识的项。{did_you_mean(key, known)}"
+            yield say("{0}：不认识的项。{1}", key, did_you_mean(key, known))
     if not str(said.get("name", "")).strip():
-        yield "name：没有写街道名称。写 --name …街道"
+        yield say("name：没有写街道名称。写 --name …街道")
     for part, label in PARTS.items():
         entry = said.get(part)
         if not entry:
             if part == "streets":
-                yield f"streets：没有{label}。写 --streets 后面跟 OSM 提取文件（.osm.pbf）或街道线文件，或 {FETCH}（联网下载）"
+                yield say(
+                    "streets：没有{0}。写 --streets 后面跟 OSM 提取文件（.osm.pbf）或街道线文件，或 {1}（联网下载）",
+                    say(label),
+                    FETCH,
+                )
             continue
         if not isinstance(entry, Mapping) or not isinstance(entry.get("file"), str) or not entry["file"].strip():
-            yield f"{part}：没有写{label}的文件。写 --{part} 文件"
+            yield say("{0}：没有写{1}的文件。写 --{0} 文件", part, say(label))
             continue
         yield from _part_faults(part, label, entry)
 
@@ -153,17 +160,17 @@ def _part_faults(part: str, label: str, entry: Mapping[str, Any]) -> Iterator[st
     own = [field.name for field in fields(Part)]
     for key in entry:
         if key not in own:
-            yield f"{part}.{key}：不认识的项。{did_you_mean(key, own)}"
+            yield say("{0}.{1}：不认识的项。{2}", part, key, did_you_mean(key, own))
     if not os.path.exists(entry["file"]):
-        yield f"{part}.file：{label}文件不存在：{Path(entry['file']).name}。检查路径"
+        yield say("{0}.file：{1}文件不存在：{2}。检查路径", part, say(label), Path(entry["file"]).name)
     basis = str(entry.get("basis", UNSTATED)).strip()
     if basis not in BASES:
-        yield f"{part}.basis：没有“{basis}”这种依据。可选：{'、'.join(BASES)}；不知道就不写"
+        yield say("{0}.basis：没有“{1}”这种依据。可选：{2}；不知道就不写", part, basis, say("、").join(BASES))
     day = str(entry.get("date", "")).strip()
     try:
         day and date.fromisoformat(day)
     except ValueError:
-        yield f"{part}.date：{day} 不是日期。写成 2026-11-01；不知道就不写"
+        yield say("{0}.date：{1} 不是日期。写成 2026-11-01；不知道就不写", part, day)
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
@@ -242,7 +249,7 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
     rows: dict[str, pd.DataFrame] = {}
     for layer in _ADDED:
         if layer in own:
-            tell(PARTS[layer])
+            tell(say(PARTS[layer]))
             rows[layer] = _added(own[layer], fresh, layer)
             write_text(fresh / "import" / f"{layer}.csv", csv_text(rows[layer], index=False), mark=True)
     _settle_years(fresh, own, new=[layer for layer in rows if layer not in layers])
@@ -254,14 +261,14 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
 def _said_of_crs(crs: pyproj.CRS, *, chosen: bool, columns: pd.Index) -> pd.DataFrame:
     """Return the line of the report that says which coordinate system is computed in, and why."""
     why = (
-        "按 --crs"
+        say("按 --crs")
         if not chosen
-        else "这里有国家的投影带，与测绘成果一致"
+        else say("这里有国家的投影带，与测绘成果一致")
         if crs.to_authority()
-        else "这里没有国家的投影带，取当地横轴墨卡托"
+        else say("这里没有国家的投影带，取当地横轴墨卡托")
     )
     index = pd.Index(["district"], name="layer")
-    return pd.DataFrame([("坐标系", 0, 0, f"{crs.name}：{why}", "")], columns=columns, index=index)
+    return pd.DataFrame([(say("坐标系"), 0, 0, say("{0}：{1}", crs.name, why), "")], columns=columns, index=index)
 
 
 def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -298,8 +305,8 @@ def _added(part: Part, folder: Path, layer: str) -> pd.DataFrame:
         if found.files and not found.proven:
             raise unconfirmed(part.file.name, found.report)
     except SourceError as error:
-        hint = f"（在 new 里写成 --set {layer}.crs=…、--set {layer}.checked=…、--set {layer}.sheet=…）"
-        raise SourceError(f"{PARTS[layer]}：{error}{hint}", error.residuals, error.page) from error
+        hint = say("（在 new 里写成 --set {0}.crs=…、--set {0}.checked=…、--set {0}.sheet=…）", layer)
+        raise SourceError(say("{0}：{1}{2}", say(PARTS[layer]), error, hint), error.residuals, error.page) from error
     for name, content in found.files.items():
         write_bytes(folder / name, content)
     return found.report

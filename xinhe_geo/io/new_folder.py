@@ -12,7 +12,18 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, SourceError, XinheError, cannot_write, crs_text, csv_text, write_bytes, write_text
+from ..core import (
+    LAYERS,
+    DataError,
+    SourceError,
+    XinheError,
+    cannot_write,
+    crs_text,
+    csv_text,
+    say,
+    write_bytes,
+    write_text,
+)
 from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
@@ -42,7 +53,7 @@ def write_folder(target: Path, new: NewFolder, log: ImportLog) -> None:
             try:
                 District.load(fresh)
             except DataError as error:
-                raise SourceError(f"导入的数据没有通过检查：{error}") from error
+                raise SourceError(say("导入的数据没有通过检查：{0}", error)) from error
             seal(fresh, log.frame())
             exchange(fresh, target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
@@ -121,17 +132,22 @@ def _sha256(path: Path) -> str:
 def may_write(target: Path, overwrite: bool, tell: Callable[[str], object]) -> None:
     """Refuse a target that holds anything but an earlier import, untouched since; one a killed import put aside is put back."""
     if put_back(target):
-        tell(f"上次导入中途断了；原来的 {target.name} 已恢复")
+        tell(say("上次导入中途断了；原来的 {0} 已恢复", target.name))
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not target.is_dir():
-        raise SourceError(f"{target.name} 已经有这个文件。换一个文件夹名")
+        raise SourceError(say("{0} 已经有这个文件。换一个文件夹名", target.name))
     seal = target / "import" / "files.csv"
     if not seal.is_file():
-        raise SourceError(f"文件夹 {target.name} 不是空的，也不是以前导入的结果。换一个文件夹，以免盖掉里面的东西")
+        raise SourceError(
+            say("文件夹 {0} 不是空的，也不是以前导入的结果。换一个文件夹，以免盖掉里面的东西", target.name)
+        )
     if not overwrite:
         raise SourceError(
-            f"文件夹 {target.name} 里已有以前导入的结果。要重新导入就加 --overwrite（overwrite=True），或换一个文件夹"
+            say(
+                "文件夹 {0} 里已有以前导入的结果。要重新导入就加 --overwrite（overwrite=True），或换一个文件夹",
+                target.name,
+            )
         )
     known = read_csv(seal).set_index("file")["sha256"].to_dict()
     mine = {"import/files.csv"}
@@ -142,5 +158,5 @@ def may_write(target: Path, overwrite: bool, tell: Callable[[str], object]) -> N
     ]
     if changed:
         raise SourceError(
-            f"文件夹 {target.name} 导入以后又改过：{some(changed)}。先把这些文件移走，或导入到另一个文件夹"
+            say("文件夹 {0} 导入以后又改过：{1}。先把这些文件移走，或导入到另一个文件夹", target.name, some(changed))
         )

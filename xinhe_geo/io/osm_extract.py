@@ -77,12 +77,14 @@ class Found:
 def check_extract(path: Path) -> None:
     """Refuse what is not an OSM file, before anything is read."""
     if not path.exists():
-        raise SourceError(f"文件不存在：{path.name}。检查路径；需要 OSM 数据（.osm.pbf、.osm、.osm.gz、.osm.bz2）")
+        raise SourceError(
+            say("文件不存在：{0}。检查路径；需要 OSM 数据（.osm.pbf、.osm、.osm.gz、.osm.bz2）", path.name)
+        )
     if path.is_dir():
-        raise SourceError(f"{path.name} 是文件夹，不是 OSM 数据文件")
+        raise SourceError(say("{0} 是文件夹，不是 OSM 数据文件", path.name))
     if not path.name.lower().endswith((*OSM_SUFFIXES, *STREET_SUFFIXES)):
-        known = "、".join((*OSM_SUFFIXES[:4], *STREET_SUFFIXES))
-        raise SourceError(f"{path.name} 不是 OSM 数据或街道文件：文件名应以 {known} 结尾")
+        known = say("、").join((*OSM_SUFFIXES[:4], *STREET_SUFFIXES))
+        raise SourceError(say("{0} 不是 OSM 数据或街道文件：文件名应以 {1} 结尾", path.name, known))
 
 
 def read_map(path: Path, rules: Sequence[TagRule], walk_filter: WalkFilter | None) -> OfMap:

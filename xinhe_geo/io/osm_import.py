@@ -166,7 +166,9 @@ def _report_unbuilt(name: str, found: Found, log: ImportLog) -> None:
 def _from_map(source: Path, rules: Sequence[TagRule], walk_filter: str | Path | None, log: ImportLog) -> OfMap:
     """Read an extract; report the ways that are not walkable, and how its day was found where it does not say it."""
     if walk_filter is not None and not Path(walk_filter).is_file():
-        raise SourceError(f"文件不存在：{Path(walk_filter).name}。这是步行规则（walk_filter.toml），不写就用自带的")
+        raise SourceError(
+            say("文件不存在：{0}。这是步行规则（walk_filter.toml），不写就用自带的", Path(walk_filter).name)
+        )
     read = read_map(source, rules, walk_filter)
     streets = _reported(read.streets, read.excluded, source.name, log)
     day = date.fromisoformat(read.day)
@@ -200,10 +202,17 @@ def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -
 def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, file: str, log: ImportLog) -> gpd.GeoDataFrame:
     """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
     if streets.empty and left.empty:
-        raise SourceError(f"{file} 里没有可步行的道路：一条道路也没有。取数据时要包含道路（highway），或取了别处")
+        raise SourceError(
+            say("{0} 里没有可步行的道路：一条道路也没有。取数据时要包含道路（highway），或取了别处", file)
+        )
     if streets.empty:
         raise SourceError(
-            f"{file} 里没有可步行的道路：{len(left)} 条道路都不能走（{left['reason'].iloc[0]} 等）。检查范围，或步行规则（walk_filter.toml）"
+            say(
+                "{0} 里没有可步行的道路：{1} 条道路都不能走（{2} 等）。检查范围，或步行规则（walk_filter.toml）",
+                file,
+                len(left),
+                word(str(left["reason"].iloc[0])),
+            )
         )
     log.took("streets", say("可步行的道路"), len(streets), "", streets.index.astype(str))
     for reason, rows in left.groupby("reason", sort=False):
@@ -246,9 +255,9 @@ def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
     try:
         metric = pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
-        raise SourceError(f"不认识的坐标系 {crs}。写 EPSG 代码") from error
+        raise SourceError(say("不认识的坐标系 {0}。写 EPSG 代码", crs)) from error
     if not metric.is_projected or any(axis.unit_name != "metre" for axis in metric.axis_info):
-        raise SourceError(f"{crs} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取当地的平面）")
+        raise SourceError(say("{0} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取当地的平面）", crs))
     return metric
 
 
@@ -261,18 +270,18 @@ def read_outlines(path: Path) -> gpd.GeoDataFrame:
     SourceError
         No such file, not to be read, or without shapes, rows or a CRS.
     """
-    remedy = "街道界可用 GeoJSON 或 GeoPackage 的面"
+    remedy = say("街道界可用 GeoJSON 或 GeoPackage 的面")
     if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。{remedy}")
+        raise SourceError(say("文件不存在：{0}。{1}", path.name, remedy))
     try:
         frame = read_layer(path)
     except SourceError:
         raise
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{path.name} 读不出来（{first}）。{remedy}") from error
+        raise SourceError(say("{0} 读不出来（{1}）。{2}", path.name, first, remedy)) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
-        raise SourceError(f"{path.name} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage")
+        raise SourceError(say("{0} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage", path.name))
     return frame
 
 
@@ -292,9 +301,9 @@ def _outline(
     frame = read_outlines(path)
     shape = area_of(shapely.union_all(frame.to_crs(metric).geometry.array))
     if shape is None:
-        raise SourceError(f"{path.name} 里没有面。街道界应为面")
+        raise SourceError(say("{0} 里没有面。街道界应为面", path.name))
     if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
-        raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
+        raise SourceError(say("{0} 和 OSM 数据不在一处。检查两者的范围和坐标系", path.name))
     log.took("district", say("街道界"), 1, say("来自 {0}", path.name))
     return shape
 
@@ -509,7 +518,7 @@ def _refuse_unclear(basis: str, homes: str | Path | None, population: str | Path
     if basis not in BASES:
         raise UnknownNameError("依据类型", basis, list(BASES))
     if homes is not None and population is not None:
-        raise SourceError("人口只给一种：--homes（住处的点表）或 --population（栅格或面，按楼面积分）")
+        raise SourceError(say("人口只给一种：--homes（住处的点表）或 --population（栅格或面，按楼面积分）"))
 
 
 def _say_unstated(layers: list[str], log: ImportLog) -> None:
@@ -564,16 +573,16 @@ def box_to_fetch(
         Neither or both given, no box, too large, or a layer of the district is marked secret.
     """
     if (bbox is None) == (district is None):
-        raise SourceError("范围和街道目录给一个：--bbox 西,南,东,北 或 --for 目录")
+        raise SourceError(say("范围和街道目录给一个：--bbox 西,南,东,北 或 --for 目录"))
     if district is None:
         values = tuple(float(v) for v in bbox or ())
         if len(values) != 4:
-            raise SourceError("范围要四个数：西,南,东,北")
+            raise SourceError(say("范围要四个数：西,南,东,北"))
         return _overpass.rounded((values[0], values[1], values[2], values[3]))
     refuse_leaving(district.manifest, "联网下载；请在外网机上用 --bbox 另行下载")
     own = next((district.layers[n] for n in ("district", "zones", "homes", "streets") if n in district.layers), None)
     if own is None or own.empty:
-        raise SourceError("街道目录里没有可以定范围的图层；请用 --bbox 西,南,东,北")
+        raise SourceError(say("街道目录里没有可以定范围的图层；请用 --bbox 西,南,东,北"))
     west, south, east, north = own.to_crs(LONLAT).total_bounds
     return _overpass.rounded((float(west), float(south), float(east), float(north)))
 
@@ -631,4 +640,4 @@ def downloaded(
     """Download OpenStreetMap for a box and a folder to be made, and return the file; parameters and errors as `fetch`."""
     tell, target = progress or (lambda _: None), Path(out)
     kept = target.with_name(target.name + ".download")
-    return _overpass.download(box, kept, hosts=hosts, say=lambda text: (tell(text), None)[1], patience=patience)
+    return _overpass.download(box, kept, hosts=hosts, tell=lambda text: (tell(text), None)[1], patience=patience)

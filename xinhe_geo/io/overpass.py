@@ -20,7 +20,7 @@ from pathlib import Path
 
 import osmium
 
-from ..core import EnvironmentProblem, SourceError, apart, as_typed, growing, write_bytes
+from ..core import EnvironmentProblem, SourceError, apart, growing, say, write_bytes
 
 HOSTS = (
     "https://overpass-api.de/api/interpreter",
@@ -66,19 +66,19 @@ def rounded(bbox: Bbox, margin: float = MARGIN_DEG) -> Bbox:
     """Return (west, south, east, north) in degrees with a walk's margin, rounded outwards to 0.01 degree."""
     west, south, east, north = bbox
     if not all(map(math.isfinite, bbox)) or west >= east or south >= north:
-        raise SourceError(f"范围不对：{bbox}。依次写 西,南,东,北（经纬度），如 117.60,39.00,117.75,39.12")
+        raise SourceError(say("范围不对：{0}。依次写 西,南,东,北（经纬度），如 117.60,39.00,117.75,39.12", bbox))
     if abs(west) > 180 or abs(east) > 180 or abs(south) > 90 or abs(north) > 90:
-        raise SourceError(f"范围不是经纬度：{bbox}。依次写 西,南,东,北")
+        raise SourceError(say("范围不是经纬度：{0}。依次写 西,南,东,北", bbox))
     low = [math.floor(round((v - margin) / ROUND_DEG, 6)) * ROUND_DEG for v in (west, south)]
     high = [math.ceil(round((v + margin) / ROUND_DEG, 6)) * ROUND_DEG for v in (east, north)]
     box = (round(low[0], 2), round(low[1], 2), round(high[0], 2), round(high[1], 2))
     if (box[2] - box[0]) * (box[3] - box[1]) > LARGEST_DEG2:
-        raise SourceError("范围太大（超过约 2,500 平方千米）。请下载区域提取文件 .osm.pbf，再用 import 命令")
+        raise SourceError(say("范围太大（超过约 2,500 平方千米）。请下载区域提取文件 .osm.pbf，再用 import 命令"))
     return box
 
 
 def download(
-    bbox: Bbox, folder: Path, *, hosts: Sequence[str] = HOSTS, say: Say | None = None, patience: Patience | None = None
+    bbox: Bbox, folder: Path, *, hosts: Sequence[str] = HOSTS, tell: Say | None = None, patience: Patience | None = None
 ) -> Path:
     """
     Fetch every theme of a (rounded) box into `folder` and merge them into one extract.
@@ -104,7 +104,7 @@ def download(
     SourceError
         A server refused the request for good.
     """
-    say, patience = say or (lambda _: None), patience or Patience()
+    tell, patience = tell or (lambda _: None), patience or Patience()
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, (theme, parts) in enumerate(THEMES.items(), 1):
@@ -114,17 +114,17 @@ def download(
         key = hashlib.sha256(query.encode()).hexdigest()[:12]
         file = folder / f"raw-{theme}-{key}.osm.gz"
         if not file.is_file():
-            say(f"下载 {number}/{len(THEMES)}：{theme}")
-            write_bytes(file, gzip.compress(_ask(query, hosts, say, patience), mtime=0))
+            tell(say("下载 {0}/{1}：{2}", number, len(THEMES), theme))
+            write_bytes(file, gzip.compress(_ask(query, hosts, tell, patience), mtime=0))
         else:
-            say(f"已有 {number}/{len(THEMES)}：{theme}")
+            tell(say("已有 {0}/{1}：{2}", number, len(THEMES), theme))
         files.append(file)
     return _merge(files, folder / "fetched.osm.pbf")
 
 
-def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> bytes:
+def _ask(query: str, hosts: Sequence[str], tell: Say, patience: Patience) -> bytes:
     """Ask the servers in turn until one gives a whole answer."""
-    reasons = []
+    reasons, all_refused = list[str](), True
     for host in hosts:
         name = urllib.parse.urlsplit(host).hostname or host
         for attempt in range(patience.tries):
@@ -132,23 +132,26 @@ def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> byte
                 return _whole(_post(host, query, patience.timeout_s))
             except urllib.error.HTTPError as error:
                 if error.code in (400, 401, 403, 406):
-                    reasons.append(f"{name} 拒绝（{error.code}）")
+                    reasons.append(say("{0} 拒绝（{1}）", name, error.code))
                     break
-                wait = _wait_after(error, attempt, patience)
-                reasons.append(f"{name} 忙（{error.code}）")
+                all_refused, wait = False, _wait_after(error, attempt, patience)
+                reasons.append(say("{0} 忙（{1}）", name, error.code))
             except (OSError, _Cut) as error:
-                wait = patience.wait_s * 2**attempt
+                all_refused, wait = False, patience.wait_s * 2**attempt
                 reasons.append(f"{name} {_why(error)}")
             if attempt + 1 < patience.tries:
-                say(f"{reasons[-1]}，{wait:.0f} 秒后再试")
+                tell(say("{0}，{1:.0f} 秒后再试", reasons[-1], wait))
                 patience.sleep(wait)
-    said = "；".join(dict.fromkeys(reasons))
-    if reasons and all("拒绝" in r for r in reasons):
-        raise SourceError(f"服务器拒绝了请求：{said}。请下载区域提取文件 .osm.pbf，再用 import 命令")
+    said = say("；").join(dict.fromkeys(reasons))
+    if reasons and all_refused:
+        raise SourceError(say("服务器拒绝了请求：{0}。请下载区域提取文件 .osm.pbf，再用 import 命令", said))
     raise EnvironmentProblem(
-        f"连不上 OpenStreetMap 下载服务（{said}）。没有网络时用本地文件"
-        "（.osm.pbf、.osm、.osm.gz、.osm.bz2，或只有街道的 .graphml、.gpkg）："
-        + as_typed("python run.py import 文件 --out 目录")
+        say(
+            "连不上 OpenStreetMap 下载服务（{0}）。没有网络时用本地文件（.osm.pbf、.osm、.osm.gz、"
+            ".osm.bz2，或只有街道的 .graphml、.gpkg）：",
+            said,
+        )
+        + say("python run.py import 文件 --out 目录")
     )
 
 
@@ -165,14 +168,14 @@ def _post(host: str, query: str, timeout: float) -> bytes:
     try:
         return gzip.decompress(raw) if packed else raw
     except (OSError, EOFError) as error:
-        raise _Cut("答复不完整") from error
+        raise _Cut(say("答复不完整")) from error
 
 
 def _whole(answer: bytes) -> bytes:
     if b"<remark>" in answer[-4000:] and b"error" in answer[-4000:].lower():
-        raise _Cut("服务器中途放弃")
+        raise _Cut(say("服务器中途放弃"))
     if not answer.rstrip().endswith(b"</osm>"):
-        raise _Cut("答复不完整")
+        raise _Cut(say("答复不完整"))
     return answer
 
 
@@ -186,7 +189,7 @@ def _wait_after(error: urllib.error.HTTPError, attempt: int, patience: Patience)
 def _why(error: BaseException) -> str:
     if isinstance(error, _Cut):
         return str(error)
-    return "超时" if isinstance(error, TimeoutError) or "timed out" in str(error) else "无法连接"
+    return say("超时") if isinstance(error, TimeoutError) or "timed out" in str(error) else say("无法连接")
 
 
 def _merge(files: Sequence[Path], out: Path) -> Path:

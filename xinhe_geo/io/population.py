@@ -62,20 +62,24 @@ def read_areas(path: Path, metric: pyproj.CRS, extent: shapely.Geometry, log: Im
     """
     if not path.is_file():
         raise SourceError(
-            f"文件不存在：{path.name}。人口要一个栅格（.tif，每格人数），或带人口列的面（.gpkg、.geojson）"
+            say("文件不存在：{0}。人口要一个栅格（.tif，每格人数），或带人口列的面（.gpkg、.geojson）", path.name)
         )
     suffix = path.suffix.lower()
     if suffix not in (*RASTERS, *LAYERS_READ):
-        raise SourceError(f"{path.name}：人口读栅格（{'、'.join(RASTERS)}）或面图层（{'、'.join(LAYERS_READ)}）")
+        raise SourceError(
+            say(
+                "{0}：人口读栅格（{1}）或面图层（{2}）", path.name, say("、").join(RASTERS), say("、").join(LAYERS_READ)
+            )
+        )
     try:
         frame = _pixels(path, metric, extent) if suffix in RASTERS else _polygons(path, metric)
     except pyproj.exceptions.ProjError as error:
-        raise SourceError(f"{path.name} 的坐标系换算不过来。在 QGIS 里换成有 EPSG 代码的坐标系后另存") from error
+        raise SourceError(say("{0} 的坐标系换算不过来。在 QGIS 里换成有 EPSG 代码的坐标系后另存", path.name)) from error
     if (frame["people"] > _MOST_PEOPLE).any():
-        raise SourceError(f"{path.name} 里有一格（块）的人比世界上的还多。检查人口列，或取了别的栅格")
+        raise SourceError(say("{0} 里有一格（块）的人比世界上的还多。检查人口列，或取了别的栅格", path.name))
     here = shapely.intersects(shapely.point_on_surface(frame.geometry.to_numpy()), extent)
     if not here.any():
-        raise SourceError(f"{path.name} 和道路不在一处：没有一格（块）落在道路范围里。检查范围和坐标系")
+        raise SourceError(say("{0} 和道路不在一处：没有一格（块）落在道路范围里。检查范围和坐标系", path.name))
     away = frame[~here]
     if len(away):
         log.left(
@@ -96,14 +100,18 @@ def read_areas(path: Path, metric: pyproj.CRS, extent: shapely.Geometry, log: Im
 def _polygons(path: Path, metric: pyproj.CRS) -> gpd.GeoDataFrame:
     frame = read_layer(path)
     if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
-        raise SourceError(f"{path.name} 没有图形。人口要带人口列的面")
+        raise SourceError(say("{0} 没有图形。人口要带人口列的面", path.name))
     if frame.crs is None:
-        raise SourceError(f"{path.name} 没有坐标系。另存为带坐标系的 GeoPackage")
+        raise SourceError(say("{0} 没有坐标系。另存为带坐标系的 GeoPackage", path.name))
     lower = {str(c).strip().lower(): c for c in reversed(list(frame.columns))}
     column = next((lower[n] for n in _PEOPLE if n in lower), None)
     if column is None:
         raise SourceError(
-            f"{path.name} 没有人口列（现有列：{'、'.join(map(str, frame.columns.drop(frame.geometry.name)))}）。列名写 people"
+            say(
+                "{0} 没有人口列（现有列：{1}）。列名写 people",
+                path.name,
+                say("、").join(map(str, frame.columns.drop(frame.geometry.name))),
+            )
         )
     people = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float)
     shapes = frame.to_crs(metric).geometry.to_numpy()
@@ -111,10 +119,10 @@ def _polygons(path: Path, metric: pyproj.CRS) -> gpd.GeoDataFrame:
         (np.isfinite(people) & (people < 0)) | np.isinf(people) | (frame[column].notna() & np.isnan(people))
     )
     if len(wrong):
-        raise SourceError(f"{path.name} 第 {wrong[0] + 1} 块：{column} 不是 0 或更大的数。改正以后再导入")
+        raise SourceError(say("{0} 第 {1} 块：{2} 不是 0 或更大的数。改正以后再导入", path.name, wrong[0] + 1, column))
     flat = np.flatnonzero(~np.isin(shapely.get_type_id(shapes), (3, 6)))
     if len(flat):
-        raise SourceError(f"{path.name} 第 {flat[0] + 1} 块不是面。人口要面，点表用 --homes")
+        raise SourceError(say("{0} 第 {1} 块不是面。人口要面，点表用 --homes", path.name, flat[0] + 1))
     named = next((lower[n] for n in _NAMES if n in lower), None)
     names = [str(i + 1) for i in range(len(frame))] if named is None else frame[named].astype(str).to_numpy()
     areas = gpd.GeoDataFrame({"area": names, "people": people}, geometry=shapes, crs=metric)
@@ -129,7 +137,7 @@ def _pixels(path: Path, metric: pyproj.CRS, extent: shapely.Geometry) -> gpd.Geo
     values, (a, b, c, d, e, f), first, crs = read
     row, column = np.nonzero(np.isfinite(values) & (values > 0))
     if not len(row):
-        raise SourceError(f"{path.name} 在道路范围里没有一格有人。检查范围，或取了别处的栅格")
+        raise SourceError(say("{0} 在道路范围里没有一格有人。检查范围，或取了别处的栅格", path.name))
     corners = np.stack(
         [
             np.column_stack([a * (column + i) + b * (row + j) + c, d * (column + i) + e * (row + j) + f])
@@ -159,17 +167,19 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list
         with warnings.catch_warnings(), rasterio.open(path, driver="GTiff") as raster:
             warnings.simplefilter("ignore")  # libraries of its own that tell each other what will change
             if raster.crs is None:
-                raise SourceError(f"{path.name} 没有坐标系。在 QGIS 里定好投影，另存为 GeoTIFF")
+                raise SourceError(say("{0} 没有坐标系。在 QGIS 里定好投影，另存为 GeoTIFF", path.name))
             near = warp.transform_bounds(crs, raster.crs, *bounds)
             window = windows.from_bounds(*near, raster.transform)
             row, column = max(int(window.row_off) - 1, 0), max(int(window.col_off) - 1, 0)
             height = min(int(np.ceil(window.row_off + window.height)) + 1, raster.height) - row
             width = min(int(np.ceil(window.col_off + window.width)) + 1, raster.width) - column
             if height <= 0 or width <= 0:
-                raise SourceError(f"{path.name} 和道路不在一处。检查范围和坐标系")
+                raise SourceError(say("{0} 和道路不在一处。检查范围和坐标系", path.name))
             if height * width > _MOST_PIXELS:
                 raise SourceError(
-                    f"{path.name} 在道路范围里有 {height * width:,} 格，太细。先合成较粗的格，或换小一点的范围"
+                    say(
+                        "{0} 在道路范围里有 {1:,} 格，太细。先合成较粗的格，或换小一点的范围", path.name, height * width
+                    )
                 )
             piece = windows.Window(column, row, width, height)
             values = raster.read(1, window=piece, masked=True).astype("float64").filled(np.nan)
@@ -179,7 +189,7 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list
         raise
     except Exception as error:  # a grid that leads nowhere, a CRS of another planet: each library has its own
         raise SourceError(
-            f"{path.name} 不是能读的 GeoTIFF（{(str(error).splitlines() or ['?'])[0]}）。重新下载，或另存一次"
+            say("{0} 不是能读的 GeoTIFF（{1}）。重新下载，或另存一次", path.name, (str(error).splitlines() or ["?"])[0])
         ) from error
 
 

@@ -41,6 +41,7 @@ from ..core import (
     growing,
     place_file,
     read_layer,
+    say,
     write_text,
 )
 from ..district import beside
@@ -118,15 +119,22 @@ def _read_districts(division: Division) -> gpd.GeoDataFrame:
     frame = read_outlines(path)
     absent = [c for c in (code, name) if c is not None and c not in frame.columns]
     if absent:
-        known = "、".join(str(c) for c in frame.columns if c != frame.geometry.name)
+        known = say("、").join(str(c) for c in frame.columns if c != frame.geometry.name)
         raise SourceError(
-            f"{path.name} 没有列 {'、'.join(absent)}（现有列：{known}）。用 --code、--name 指明代码列和名称列"
+            say(
+                "{0} 没有列 {1}（现有列：{2}）。用 --code、--name 指明代码列和名称列",
+                path.name,
+                say("、").join(absent),
+                known,
+            )
         )
     codes = [_text(v) for v in frame[code]]
     faults = [*_code_faults(codes), *_shape_faults(frame, codes)]
     if faults:
-        more = f"\n  …… 另有 {len(faults) - 30} 处" if len(faults) > 30 else ""
-        raise SourceError(f"{path.name} 有 {len(faults)} 处错误，没有开始切分：\n  " + "\n  ".join(faults[:30]) + more)
+        more = say("\n  …… 另有 {0} 处", len(faults) - 30) if len(faults) > 30 else ""
+        raise SourceError(
+            say("{0} 有 {1} 处错误，没有开始切分：\n  ", path.name, len(faults)) + "\n  ".join(faults[:30]) + more
+        )
     names = codes if name is None else [_text(v) or c for v, c in zip(frame[name], codes, strict=True)]
     shapes = shapely.make_valid(shapely.force_2d(frame.to_crs(LONLAT).geometry.array))
     shapes = [shapely.MultiPolygon(_polygons(shape)) for shape in shapes]
@@ -147,19 +155,23 @@ def _code_faults(codes: Sequence[str]) -> Iterator[str]:
     for i, code in enumerate(codes, 1):
         rows.setdefault(safe_name(code).casefold() if code else "", []).append(i)
     for i in rows.pop("", []):
-        yield f"第 {i} 个面没有代码。街道按代码识别，补上代码"
+        yield say("第 {0} 个面没有代码。街道按代码识别，补上代码", i)
     for same in rows.values():
         if len(same) > 1:
-            where = "、".join(map(str, same))
-            yield f"代码 {codes[same[0] - 1]} 重复（第 {where} 个面）。一个街道一个代码；一个街道有几块就合成一个多面"
+            where = say("、").join(map(str, same))
+            yield say(
+                "代码 {0} 重复（第 {1} 个面）。一个街道一个代码；一个街道有几块就合成一个多面",
+                codes[same[0] - 1],
+                where,
+            )
 
 
 def _shape_faults(frame: gpd.GeoDataFrame, codes: Sequence[str]) -> Iterator[str]:
     for i, (shape, code) in enumerate(zip(frame.geometry, codes, strict=True), 1):
         if shape is None or shape.is_empty:
-            yield f"第 {i} 个面（{code}）没有图形。补上或删去这一行"
+            yield say("第 {0} 个面（{1}）没有图形。补上或删去这一行", i, code)
         elif not _polygons(shapely.make_valid(shape)):
-            yield f"第 {i} 个（{code}）是 {shape.geom_type}，不是面。街道界应为面"
+            yield say("第 {0} 个（{1}）是 {2}，不是面。街道界应为面", i, code, shape.geom_type)
 
 
 def _polygons(shape: shapely.Geometry) -> list[shapely.Polygon]:
@@ -285,7 +297,7 @@ def _wanted(path: Path, keys: Sequence[str]) -> Iterable[Any]:
 def _in_order(ids: Ids, last: int, path: Path) -> int:
     """Refuse objects that are not in the order of their ids: the joins rest on it. Return the last id."""
     if len(ids) and (ids[0] <= last or (np.diff(ids) <= 0).any()):
-        raise SourceError(f"{path.name} 里的对象没有按类型和编号排序。先用 osmium sort 整理一遍再切分")
+        raise SourceError(say("{0} 里的对象没有按类型和编号排序。先用 osmium sort 整理一遍再切分", path.name))
     return int(ids[-1]) if len(ids) else last
 
 
@@ -510,7 +522,7 @@ def _encoding(path: Path) -> str:
             return encoding
         except UnicodeDecodeError:
             continue
-    raise SourceError(f"{path.name}：编码既不是 UTF-8 也不是 GB18030。在 Excel 里另存为“CSV UTF-8”")
+    raise SourceError(say("{0}：编码既不是 UTF-8 也不是 GB18030。在 Excel 里另存为“CSV UTF-8”", path.name))
 
 
 def _split_homes(
@@ -522,7 +534,7 @@ def _split_homes(
     A home inside several overlapping districts belongs to each of them; one exactly on a shared edge to the first by code.
     """
     if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。人口表需要列 id、lon、lat、people（或 x、y）")
+        raise SourceError(say("文件不存在：{0}。人口表需要列 id、lon、lat、people（或 x、y）", path.name))
     encoding = _encoding(path)
     with open(path, encoding=encoding) as file:
         head = file.readline()
@@ -546,7 +558,7 @@ def _split_homes(
             counts[at] += len(rows)
         outside = np.setdiff1d(np.arange(len(table)), home)
         if len(outside):
-            reason = np.where(shapely.is_missing(points[outside]), "坐标是空的或不是数", "不在任何街道界内")
+            reason = np.where(shapely.is_missing(points[outside]), say("坐标是空的或不是数"), say("不在任何街道界内"))
             shown = csv_text(table.iloc[outside].assign(未取原因=reason), index=False, header=left == 0)
             with open(out, "a", encoding="utf-8", newline="") as file:
                 file.write(shown if left else f"\ufeff{shown}")
@@ -627,38 +639,41 @@ def split(
         district that cannot be made is a row of the catalogue, not an error.
     """
     source, target = Path(extract), Path(out)
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     check_extract(source)
     if not source.name.lower().endswith(OSM_SUFFIXES):
-        raise SourceError(f"{source.name} 只有街道，不能切分：需要 OSM 提取文件（{'、'.join(OSM_SUFFIXES[:4])}）")
+        raise SourceError(
+            say("{0} 只有街道，不能切分：需要 OSM 提取文件（{1}）", source.name, say("、").join(OSM_SUFFIXES[:4]))
+        )
     if division.basis not in BASES:
         raise UnknownNameError("依据类型", division.basis, list(BASES))
     if not (np.isfinite(division.margin) and division.margin >= 0):
-        raise SourceError(f"外扩距离应为 0 或更大的米数：{division.margin}")
+        raise SourceError(say("外扩距离应为 0 或更大的米数：{0}", division.margin))
     frame = _read_districts(division)
     if (target / CATALOGUE).exists() and not overwrite:
-        raise SourceError(f"{target.name} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹")
+        raise SourceError(say("{0} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹", target.name))
     with _into(target), explained(source), beside(target / "all", "split") as work:
         counts: NDArray[np.int64] | None = None
         tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
         if homes is not None:
-            say("按街道分人口表")
+            tell(say("按街道分人口表"))
             counts, _ = apart(_split_homes, Path(homes), frame, tables, work / LEFT_OUT, division.crs, into=work)
             if (work / LEFT_OUT).exists():
                 place_file(work / LEFT_OUT, target / LEFT_OUT)
-        say("读 OSM 数据的日期")
+        tell(say("读 OSM 数据的日期"))
         stamp = f"{date_of(source)}T00:00:00Z"
         city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
-        say(f"把 {source.name} 分给 {len(frame)} 个街道")
+        tell(say("把 {0} 分给 {1} 个街道", source.name, len(frame)))
         made: dict[int, dict[str, Any]] = {}
         for at, file in _extracts(
             source, work, city, np.asarray(np.argsort(frame.geometry.hilbert_distance().to_numpy(), kind="stable"))
         ):
             table = None if counts is None or counts[at] == 0 else tables[at]
-            say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
+            name, code = frame["name"].iloc[at], frame.index[at]
+            tell(say("建立街道目录 {0}/{1}：{2}（{3}）", len(made) + 1, len(frame), name, code))
             made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
             if homes is not None and table is None and made[at]["status"] == "done":
-                made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
+                made[at]["note"] = say("人口表里没有本街道的点：居住点取自地图，人口留空")
         rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
         write_text(target / CATALOGUE, csv_text(rows), mark=True)
         return rows

@@ -82,7 +82,7 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
     lines = lines.rename(columns={c: str(c).lower() for c in lines.columns if c != lines.geometry.name})
     lines, broken = _whole_lines(lines.to_crs(LONLAT))
     if lines.empty:
-        raise SourceError(f"{path.name} 里没有线。街道应为线：OSMnx 存的 .graphml，或一个线图层")
+        raise SourceError(say("{0} 里没有线。街道应为线：OSMnx 存的 .graphml，或一个线图层", path.name))
     street_class = next((c for c in _CLASS if c in lines.columns), None)
     if street_class is None:
         notes.append(say("没有道路等级（highway、fclass 或 class 列）：每条线都当作可步行"))
@@ -101,11 +101,11 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
 def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the edges of a saved graph, each street once whichever way it is listed, and the day it was made."""
     if b"<!ENTITY" in path.read_bytes().replace(b"\0", b""):  # in UTF-16 too
-        raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
+        raise SourceError(say("{0} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存", path.name))
     try:
         edges, made = apart(graph_edges, path)
     except NetworkError as error:
-        raise SourceError(f"{path.name}：{error}") from error
+        raise SourceError(say("{0}：{1}", path.name, error)) from error
     shapes = shapely.normalize(edges.geometry.array)  # one orientation for both directions
     identity = pd.DataFrame({"shape": shapely.to_wkb(shapes), "osmid": edges["osmid"].map(str)})
     return edges[~identity.duplicated().to_numpy()].reset_index(drop=True), made[:10]
@@ -120,10 +120,10 @@ def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
         raise SourceError(
-            f"{path.name} 读不出来（{str(error)[:160].splitlines()[0]}）。文件不完整或格式不对"
+            say("{0} 读不出来（{1}）。文件不完整或格式不对", path.name, str(error)[:160].splitlines()[0])
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise SourceError(f"{path.name} 的图层 {name} 没有坐标系。在 QGIS 里指定坐标系后另存为 GeoPackage")
+        raise SourceError(say("{0} 的图层 {1} 没有坐标系。在 QGIS 里指定坐标系后另存为 GeoPackage", path.name, name))
     return frame, apart(_day_of_geopackage, path, name) if path.suffix.lower() == ".gpkg" else ""
 
 
@@ -131,10 +131,14 @@ def _layer_of_lines(path: Path, layers: Iterable[tuple[str, str | None]]) -> str
     names = [str(name) for name, kind in layers if kind is not None and "Point" not in kind and "Polygon" not in kind]
     named = [name for wanted in _NAMES for name in names if name.lower() == wanted]
     if not names:
-        raise SourceError(f"{path.name} 里没有线图层。街道应为线")
+        raise SourceError(say("{0} 里没有线图层。街道应为线", path.name))
     if len(names) > 1 and not named:
         raise SourceError(
-            f"{path.name} 有几个线图层：{'、'.join(names)}。把街道那一层改名为 streets，或另存为只有这一层的文件"
+            say(
+                "{0} 有几个线图层：{1}。把街道那一层改名为 streets，或另存为只有这一层的文件",
+                path.name,
+                say("、").join(names),
+            )
         )
     return named[0] if named else names[0]
 
@@ -159,8 +163,8 @@ def _whole_lines(lines: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFram
     finite = np.isfinite(shapely.total_bounds(shapes[good])).all() or not good.any()
     if not finite:
         good &= np.array([bool(np.isfinite(shapely.get_coordinates(shape)).all()) for shape in shapes])
-    broken = pd.DataFrame({"way": [f"第 {i + 1} 条" for i in np.flatnonzero(~good)]})
-    broken = broken.assign(name=None, **{"class": None}, reason="没有图形，或不是线")
+    broken = pd.DataFrame({"way": [say("第 {0} 条", i + 1) for i in np.flatnonzero(~good)]})
+    broken = broken.assign(name=None, **{"class": None}, reason=say("没有图形，或不是线"))
     return lines.set_geometry(gpd.GeoSeries(shapes, crs=lines.crs))[good].reset_index(drop=True), broken
 
 

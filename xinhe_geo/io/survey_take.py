@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import LAYERS, OPEN_TO, SURVEYED, Column, SourceError, amount, at_year, layers_in, listed, nearest, ordinary
+from ..core import (
+    LAYERS,
+    OPEN_TO,
+    SURVEYED,
+    Column,
+    SourceError,
+    amount,
+    at_year,
+    layers_in,
+    listed,
+    nearest,
+    ordinary,
+    say,
+)
 from ..district import Changes, Edit, LayerFile, check_copy, commit, finish, is_missing, locked, new_files
 from .cells import is_blank, printable, value_labels
 from .current_layer import CurrentLayer, read_current
@@ -186,14 +199,16 @@ def _planned(source: Path, folder: Path, *, surveyed: bool) -> tuple[pd.DataFram
 def _read(path: Path) -> Iterator[Answer]:
     """Yield the lines of a form, read in the process that reads files of strangers."""
     if not path.is_file():
-        raise SourceError(f"文件不存在：{printable(path.name)}")
+        raise SourceError(say("文件不存在：{0}", printable(path.name)))
     ordinary(path)
     if SPECIAL_GROUPS.search(path.stem):
         raise special_groups(path.name, path.stem)
     readers = {".xlsx": _of_workbook, ".gpkg": _of_geopackage}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise cannot_take(path.name, "不是核查表", "用 survey 写出的 .xlsx 或 .gpkg，填好再导入；纸上的抄进 .xlsx")
+        raise cannot_take(
+            path.name, say("不是核查表"), say("用 survey 写出的 .xlsx 或 .gpkg，填好再导入；纸上的抄进 .xlsx")
+        )
     known = False
     for layer, heads, rows in reader(path):
         known = True
@@ -204,7 +219,9 @@ def _read(path: Path) -> Iterator[Answer]:
             if any(said.values()):
                 yield Answer(layer, line, said)
     if not known:
-        raise cannot_take(path.name, "不是核查表：没有一张表有“编号”和“核实情况”", "用 survey 写出的表填，不改表头")
+        raise cannot_take(
+            path.name, say("不是核查表：没有一张表有“{0}”和“{1}”", ID, FOUND), say("用 survey 写出的表填，不改表头")
+        )
 
 
 def _of_workbook(path: Path) -> Iterator[tuple[str, list[str], list[tuple[int, list[object]]]]]:
@@ -221,7 +238,7 @@ def _of_geopackage(path: Path) -> Iterator[tuple[str, list[str], list[tuple[int,
     except SourceError:
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝") from error
+        raise cannot_take(path.name, say("打不开"), say("文件可能不完整，重新拷贝")) from error
     for layer, sheet in SHEETS.items():
         if sheet.name in names:
             found = read_file(path, LAYERS[layer], sheet.name, RowReport())
@@ -255,30 +272,32 @@ def _judge(answer: Answer, current: CurrentLayer, whole: CurrentLayer) -> None:
     found, choices = answer.said[FOUND], SHEETS[answer.layer].asked
     rest = [head for head in answer.filled() if head != FOUND]
     if not answer.filled():
-        answer.end(EXPLAINED, "没有填")
+        answer.end(EXPLAINED, say("没有填"))
         return
     if not answer.id:
-        answer.ask("没有编号，不知道是哪一处", "已有的写上编号；新的地方用 add 加")
+        answer.ask(say("没有编号，不知道是哪一处"), say("已有的写上编号；新的地方用 add 加"))
         return
     if answer.id not in current.rows.index:
         if answer.id in whole.rows.index:
-            answer.end(EXPLAINED, "数据年里已经没有这一处")
+            answer.end(EXPLAINED, say("数据年里已经没有这一处"))
         else:
             known = nearest(answer.id, [str(key) for key in current.rows.index])
-            answer.ask("目录里没有这个编号", known or "已经从目录里删去的，不用再填")
+            answer.ask(say("目录里没有这个编号"), known or say("已经从目录里删去的，不用再填"))
         return
     if found == NOT_CHECKED:
         if rest:
-            answer.ask(f"写了未能核实，又填了{'、'.join(rest)}", "看到了就改核实情况，没有看到就清空其余各格")
+            answer.ask(
+                say("写了未能核实，又填了{0}", say("、").join(rest)), say("看到了就改核实情况，没有看到就清空其余各格")
+            )
         else:
-            answer.end(EXPLAINED, "未能核实：仍算待核")
+            answer.end(EXPLAINED, say("未能核实：仍算待核"))
         return
     if not found:
-        answer.ask(f"填了{'、'.join(rest)}，没有填核实情况", f"写{'、'.join(choices[FOUND])}")
+        answer.ask(say("填了{0}，没有填核实情况", say("、").join(rest)), say("写{0}", say("、").join(choices[FOUND])))
         return
     for head, words in choices.items():
         if words and answer.said[head] and answer.said[head] not in words:
-            answer.ask(f"{head}不认识“{printable(answer.said[head])}”", f"写{'、'.join(words)}")
+            answer.ask(say("{0}不认识“{1}”", head, printable(answer.said[head])), say("写{0}", say("、").join(words)))
     {"gates": _gate, "facilities": _facility, "streets": _crossing}[answer.layer](answer, current)
     _who_and_when(answer, current)
 
@@ -291,11 +310,11 @@ def _stays(answer: Answer, current: CurrentLayer) -> bool:
 def _gate(answer: Answer, current: CurrentLayer) -> None:
     said, passable = answer.said, answer.filled(HOURS, OPEN_FOR)
     if said[FOUND] != OPEN and passable:
-        answer.ask(f"{said[FOUND]}，又填了{'、'.join(passable)}", "核对是不是开放")
+        answer.ask(say("{0}，又填了{1}", said[FOUND], say("、").join(passable)), say("核对是不是开放"))
     if said[FOUND] == NONE_THERE and answer.filled(STEPS, RAMP):
-        answer.ask("查无此处，又填了台阶或坡道", "核对编号")
+        answer.ask(say("查无此处，又填了台阶或坡道"), say("核对编号"))
     if said[OPEN_FOR] == ONLY_VEHICLES:
-        answer.ask("写了开放，又写仅车辆", "行人走不过去就写不开放")
+        answer.ask(say("写了开放，又写仅车辆"), say("行人走不过去就写不开放"))
     codes = {label: name for name, label in OPEN_TO.items()}
     answer.cells |= {
         "state": "" if _stays(answer, current) else "open" if said[FOUND] == OPEN else "closed",
@@ -309,12 +328,12 @@ def _gate(answer: Answer, current: CurrentLayer) -> None:
 def _facility(answer: Answer, current: CurrentLayer) -> None:
     said, here = answer.said, answer.filled(SPOT, FLOOR, BEDS, SERVES)
     if said[FOUND] == NONE_THERE and here:
-        answer.ask(f"查无此处，又填了{'、'.join(here)}", "核对编号；确实查无就清空其余各格")
+        answer.ask(say("查无此处，又填了{0}", say("、").join(here)), say("核对编号；确实查无就清空其余各格"))
     if said[FOUND] == "搬迁" and said[SPOT] == SPOT_RIGHT:
-        answer.ask("写了搬迁，又写图上位置对", "还在原处就不是搬迁；新址用 add 改位置")
+        answer.ask(say("写了搬迁，又写图上位置对"), say("还在原处就不是搬迁；新址用 add 改位置"))
     beds, unit = said[BEDS].removesuffix("张"), current.rows.loc[[answer.id], "capacity_unit"].iloc[0]
     if beds and not is_missing(unit) and unit != _BED:
-        answer.ask(f"目录里的规模按{printable(unit)}计，表上填的是床位", "核对后用 add 改规模")
+        answer.ask(say("目录里的规模按{0}计，表上填的是床位", printable(unit)), say("核对后用 add 改规模"))
     answer.cells |= {
         "state": "" if _stays(answer, current) else said[FOUND],
         "floor_area_m2": said[FLOOR],
@@ -328,14 +347,14 @@ def _crossing(answer: Answer, _current: CurrentLayer) -> None:
     written = answer.filled(*WAITS)
     waits = [_number(answer.said[head]) for head in written]
     if answer.said[FOUND] == BLOCKED:
-        answer.ask("走不通：核查表不删路", "核对后用 add 从路网里去掉这一段，或在方案里写 close_street")
+        answer.ask(say("走不通：核查表不删路"), say("核对后用 add 从路网里去掉这一段，或在方案里写 close_street"))
     answer.cells["steps"] = {YES: "是", NO: "否"}.get(answer.said[STAIRS], "")
     if not written and answer.said[FOUND] != MEASURED:
         return
     if len(written) < len(WAITS):
-        answer.ask(f"只填了 {len(written)} 次等待", "等满三次；没有测就都空着，核实情况写能走或未能核实")
+        answer.ask(say("只填了 {0} 次等待", len(written)), say("等满三次；没有测就都空着，核实情况写能走或未能核实"))
     elif any(wait is None or not 0 <= wait <= _LONGEST_WAIT for wait in waits):
-        answer.ask("等待不是秒数", f"写 0 到 {amount(_LONGEST_WAIT)} 的数")
+        answer.ask(say("等待不是秒数"), say("写 0 到 {0} 的数", amount(_LONGEST_WAIT)))
     else:
         answer.cells["wait_s"] = f"{float(np.mean([wait for wait in waits if wait is not None])):.3g}"
 
@@ -349,18 +368,21 @@ def _who_and_when(answer: Answer, current: CurrentLayer) -> None:
     """Ask who was there, and when; a name is never repeated."""
     who, when = answer.said[BY], _day(answer.said[ON])
     if not who or not answer.said[ON]:
-        answer.ask(f"没有写{'、'.join(head for head in (BY, ON) if not answer.said[head])}", "谁、哪天看的都写上")
+        answer.ask(
+            say("没有写{0}", say("、").join(head for head in (BY, ON) if not answer.said[head])),
+            say("谁、哪天看的都写上"),
+        )
     elif not _NUMBER_OF_STAFF.fullmatch(who):
-        answer.ask("工号一格不像工号", "写工号，不写姓名和电话")
+        answer.ask(say("工号一格不像工号"), say("写工号，不写姓名和电话"))
     elif when is None:
-        answer.ask(f"日期不认识“{printable(answer.said[ON])}”", "写成 2026-11-28")
+        answer.ask(say("日期不认识“{0}”", printable(answer.said[ON])), say("写成 2026-11-28"))
     elif when > _latest():
-        answer.ask(f"日期 {when} 还没有到", "写哪一天看的；日期没有写错就核对电脑的时钟")
+        answer.ask(say("日期 {0} 还没有到", when), say("写哪一天看的；日期没有写错就核对电脑的时钟"))
     else:
         before = current.rows.loc[[answer.id], "checked_on"].iloc[0]
         known = None if is_missing(before) else _day(str(before))
         if known is not None and known > when:
-            answer.ask(f"目录里 {known} 核对过，比表上的日期晚", "核对哪一次算数；要用表上的就改日期")
+            answer.ask(say("目录里 {0} 核对过，比表上的日期晚", known), say("核对哪一次算数；要用表上的就改日期"))
         answer.cells |= {"checked_by": who, "checked_on": when.isoformat()}
 
 
@@ -388,14 +410,14 @@ def _hold_together(answers: Sequence[Answer]) -> None:
         if len(own) == 1:
             continue
         heads = SHEETS[own[0].layer].asked
-        lines = "、".join(str(answer.line) for answer in own)
+        lines = say("、").join(str(answer.line) for answer in own)
         alike = len({tuple(answer.said[head] for head in heads) for answer in own}) == 1
         last = max(own, key=lambda answer: (str(answer.cells["checked_on"]), -answer.line))
         for answer in own:
             if not alike:
-                answer.ask(f"同一处填了几行（{lines}），填得不一样", "核对后留一行")
+                answer.ask(say("同一处填了几行（{0}），填得不一样", lines), say("核对后留一行"))
             elif answer is not last:
-                answer.end(EXPLAINED, f"和第 {last.line} 行是同一处，填得一样")
+                answer.end(EXPLAINED, say("和第 {0} 行是同一处，填得一样", last.line))
 
 
 # --- what is taken ----------------------------------------------------------------------------------------------------
@@ -437,23 +459,29 @@ def _taken(answers: Sequence[Answer], current: CurrentLayer, file: str, *, surve
         asked = [line for line in own if line.result in REPORTED]
         if asked:
             answer.signed = False
-            answer.ask("；".join(f"{line.column}{line.reason}" for line in asked), asked[0].remedy)
+            answer.ask(say("；").join(say("{0}{1}", line.column, line.reason) for line in asked), asked[0].remedy)
             continue
-        told = [_change(line, current) for line in own if line.result == "changed" and line.column not in _SIGNATURE]
+        changed = [(line, _column(line, current)) for line in own if line.result == "changed"]
+        told = [_change(line, column) for line, column in changed if column.name not in _SIGNATURE]
         told += [line.reason for line in own if line.result == "dropped"]
         told += _settled(answer, surveyed=surveyed, named=answer.id in named)
         answer.end(
-            TAKEN, "；".join(told if any(line.result == "changed" for line in own) else ["和目录里的一样", *told])
+            TAKEN,
+            say("；").join(told if changed else [say("和目录里的一样"), *told]),
         )
     return edits
 
 
-def _change(line: Line, current: CurrentLayer) -> str:
+def _column(line: Line, current: CurrentLayer) -> Column:
+    """Return the column that a line of the report speaks of, in either language."""
+    return next(c for c in current.layer.names.values() if line.column in (c.label, c.name))
+
+
+def _change(line: Line, column: Column) -> str:
     """Say a cell that changes, in the words of the form."""
-    column = next(column for column in current.layer.names.values() if column.label == line.column)
     words = {**value_labels(column), **_words_of(column)}
-    said, before = line.value, line.reason.removeprefix("原来是 ")
-    return f"{line.column} {words.get(said, said)}（原来是 {words.get(before, before)}）"
+    said, before = line.value, line.reason.removeprefix(say("原来是 {0}", ""))
+    return say("{0} {1}（原来是 {2}）", line.column, words.get(said, said), words.get(before, before))
 
 
 def _words_of(column: Column) -> dict[str, str]:
@@ -466,19 +494,19 @@ def _words_of(column: Column) -> dict[str, str]:
 def _settled(answer: Answer, *, surveyed: bool, named: bool) -> Iterator[str]:
     """Say whether the row of an answer is settled, and why not; `named`: the table of doubts names it."""
     if answer.said[REMARK]:
-        yield "备注留给人看，没有写入"
+        yield say("备注留给人看，没有写入")
     if answer.signed:
-        yield "记为实测" if answer.layer != "streets" else "记下工号和日期"
+        yield say("记为实测") if answer.layer != "streets" else say("记下工号和日期")
         if named:
-            yield "存疑表（doubts.csv）点了名，仍算待核：从那里删去"
+            yield say("存疑表（doubts.csv）点了名，仍算待核：从那里删去")
     elif not _signs(answer):
         if answer.layer == "streets":
-            yield "没有说有没有台阶，仍算待核"
+            yield say("没有说有没有台阶，仍算待核")
         else:
             wrong = answer.said[SPOT] == SPOT_WRONG
-            yield "位置不对，用 add 改，仍算待核" if wrong else "没有说图上位置对不对，位置仍算待核"
+            yield say("位置不对，用 add 改，仍算待核") if wrong else say("没有说图上位置对不对，位置仍算待核")
     elif not surveyed:
-        yield "没有确认，不记为实测"
+        yield say("没有确认，不记为实测")
 
 
-_SIGNATURE = frozenset(LAYERS["facilities"].names[name].label for name in ("basis", "checked_by", "checked_on"))
+_SIGNATURE = frozenset(("basis", "checked_by", "checked_on"))

@@ -101,8 +101,12 @@ def read_record(path: str | Path) -> Record:
     if asked.is_dir():
         found = next((asked / name for name in RECORDS if (asked / name).is_file()), asked / RECORDS[0])
     if not found.is_file():
-        where = f"文件夹 {asked.name} 里没有 {found.name}" if asked.is_dir() else f"文件不存在：{asked.name}"
-        raise SourceError(f"没有上次的运行记录（{where}）；--since 后面写上次输出里的 run.json")
+        where = (
+            say("文件夹 {0} 里没有 {1}", asked.name, found.name)
+            if asked.is_dir()
+            else say("文件不存在：{0}", asked.name)
+        )
+        raise SourceError(say("没有上次的运行记录（{0}）；--since 后面写上次输出里的 run.json", where))
     try:
         record = read_json(found)
         sound = isinstance(record, dict) and all(
@@ -111,9 +115,11 @@ def read_record(path: str | Path) -> Record:
     except (ValueError, KeyError, OSError):
         sound = False
     if not sound:
-        raise SourceError(f"{found.name} 不是本工具的运行记录；--since 后面写上次输出里的 run.json")
+        raise SourceError(say("{0} 不是本工具的运行记录；--since 后面写上次输出里的 run.json", found.name))
     if not isinstance(record.get("ledger"), dict):
-        raise SourceError(f"{found.name} 里没有核对表的结果（出自更早的版本）；先用现在的版本把上次的数据再运行一遍")
+        raise SourceError(
+            say("{0} 里没有核对表的结果（出自更早的版本）；先用现在的版本把上次的数据再运行一遍", found.name)
+        )
     return dict(record)
 
 
@@ -143,7 +149,7 @@ def changes(now: Record, before: Record, district: District | None = None) -> pd
     """
     here, there = now["district"], before["district"]
     if (here.get("code") or here.get("name")) != (there.get("code") or there.get("name")):
-        raise SourceError(f"上次的记录是{there.get('name', '')}的，这次是{here.get('name', '')}，不能相比")
+        raise SourceError(say("上次的记录是{0}的，这次是{1}，不能相比", there.get("name", ""), here.get("name", "")))
     refuse_titles(
         {"secrecy": here["secrecy"]} if "secrecy" in here else {}, [str(there.get("secrecy", ""))], "上次的记录"
     )

@@ -173,12 +173,9 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
         known = _known(district)
         for cell in cells:
             found = _judge(district, cell, draft, known)
-            if isinstance(found, str):
+            if isinstance(found, tuple):
                 where = f"{cell.code} {cell.column}（{cell.cell}）"
-                problem, _, remedy = found.partition("。")
-                problems.append(
-                    Problem("error", "series", f"{path.name} {PANEL_SHEET}", cell.code, where, problem, remedy)
-                )
+                problems.append(Problem("error", "series", f"{path.name} {PANEL_SHEET}", cell.code, where, *found))
             elif found is not None:
                 source = f"{path.name} {PANEL_SHEET}!{cell.cell}"
                 figures.append({**found, "source": source, "filled_by": by or f"{PANEL_SHEET}工作表"})
@@ -199,7 +196,9 @@ def typed_rows(path: Path, *sheets: str) -> dict[str, list[list[Entry]]]:
     try:
         return apart(_typed_rows, path, sheets)
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
-        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{sheets[0]}，没有覆盖它；请先另存或移走") from error
+        raise EnvironmentProblem(
+            say("读不出 {0} 里已填的{1}，没有覆盖它；请先另存或移走", path.name, sheets[0])
+        ) from error
 
 
 def _typed_rows(path: Path, sheets: Sequence[str]) -> dict[str, list[list[Entry]]]:
@@ -259,7 +258,7 @@ def _known(district: District) -> dict[str, Mapping[str, Any]]:
 
 def _judge(
     district: District, cell: Typed, draft: Mapping[tuple[str, str], float], known: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any] | str | None:
+) -> dict[str, Any] | tuple[str, str] | None:
     """Return the figure that was typed into a cell, None where nothing was, or what is wrong and what to do about it."""
     written = draft.get((cell.code, cell.column), math.nan)
     asked = (cell.code, cell.column) in draft
@@ -267,9 +266,9 @@ def _judge(
         return None  # the plan's own number, which is shown
     m = known.get(cell.code)
     if m is None:
-        return f"承诺表里没有“{cell.code}”这一条指标。把数移到它现在的编号下，或清空这一格"
+        return say("承诺表里没有“{0}”这一条指标", cell.code), say("把数移到它现在的编号下，或清空这一格")
     value = _number(cell, str(m["unit"]))
-    if isinstance(value, str):
+    if isinstance(value, tuple):
         return value
     if _same(value, written):
         return None
@@ -278,24 +277,23 @@ def _judge(
     if _same(value, now):
         return None
     if not _same(now, written):
-        return f"这里填 {value:g}，台账填报表里已改成 {now:g}。两处留同一个数"
+        return say("这里填 {0:g}，台账填报表里已改成 {1:g}", value, now), say("两处留同一个数")
     return {"indicator": indicator, "unit": str(m["unit"]), "year": year, "value": value, "was": now}
 
 
-def _number(cell: Typed, unit: str) -> float | str:
-    """Return a typed cell as a number in the unit of its row, or why it is none."""
+def _number(cell: Typed, unit: str) -> float | tuple[str, str]:
+    """Return a typed cell as a number in the unit of its row, or why it is none and what to do."""
     value = cell.value
-    unit_text = f"（单位：{unit}）" if unit else ""
-    if isinstance(value, bool | datetime | date):
-        return f"“{value}”不是数。这一格只写数{unit_text}；不知道就留空"
     try:
-        number = float(str(value).replace(",", "").strip())
+        number = math.nan if isinstance(value, bool | datetime | date) else float(str(value).replace(",", "").strip())
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        return f"“{value}”不是数。这一格只写数{unit_text}；不知道就留空"
+        unit_text = say("（单位：{0}）", word(unit)) if unit else ""
+        return say("“{0}”不是数", value), say("这一格只写数{0}；不知道就留空", unit_text)
     if cell.percent and unit != "%":
-        return f"“{number:.4g}”写成了百分数，这一行的单位是{unit or '个数'}。改成常规格式的数"
+        counted = word(unit) if unit else say("个数")
+        return say("“{0:.4g}”写成了百分数，这一行的单位是{1}", number, counted), say("改成常规格式的数")
     return round(number * 100, 10) if cell.percent else number
 
 

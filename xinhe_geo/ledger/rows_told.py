@@ -69,7 +69,7 @@ def rows_told(table: pd.DataFrame, row: Named) -> str:
         No table.
     """
     if not isinstance(table, pd.DataFrame):
-        raise WrongValueError(f"explain 要一张结果表（coverage、gaps、ledger 等），不是 {type(table).__name__}")
+        raise WrongValueError(say("explain 要一张结果表（coverage、gaps、ledger 等），不是 {0}", type(table).__name__))
     chosen = _chosen(table, row)
     text = {str(name) for name, kind in chosen.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)}
     parts = ["\n".join(_lines(key, own, text)) for key, own in chosen.iloc[:ROWS_TOLD].iterrows()]
@@ -89,7 +89,7 @@ def _chosen(table: pd.DataFrame, row: Named) -> pd.DataFrame:
         if there.any():
             return table[there]
         every = dict.fromkeys(str(label) for level in range(index.nlevels) for label in index.get_level_values(level))
-        raise UnknownNameError("这张表里的行", "、".join(map(str, wanted)), list(every))
+        raise UnknownNameError("这张表里的行", say("、").join(map(str, wanted)), list(every))
     if not isinstance(key, (str, tuple)) and key in index:  # numbers: minutes, ranks
         return table.loc[[key]]
     names = pd.DataFrame(table[[c for c in ("label", "name") if c in table.columns]])

@@ -31,9 +31,21 @@ from ..core import (
     problems_table,
     read_whole,
     refuse_uncleared,
+    say,
     write_bytes,
 )
-from ..district import MANIFEST, District, check_copy, commit, district_folder, finish, locked, read_folder, secrecy_of
+from ..district import (
+    MANIFEST,
+    District,
+    check_copy,
+    column_name,
+    commit,
+    district_folder,
+    finish,
+    locked,
+    read_folder,
+    secrecy_of,
+)
 from ..io import why_hostile, workbook_rows, written
 from .ledger import measure_problems
 
@@ -145,7 +157,7 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
-        raise SourceError(f"{target.name}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾", target.name))
     source = bundled_folder() if folder is None else Path(folder)
     refuse_uncleared(secrecy_of(source), "导出规则")
     write_bytes(target, _workbook(_tables(source)))
@@ -262,7 +274,7 @@ def import_rules(file: str | Path, folder: str | Path, *, apply: bool = False) -
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target = Path(file), district_folder(folder, "把它复制成自己的目录，或导入到自己的街道目录")
+    source, target = Path(file), district_folder(folder, say("把它复制成自己的目录，或导入到自己的街道目录"))
     sheets = _sheets(source)
     if not apply:
         return _plan(source, sheets, target)[0]
@@ -277,12 +289,14 @@ def import_rules(file: str | Path, folder: str | Path, *, apply: bool = False) -
 def _sheets(path: Path) -> dict[str, list[tuple[int, list[Any]]]]:
     """Return the rows of each table's sheet, with their line numbers."""
     if path.suffix.lower() != ".xlsx" or not path.is_file():
-        raise SourceError(f"没有这个工作簿：{path.name}；给 rules export 写出的 .xlsx")
+        raise SourceError(say("没有这个工作簿：{0}；给 rules export 写出的 .xlsx", path.name))
     grids = workbook_rows(path)
     labels = {LAYERS[name].label: name for name in TABLES}
     found = {labels[title]: rows for title, rows in grids.items() if title in labels}
     if not found:
-        raise SourceError(f"{path.name} 里没有规则的工作表（{'、'.join(labels)}）；给 rules export 写出的 .xlsx")
+        raise SourceError(
+            say("{0} 里没有规则的工作表（{1}）；给 rules export 写出的 .xlsx", path.name, say("、").join(labels))
+        )
     return found
 
 
@@ -339,9 +353,9 @@ def _rows(layer: Layer, grid: Sequence[tuple[int, list[Any]]], problems: list[Pr
             rows.append(row)
     missing = [c for c in layer.names if c not in heads]
     if not heads or missing:
-        wrong = f"缺列：{'、'.join(missing)}" if heads else f"没有表头（有“{layer.key}”的一行）"
+        wrong = say("缺列：{0}", say("、").join(missing)) if heads else say("没有表头（有“{0}”的一行）", layer.key)
         problems.append(
-            Problem("error", layer.name, layer.label, "", "", wrong, "从 rules export 的工作簿改起，不改表头")
+            Problem("error", layer.name, layer.label, "", "", wrong, say("从 rules export 的工作簿改起，不改表头"))
         )
         return None
     return pd.DataFrame(rows, columns=list(layer.names), dtype="object")
@@ -355,9 +369,9 @@ def _without_a_plan(layer: Layer, grid: Sequence[tuple[int, list[Any]]]) -> Iter
     theirs = set(read_folder(bundled_folder())[1][layer.name].index)
     for key in [] if rows is None else rows[layer.key]:
         if key not in theirs:
-            what = "本目录没有自己的规划目标（standards/commitments.csv），这一行没有地方挂"
+            what = say("本目录没有自己的规划目标（standards/commitments.csv），这一行没有地方挂")
             yield Problem(
-                "error", layer.name, layer.label, key, "commitment", what, "先用 targets 记下规划目标，再导入"
+                "error", layer.name, layer.label, key, "commitment", what, say("先用 targets 记下规划目标，再导入")
             )
 
 
@@ -383,24 +397,23 @@ def _verified(old: pd.DataFrame, new: pd.DataFrame, sheet: str, problems: list[P
 
 
 def _half_verified(row: Mapping[Any, Any], was: pd.Series | None, full: bool) -> Iterator[tuple[str, str, str]]:
-    names = LAYERS["rules"].names
     if (row["verified_by"] or row["verified_on"]) and not full:
         for column in (c for c in VERIFIED if not row[c]):
-            yield column, f"填了核对，没有填{names[column].label}", "条款、核对人、核对日期一起填"
+            yield column, say("填了核对，没有填{0}", column_name("rules", column)), say("条款、核对人、核对日期一起填")
     if row["verified_on"] and not _is_date(str(row["verified_on"])):
-        yield "verified_on", f"“{row['verified_on']}”不是日期", "写成 2026-11-24 这样"
+        yield "verified_on", say("“{0}”不是日期", row["verified_on"]), say("写成 2026-11-24 这样")
     if row["confidence"] != "read":
         return
     if not full and (was is None or was["confidence"] != "read"):
-        yield "confidence", "没有写谁在哪天核对的，不能算读到原文", "填条款、核对人、核对日期"
-    changed = [] if was is None else [names[c].label for c in LIMITS if row[c] != was[c]]
+        yield "confidence", say("没有写谁在哪天核对的，不能算读到原文"), say("填条款、核对人、核对日期")
+    changed = [] if was is None else [column_name("rules", c) for c in LIMITS if row[c] != was[c]]
     if changed and was is not None and was["confidence"] == "read":
         again = full and (row["verified_on"], row["verified_by"]) != (was["verified_on"], was["verified_by"])
         if not again:
             yield (
                 "confidence",
-                f"改了{'、'.join(changed)}，不能还算读到原文",
-                "重新核对并改核对日期，或把可信度改成 convention",
+                say("改了{0}，不能还算读到原文", say("、").join(changed)),
+                say("重新核对并改核对日期，或把可信度改成 convention"),
             )
 
 

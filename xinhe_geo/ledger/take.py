@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import LAYERS, SourceError
+from ..core import LAYERS, SourceError, say
 from ..district import Changes, District, Edit, LayerFile, district_folder, new_files, take_in
 from .panel import row_of, typed_figures
 
@@ -45,8 +45,8 @@ def take_figures(workbook: str | Path, folder: str | Path, *, by: str = "", appl
     """
     source = Path(workbook)
     if not source.is_file():
-        raise SourceError(f"没有这个工作簿：{source.name}；给核对表写出的 .xlsx")
-    target = district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+        raise SourceError(say("没有这个工作簿：{0}；给核对表写出的 .xlsx", source.name))
+    target = district_folder(folder, say("把它复制成自己的目录，再记进自己的目录"))
 
     def planned() -> tuple[pd.DataFrame, dict[str, bytes]]:
         district = District.load(target)

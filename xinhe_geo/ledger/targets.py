@@ -171,7 +171,7 @@ def not_offered(text: str | Path) -> str:
     SourceError
         No such text.
     """
-    where = "、".join(str(a) if a == b else f"{a}—{b}" for a, b in cells_alone(read_text(_named(text))))
+    where = say("、").join(str(a) if a == b else f"{a}—{b}" for a, b in cells_alone(read_text(_named(text))))
     told = "第 {0} 行像是表格，一格一行，看不出哪个数是哪个指标的，没有列出：把表格转成一行一个指标的文字（Word：布局—转换为文本，制表符），再运行一次"
     return say(told, where) if where else ""
 
@@ -262,13 +262,13 @@ def write_targets(text: str | Path, folder: str | Path, book: str | Path) -> pd.
     """
     source, target = _named(text), Path(book)
     if target.suffix.lower() != ".xlsx":
-        raise SourceError(f"{target.name}：确认表的文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：确认表的文件名要以 .xlsx 结尾", target.name))
     district = District.load(folder)
     refuse_uncleared(district.manifest, "写出目标确认表")
     rows = offered(read_text(source), district)
     if rows.empty:
-        reason = not_offered(source) or "检查文件：要的是纯文本，一段一行"
-        raise SourceError(f"{printable(source.name)} 里没有带数或带地名的句子。{reason}")
+        reason = not_offered(source) or say("检查文件：要的是纯文本，一段一行")
+        raise SourceError(say("{0} 里没有带数或带地名的句子。{1}", printable(source.name), reason))
     lines = [[*_line(row)] for row in rows.itertuples(index=False)]
     asked = Questions(
         SHEET,
@@ -317,7 +317,7 @@ def take_targets(text: str | Path, folder: str | Path, book: str | Path, *, appl
     EnvironmentProblem
         The folder cannot be written.
     """
-    source, target = _named(text), district_folder(folder, "把它复制成自己的目录，再记进自己的目录")
+    source, target = _named(text), district_folder(folder, say("把它复制成自己的目录，再记进自己的目录"))
     return take_in(target, lambda: _planned(source, target, Path(book)), "commitments", source.name, apply=apply)
 
 
@@ -328,11 +328,13 @@ _MOST_BYTES = 3_000_000
 def _named(text: str | Path) -> Path:
     source = Path(text)
     if source.is_file() and source.stat().st_size > _MOST_BYTES:
-        raise SourceError(f"{printable(source.name)} 太长，不像一份规划的文本。只留正文，另存为“纯文本”")
+        raise SourceError(say("{0} 太长，不像一份规划的文本。只留正文，另存为“纯文本”", printable(source.name)))
     if not source.is_file():
-        raise SourceError(f"没有这个文本文件：{printable(source.name)}")
+        raise SourceError(say("没有这个文本文件：{0}", printable(source.name)))
     if source.suffix.lower() not in (".txt", ".md", ".text"):
-        raise SourceError(f"{printable(source.name)} 不是文本文件（.txt）。在 Word 或 WPS 里另存为“纯文本”，一段一行")
+        raise SourceError(
+            say("{0} 不是文本文件（.txt）。在 Word 或 WPS 里另存为“纯文本”，一段一行", printable(source.name))
+        )
     return source
 
 
@@ -365,11 +367,13 @@ def _planned(source: Path, folder: Path, book: Path) -> tuple[pd.DataFrame, dict
 def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return the confirmed lines of a workbook, by id; refuse all that is wrong with them at once."""
     if not book.is_file():
-        raise SourceError(f"没有这个确认表：{printable(book.name)}")
+        raise SourceError(say("没有这个确认表：{0}", printable(book.name)))
     grid = workbook_rows(book).get(SHEET)
     heads = [written(c) for c in grid[0][1]] if grid else []
     if grid is None or not set(_ASKED) <= set(heads):
-        raise SourceError(f"{printable(book.name)} 不是目标确认表：要有工作表“{SHEET}”，表头有 {'、'.join(_ASKED)}")
+        raise SourceError(
+            say("{0} 不是目标确认表：要有工作表“{1}”，表头有 {2}", printable(book.name), SHEET, say("、").join(_ASKED))
+        )
     found: dict[str, dict[str, str]] = {}
     wrong: list[Problem] = []
     lines = [(n, {h: written(c) for h, c in zip(heads, cells, strict=False)}) for n, cells in grid[1:]]
@@ -380,7 +384,7 @@ def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, 
         told = list(_faults(said, text))
         key = said[_ID] or known.get((_plain(said[_QUOTE]), said[_TARGET])) or _next(taken | set(found))
         if said[_TAKE] == TAKE and key in found:
-            told.append((_ID, f"编号 {key} 写了两次", "换一个编号，或空着"))
+            told.append((_ID, say("编号 {0} 写了两次", key), say("换一个编号，或空着")))
         wrong += [Problem("error", SHEET, printable(book.name), str(number), *fault) for fault in told]
         if said[_TAKE] == TAKE:
             cells = {column: said[head] for column, head in _COLUMNS.items()}
@@ -393,21 +397,21 @@ def _confirmed(book: Path, text: str, own: pd.DataFrame) -> dict[str, dict[str, 
 def _faults(said: Mapping[str, str], text: str) -> Iterator[tuple[str, str, str]]:
     """Yield what is wrong with a line that somebody filled in: column, problem, remedy."""
     if said[_TAKE] not in ("", TAKE, LEAVE):
-        yield _TAKE, f"“{printable(said[_TAKE])}”看不懂", f"写 {TAKE}、{LEAVE}，或空着（不收）"
+        yield _TAKE, say("“{0}”看不懂", printable(said[_TAKE])), say("写 {0}、{1}，或空着（不收）", TAKE, LEAVE)
     if said[_TAKE] != TAKE:
         return
     for head in _COLUMNS.values():
         if (wrong := why_hostile(said[head])) is not None:
             yield head, *wrong
     if not said[_QUOTE] or _plain(said[_QUOTE]) not in text:
-        yield _QUOTE, f"文本里没有这句原话：“{printable(said[_QUOTE])}”", "照抄文本里的字，可以删短，不能改"
+        yield _QUOTE, say("文本里没有这句原话：“{0}”", printable(said[_QUOTE])), say("照抄文本里的字，可以删短，不能改")
     if said[_YEAR] and not all(map(_YEARS.fullmatch, listed(said[_YEAR]))):
-        yield _YEAR, f"“{printable(said[_YEAR])}”不是年份", "写 2030 或 2026-2030，或空着"
+        yield _YEAR, say("“{0}”不是年份", printable(said[_YEAR])), say("写 2030 或 2026-2030，或空着")
     bindings = LAYERS["commitments"].names["binding"].values
     if said[_BINDING] not in ("", *bindings):
-        yield _BINDING, f"“{printable(said[_BINDING])}”不是属性", f"写 {'、'.join(bindings)}，或空着"
+        yield _BINDING, say("“{0}”不是属性", printable(said[_BINDING])), say("写 {0}，或空着", say("、").join(bindings))
     if re.search(r"\s|;", said[_ID]):
-        yield _ID, f"编号“{printable(said[_ID])}”里有空格或分号", "编号只用字母、数字、汉字、- 和 ."
+        yield _ID, say("编号“{0}”里有空格或分号", printable(said[_ID])), say("编号只用字母、数字、汉字、- 和 .")
 
 
 def _next(used: set[str]) -> str:

@@ -13,7 +13,16 @@ import geopandas as gpd
 import pandas as pd
 
 from ..access import coverage
-from ..core import Rule, ScenarioError, SourceError, UnknownNameError, WrongValueError, named_by_homes, refuse_leaving
+from ..core import (
+    Rule,
+    ScenarioError,
+    SourceError,
+    UnknownNameError,
+    WrongValueError,
+    named_by_homes,
+    refuse_leaving,
+    say,
+)
 from ..district import District, Named, must_be_cover, must_be_district
 from ..ledger import spoken
 from .basemap import Layer
@@ -103,10 +112,12 @@ def _check(
     if cover is not None and not (isinstance(cover, pd.DataFrame) and "rule" in cover.index.names):
         must_be_cover(cover)
     if rings is not None and not isinstance(rings, gpd.GeoDataFrame):
-        raise WrongValueError(f"rings 要写 isochrones 的结果，不是 {type(rings).__name__}；设施类别写在 isochrones 里")
+        raise WrongValueError(
+            say("rings 要写 isochrones 的结果，不是 {0}；设施类别写在 isochrones 里", type(rings).__name__)
+        )
     if values is not None and not isinstance(values, pd.Series):
-        said = "按小区编号索引的一列数，如 district.homes 的 people 列"
-        raise WrongValueError(f"values 要写{said}，不是 {type(values).__name__}")
+        said = say("按小区编号索引的一列数，如 district.homes 的 people 列")
+        raise WrongValueError(say("values 要写{0}，不是 {1}", said, type(values).__name__))
 
 
 @named_by_homes
@@ -148,7 +159,7 @@ def of_district(
     if what not in kinds:
         raise UnknownNameError("图", what, kinds)
     if tiles and what not in (OVERVIEW, "rule"):
-        raise SourceError("在线底图只用于现状图（overview）和规则图（rule）")
+        raise SourceError(say("在线底图只用于现状图（overview）和规则图（rule）"))
     if tiles:
         refuse_leaving(district.manifest, "配在线底图")
     if what in ("rule", "walkers") and rule is None:
@@ -161,7 +172,7 @@ def of_district(
     if what == "walkers" and rule is not None:
         return walkers(district, rule, lang=lang)
     if against is None and not scenario:
-        raise ScenarioError("请用 --plan 写方案名（目录里的 scenarios/名.toml）或 .toml 文件")
+        raise ScenarioError(say("请用 --plan 写方案名（目录里的 scenarios/名.toml）或 .toml 文件"))
     after = district
     if against is None and scenario:
         plan = district.scenario(scenario)

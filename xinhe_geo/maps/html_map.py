@@ -30,6 +30,7 @@ from ..core import (
     by_hash,
     escape,
     refuse_uncleared,
+    say,
     speaking,
     web_file,
     well_called,
@@ -60,19 +61,27 @@ class MissingAsset(EnvironmentProblem):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"地图里有要联网的内容：{what}。地图必须断网可用：插件的 .js、.css 先下载成文件，用 .carry(文件) 带进地图；别的请去掉，"
-            "或换成街道自己的图层"
+            say(
+                "地图里有要联网的内容：{0}。地图必须断网可用：插件的 .js、.css 先下载成文件，用 .carry(文件) 带进地图"
+                "；别的请去掉，或换成街道自己的图层",
+                what,
+            )
         )
+
+
+def _wheel() -> Path:
+    """Return where Leaflet lies."""
+    try:
+        from xstatic.pkg import leaflet
+    except ImportError as error:
+        raise EnvironmentProblem(say("缺少程序包 xstatic-leaflet：pip install xstatic-leaflet")) from error
+    return Path(leaflet.BASE_DIR)
 
 
 @cache
 def _leaflet(name: str) -> str:
     """Return a file of the Leaflet wheel as text, images inside a style sheet as data URIs."""
-    try:
-        from xstatic.pkg import leaflet
-    except ImportError as error:
-        raise EnvironmentProblem("缺少程序包 xstatic-leaflet：pip install xstatic-leaflet") from error
-    folder = Path(leaflet.BASE_DIR)
+    folder = _wheel()
     text = (folder / name).read_text("utf-8")
     if name.endswith(".js"):
         # The link of its default credit, which the house style replaces, would be the only address in the page.
@@ -223,7 +232,7 @@ class HouseMap(folium.Map):
             try:
                 text = path.read_text("utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
-                raise EnvironmentProblem(f"读不了插件文件 {path}：{error}。重新下载一份") from error
+                raise EnvironmentProblem(say("读不了插件文件 {0}：{1}。重新下载一份", path, error)) from error
             closed = re.sub(r"</(script|style)", r"<\\/\1", text, flags=re.IGNORECASE)
             self._carried[path.name.lower()] = re.sub(r"//# sourceMappingURL=\S*", "", closed)
         return self
@@ -299,11 +308,13 @@ class HouseMap(folium.Map):
         refuse_uncleared(self._scene.manifest, "写出地图")
         if isinstance(outfile, str | os.PathLike) and Path(outfile).suffix.lower() in _OTHER_FILES:
             raise WrongValueError(
-                f"save 写的是网页（.html），不是 {Path(outfile).suffix}；图用 xh.picture，纸用 xh.sheet"
+                say("save 写的是网页（.html），不是 {0}；图用 xh.picture，纸用 xh.sheet", Path(outfile).suffix)
             )
         page = self.get_root().render().encode("utf-8")
         if len(page) > LARGE_BYTES:
-            warnings.warn(f"地图有 {len(page) / 1e6:.1f} MB，在办公电脑上打开会慢；可少放图层或先汇总", stacklevel=2)
+            warnings.warn(
+                say("地图有 {0:.1f} MB，在办公电脑上打开会慢；可少放图层或先汇总", len(page) / 1e6), stacklevel=2
+            )
         if isinstance(outfile, str | bytes | os.PathLike):
             write_bytes(Path(os.fsdecode(outfile)), page)
             return

@@ -325,7 +325,7 @@ def _widget_class(lang: str = "zh", cells: bool = False) -> Callable[[LiveModel,
         import anywidget
         import traitlets
     except ImportError as error:
-        raise EnvironmentProblem(f"活地图需要 anywidget：{how_to_install('lab', 'lab')}") from error
+        raise EnvironmentProblem(say("活地图需要 anywidget：{0}", how_to_install("lab", "lab"))) from error
 
     class LiveMap(LiveControls, anywidget.AnyWidget):
         """The live map; see `live`."""

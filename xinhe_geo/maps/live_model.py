@@ -43,6 +43,7 @@ from ..core import (
     WrongValueError,
     is_above_zero,
     problems_table,
+    say,
 )
 from ..district import District, Named, Scenario, meant
 from ..network import SearchState
@@ -77,7 +78,13 @@ class LiveModel:
         homes = district.homes
         if homes is None or homes.empty:
             row = Problem(
-                "error", "homes", "district.toml", "", "layers.homes", "没有小区，活地图无从计算", "放入小区图层"
+                "error",
+                "homes",
+                "district.toml",
+                "",
+                "layers.homes",
+                say("没有小区，活地图无从计算"),
+                say("放入小区图层"),
             )
             raise DataError(problems_table([row]), district.folder.name)
         self.district = district
@@ -123,7 +130,7 @@ class LiveModel:
         if kind not in self.askable:
             raise UnknownNameError("设施类别", kind, self.askable)
         if minutes is not None and not (is_above_zero(minutes) and minutes <= 600):
-            raise WrongValueError(f"minutes 应当是大于 0 的分钟数（600 以内），不是 {minutes!r}")
+            raise WrongValueError(say("minutes 应当是大于 0 的分钟数（600 以内），不是 {0!r}", minutes))
         rule = self.district.rule(str(self.district.kinds.loc[kind, "rule"]))
         if minutes is not None:
             what = "、".join(str(self.district.kinds.loc[k, "label"]) for k in rule.kinds)
@@ -407,7 +414,9 @@ class LiveModel:
         if label not in self.frame.index:
             raise UnknownNameError("设施", label, [*map(str, self.frame.index), *(n["id"] for n in self.plan["added"])])
         if label not in self.movable:
-            raise ScenarioError(f"{self.names[label]} 来自自行补充的设施图层，不能在方案里改动；请直接改那个文件")
+            raise ScenarioError(
+                say("{0} 来自自行补充的设施图层，不能在方案里改动；请直接改那个文件", self.names[label])
+            )
         return None
 
     def scenario(self, name: str, label: str) -> Scenario:
@@ -432,7 +441,7 @@ class LiveModel:
 def _spot(xy: Sequence[float]) -> list[float]:
     """Return a position in whole centimetres."""
     if not isinstance(xy, (list, tuple, np.ndarray)) or len(xy) != 2:
-        raise ScenarioError(f"位置应当是两个数（东、北，米），不是 {xy!r}")
+        raise ScenarioError(say("位置应当是两个数（东、北，米），不是 {0!r}", xy))
     if not all(isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in xy):
-        raise ScenarioError(f"位置应当是两个数（东、北，米），不是 {xy!r}")
+        raise ScenarioError(say("位置应当是两个数（东、北，米），不是 {0!r}", xy))
     return [round(float(v), 2) for v in xy]

@@ -13,7 +13,7 @@ import shapely
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..core import NetworkError, WrongCallError
+from ..core import NetworkError, WrongCallError, say
 from .arrays import AnyCrs, Flags, Floats, Ints
 from .streets import Streets
 
@@ -35,7 +35,10 @@ def of_lines(streets: gpd.GeoDataFrame, crs: AnyCrs | None) -> Streets:
     """Build from lines: see `WalkNetwork.from_streets`."""
     if not isinstance(streets, gpd.GeoDataFrame):
         raise WrongCallError(
-            f"这里要写街道线的 GeoDataFrame，不是 {type(streets).__name__}；文件先用 gpd.read_file 读，OSMnx 的图用 from_graph"
+            say(
+                "这里要写街道线的 GeoDataFrame，不是 {0}；文件先用 gpd.read_file 读，OSMnx 的图用 from_graph",
+                type(streets).__name__,
+            )
         )
     lines = _in_metres(streets, crs)
     _check_lines(lines)
@@ -52,7 +55,7 @@ def of_lines(streets: gpd.GeoDataFrame, crs: AnyCrs | None) -> Streets:
 
 def _in_metres(streets: gpd.GeoDataFrame, crs: AnyCrs | None) -> gpd.GeoDataFrame:
     if streets.crs is None:
-        raise NetworkError("街道图层没有坐标系；先用 set_crs 写明")
+        raise NetworkError(say("街道图层没有坐标系；先用 set_crs 写明"))
     if crs is None:
         metric_crs(streets.crs)
         return streets
@@ -63,13 +66,13 @@ def _check_lines(lines: gpd.GeoDataFrame) -> None:
     kind = shapely.get_type_id(lines.geometry.to_numpy())
     bad = ~np.isin(kind, (-1, 1, 5)) & ~lines.geometry.is_empty.to_numpy()
     if bad.any():
-        names = "、".join(str(label) for label in lines.index[bad][:5])
-        raise NetworkError(f"街道必须是线（LineString 或 MultiLineString）；这些不是：{names}")
+        names = say("、").join(str(label) for label in lines.index[bad][:5])
+        raise NetworkError(say("街道必须是线（LineString 或 MultiLineString）；这些不是：{0}", names))
     xy, row = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
     wrong = row[~np.isfinite(xy).all(axis=1)]
     if len(wrong):
         raise NetworkError(
-            f"这些街道的坐标不是有限的数：{'、'.join(str(x) for x in lines.index[np.unique(wrong)[:5]])}"
+            say("这些街道的坐标不是有限的数：{0}", say("、").join(str(x) for x in lines.index[np.unique(wrong)[:5]]))
         )
 
 
@@ -77,10 +80,16 @@ def metric_crs(crs: AnyCrs) -> pyproj.CRS:
     """Return a CRS, which must be projected and in metres."""
     found = pyproj.CRS.from_user_input(crs)
     if not found.is_projected:
-        raise NetworkError(f"路网要用以米为单位的投影坐标系，而不是经纬度（{found.to_string()}）；请用 crs= 指定")
+        raise NetworkError(
+            say("路网要用以米为单位的投影坐标系，而不是经纬度（{0}）；请用 crs= 指定", found.to_string())
+        )
     if any(axis.unit_name not in ("metre", "meter", "m") for axis in found.axis_info[:2]):
         raise NetworkError(
-            f"路网的坐标系必须以米为单位，不是 {found.to_string()}（{found.axis_info[0].unit_name}）；请用 crs= 指定"
+            say(
+                "路网的坐标系必须以米为单位，不是 {0}（{1}）；请用 crs= 指定",
+                found.to_string(),
+                found.axis_info[0].unit_name,
+            )
         )
     return found
 
@@ -90,7 +99,11 @@ def utm_of(lon: Floats, lat: Floats) -> pyproj.CRS:
     box = shapely.box(lon.min(), lat.min(), lon.max(), lat.max())
     if not (np.abs(box.bounds[1::2]) <= 84).all():
         raise NetworkError(
-            f"纬度 {box.bounds[1]:g} 至 {box.bounds[3]:g} 没有 UTM 分带；x 应是经度，y 应是纬度，或用 crs= 指定"
+            say(
+                "纬度 {0:g} 至 {1:g} 没有 UTM 分带；x 应是经度，y 应是纬度，或用 crs= 指定",
+                box.bounds[1],
+                box.bounds[3],
+            )
         )
     return gpd.GeoSeries([box], crs="EPSG:4326").estimate_utm_crs()
 
@@ -151,8 +164,8 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
     wait = pd.to_numeric(lines["wait_s"], errors="raise") if "wait_s" in lines else pd.Series(0.0, lines.index)
     wait = wait.astype(np.float64).fillna(0.0)
     if not (wait >= 0).all() or not np.isfinite(wait).all():
-        wrong = "、".join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
-        raise NetworkError(f"这些街道的 wait_s（过街等待，秒）不是不小于 0 的数：{wrong}")
+        wrong = say("、").join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
+        raise NetworkError(say("这些街道的 wait_s（过街等待，秒）不是不小于 0 的数：{0}", wrong))
     steps = lines["steps"].eq(True).fillna(False) if "steps" in lines else pd.Series(False, lines.index)
     home = list(lines.get("home", blank))
     return table_from(
@@ -180,7 +193,7 @@ def assemble(crs: pyproj.CRS, chains: Chains, table: pd.DataFrame) -> Streets:
 
     chains = _without_repeats(chains)
     if not len(chains.group):
-        raise NetworkError("街道图层里没有可步行的路段")
+        raise NetworkError(say("街道图层里没有可步行的路段"))
     is_node = _nodes_of(chains)
     begin, end = _split(chains, is_node)
     order, flip, opens = _linked(chains, is_node, begin, end)

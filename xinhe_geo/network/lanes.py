@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import TOLERANCE_M, NetworkError
+from ..core import TOLERANCE_M, NetworkError, say
 from .arrays import Flags, Floats, Ints, Lanes, Shorts
 from .streets import Streets
 
@@ -55,8 +55,12 @@ def lanes_of(streets: Streets, home: str, *, level: bool) -> Lanes:
         own = np.flatnonzero(streets.home_names[streets.row] == home)
         waiting = own[streets.wait[own] > 0]
         if len(waiting):
-            names = "、".join(dict.fromkeys(str(streets.table["street"].iloc[row]) for row in streets.row[waiting][:5]))
-            raise NetworkError(f"小区 {home} 的内部道路写了等待（wait_s）：{names}；等待只写在公共街道上，请删去")
+            names = say("、").join(
+                dict.fromkeys(str(streets.table["street"].iloc[row]) for row in streets.row[waiting][:5])
+            )
+            raise NetworkError(
+                say("小区 {0} 的内部道路写了等待（wait_s）：{1}；等待只写在公共街道上，请删去", home, names)
+            )
         arcs: dict[int, list[tuple[int, int, float]]] = {}
         for edge in own[~streets.steps[own]] if level else own:
             u, v, metres = int(streets.u[edge]), int(streets.v[edge]), float(streets.length[edge])

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core import Profile, UnknownNameError
+from ..core import Profile, UnknownNameError, say
 from . import threads
 from .arrays import (
     NO_MARKS,
@@ -156,7 +156,7 @@ class SearchState:
         columns: Mapping[str, Any] = few_columns(doors) if len(doors) <= FEW_DOORS else doors
         names = columns["place"].tolist()
         if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in names):
-            raise ValueError("地点的编号不能为空")
+            raise ValueError(say("地点的编号不能为空"))
         added = [name for name in dict.fromkeys(names) if name not in self._number]
         number = {name: len(self.labels) + i for i, name in enumerate(added)}
         place = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)

@@ -15,7 +15,7 @@ import pandas as pd
 import pyproj
 from numpy.typing import NDArray
 
-from ..core import NetworkError, apart, growing
+from ..core import NetworkError, apart, growing, say
 from .arrays import StrPath
 from .build import table_from
 from .streets import Streets
@@ -62,13 +62,13 @@ def load(path: StrPath) -> Streets:
         head, table = meta["head"], meta["table"]
         known = head["format"] == FORMAT
     except FileNotFoundError as error:
-        raise NetworkError(f"路网文件不存在：{name}") from error
+        raise NetworkError(say("路网文件不存在：{0}", name)) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NetworkError(f"{name} 不是本工具保存的路网文件，或已损坏；请从街道图层重新生成") from error
+        raise NetworkError(say("{0} 不是本工具保存的路网文件，或已损坏；请从街道图层重新生成", name)) from error
     if not known or stored != _digest(arrays):
-        raise NetworkError(f"{name} 已损坏（内容与校验值不符）；请从街道图层重新生成")
+        raise NetworkError(say("{0} 已损坏（内容与校验值不符）；请从街道图层重新生成", name))
     if head["version"] != FORMAT_VERSION:
-        raise NetworkError(f"{name} 由另一个版本保存（格式 {head['version']}）；请从街道图层重新生成")
+        raise NetworkError(say("{0} 由另一个版本保存（格式 {1}）；请从街道图层重新生成", name, head["version"]))
     return Streets.of(pyproj.CRS.from_json_dict(head["crs"]), arrays, table_from(table))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import NetworkError, SourceError, apart, bundled_folder, plane_of, read_toml
+from ..core import NetworkError, SourceError, apart, bundled_folder, plane_of, read_toml, say
 from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from
 from .osm_file import Extract, in_order, own_id, processor
@@ -31,7 +31,7 @@ def of_file(path: StrPath, crs: AnyCrs | None, walk_filter: WalkFilter | None) -
     """Build from an OpenStreetMap file: see `WalkNetwork.from_osm`."""
     ways = read_ways(path, walk_filter)
     if len(ways.off) < 2:
-        raise NetworkError(f"{Path(path).name} 里没有可步行的道路；check 命令列出被排除的道路和原因")
+        raise NetworkError(say("{0} 里没有可步行的道路；check 命令列出被排除的道路和原因", Path(path).name))
     extent = ways.lon.min(), ways.lat.min(), ways.lon.max(), ways.lat.max()
     metric = plane_of(*map(float, extent)) if crs is None else metric_crs(crs)
     project = pyproj.Transformer.from_crs("EPSG:4326", metric, always_xy=True)
@@ -181,9 +181,9 @@ def walk_rules(given: WalkFilter | None) -> WalkRules:
         except SourceError:
             raise
         except OSError as error:
-            raise SourceError(f"步行规则文件打不开：{name}") from error
+            raise SourceError(say("步行规则文件打不开：{0}", name)) from error
         except ValueError as error:
-            raise SourceError(f"步行规则文件 {name} 写法有误：{error}") from error
+            raise SourceError(say("步行规则文件 {0} 写法有误：{1}", name, error)) from error
     try:
         return WalkRules(
             tuple(_rule(rule) for rule in source["rule"]),
@@ -191,14 +191,14 @@ def walk_rules(given: WalkFilter | None) -> WalkRules:
             _match(source["steps"]) if "steps" in source else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"步行规则文件 {name} 里有一条规则不完整：{error}") from error
+        raise SourceError(say("步行规则文件 {0} 里有一条规则不完整：{1}", name, error)) from error
 
 
 def _rule(rule: Mapping[str, Any]) -> _Match:
     walk, reason = rule["walk"], str(rule.get("reason", ""))
     match = _match(rule)
     if not isinstance(walk, bool):
-        raise TypeError("walk 只能是 true 或 false")
+        raise TypeError(say("walk 只能是 true 或 false"))
     return replace(match, walk=walk, reason=reason)
 
 
@@ -209,7 +209,7 @@ def _wait(rule: Mapping[str, Any]) -> _Match:
 
 def _match(rule: Mapping[str, Any]) -> _Match:
     if not rule["tags"]:
-        raise ValueError("tags 为空")
+        raise ValueError(say("tags 为空"))
     return _Match(_values(rule["tags"]), _values(rule.get("unless", {})))
 
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError, iterparse
 
 import numpy as np
 
-from ..core import SourceError, XinheError
+from ..core import SourceError, XinheError, say
 from .arrays import Ints, StrPath
 from .pbf_order import nodes_in_order
 
@@ -95,7 +95,7 @@ def explained(path: StrPath) -> Iterator[None]:
     except XinheError:
         raise
     except (RuntimeError, ValueError, InvalidLocationError) as error:
-        raise SourceError(f"{Path(path).name} {_cause(error)}") from error
+        raise SourceError(say("{0} {1}", Path(path).name, _cause(error))) from error
 
 
 def opened(path: StrPath) -> File:
@@ -111,14 +111,14 @@ def opened(path: StrPath) -> File:
 
     path = Path(path)
     if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}")
+        raise SourceError(say("文件不存在：{0}", path.name))
     with path.open("rb") as stream:
         head = stream.read(512)
     if not head:
-        raise SourceError(f"{path.name} 是空的（0 字节）：下载或导出没有完成，重新取一次")
+        raise SourceError(say("{0} 是空的（0 字节）：下载或导出没有完成，重新取一次", path.name))
     for begins, said in _OTHERS:
         if re.match(begins, head, re.IGNORECASE):
-            raise SourceError(f"{path.name} {said}")
+            raise SourceError(say("{0} {1}", path.name, say(said)))
     if head.startswith(b"\x1f\x8b"):
         return File(str(path), "osm.gz")
     if head.startswith(b"BZh"):
@@ -127,7 +127,9 @@ def opened(path: StrPath) -> File:
         return File(str(path), "pbf")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return File(str(path), "osm")
-    raise SourceError(f"{path.name} 里不是 OSM 数据：开头既不是 OSM 的 XML，也不是 PBF。文件名和内容不符，或取错了文件")
+    raise SourceError(
+        say("{0} 里不是 OSM 数据：开头既不是 OSM 的 XML，也不是 PBF。文件名和内容不符，或取错了文件", path.name)
+    )
 
 
 _DAMAGED = re.compile(
@@ -144,12 +146,14 @@ def _cause(error: Exception) -> str:
     """Return what is wrong with a file, and what to do, from what its reader said."""
     said = (str(error).splitlines() or [type(error).__name__])[0][:_MOST_SAID]
     if isinstance(error, UnicodeDecodeError):
-        return "里有文字不是 UTF-8 编码。用 JOSM 打开，另存一次"
+        return say("里有文字不是 UTF-8 编码。用 JOSM 打开，另存一次")
     if (at := _AT.search(said)) is not None:
         line, column, what = at.groups()
         if what in _BROKEN_OFF:
-            return f"到第 {line} 行就断了，后面的没有存下来。重新下载或重新导出"
-        return f"第 {line} 行第 {int(column) + 1} 个字符处不是合法的 XML（{what}）。改正这一处，或用 JOSM 重新另存"
+            return say("到第 {0} 行就断了，后面的没有存下来。重新下载或重新导出", line)
+        return say(
+            "第 {0} 行第 {1} 个字符处不是合法的 XML（{2}）。改正这一处，或用 JOSM 重新另存", line, int(column) + 1, what
+        )
     for pattern, text in (
         (r"wrong format for coordinate: '(.*)'", "里有一个坐标不是经纬度：{0}。改正这一处"),
         (r"illegal (?:id|user id|version|changeset|number[^:]*): '(.*)'", "里有一个编号不是整数：{0}。改正这一处"),
@@ -160,10 +164,10 @@ def _cause(error: Exception) -> str:
         (r"required feature not supported: (.*)", "用了读不了的 PBF 特性 {0}。用 osmium cat 转一次"),
     ):
         if (found := re.search(pattern, said, re.IGNORECASE)) is not None:
-            return text.format(*found.groups())
+            return say(text, *found.groups())
     if _DAMAGED.search(said):
-        return f"在下载或拷贝中损坏了（{said}）。请重新下载"
-    return f"读不下去：{said}。用 JOSM 打开看看，另存一次"
+        return say("在下载或拷贝中损坏了（{0}）。请重新下载", said)
+    return say("读不下去：{0}。用 JOSM 打开看看，另存一次", said)
 
 
 def processor(file: File, kinds: osm_entity_bits | None = None) -> FileProcessor:

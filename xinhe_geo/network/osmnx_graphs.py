@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..core import NetworkError, WrongCallError
+from ..core import NetworkError, WrongCallError, say
 from .arrays import AnyCrs, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, table_from, utm_of
 from .streets import Streets
@@ -65,21 +65,23 @@ class Graph(Protocol):
 def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:
     """Build from an OSMnx graph: see `WalkNetwork.from_graph`."""
     if not hasattr(graph, "graph"):
-        raise WrongCallError(f"这里要写 OSMnx 的图（MultiDiGraph），不是 {type(graph).__name__}；街道线用 from_streets")
+        raise WrongCallError(
+            say("这里要写 OSMnx 的图（MultiDiGraph），不是 {0}；街道线用 from_streets", type(graph).__name__)
+        )
     given = graph.graph.get("crs")
     if given is None:
-        raise NetworkError('图没有坐标系：请设 G.graph["crs"]')
+        raise NetworkError(say('图没有坐标系：请设 G.graph["crs"]'))
     try:
         own = pyproj.CRS.from_user_input(given)
     except pyproj.exceptions.CRSError as error:
-        raise NetworkError(f'图的坐标系不认识：G.graph["crs"] = {given!r:.60}') from error
+        raise NetworkError(say('图的坐标系不认识：G.graph["crs"] = {0!r:.60}', given)) from error
     if not graph.number_of_edges():
-        raise NetworkError("图里没有可步行的路段")
+        raise NetworkError(say("图里没有可步行的路段"))
     number = {node: i for i, node in enumerate(graph.nodes)}
     try:
         node_xy = np.array([(data["x"], data["y"]) for _, data in graph.nodes(data=True)], np.float64)
     except KeyError as error:
-        raise NetworkError(f"图的节点缺少坐标 {error}") from error
+        raise NetworkError(say("图的节点缺少坐标 {0}", error)) from error
     streets, ends, lines = _one_way_each(graph, number, node_xy)
     xy, part = shapely.get_coordinates(lines, return_index=True)
     metric = utm_of(*node_xy.T) if crs is None and own.is_geographic else metric_crs(own if crs is None else crs)
@@ -194,7 +196,7 @@ def _steps_for(step: Floats, off: Ints, length: Sequence[float]) -> Floats:
     total = np.add.reduceat(step, off[:-1])
     wanted = np.asarray(length, np.float64)
     if not (np.isnan(wanted) | ((wanted >= 0) & np.isfinite(wanted))).all():
-        raise NetworkError("图里有 length 小于 0 或不是有限数的边")
+        raise NetworkError(say("图里有 length 小于 0 或不是有限数的边"))
     given = ~np.isnan(wanted)
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = np.where(given & (total > 0), wanted / total, 1.0)
@@ -277,9 +279,9 @@ def graph_edges(path: StrPath) -> tuple[gpd.GeoDataFrame, str]:
         edges = osmnx.graph_to_gdfs(graph, nodes=False, fill_edge_geometry=True)
     except Exception as error:  # networkx, its XML parser and OSMnx each raise what they like
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NetworkError(f"不是 OSMnx 存的 .graphml（{said}）。用 osmnx.save_graphml 另存") from error
+        raise NetworkError(say("不是 OSMnx 存的 .graphml（{0}）。用 osmnx.save_graphml 另存", said)) from error
     if edges.crs is None:
-        raise NetworkError("图没有坐标系")
+        raise NetworkError(say("图没有坐标系"))
     edges = edges.reset_index()
     if "osmid" not in edges:
         edges["osmid"] = [f"{u}-{v}" for u, v in zip(edges["u"], edges["v"], strict=True)]

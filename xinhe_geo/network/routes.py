@@ -19,7 +19,7 @@ import shapely
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order
 
-from ..core import TOLERANCE_M, NetworkError, Profile
+from ..core import TOLERANCE_M, NetworkError, Profile, say
 from .arrays import Floats, Ints, Lanes
 from .footing import ADDED
 from .lanes import lanes_of
@@ -331,7 +331,7 @@ def route(
     tree = WayTree(streets, pd.DataFrame(doors, columns=["place", "edge", "at_m", "access_m"]), profile)
     ways = [(way, start) for start in starts if (way := tree.way(start.edge, start.at, start.access)) is not None]
     if not ways:
-        raise NetworkError("两处之间没有可走的路：不在同一片路网上，或只有走不了的台阶。检查位置，或换一类人群")
+        raise NetworkError(say("两处之间没有可走的路：不在同一片路网上，或只有走不了的台阶。检查位置，或换一类人群"))
     way, start = min(ways, key=lambda one: (one[0].cost, one[0].metres))
     last = [
         leg._replace(leg="entrance", geometry=shapely.reverse(leg.geometry), minutes=minutes)

@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from ..core import Profile, WrongCallError, WrongValueError
+from ..core import Profile, WrongCallError, WrongValueError, say
 from .arrays import Flags, Floats, Labels
 from .footing import ADDED, ANEW, Asking, Attached, stand
 from .nearest_edges import Barriers, barrier_tree, edge_tree
@@ -87,21 +87,21 @@ def coordinates(streets: Streets, points: gpd.GeoSeries) -> Floats:
     """Check points and return their coordinates in the network's CRS, shape (n, 2)."""
     if not isinstance(points, (gpd.GeoSeries, gpd.GeoDataFrame)):
         raise WrongCallError(
-            f"需要点的 GeoSeries（写明坐标系），而不是 {type(points).__name__}：gpd.GeoSeries([点], crs=…)"
+            say("需要点的 GeoSeries（写明坐标系），而不是 {0}：gpd.GeoSeries([点], crs=…)", type(points).__name__)
         )
     points = points.geometry
     if points.crs is None and len(points):
-        raise WrongValueError("点没有坐标系；先用 set_crs 写明")
+        raise WrongValueError(say("点没有坐标系；先用 set_crs 写明"))
     shapes = points.to_numpy()
     bad = np.flatnonzero((shapely.get_type_id(shapes) != 0) | shapely.is_empty(shapes))
     if len(bad):
-        names = "、".join(str(label) for label in points.index[bad[:5]])
-        raise WrongValueError(f"这些地点不是一个点（为空或是其他几何）：{names}")
+        names = say("、").join(str(label) for label in points.index[bad[:5]])
+        raise WrongValueError(say("这些地点不是一个点（为空或是其他几何）：{0}", names))
     there = points if points.crs is None or points.crs == streets.crs else points.to_crs(streets.crs)
     xy = shapely.get_coordinates(there.to_numpy()).reshape(-1, 2)
     if not np.isfinite(xy).all():
         wrong = points.index[~np.isfinite(xy).all(axis=1)][:5]
-        raise ValueError(f"这些地点不能换算到路网的坐标系：{'、'.join(str(label) for label in wrong)}")
+        raise ValueError(say("这些地点不能换算到路网的坐标系：{0}", say("、").join(str(label) for label in wrong)))
     return np.ascontiguousarray(xy)
 
 
@@ -109,7 +109,7 @@ def _labels_of(points: gpd.GeoSeries) -> Labels:
     if isinstance(points.index, pd.MultiIndex):
         return pd.Series(points.index.to_flat_index(), dtype=object).to_numpy()
     if points.index.hasnans:
-        raise ValueError("地点的编号（索引）不能为空")
+        raise ValueError(say("地点的编号（索引）不能为空"))
     return points.index.array
 
 
@@ -118,6 +118,6 @@ def _aligned(home: pd.Series | None, points: gpd.GeoSeries) -> NDArray[Any]:
     if home is None:
         return np.full(len(points), "", object)
     if len(home) != len(points):
-        raise ValueError(f"home 有 {len(home)} 行，点有 {len(points)} 个")
+        raise ValueError(say("home 有 {0} 行，点有 {1} 个", len(home), len(points)))
     blank = home.isna().to_numpy()
     return np.array(["" if empty else str(name) for name, empty in zip(home, blank, strict=True)], object)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core import NetworkError, WrongValueError
+from ..core import NetworkError, WrongValueError, say
 from . import threads
 from .arrays import NO_MARKS, Doors, Known, Labels, Marks, Seeds, Shorts, SortedDoors, Spots, Weights, new_seeds
 from .streets import Streets
@@ -97,7 +97,7 @@ def refuse(wrong: int) -> None:
     """Raise for doors that are not of this network; the numbers are those of `kernel_doors.check_doors`."""
     if wrong:
         what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
-        raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
+        raise NetworkError(say("这些出入口属于另一个路网，或已损坏：{0}", say(what)))
 
 
 def seeds_of(doors: Doors, weights: Weights, only: Marks | None = None) -> Seeds:
@@ -125,7 +125,7 @@ def sorted_codes(labels: pd.Series) -> tuple[Shorts, pd.Index]:
         return np.zeros(1, np.int32), pd.Index(labels, tupleize_cols=False)
     codes, names = pd.factorize(labels)
     if (codes < 0).any():
-        raise ValueError("地点的编号不能为空")
+        raise ValueError(say("地点的编号不能为空"))
     index = names if isinstance(names, pd.Index) else pd.Index(names, tupleize_cols=False)
     order = sorted_order(index)
     rank = np.empty(len(order), np.int32)
@@ -163,5 +163,5 @@ def take_labels(labels: pd.Index, codes: NDArray[Any]) -> Labels:
 def checked_limit(limit: object) -> float:
     """Return a limit, which must not be below 0."""
     if not isinstance(limit, numbers.Real) or math.isnan(limit) or limit < 0:
-        raise WrongValueError(f"上限必须是不小于 0 的数：{limit}")
+        raise WrongValueError(say("上限必须是不小于 0 的数：{0}", limit))
     return float(limit)

@@ -312,7 +312,7 @@ class WalkNetwork:
             The two are in different CRS.
         """
         if self.crs != before.crs:
-            raise NetworkError(f"两个路网的坐标系不同：{self.crs.to_string()}、{before.crs.to_string()}")
+            raise NetworkError(say("两个路网的坐标系不同：{0}、{1}", self.crs.to_string(), before.crs.to_string()))
         return WalkNetwork(replace(self._streets, before=before._streets))
 
     def shutting(self, streets: Iterable[str]) -> WalkNetwork:
@@ -1007,7 +1007,7 @@ def network_of(given: WalkNetwork | Graph, *, crs: AnyCrs | None = None) -> Walk
     if hasattr(given, "graph") and hasattr(given, "nodes") and hasattr(given, "edges"):
         return WalkNetwork.from_graph(given, crs=crs)
     raise WrongValueError(
-        f"这里要写打开的街道（District.load）、路网（WalkNetwork）或 OSMnx 的图，不是 {type(given).__name__}"
+        say("这里要写打开的街道（District.load）、路网（WalkNetwork）或 OSMnx 的图，不是 {0}", type(given).__name__)
     )
 
 

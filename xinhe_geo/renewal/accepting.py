@@ -24,6 +24,7 @@ from ..core import (
     listed,
     problems_table,
     refuse_uncleared,
+    say,
     write_bytes,
 )
 from ..district import (
@@ -83,7 +84,7 @@ def write_suggestions(table: pd.DataFrame, district: District, book: str | Path)
     """
     target = Path(book)
     if target.suffix.lower() != ".xlsx":
-        raise SourceError(f"{target.name}：建议表的文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：建议表的文件名要以 .xlsx 结尾", target.name))
     refuse_uncleared(district.manifest, "写出建议项目")
     lines = [
         [
@@ -122,12 +123,17 @@ def accepted_in(book: str | Path, table: pd.DataFrame) -> dict[str, dict[str, st
     """
     path = Path(book)
     if not path.is_file():
-        raise SourceError(f"没有这个建议表：{printable(path.name)}")
+        raise SourceError(say("没有这个建议表：{0}", printable(path.name)))
     grid = workbook_rows(path).get(SHEET)
     heads = [written(c) for c in grid[0][1]] if grid else []
     if grid is None or not {_ID, _TAKE, *_FILLED} <= set(heads):
         raise SourceError(
-            f"{printable(path.name)} 不是建议表：要有工作表“{SHEET}”，表头有 {'、'.join((_ID, _TAKE, *_FILLED))}"
+            say(
+                "{0} 不是建议表：要有工作表“{1}”，表头有 {2}",
+                printable(path.name),
+                SHEET,
+                say("、").join((_ID, _TAKE, *_FILLED)),
+            )
         )
     found: dict[str, dict[str, str]] = {}
     wrong: list[Problem] = []
@@ -136,11 +142,13 @@ def accepted_in(book: str | Path, table: pd.DataFrame) -> dict[str, dict[str, st
         said = {head: given.get(head, "") for head in HEADS}
         told: list[tuple[str, str, str]] = []
         if said[_TAKE] not in ("", TAKE, LEAVE):
-            told.append((_TAKE, f"“{printable(said[_TAKE])}”看不懂", f"写 {TAKE}、{LEAVE}，或空着（不采纳）"))
+            told.append(
+                (_TAKE, say("“{0}”看不懂", printable(said[_TAKE])), say("写 {0}、{1}，或空着（不采纳）", TAKE, LEAVE))
+            )
         if said[_TAKE] == TAKE and said[_ID] not in table.index:
-            told.append((_ID, f"现在没有建议“{printable(said[_ID])}”", "数据改过就重新写出建议表"))
+            told.append((_ID, say("现在没有建议“{0}”", printable(said[_ID])), say("数据改过就重新写出建议表")))
         if said[_TAKE] == TAKE and said[_ID] in found:
-            told.append((_ID, f"建议 {said[_ID]} 写了两次", "留一行"))
+            told.append((_ID, say("建议 {0} 写了两次", said[_ID]), say("留一行")))
         if said[_TAKE] == TAKE:
             told += [(head, *odd) for head in _FILLED if (odd := why_hostile(said[head])) is not None]
         wrong += [Problem("error", SHEET, printable(path.name), str(number), *fault) for fault in told]
@@ -184,7 +192,7 @@ def accept(
     EnvironmentProblem
         The folder cannot be written.
     """
-    target = district_folder(folder, "把它复制成自己的目录，再采纳到自己的目录")
+    target = district_folder(folder, say("把它复制成自己的目录，再采纳到自己的目录"))
     for key in accepted:
         if key not in table.index:
             raise UnknownNameError("建议", key, list(table.index))

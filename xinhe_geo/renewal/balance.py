@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import HOLDERS, LAYERS, ScenarioError, UnknownNameError, at_year, well_called
+from ..core import HOLDERS, LAYERS, ScenarioError, UnknownNameError, at_year, say, well_called
 from ..district import MAY_RETURN, District, EditedRows, Flow, Scenario, home_parcels, played
 
 #: What is counted: 常住人口, 户籍人口, 户. They stand beside each other and are never added.
@@ -84,7 +84,9 @@ def balance(
         raise UnknownNameError("计数口径", count, list(COUNTS))
     district, told = (of, plan) if isinstance(of, District) else (getattr(of, "district", None), of)
     if not isinstance(district, District):
-        raise ScenarioError("这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)")
+        raise ScenarioError(
+            say("这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)")
+        )
     kept = _kept_books(district, told, years, with_conflicts=with_conflicts)
     whole = range(
         min(kept.books) + 1, max(kept.books) + 1

@@ -140,7 +140,7 @@ def problems(
         Problems of last year that are no table.
     """
     if not (before is None or isinstance(before, pd.DataFrame)):
-        raise WrongValueError(f"before 要写上一年的问题表，不是 {type(before).__name__}；看哪一套写 sets=…")
+        raise WrongValueError(say("before 要写上一年的问题表，不是 {0}；看哪一套写 sets=…", type(before).__name__))
     old = district.rows.get("problems") if before is None else before
     return problems_of(district, _rows(district, sets), pd.DataFrame(columns=["indicator"]) if old is None else old)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ..core import ScenarioError
+from ..core import ScenarioError, say
 from ..siting import EQUAL, MixedInteger, Watch
 
 #: What a programme is to bring, the first of these first.
@@ -294,7 +294,7 @@ class Choosing:
             if plan is None:
                 if self._interrupted():
                     break
-                raise ScenarioError("在实施的项目的资金在资金表里排不下；核对它们的逐年投资、可用渠道和资金表")
+                raise ScenarioError(say("在实施的项目的资金在资金表里排不下；核对它们的逐年投资、可用渠道和资金表"))
             value = self._value(aim, plan)
             bound = max(bound, value)
             levels.append(Level(aim.name, value, bound))
@@ -407,7 +407,7 @@ class Choosing:
         opened, closed = done & self.openers, frozenset(j for j in done if c[j].closes)
         found = self._look(self.oracle.epoch(year), opened, closed)
         if found is None:
-            raise ScenarioError("选出的项目不能一起做：它们的方案互相矛盾；在互斥项目（excludes）里写明")
+            raise ScenarioError(say("选出的项目不能一起做：它们的方案互相矛盾；在互斥项目（excludes）里写明"))
         return found
 
     def _value(self, aim: _Aim, plan: Sequence[int | None]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import HOLDERS, LAYERS, ScenarioError, as_text, listed, well_called
+from ..core import HOLDERS, ScenarioError, as_text, listed, say, well_called
 from ..district import District, Fact, Scenario, completion, fact, home_parcels
 
 #: What a promise has come to. "filled in by nobody" is its own answer: 待填.
@@ -248,6 +248,6 @@ def parcel_named(district: District, asked: str) -> str:
         return asked
     found = [i for i, name in names.items() if name == asked]
     if not found:
-        known = "、".join(f"{i}（{n}）" for i, n in names.items()) or f"没有{LAYERS['parcels'].label}图层"
-        raise ScenarioError(f"没有地块 {asked}；有：{known}")
+        listed = say("、").join(say("{0}（{1}）", i, n) for i, n in names.items())
+        raise ScenarioError(say("没有地块 {0}；有：{1}", asked, listed or say("没有地块图层")))
     return found[0]

@@ -121,11 +121,11 @@ class Programming:
 
     def __post_init__(self) -> None:
         if self.costs not in ("high", "low"):
-            raise WrongValueError(f"costs 写 high 或 low：{self.costs}")
+            raise WrongValueError(say("costs 写 high 或 low：{0}", self.costs))
         if self.overruns is not None and (self.overruns < 0 or self.costs != "high"):
-            raise WrongValueError(f"overruns 写不小于 0 的个数，只和 costs = high 一起用：{self.overruns}")
+            raise WrongValueError(say("overruns 写不小于 0 的个数，只和 costs = high 一起用：{0}", self.overruns))
         if not 0 <= self.gap < 1:
-            raise WrongValueError(f"gap 要在 0 和 1 之间：{self.gap}")
+            raise WrongValueError(say("gap 要在 0 和 1 之间：{0}", self.gap))
 
 
 class Programmed(NamedTuple):

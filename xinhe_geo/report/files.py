@@ -30,7 +30,9 @@ from ..core import (
     remove_file,
     remove_tree,
     room_lock,
+    say,
     sweep,
+    write_bytes,
     write_text,
 )
 from ..district import MANIFEST
@@ -56,7 +58,7 @@ def cannot_write_into(folder: Path, error: OSError) -> EnvironmentProblem:
 
 def _refuse_district(target: Path) -> None:
     if (target / MANIFEST).is_file():
-        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
+        raise EnvironmentProblem(say("{0} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹", target.name))
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def swapped_in(target: Path) -> Iterator[Path]:
         if is_full(error):
             raise cannot_write_into(target, error) from error
         raise EnvironmentProblem(
-            f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
+            say("不能写入 {0}：{1}。换一个文件夹（--out），或检查权限和磁盘空间", target.name, os_words(error))
         ) from error
     try:
         with own_room(target) as fresh:
@@ -172,7 +174,7 @@ def _hand_over(target: Path, order: _Order) -> None:
     refuse_foreign(target, order.files, order.room)
     way = os.path.relpath(os.path.realpath(order.room), os.path.realpath(target))
     said = {**order._asdict(), "room": Path(way).as_posix()}
-    write_text(target / MARK, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+    _note(target / MARK, said, order.room.parent)
     old = hidden(order.room.parent, order.room.parent)
     moved: list[str] = []
     try:
@@ -185,7 +187,7 @@ def _hand_over(target: Path, order: _Order) -> None:
             with held(place, target, make=True):
                 place_file(order.room / name, place, target)
         if order.noted:
-            note_written(target, order.files)
+            note_written(target, order.files, order.room.parent)
     except (OSError, SourceError):
         with suppress(OSError, SourceError):
             for name in moved:
@@ -231,12 +233,13 @@ def repair(target: Path) -> bool:
     with _told(target):
         handle = hold(lock, lock.parents[1]) if lock.parent.is_dir() and not lock.parent.is_symlink() else None
         if handle is None and lock.exists():
-            raise EnvironmentProblem(f"另一个程序正在写 {target.name}，请等它结束后重试")
+            raise EnvironmentProblem(say("另一个程序正在写 {0}，请等它结束后重试", target.name))
         try:
             order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
-            here = [name for name, wanted in order.in_turn() if _brought(target, name, order.room / name, wanted)]
+            origin = lock.parents[1]
+            here = [n for n, wanted in order.in_turn() if _brought(target, n, order.room / n, wanted, origin)]
             if said.get("noted") is True or len(here) < len(order.files):
-                note_written(target, here)
+                note_written(target, here, None if handle is None else lock.parent)
             _finish(target, order._replace(gone=order.gone if len(here) == len(order.files) else {}))
         finally:
             if handle is not None:
@@ -246,15 +249,15 @@ def repair(target: Path) -> bool:
     return True
 
 
-def _brought(target: Path, name: str, fresh: Path, wanted: str) -> bool:
-    """Bring a file to its place if it is not there yet; return whether it is."""
+def _brought(target: Path, name: str, fresh: Path, wanted: str, origin: Path) -> bool:
+    """Bring a file to its place if it is not there yet, along no link from `origin` on; return whether it is."""
     place = target / name
     if _is_plain(target, name) and place.is_file() and _hash(place) == wanted:
         return True
     if fresh.is_symlink() or not fresh.is_file() or _hash(fresh) != wanted or _foreign(target, [name], None):
         return False
     with held(place, target, make=True):
-        place_file(fresh, place, target)
+        place_file(fresh, place, target, origin)
     return True
 
 
@@ -268,12 +271,16 @@ def _told(target: Path) -> Iterator[None]:
         raise cannot_write_into(target, error) from error
 
 
-def note_written(folder: Path, names: Iterable[str]) -> None:
-    """Note files of a folder as ours, as they are now."""
+def _note(place: Path, said: Mapping[str, object], room: Path | None) -> None:
+    """Write what we note for ourselves; it grows in a room that is swept, for where it comes a next run may have nothing to write."""
+    write_bytes(place, (json.dumps(said, ensure_ascii=False, indent=1) + "\n").encode(), room=room)
+
+
+def note_written(folder: Path, names: Iterable[str], room: Path | None = None) -> None:
+    """Note files of a folder as ours, as they are now; in a `room` of ours it grows."""
     noted = {name: h for name, h in read_noted(folder).items() if (folder / name).is_file()}
     noted |= {name: _hash(folder / name) for name in names}
-    text = json.dumps({"files": dict(sorted(noted.items()))}, ensure_ascii=False, indent=1) + "\n"
-    write_text(folder / NOTED, text)
+    _note(folder / NOTED, {"files": dict(sorted(noted.items()))}, room)
 
 
 def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None) -> None:
@@ -300,10 +307,15 @@ def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None
             raise cannot_write_into(folder, PermissionError(errno.EACCES, ""))
     wrong = _foreign(folder, names, fresh)
     if wrong:
-        more = f" 等 {len(wrong)} 个" if len(wrong) > 5 else ""
+        more = say(" 等 {0} 个", len(wrong)) if len(wrong) > 5 else ""
         raise EnvironmentProblem(
-            f"{folder.name or folder} 里的 {'、'.join(wrong[:5])}{more}不是本程序写的（或写出后被改过、是链接），没有动它，也没有写出任何"
-            "结果；把它移走或改名，或用 --out 另写一个文件夹"
+            say(
+                "{0} 里的 {1}{2}不是本程序写的（或写出后被改过、是链接），没有动它，也没有写出任何结果；"
+                "把它移走或改名，或用 --out 另写一个文件夹",
+                folder.name or folder,
+                say("、").join(wrong[:5]),
+                more,
+            )
         )
 
 

@@ -175,7 +175,7 @@ def refuse_project(geopackage: Path) -> None:
     place = geopackage.with_suffix(".qgz")
     if os.path.lexists(place) and not _is_as_written(place):
         raise EnvironmentProblem(
-            f"{place.name} 不是本程序写的，或在 QGIS 里改过，没有覆盖。把它改名或移走，或用 --out 换一个文件名"
+            say("{0} 不是本程序写的，或在 QGIS 里改过，没有覆盖。把它改名或移走，或用 --out 换一个文件名", place.name)
         )
 
 

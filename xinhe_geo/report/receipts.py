@@ -126,7 +126,7 @@ def receipt(
     figure = district.rule(name).name if number == 2 else name
     if number in (1, 3):
         if after is not None:
-            raise SourceError(f"{figure} 不是规则；方案前后各写一份，再相减")
+            raise SourceError(say("{0} 不是规则；方案前后各写一份，再相减", figure))
         found = _of_measure(district, measures[figure]) if number == 1 else _of_part(district, figure)
     elif after is None:
         found = _of_headline(district, district.rule(figure))

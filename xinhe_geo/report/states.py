@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..core import ScenarioError
+from ..core import ScenarioError, say
 from ..district import District, Scenario, state_name
 
 
@@ -81,7 +81,7 @@ def sides_of(district: District, asked: Asked) -> Sides:
     """
     if asked.plan is None:
         if asked.against is not None:
-            raise ScenarioError("--against 是与 --plan 的方案相比的另一个方案；请先用 --plan 写要看的方案")
+            raise ScenarioError(say("--against 是与 --plan 的方案相比的另一个方案；请先用 --plan 写要看的方案"))
         return Sides(state_of(district, None, year=asked.year).district)
     plan = _in_year(district.scenario(asked.plan), asked.year)
     after = plan.on(district, with_conflicts=asked.with_conflicts)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import Rule, checked_count
+from ...core import Rule, checked_count, say
 from ...district import District
 from ..coverage import is_surveyed, rules_of
 from .supposed import NOTHING, Share, Supposing
@@ -47,7 +47,7 @@ class Visits:
     def __post_init__(self) -> None:
         """Refuse what takes no time."""
         if min(self.call, self.look, self.speed_m_s) <= 0 or (self.budget is not None and self.budget <= 0):
-            raise ValueError("每次核查的分钟数、步速和总时间都应大于 0")
+            raise ValueError(say("每次核查的分钟数、步速和总时间都应大于 0"))
 
 
 def worth_checking(

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
 
-from ...core import Rule, well_called
+from ...core import Rule, say, well_called
 from ...district import District
 from ..coverage import is_surveyed
 from ..home_shares import SHARE_TOLERANCE
@@ -63,7 +63,7 @@ def flips(district: District, rule: str | Rule, *, target: float = 1.0) -> pd.Da
         A target that is not above 0 and at most 1.
     """
     if not 0.0 < target <= 1.0:
-        raise ValueError(f"目标份额 {target} 应大于 0、不大于 1")
+        raise ValueError(say("目标份额 {0} 应大于 0、不大于 1", target))
     asked = district.rule(rule)
     case = Case(district, (asked,), 0, 39)
     if not is_surveyed(district, asked.kinds) or not len(case.chosen(asked)) or not case.denominator(asked):

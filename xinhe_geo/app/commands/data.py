@@ -26,6 +26,7 @@ from ...core import (
     say,
     speaking,
     title,
+    word,
     write_text,
 )
 from ...district import District, column_name, secrecy_of
@@ -335,6 +336,7 @@ def ways(
     file: Annotated[Path, typer.Argument(help="import 能读的文件")],
     walk_filter: Annotated[Path | None, typer.Option("--filter", help="自己的 walk_filter.toml")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="逐条写到 CSV")] = None,
+    lang: Lang = "zh",
 ) -> None:
     """列出不能步行的道路和原因（步行规则在 network/walk_filter.toml，可以改）。"""
     refuse_uncleared({}, "列出道路")  # of what is typed
@@ -343,11 +345,11 @@ def ways(
     shown = grid(*map(title, ("原因", "条数", "例")))
     for reason, rows in table.groupby("reason", sort=False):
         examples = [f"{way}{'' if name is None else f' {name}'}" for way, name in rows["name"].head(6).items()]
-        shown.add_row(escape(str(reason)), str(len(rows)), escape(say("、").join(examples)))
+        shown.add_row(escape(word(str(reason))), str(len(rows)), escape(say("、").join(examples)))
     OUT.print(shown)
     OUT.print(say("共 {0} 条道路不计入步行网", len(table)))
     if csv is not None:
-        with replacing("zh", csv):
+        with replacing(lang, csv):
             write_text(csv, csv_text(table), mark=True)
         OUT.print(escape(shown_path(csv)))
 

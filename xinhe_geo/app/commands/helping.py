@@ -1,4 +1,4 @@
-"""`--help`, in Chinese and as wide as the screen: what people do every day first, then everything else by what it is for."""
+"""`--help`, in the language that is asked for and as wide as the screen: what people do every day first, then everything else by what it is for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from ...core import as_typed, language, nearest, say
+from ...core import as_typed, english, language, nearest, say
 
 PROGRAM = as_typed("python run.py")
 #: Which commands are for what, in the order of the first screen; each stands in one group.
@@ -31,7 +31,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "出图": ("map", "atlas", "slides", "word", "public", "dxf", "gpkg"),
     "高级": ("batch", "receipt", "robustness", "rules", "notebook", "notebooks", "docs"),
 }
-#: What is written in the place of an argument, by its name in the code.
+#: What is written in the place of an argument, by its name in the code; in English this is it.
 _WRITTEN = {
     "extract": "提取文件",
     "figure": "编号",
@@ -145,19 +145,19 @@ _WANTED = {
 
 
 def _first_screen(root: TyperGroup, width: int) -> Iterator[str]:
-    yield from wrapped(f"用法：{PROGRAM} 命令 …　　每个命令的说明：{PROGRAM} 命令 --help", width)
+    yield from wrapped(say("用法：{0} 命令 …　　每个命令的说明：{0} 命令 --help", PROGRAM), width)
     known = {name: _said(command.help) for name, command in root.commands.items()}
     indent = max(map(len, known)) + 4
     for title, names in GROUPS.items():
-        yield f"{title}："
+        yield _head(title)
         for name in names:
             yield from _entry(name, known[name], indent, width)
 
 
 def _group(group: TyperGroup, typed: str, width: int) -> Iterator[str]:
-    yield f"用法：{typed} 命令 …"
+    yield say("用法：{0} 命令 …", typed)
     yield from wrapped(_said(group.help), width)
-    yield "命令："
+    yield _head("命令")
     indent = max(map(len, group.commands)) + 4
     for name, command in group.commands.items():
         yield from _entry(name, _said(command.help), indent, width)
@@ -167,39 +167,46 @@ def _command(command: TyperCommand, typed: str, width: int) -> Iterator[str]:
     given = [p for p in command.params if isinstance(p, TyperArgument)]
     options = [p for p in command.params if isinstance(p, TyperOption)]
     names = [_argument(p) for p in given]
-    yield from wrapped(f"用法：{typed} {' '.join(names)}{' ' if names else ''}[选项]", width)
+    yield from wrapped(say("用法：{0} [选项]", " ".join([typed, *names])), width)
     yield ""
     yield from wrapped(_said(command.help), width)
     if given:
         yield ""
-        yield "后面写："
+        yield _head("后面写")
         for name, argument in zip(names, given, strict=True):
             yield from _entry(name, _said(argument.help), 18, width)
     yield ""
-    yield "选项："
+    yield _head("选项")
     for option in sorted(options, key=lambda o: not o.required):
         yield from _entry(_option(option), _told(option), 26, width)
 
 
 def _argument(argument: TyperArgument) -> str:
-    name = argument.metavar or _WRITTEN.get((argument.name or "").strip("_"), "值")
+    own = (argument.name or "").strip("_")
+    name = own.upper() if language() == "en" else argument.metavar or _WRITTEN.get(own, "值")
     return name if argument.required else f"[{name}]"
 
 
 def _option(option: TyperOption) -> str:
-    names = "、".join([*option.opts, *option.secondary_opts])
-    return names if option.is_flag else f"{names} {option.metavar or '值'}"
+    names = say("、").join([*option.opts, *option.secondary_opts])
+    return names if option.is_flag else f"{names} {_said(option.metavar or '值')}"
 
 
 def _told(option: TyperOption) -> str:
-    said = "（必写）" if option.required else ""
+    said = say("（必写）") if option.required else ""
     usual = option.default
     shown = isinstance(usual, str | int | float) and not isinstance(usual, bool) and usual != ""
-    return said + _said(option.help) + (f"（不写为 {usual}）" if shown else "")
+    return said + _said(option.help) + (say("（不写为 {0}）", usual) if shown else "")
 
 
 def _said(text: str | None) -> str:
-    return " ".join((text or "").split())
+    """Return a text of the help in the language that is spoken."""
+    own = " ".join((text or "").split())
+    return own if language() == "zh" else english()["help"].get(own, own)
+
+
+def _head(text: str) -> str:
+    return say("{0}：", _said(text)).rstrip()
 
 
 def _entry(name: str, text: str, indent: int, width: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from ...core import SourceError, amount, say, speaking, title
+from ...district import name_of_label
 from ...ledger import not_offered, take_targets, write_targets
 from ...maps import DEMONSTRATION_TEXT
 from ...renewal import SOURCES, accept, accepted_in, ids_in, suggestions, write_suggestions
@@ -34,7 +35,7 @@ def targets(
         return
     with watched(message(lang, "loading")):
         changes = take_targets(text, to, decide, apply=yes)
-    show_changes(changes, to, lang, applied=yes)
+    show_changes("commitments", changes, to, lang, applied=yes)
 
 
 def suggest(
@@ -72,7 +73,7 @@ def suggest(
         return
     if folder is None:
         raise SourceError(say("随程序的演示街道不能改；写自己的街道目录：suggest 街道目录 --accept 编号"))
-    show_changes(accept(folder, table, accepted, apply=yes), folder, lang, applied=yes)
+    show_changes("projects", accept(folder, table, accepted, apply=yes), folder, lang, applied=yes)
 
 
 def _show_suggestions(table: pd.DataFrame, lang: str) -> None:
@@ -87,14 +88,15 @@ def _show_suggestions(table: pd.DataFrame, lang: str) -> None:
         OUT.print(shown)
 
 
-def show_changes(changes: pd.DataFrame, folder: Path, lang: str, *, applied: bool) -> None:
-    """Print what becomes of rows, and whether it has been written."""
+def show_changes(layer: str, changes: pd.DataFrame, folder: Path, lang: str, *, applied: bool) -> None:
+    """Print what becomes of rows of a layer, and whether it has been written."""
     if changes.empty or (changes["change"] == "没变").all():
         OUT.print(message(lang, "unchanged"))
         return
     with speaking(lang):
         shown = grid(*map(title, ("行", "改动", "列", "原来", "改成")))
     for row in () if is_guarded(folder) else changes.itertuples(index=False):
-        shown.add_row(*(escape(str(cell)) for cell in row))
+        cells = (row.row, say(row.change), name_of_label(layer, row.column), row.before, row.after)
+        shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(message(lang, "guarded") if is_guarded(folder) else shown)
     OUT.print(message(lang, "applied" if applied else "not_applied"))

@@ -68,7 +68,7 @@ def show_unit_lines(district: District, shown_parcels: Sequence[str]) -> None:
             lacks = say("、").join(dict.fromkeys(_figure(district, *pair) for pair in row["lacks"]))
             told = say("缺 {0}", lacks) if lacks else say(SIDES[row["side"]])
             limit = f"{sign} {amount(row['limit'])} {row['limit_unit']}".strip()
-            standard = f"{row['standard']}：{standing(row['confidence'], row['standard'], '', row['source'])}"
+            standard = say("{0}：{1}", row["standard"], standing(row["confidence"], row["standard"], "", row["source"]))
             shown.add_row(*map(escape, (cell(about, "label"), value, limit, told, standard)))
         OUT.print(shown)
 

@@ -90,7 +90,7 @@ class PlanFigures:
         most = self.load.groupby(level=["rule", "facility"])["change"].max().sort_values(ascending=False, kind="stable")
         for rule, facility in most.index[:PLACES]:
             own = self.load.xs((rule, facility), level=("rule", "facility"))
-            names = f"{own['name'].iloc[0]}（{own['label'].iloc[0]}）"
+            names = say("{0}（{1}）", own["name"].iloc[0], own["label"].iloc[0])
             pairs = own[["users_without", "users"]].reindex(list(self.years))
             told = ("" if math.isnan(b) else f"{amount(a)}→{amount(b)}" for a, b in pairs.itertuples(index=False))
             shown.add_row(escape(names), *told)
@@ -116,7 +116,7 @@ def _show_capacity(own: pd.DataFrame, title: str) -> None:
         unit = word(str(head["unit"]))
         digits = 2 if rows[["need", "there", "coming"]].max().max() < 10 else 0
         shown.add_section()
-        shown.add_row(escape(f"{head['label']}（{unit}，{head['standard_text']}）"))
+        shown.add_row(escape(say("{0}（{1}，{2}）", head["label"], unit, head["standard_text"])))
         for column, label in CAPACITY_LABELS.items():
             numbers = [amount(n, digits, unknown=say("数据不足")) for n in by_year[column]]
             if column == "short":

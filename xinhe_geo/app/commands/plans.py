@@ -163,9 +163,11 @@ def _amount(value: float) -> str:
 
 def list_scenarios(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
 ) -> None:
     """列出一个街道目录里的方案。"""
-    shown = grid("方案", "名称", "年份", "步数", "说明")
+    with speaking(lang):
+        shown = grid(*map(title, ("方案", "名称", "年份")), say("步数"), title("说明"))
     for row in scenarios(opened(folder, "列出方案")).itertuples():
         shown.add_row(
             *(

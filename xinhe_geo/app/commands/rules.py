@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from ...access import coverage, headlines
 from ...core import LAYERS, METHOD_LABELS, UnknownNameError, amount, say, speaking, title, word
-from ...district import District
+from ...district import District, name_of_label, rule_name
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
 from ...report import by_heading
@@ -20,33 +21,39 @@ from .console import OUT, Lang, grid, is_guarded, message, opened, saved, watche
 def list_rules(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     set_: Annotated[str | None, typer.Option("--set", help="只列一套的每一条")] = None,
+    lang: Lang = "zh",
 ) -> None:
     """列出规则集，或一套里的每一条：问什么、限值、可信度。"""
-    district = opened(folder, "列出规则")
+    with speaking(lang):
+        OUT.print(_listed(opened(folder, "列出规则"), set_))
+
+
+def _listed(district: District, set_: str | None) -> Table:
     table = district.rules
     sets = list(dict.fromkeys(table["set"]))
     if set_ is not None and set_ not in sets:
         raise UnknownNameError("规则集", set_, sets)
     if set_ is None:
-        shown = grid("规则集", "条数", "读到原文", "转引", "凭记忆", "本工具约定")
+        shown = grid(*map(say, ("规则集", "条数", "读到原文", "转引", "凭记忆", "本工具约定")))
         for name in sets:
             counts = table.loc[(table["set"] == name).to_numpy(), "confidence"].value_counts()
             grades = [str(counts.get(c, 0)) for c in ("read", "second_hand", "recalled", "convention")]
             shown.add_row(escape(name), str(int(counts.sum())), *grades)
     else:
-        shown = grid("规则", "名称", "方法", "米", "分钟", "能印什么", title=escape(_heading(district, set_)))
+        heads = (*map(title, ("规则", "名称", "方法")), *map(say, ("米", "分钟", "能印什么")))
+        shown = grid(*heads, title=escape(_heading(district, set_)))
         for name in table.index[(table["set"] == set_).to_numpy()]:
             rule = district.rule(name)
             cells = (
                 name,
-                rule.label,
-                METHOD_LABELS[rule.method],
+                rule_name(district, rule),
+                say(METHOD_LABELS[rule.method]),
                 f"{rule.metres:g}",
                 f"{rule.minutes:g}",
                 f"{rule.basis_text}\n{rule.cited}",
             )
             shown.add_row(*(escape(cell) for cell in cells))
-    OUT.print(shown)
+    return shown
 
 
 def run_rules(
@@ -103,7 +110,14 @@ def import_rules(
         shown = grid(say("表"), *map(title, ("行", "改动", "列", "原来", "改成")))
         labels = {name: word(layer.label) for name, layer in LAYERS.items()}
     for row in () if is_guarded(to) else changes.itertuples(index=False):
-        cells = (labels[row.table], row.row, row.change, row.column, row.before, row.after)
+        cells = (
+            labels[row.table],
+            row.row,
+            say(row.change),
+            name_of_label(row.table, row.column),
+            row.before,
+            row.after,
+        )
         shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(message(lang, "guarded") if is_guarded(to) else shown)
     OUT.print(message(lang, "applied" if yes else "not_applied"))

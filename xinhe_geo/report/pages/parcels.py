@@ -103,7 +103,7 @@ def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, pr
     refuse_foreign(Path(to), (PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS))
     shown = story.all if only is None else story.parts(only)
     if not shown:
-        raise SourceError("这个目录里没有地块（图层 parcels）；用 add 文件 --to 街道目录 --layer parcels 收进来")
+        raise SourceError(say("这个目录里没有地块（图层 parcels）；用 add 文件 --to 街道目录 --layer parcels 收进来"))
     with added_to(Path(to)) as folder:
         parts = []
         options = {}

@@ -406,7 +406,7 @@ def write_plans(
     refuse_foreign(Path(to), PLANS_FILES)
     names = [str(name) for name in scenarios(district).index]
     if not names:
-        raise ScenarioError("这个目录里没有方案（scenarios/*.toml）；用 scenario new 建一个")
+        raise ScenarioError(say("这个目录里没有方案（scenarios/*.toml）；用 scenario new 建一个"))
     tell, told = progress or (lambda _: None), {}
     for name in names:
         tell(say("计算方案：{0}", district.scenario(name).label or name))

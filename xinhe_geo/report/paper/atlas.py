@@ -83,14 +83,14 @@ def atlas(
     """
     check_size(form.size)
     refuse_uncleared(district.manifest, "写出图册")
-    t, say = wording(form.lang), progress or (lambda _: None)
+    t, tell = wording(form.lang), progress or (lambda _: None)
     refuse_foreign(Path(to), (ATLAS,))
-    story = Story(analyse(district, preset=preset, progress=say), against=against)
+    story = Story(analyse(district, preset=preset, progress=tell), against=against)
     pictures: list[str] = []
 
     def leaves(folder: Path) -> Iterator[Paper]:
         for i, (name, page) in enumerate(_pages(story, form)):
-            say(t["page"].format(n=i + 1) + f" {name}")
+            tell(t["page"].format(n=i + 1) + f" {name}")
             if figures:
                 pictures.append(f"figures/{i + 1:02d}-{file_name(name)}.png")
                 write_bytes(folder / pictures[-1], png_bytes(page))

@@ -24,6 +24,7 @@ from ...core import (
     problems_table,
     refuse_leaving,
     refuse_titles,
+    say,
     secret_layers,
     web_file,
     whole_page,
@@ -93,7 +94,7 @@ def public(
     EnvironmentProblem
         A file cannot be written.
     """
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     check_size(size)
     _refuse(district)
     refuse_titles(district.manifest, (approval, number, contact), "输入的文字")
@@ -110,7 +111,7 @@ def public(
     with added_to(Path(to)) as folder:
         for i, what in enumerate(dict.fromkeys(wanted), 1):
             title = str(known[what])
-            say(f"画图 {title}")
+            tell(say("画图 {0}", title))
             (page,) = theme_pages(Story(results), what, form, whole=False)
             name = f"{i:02d}-{file_name(title)}"
             write_bytes(folder / f"{name}.pdf", pdf_bytes([page], title))
@@ -143,8 +144,8 @@ def _refuse(district: District) -> None:
             str(district.manifest["layers"].get(name, {}).get("file", MANIFEST)),
             "",
             "secrecy",
-            f"这一层的密级是 {mark}，不能出公开版",
-            "从公开用的街道目录里去掉这一层，或由有权的人核定密级",
+            say("这一层的密级是 {0}，不能出公开版", mark),
+            say("从公开用的街道目录里去掉这一层，或由有权的人核定密级"),
         )
         for name, mark in secret_layers(district.manifest).items()
     ]

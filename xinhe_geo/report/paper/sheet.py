@@ -151,8 +151,8 @@ def refuse_public(district: District) -> None:
             str(district.manifest["layers"].get(name, {}).get("file", "")),
             "",
             "basis",
-            f"{LAYERS[name].label}是示意或合成的，不能据此出公开版",
-            "换成主管部门的界线，再把 basis 改为 official 或 surveyed",
+            say("{0}是示意或合成的，不能据此出公开版", LAYERS[name].label),
+            say("换成主管部门的界线，再把 basis 改为 official 或 surveyed"),
         )
         for name in _BORDER_LAYERS
         if name in district.layers and district.basis(name).isin(DEMONSTRATION).any()

@@ -754,7 +754,7 @@ def _promise(district: District, row: pd.Series) -> PromiseLine:
     who = say("、").join(map(word, str(row["filled_by"]).split("、")))
     asked = say("谁能填：{0}", who) if row["status"] == "blank" and row["filled_by"] else ""
     return PromiseLine(
-        f"{row['place']}：{row['quote']}" if row["place"] else str(row["quote"]),
+        say("{0}：{1}", row["place"], row["quote"]) if row["place"] else str(row["quote"]),
         say("、").join(kind_name(district, kind) for kind in row["kinds"]),
         str(row["status"]),
         "" if math.isnan(row["lacks"]) or not row["lacks"] else say("{0} 处", amount(row["lacks"])),
