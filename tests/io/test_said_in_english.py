@@ -23,7 +23,17 @@ from xinhe_geo.app.commands.console import ERR, OUT
 from xinhe_geo.core import DATUM_LABELS, LAYERS, XinheError
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.sentences import english
-from xinhe_geo.io import PEOPLE_COLUMN, RESULT_LABELS, UNPROVEN, add, decisions, formats, parquet, placing_page
+from xinhe_geo.io import (
+    PEOPLE_COLUMN,
+    RESULT_LABELS,
+    UNPROVEN,
+    add,
+    decisions,
+    formats,
+    parquet,
+    placing_page,
+    template,
+)
 from xinhe_geo.io.add import UNSTATED_COLUMN
 from xinhe_geo.io.blanks import _REMARKS as BLANKS
 from xinhe_geo.io.headers import column_word, header_words, plain_header
@@ -37,8 +47,8 @@ HAN = re.compile("[、。《》「」，；：？！（）\u3400-\u9fff]")
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 #: Whose texts somebody reads, and which of its arguments they are.
 READ = {"cannot_take": (1, 2), "refused": (0, 1), "Refusal": (0, 2, 3), "Problem": (5, 6)}
-READ |= {error: (0,) for error in ("SourceError", "WrongValueError", "WrongCallError", "ScenarioError", "NetworkError")}
-READ |= {error: (0,) for error in ("EnvironmentProblem", "SitingError", "ValueError", "TypeError")}
+READ |= dict.fromkeys(("SourceError", "WrongValueError", "WrongCallError", "ScenarioError", "NetworkError"), (0,))
+READ |= dict.fromkeys(("EnvironmentProblem", "SitingError", "ValueError", "TypeError"), (0,))
 
 
 def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
@@ -283,6 +293,18 @@ def test_decisions_asked_in_english_are_read_in_either_language(tmp_path: Path, 
         with speaking(lang):
             reports.append(add(tmp_path / "like.csv", toy, "facilities", crs="WGS84", decide=sheet))
     assert reports[0]["result"].tolist() == reports[1]["result"].tolist()
+
+
+@pytest.mark.slow
+def test_the_template_explains_itself_in_english(tmp_path: Path) -> None:
+    """Its heads and choices are those that are read again."""
+    with speaking("en"):
+        template(tmp_path / "t.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "t.xlsx")
+    known = "".join(f"{c.label}（{c.unit}）{c.values}" for layer in LAYERS.values() for c in layer.names.values())
+    known += "经度（度）纬度（度）" + "".join(book.sheetnames)
+    cells = [str(cell) for row in book["说明"].iter_rows(values_only=True) for cell in row if cell]
+    assert len(cells) > 100 and not [cell for cell in cells if ours(cell, known)]
 
 
 @pytest.mark.parametrize("row", ["2", "行2", "line2", "P9", "编号P9", "idP9"])
