@@ -23,7 +23,17 @@ from xinhe_geo.app.commands.console import ERR, OUT
 from xinhe_geo.core import DATUM_LABELS, LAYERS, XinheError
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.sentences import english
-from xinhe_geo.io import PEOPLE_COLUMN, RESULT_LABELS, UNPROVEN, add, decisions, formats, parquet, placing_page
+from xinhe_geo.io import (
+    PEOPLE_COLUMN,
+    RESULT_LABELS,
+    UNPROVEN,
+    add,
+    decisions,
+    formats,
+    parquet,
+    placing_page,
+    template,
+)
 from xinhe_geo.io.add import UNSTATED_COLUMN
 from xinhe_geo.io.blanks import _REMARKS as BLANKS
 from xinhe_geo.io.headers import column_word, header_words, plain_header
@@ -34,36 +44,11 @@ TOY = Path(__file__).parents[1] / "toy"
 #: Chinese characters, and the marks between them.
 HAN = re.compile("[、。《》「」，；：？！（）\u3400-\u9fff]")
 
-#: The modules of what `add`, `update`, `undo` and `template` say.
-NAMES = (
-    *(
-        "add",
-        "answer_book",
-        "blanks",
-        "control_points",
-        "current_layer",
-        "datum_check",
-        "decisions",
-        "densities",
-        "dxf",
-    ),
-    *("file_rows", "formats", "gis_files", "head_count", "headers", "incoming", "likeness", "matching", "parquet"),
-    *("placing", "placing_page", "positions", "row_changes", "sheets", "tables", "tag_rules", "template"),
-    *("value_words", "year_list"),
-)
-MODULES = [*(f"io/{name}.py" for name in NAMES), "core/datum.py", "district/staging.py", "app/commands/data.py"]
-#: What is no sentence though it has values in it: part of it, and why.
-DATA = {
-    "已核对": "is kept in the source of rows",
-    "坐标核对.html": "names a file",
-    "=选项!": "a formula of the workbook",
-    "其中|截至": "a pattern of heads",
-    "（{bare}）": "a head with its unit, which is understood",
-    "名称": "a head that is understood",
-    "（可删）": "the example that is known again and skipped",
-}
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 #: Whose texts somebody reads, and which of its arguments they are.
-READ = {"cannot_take": (1, 2), "refused": (0, 1), "SourceError": (0,), "Refusal": (0, 2, 3), "EnvironmentProblem": (0,)}
+READ = {"cannot_take": (1, 2), "refused": (0, 1), "Refusal": (0, 2, 3), "Problem": (5, 6)}
+READ |= dict.fromkeys(("SourceError", "WrongValueError", "WrongCallError", "ScenarioError", "NetworkError"), (0,))
+READ |= dict.fromkeys(("EnvironmentProblem", "SitingError", "ValueError", "TypeError"), (0,))
 
 
 def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
@@ -87,7 +72,8 @@ def _is_read(call: ast.Call, argument: ast.AST) -> bool:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_sentence_is_said_through_the_catalogue(module: str) -> None:
+def test_what_is_refused_and_reported_is_said_through_the_catalogue(module: str) -> None:
+    """What is put together from values, another test sees; this one the texts without any, and what `say` is given."""
     tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     parents, past, unknown = _parents(tree), [], []
     for node in ast.walk(tree):
@@ -95,12 +81,11 @@ def test_every_sentence_is_said_through_the_catalogue(module: str) -> None:
             continue
         calls = list(_calls_around(node, parents))
         said = [at for call, at in calls if getattr(call.func, "id", "") == "say" and at is call.args[0]]
-        made = isinstance(parents[node], ast.JoinedStr)
         if said and node.value not in english()["say"]:
             unknown.append(node.value)
-        if not said and (made or any(_is_read(call, at) for call, at in calls[:1])):
-            past.append(ast.unparse(parents[node]) if made else node.value)
-    assert not [text for text in past if not any(part in text for part in DATA)]
+        if not said and any(_is_read(call, at) for call, at in calls[:1]):
+            past.append(node.value)
+    assert not past
     assert not unknown
 
 
@@ -308,6 +293,18 @@ def test_decisions_asked_in_english_are_read_in_either_language(tmp_path: Path, 
         with speaking(lang):
             reports.append(add(tmp_path / "like.csv", toy, "facilities", crs="WGS84", decide=sheet))
     assert reports[0]["result"].tolist() == reports[1]["result"].tolist()
+
+
+@pytest.mark.slow
+def test_the_template_explains_itself_in_english(tmp_path: Path) -> None:
+    """Its heads and choices are those that are read again."""
+    with speaking("en"):
+        template(tmp_path / "t.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "t.xlsx")
+    known = "".join(f"{c.label}（{c.unit}）{c.values}" for layer in LAYERS.values() for c in layer.names.values())
+    known += "经度（度）纬度（度）" + "".join(book.sheetnames)
+    cells = [str(cell) for row in book["说明"].iter_rows(values_only=True) for cell in row if cell]
+    assert len(cells) > 100 and not [cell for cell in cells if ours(cell, known)]
 
 
 @pytest.mark.parametrize("row", ["2", "行2", "line2", "P9", "编号P9", "idP9"])

@@ -917,8 +917,8 @@ class District:
                             MANIFEST,
                             "",
                             "layers.streets",
-                            "没有声明街道图层",
-                            "在 district.toml 里声明 [layers.streets]",
+                            say("没有声明街道图层"),
+                            say("在 district.toml 里声明 [layers.streets]"),
                         )
                     ]
                 ),

@@ -18,9 +18,11 @@ from ..core import (
     SourceError,
     apart,
     bundled_folder,
+    language,
     layer_name,
     refuse_uncleared,
     say,
+    word,
     write_bytes,
 )
 from ..district import secrecy_of
@@ -70,14 +72,27 @@ def _example(column: Column, choices: Sequence[str]) -> object:
     return 2020 if column.type == "year" else f"{EXAMPLE}{column.label}"
 
 
+def _help(column: Column) -> str:
+    """Return what is explained of a column, which is in Chinese."""
+    return column.help if language() == "zh" else ""
+
+
+def _coded(column: Column) -> str:
+    """Return what may stand in a column of codes: the planner's words for them, in English the codes."""
+    return "、".join(value_labels(column).values()) if language() == "zh" else ", ".join(column.values)
+
+
 def _heads(layer: Layer) -> list[tuple[str, Column | None, str]]:
     """Return (header, column, help) of a template's sheet; positions have no column of their own."""
     heads: list[tuple[str, Column | None, str]] = []
     for column in layer.columns:
-        heads.append((head_of(column), column, column.help))
+        heads.append((head_of(column), column, _help(column)))
     if layer.geometry is not None:
-        heads += [("经度（度）", None, "十进制度，也可写度分秒"), ("纬度（度）", None, "十进制度，也可写度分秒")]
-        heads += [(head_of(c), c, c.help) for c in layer.names.values() if c not in layer.columns]
+        heads += [
+            ("经度（度）", None, say("十进制度，也可写度分秒")),
+            ("纬度（度）", None, say("十进制度，也可写度分秒")),
+        ]
+        heads += [(head_of(c), c, _help(c)) for c in layer.names.values() if c not in layer.columns]
     return heads
 
 
@@ -156,14 +171,14 @@ def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[s
         for head, column, help_ in _heads(layer):
             at += 1
             cells = (
-                (layer.label, head, "", "是", help_, "")
+                (layer.label, head, "", say("是"), help_, "")
                 if column is None
                 else (
                     layer.label,
                     head,
-                    column.unit,
-                    "是" if column.required else "",
-                    help_ or "、".join(value_labels(column).values()),
+                    word(column.unit),
+                    say("是") if column.required else "",
+                    help_ or _coded(column),
                     f"{layer.name}.{column.name}",
                 )
             )
