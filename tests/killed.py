@@ -133,10 +133,9 @@ FAILURES = {
 WAYS = ("cut off", "killed", *FAILURES)
 _PUT_ASIDE = re.compile(r"(?:^|/)\.[^/]*-import-[^/]*/old$")  # by `beside`
 _LEFT = re.compile(r"\.xinhe-|\..*-import-")
-#: Names of places beside others end at random.
-_RANDOM = re.compile(
-    rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-(?:import|split)-|/tmp)[a-z0-9_]{8}(?=[/\"\\]|-(?:import|split)-|$)"
-)
+#: Names of places beside others end at random; so does that of a place beside one of them, and holds both.
+_RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|-(?:import|split)-|/tmp)[a-z0-9_]{8}(?=[/\"\\]|-(?:import|split)-|$)")
+_EMPTYING = "a room is emptied in "
 
 
 class Outcome(NamedTuple):
@@ -329,10 +328,17 @@ def _same(state: State) -> str:
 
 
 def _is_as(state: State, step: str, recorded: State) -> bool:
-    """Whether a folder is what it was before a step; a room is emptied in the order in which the system lists what lies in it."""
-    if step.startswith(("os.remove", "os.rmdir")) and ".xinhe-" in step:
+    """Whether a folder is what it was before a step; of a room that is emptied only what a person sees."""
+    if told(step).startswith(_EMPTYING):
         return seen(state) == seen(recorded)
     return _same(state) == _same(recorded)
+
+
+def told(step: str) -> str:
+    """Return what a step is in any run of the same; a room is emptied in the order in which the system lists what lies in it."""
+    within = step.partition(".xinhe-")[0]
+    emptied = within != step and step.startswith(("os.remove", "os.rmdir"))
+    return _EMPTYING + alike(within.partition(" ")[2]) if emptied else alike(step)
 
 
 def _parts(names: Iterable[str]) -> set[str]:

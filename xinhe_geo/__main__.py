@@ -11,5 +11,5 @@ if __name__ == "__main__":
         sys.exit(130)
     # What was imported stays to the end; to look through it for garbage, again and again, took a twentieth of a report.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
     sys.exit(main())

@@ -40,7 +40,7 @@ from xinhe_geo.core.schema import (
     bundled_folder,
 )
 from xinhe_geo.core.sentences import agreeing, english, language, say, word
-from xinhe_geo.io import OUTCOMES, PARTS
+from xinhe_geo.io import OUTCOMES, PARTS, RESULT_LABELS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
@@ -136,7 +136,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         URGENCIES.values(),
         LEVELS.values(),
     ]
-    tables += [OUTCOMES.values(), PARTS.values()]
+    tables += [OUTCOMES.values(), PARTS.values(), RESULT_LABELS.values()]
     known = {text for row in tables for text in row} | {
         *lg.VERDICTS,
         *lg.ROLES.values(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import killed
 import pytest
 from test_secret_district import every_command
 
-from xinhe_geo.core import write_text
+from xinhe_geo.core import own_room, write_text
+from xinhe_geo.district.beside import beside
 from xinhe_geo.report.files import MARK, put_over, repair, swapped_in
 from xinhe_geo.report.record import RECORD, hashes
 
@@ -40,6 +43,22 @@ def test_the_table_of_the_docs_is_of_these_commands() -> None:
     assert not [name for name, cells in rows.items() if {*cells[7:9]} - {"0", "?"} or "mixed" in "".join(cells)]
 
 
+def test_names_of_rooms_within_rooms_are_alike(tmp_path: Path) -> None:
+    """A second run of the same differs in no name, however often the end of one is at random."""
+
+    def names() -> list[str]:
+        target = tmp_path / "新胡"
+        with (
+            beside(target) as one,
+            beside(one) as two,
+            own_room(two / "a.csv") as three,
+            beside(three, "split") as four,
+        ):
+            return [killed.alike(f"{place.relative_to(tmp_path)}") for place in (one, two, three, four)]
+
+    assert names() == names()
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_three_points(tmp_path: Path, name: str) -> None:
     """Rebuilt it is judged at each step; at three of them killed, refused, and run again."""
@@ -54,11 +73,24 @@ def test_every_step(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("name", ["add", "batch", "import", "plans", "report", "rules import", "sheet", "survey"])
-def test_copies_come_to_what_runs_from_the_beginning_come_to(tmp_path: Path, name: str) -> None:
+def test_copies_come_to_what_runs_from_the_beginning_come_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """The steps of the real command, what is there after it was stopped, and the next run: by either way the same."""
-    ways = [killed.tried(tmp_path / str(anew), NAMED[name], anew=anew) for anew in (False, True)]
-    copied, whole = ([o._replace(step=killed.alike(o.step)) for o in outcomes] for outcomes in ways)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # steps of other processes are not seen
+    ways = []
+    for anew in (False, True):  # in one place: journals are known by theirs
+        outcomes = killed.tried(tmp_path / "x", NAMED[name], anew=anew)
+        ways.append([o._replace(step=killed.told(o.step)) for o in outcomes])
+        shutil.rmtree(tmp_path / "x")
+    copied, whole = ways
     assert copied == whole
+
+
+@pytest.mark.matrix
+def test_three_points_while_other_processes_draw(tmp_path: Path) -> None:
+    """On several cores, and from the beginning each time: who is killed leaves others at work."""
+    assert not killed.faults(killed.tried(tmp_path, NAMED["report"], anew=True))
 
 
 def test_a_mark_of_somebody_else_moves_nothing(tmp_path: Path) -> None:

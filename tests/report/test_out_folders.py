@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import crash
 import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import DONE, ENVIRONMENT, main
-from xinhe_geo.report.files import CARRIED, added_to, put_in_place, refuse_foreign
+from xinhe_geo.core import EnvironmentProblem, files, write_text
+from xinhe_geo.report.files import CARRIED, added_to, put_in_place, put_over, refuse_foreign, swapped_in
 from xinhe_geo.report.record import NOTED, RECORD, is_inside
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -203,3 +209,41 @@ def test_a_folder_that_may_not_be_written_is_told_first(tmp_path: Path, monkeypa
     monkeypatch.setattr(os, "access", lambda *_: False)  # an administrator may write everywhere
     with pytest.raises(xh.EnvironmentProblem, match=f"写 {tmp_path.name} 时出错：没有权限"):
         refuse_foreign(tmp_path, ["index.html"])
+
+
+def _swapped(out: Path, text: str) -> None:
+    with swapped_in(out) as room:
+        write_text(room / "index.html", text)
+        write_text(room / RECORD, run({"index.html": sha(text)}))
+
+
+def _added(out: Path, text: str) -> None:
+    with added_to(out) as room:
+        write_text(room / "index.html", text)
+
+
+def _over(out: Path, text: str) -> None:
+    put_over(out, {"index.html": text, RECORD: run({"index.html": sha(text)})})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="steps are named by /proc")
+@pytest.mark.parametrize("put_there", [_swapped, _added, _over])
+def test_what_one_refusal_leaves_goes_with_the_next_run_though_it_has_nothing_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put_there: Callable[[Path, str], None]
+) -> None:
+    """The system refuses each step once: whatever we made for ourselves is gone after a run that only looks whether there is anything."""
+    monkeypatch.setattr(files, "_ABOUT_TO", 0.0)  # it comes ten seconds later
+    out, steps = tmp_path / "all" / "out", list[str]()
+    _swapped(out, "0")
+    with crash.watching(tmp_path, steps.append):
+        put_there(out, "1")
+    for at, step in enumerate(steps):
+        with suppress(EnvironmentProblem), crash.watching(tmp_path, crash.stopping(at, errno.EACCES)):
+            put_there(out, str(at + 2))
+        with added_to(out):
+            pass
+        left = [p.name for p in tmp_path.rglob(".xinhe-*")]
+        assert not left, (step, left)
+        assert (out / "index.html").read_text("utf-8") in (str(at + 1), str(at + 2)), step
+        put_there(out, str(at + 2))

@@ -33,7 +33,15 @@ from .effects import (
     sharing,
     sharing_of,
 )
-from .entrances import attached_anew, entrances_of_open, facility_entrances, home_entrances, home_points, same_compound
+from .entrances import (
+    WAY_OUT,
+    attached_anew,
+    entrances_of_open,
+    facility_entrances,
+    home_entrances,
+    home_points,
+    same_compound,
+)
 from .gaps import gaps, reasons, rule_in, rule_meant
 from .headlines import (
     at_one_limit,

@@ -91,7 +91,7 @@ def what_to_survey(district: District, kinds: Sequence[str]) -> str:
 
 def unchecked_of(district: District, kinds: Sequence[str]) -> int:
     """Return how many facilities of some kinds nobody has looked at yet: they count only in the upper end of a range."""
-    facilities = district.facilities
+    facilities = district.layers.get("facilities")
     if facilities is None:
         return 0
     return int(np.count_nonzero(facilities["kind"].isin(kinds) & (facilities["state"] == UNCHECKED)))

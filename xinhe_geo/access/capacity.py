@@ -209,7 +209,7 @@ def within_capacity(
         raise ValueError(say("应有数和每多少人都要大于 0"))
     zones, walker = decay_of(district, need.decay), district.profile(profile)
     places = district.open_facilities
-    homes, points = district.homes, home_points(district)
+    homes, points = district.layers.get("homes"), home_points(district)
     if homes is None or places is None:
         raise ValueError(say("没有小区或设施图层"))
     offered = sizes(places[places["kind"].isin(kinds).to_numpy()], need.field)

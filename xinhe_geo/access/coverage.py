@@ -225,11 +225,19 @@ class _Ground(NamedTuple):
 
 
 def _ground(district: District, homes: gpd.GeoDataFrame) -> _Ground:
+    """Return it, found once: coverage is asked for by many sets of rules."""
+    if "ground of coverage" not in district.memo:
+        district.memo["ground of coverage"] = _find_ground(district, homes)
+    found: _Ground = district.memo["ground of coverage"]
+    return found
+
+
+def _find_ground(district: District, homes: gpd.GeoDataFrame) -> _Ground:
     facts = home_facts(district, homes)
     order = {name: i for i, name in enumerate(BASES)}
     streets = district.basis("streets").unique() if "streets" in district.layers else []
     kinds: dict[str, int] = {}
-    facilities = district.facilities
+    facilities = district.layers.get("facilities")
     if facilities is not None:
         known = pd.DataFrame({"kind": facilities["kind"].array, "basis": district.basis("facilities").array})
         for kind, basis in known.drop_duplicates().itertuples(index=False):
@@ -310,7 +318,7 @@ def _cover_kinds(
 def is_surveyed(district: District, kinds: Iterable[str]) -> bool:
     """Whether anything is known of some kinds, surveyed or seen on a map: of others 数据不足 is said rather than 0."""
     if "known_kinds" not in district.memo:
-        facilities = district.facilities
+        facilities = district.layers.get("facilities")
         district.memo["known_kinds"] = district.surveyed_kinds | set(() if facilities is None else facilities["kind"])
     return not district.memo["known_kinds"].isdisjoint(kinds)
 
@@ -459,7 +467,7 @@ def presence(district: District) -> pd.DataFrame:
 
 
 def _presence(district: District) -> pd.DataFrame:
-    communities, facilities = district.communities, district.open_facilities
+    communities, facilities = district.layers.get("communities"), district.open_facilities
     if communities is None or facilities is None:
         return pd.DataFrame()
     serving = _serving_open(district, facilities)
@@ -502,7 +510,7 @@ def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[s
         `by_position`: communities that have one only by the position of it; `near_line`: metres of such places to the nearest line
         of a community, of those under 30 m.
     """
-    communities, facilities = district.communities, district.open_facilities
+    communities, facilities = district.layers.get("communities"), district.open_facilities
     if communities is None or facilities is None:
         return Grounds(0, pd.Series(dtype="float64"))
     asked = communities.index if codes is None else communities.index[communities.index.isin(list(codes))]

@@ -62,11 +62,13 @@ def effects_of(
     change = (both["served_after"] - both["served"]).fillna(0.0)
     rules_there = table.index
     for people in ("people", "people_60plus"):
-        table[f"{people}_gain"] = _known_sum(change.clip(lower=0), both[people], rules_there)
-        table[f"{people}_lose"] = _known_sum(-change.clip(upper=0), both[people], rules_there)
+        table[f"{people}_gain"] = _known_sum(np.maximum(change, 0.0), both[people], rules_there)
+        table[f"{people}_lose"] = _known_sum(np.maximum(-change, 0.0), both[people], rules_there)
     table["bound"] = new["bound"].reindex(rules_there)
     table["net_of"] = a["denominator"].groupby(level="rule").first().reindex(rules_there)
-    table["net"] = [_net(communities, row, both.xs(row.Index, level="rule"), change) for row in table.itertuples()]
+    of_rule, moved = both.groupby(level="rule").indices, change.to_numpy()
+    amounts = {what: both[what].to_numpy(float, na_value=np.nan) for what in both.columns.intersection(table["net_of"])}
+    table["net"] = [_net(communities, row, moved, amounts, of_rule.get(row.Index, [])) for row in table.itertuples()]
     fresh = b[~b.index.isin(a.index)]
     came = newcomers(fresh, after)
     table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), came, rules_there)
@@ -148,17 +150,23 @@ class _Line(Protocol):
     net_of: str
 
 
-def _net(communities: int | None, row: _Line, homes: pd.DataFrame, change: pd.Series) -> float:
-    """Return how many more a rule finds served, of what it counts itself."""
+def _net(
+    communities: int | None,
+    row: _Line,
+    moved: np.ndarray,
+    amounts: Mapping[str, np.ndarray],
+    homes: np.ndarray | Sequence[int],
+) -> float:
+    """Return how many more a rule finds served, of what it counts itself; `homes`: its rows."""
     if row.bound != EXACT:
         return np.nan
     if row.net_of == "community":
         return np.nan if communities is None else float(row.change) * communities
-    moved = change.xs(row.Index, level="rule")
-    moved = moved[moved != 0]
-    if homes[row.net_of].isna().all():
+    change, amount = moved[homes], amounts[row.net_of][homes]
+    if np.isnan(amount).all():
         return np.nan
-    return float((moved * homes[row.net_of].reindex(moved.index)).sum(min_count=1)) if len(moved) else 0.0
+    some = change != 0
+    return float(pd.Series((change * amount)[some]).sum(min_count=1)) if some.any() else 0.0
 
 
 def home_changes(before: District, after: District, *, rules: str | Sequence[str | Rule] = "plan") -> pd.DataFrame:
@@ -211,8 +219,8 @@ def facility_names(*districts: District) -> dict[str, str]:
     """Return the names of the facilities that have one, by their ids; those of the last district count."""
     names: dict[str, object] = {}
     for district in districts:
-        frame = district.facilities
-        names |= {} if frame is None else dict(zip(frame.index, frame["name"], strict=True))
+        frame = district.layers.get("facilities")
+        names |= {} if frame is None else dict(zip(frame.index.tolist(), frame["name"].tolist(), strict=True))
     return {key: name for key, name in names.items() if isinstance(name, str)}
 
 

@@ -66,7 +66,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     own = cover.xs(name, level="rule")
     chosen = rule_in(district, own, name)
     own = own[(own["served"] < 1 - SHARE_TOLERANCE).to_numpy()]
-    homes, facilities = district.homes, district.facilities
+    homes, facilities = district.layers.get("homes"), district.layers.get("facilities")
     if homes is None or facilities is None or own.empty or bound_of(district, chosen.kinds) != EXACT:
         return gpd.GeoDataFrame({"people_unserved": []}, geometry=[], crs=district.crs)
     walker = district.profile(str(own["profile"].iloc[0]))
@@ -147,7 +147,7 @@ def _crossed(
     district: District, points: gpd.GeoDataFrame, worst: pd.DataFrame, facilities: gpd.GeoDataFrame
 ) -> pd.Series:
     """Return the names of the barriers between each place and its facility, as the crow flies."""
-    barriers = district.barriers
+    barriers = district.layers.get("barriers")
     crossed = pd.Series("", index=worst.index, dtype="object")
     there = worst["facility_minutes"].dropna()
     if barriers is None or barriers.empty or there.empty:
@@ -193,8 +193,8 @@ class _Walk(NamedTuple):
 
 def reasons(district: District, places: pd.DataFrame) -> list[str]:
     """Say of each row of `gaps`, in the language that is spoken, why the place is not served, with the parts of its walk."""
-    facilities = district.facilities
-    names = {} if facilities is None else dict(zip(facilities.index, facilities["name"], strict=True))
+    facilities = district.layers.get("facilities")
+    names = {} if facilities is None else dict(zip(facilities.index.tolist(), facilities["name"].tolist(), strict=True))
     kinds = {
         kind: say("、").join(kind_name(district, part) for part in kind.split(";")) for kind in places["kind"].unique()
     }

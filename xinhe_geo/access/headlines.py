@@ -280,7 +280,7 @@ def _community_headline(
         told = "{0}：{1} 个社区（{2} 年名录）中 {3} 个看得到；其余有没有不知道"
         row["headline"] = say(told, _if(row), len(has), district.list_year, count)
         return
-    communities = district.communities
+    communities = district.layers.get("communities")
     names = communities["name"] if communities is not None else pd.Series(dtype="str")
     lacks = [str(names.get(c, c)) for c in has.index[~has]]
     missing = say("；缺：{0}", say("、").join(lacks)) if lacks else ""
@@ -322,9 +322,9 @@ def _alternatives(district: District, rule: Rule, found: _Found, denominator: st
 
 
 def _what_is_missing(district: District, rule: Rule) -> str:
-    if district.homes is None:
+    if "homes" not in district.layers:
         return say("数据不足：缺小区图层")
-    if rule.metric == "presence" and district.communities is None:
+    if rule.metric == "presence" and "communities" not in district.layers:
         return say("数据不足：缺社区界")
     labels = say("、").join(kind_name(district, k) for k in rule.kinds)
     if not is_surveyed(district, rule.kinds):
@@ -364,9 +364,9 @@ def grounds_text(district: District, kinds: Sequence[str], codes: Iterable[str] 
 def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
     """Say of homes, facilities of some kinds and streets how many are schematic or synthetic."""
     parts = []
-    facilities = district.facilities
+    facilities = district.layers.get("facilities")
     rows = {
-        "小区": district.basis("homes") if district.homes is not None else pd.Series(dtype="str"),
+        "小区": district.basis("homes") if "homes" in district.layers else pd.Series(dtype="str"),
         "设施": pd.Series(dtype="str")
         if facilities is None
         else district.basis("facilities")[facilities["kind"].isin(kinds)],

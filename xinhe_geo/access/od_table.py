@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from ..core import Profile
 from ..district import District, Named
-from .entrances import WAY_OUT, entrances_of_open, home_entrances, home_points, places_open, same_compound, walks_inside
+from .entrances import WAY_OUT, entrances_of_open, home_entrances, home_points, places_open, walks_inside
 from .walls import without_stairs
 
 OD_COLUMNS = (
@@ -107,14 +107,14 @@ def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
 
 class _Ends(NamedTuple):
     """
-    The entrances of a kind's facilities, those by a street, and the walks to them that never leave a wall.
+    Where the entrances of a kind's facilities are, those by a street, and the walks to them that never leave a wall.
 
     Facilities are numbers here, in the order of their ids: places in `names`.
     """
 
-    targets: pd.DataFrame
+    corners: np.ndarray
     by_street: pd.DataFrame
-    same: pd.DataFrame
+    same: Mapping[str, np.ndarray]
     names: pd.api.extensions.ExtensionArray
 
 
@@ -131,23 +131,28 @@ def _ends_of(district: District, own: Mapping[str, pd.Index], walker: Profile | 
     everything, walks = entrances_of_open(district, walker), walks_inside(district, walker)
     places = places_open(district, inside_only=False).index.sort_values()
     names = pd.array(places, dtype="str")
-    everything = everything[["place", "edge", "at_m", "access_m", "x", "y"]]
-    everything["place"] = places.get_indexer(everything["place"])
-    walks = walks.assign(target=places.get_indexer(walks["target"]))
+    place, target = (places.get_indexer(frame[of]) for frame, of in ((everything, "place"), (walks, "target")))
     number = np.full(len(places), -1)  # of the kind, as asked for
     for kind, facilities in enumerate(own.values()):
         number[places.get_indexer(facilities)] = kind
-    some = everything[(everything["edge"] >= 0).to_numpy()]
-    entered, by_street = (_parted(frame, number[frame["place"]], len(own)) for frame in (everything, some))
-    same = _parted(walks, number[walks["target"]], len(own))
-    return {kind: _Ends(entered[k], by_street[k], same[k], names) for k, kind in enumerate(own)}
+    corners = _parted({"xy": everything[["x", "y"]].to_numpy()}, number[place], len(own))
+    some = np.flatnonzero((everything["edge"] >= 0).to_numpy())
+    doors = {name: everything[name].to_numpy()[some] for name in ("edge", "at_m", "access_m")}
+    by_street = _parted({"place": place[some], **doors}, number[place[some]], len(own))
+    inside = {"place": walks["place"].to_numpy(np.int64), "target": target, "metres": walks["metres"].to_numpy(float)}
+    same = _parted({**inside, "gate_known": walks["gate_known"].to_numpy(bool)}, number[target], len(own))
+    return {
+        kind: _Ends(corners[k]["xy"], pd.DataFrame(by_street[k], copy=False), same[k], names)
+        for k, kind in enumerate(own)
+    }
 
 
-def _parted(frame: pd.DataFrame, number: np.ndarray, count: int) -> list[pd.DataFrame]:
+def _parted(columns: Mapping[str, np.ndarray], number: np.ndarray, count: int) -> list[dict[str, np.ndarray]]:
     """Return the rows of each number below `count`, in their order; those of other numbers are left out."""
     order = np.argsort(number, kind="stable")
-    rows, cuts = frame.take(order), np.searchsorted(number[order], np.arange(count + 1))
-    return [rows.iloc[start:end] for start, end in pairwise(cuts)]
+    cuts = pairwise(np.searchsorted(number[order], np.arange(count + 1)))
+    rows = {name: values[order] for name, values in columns.items()}
+    return [{name: values[start:end] for name, values in rows.items()} for start, end in cuts]
 
 
 def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _ByMetres | None]:
@@ -158,10 +163,11 @@ def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _By
     ends = _ends_of(district, some, None)
     searches = district.network.search_each(entrances, {kind: end.by_street for kind, end in ends.items()})
     found: dict[str, _ByMetres | None] = dict.fromkeys(own)
+    doors = _ways_out(entrances)
     for kind, end in ends.items():
-        straight = cKDTree(end.targets[["x", "y"]].to_numpy()).query(spots)[0]
+        straight = cKDTree(end.corners).query(spots)[0]
         columns = {"straight_metres": np.asarray(straight)}
-        columns |= _best_entrances(len(points), entrances, searches[kind], end, None)
+        columns |= _best_entrances(len(points), doors, searches[kind], end, None)
         found[kind] = _ByMetres(columns, end, some[kind])
     return found
 
@@ -175,7 +181,8 @@ def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker:
         ends = _ends_of(district, {kind: found.facilities for kind, found in there.items()}, walker)
     targets = {kind: end.by_street for kind, end in ends.items()}
     searches = district.network.search_each(entrances, targets, profile=walker)
-    count = len(points)
+    count, doors = len(points), _ways_out(entrances)
+    index = pd.RangeIndex(count, name="point")
     blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(OD_COLUMNS, np.full(count, np.nan))}
     blank["facility"] = blank["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
     blank["gate_known"] = np.zeros(count, np.bool_)
@@ -183,21 +190,30 @@ def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker:
     for kind in near:
         columns = dict(blank)
         if kind in there:
-            timed = _best_entrances(count, entrances, searches[kind], ends[kind], walker)
+            timed = _best_entrances(count, doors, searches[kind], ends[kind], walker)
             columns |= there[kind].columns | timed
-        tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"), copy=False)
+        tables[kind] = pd.DataFrame(columns, index=index, copy=False)
     return tables
 
 
+def _ways_out(entrances: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return of `home_entrances` what is read of them kind by kind."""
+    return {
+        "place": entrances["place"].to_numpy(np.int64),
+        "gate_metres": entrances["gate_metres"].to_numpy(float),
+        "gate_known": entrances["gate_known"].to_numpy(bool),
+    }
+
+
 def _best_entrances(
-    count: int, entrances: pd.DataFrame, found: pd.DataFrame, near: _Ends, walker: Profile | None
+    count: int, doors: Mapping[str, np.ndarray], found: pd.DataFrame, near: _Ends, walker: Profile | None
 ) -> dict[str, Any]:
     """Return, per point, the best of its ways out (as `found`) and of the walks inside its own compound."""
     same = near.same
-    inside = same["metres"].to_numpy() if walker is None else same["metres"].to_numpy() / walker.speed_m_s / 60.0
-    place = np.concatenate([entrances["place"].to_numpy(np.int64), same["place"].to_numpy(np.int64)])
+    inside = same["metres"] if walker is None else same["metres"] / walker.speed_m_s / 60.0
+    place = np.concatenate([doors["place"], same["place"]])
     cost = np.concatenate([found["cost"].to_numpy(float), inside])
-    code = np.concatenate([found["target"].to_numpy(np.int64, na_value=-1), same["target"].to_numpy(np.int64)])
+    code = np.concatenate([found["target"].to_numpy(np.int64, na_value=-1), same["target"]])
     there = np.flatnonzero(np.isfinite(cost))
     least = np.full(count, np.inf)
     np.minimum.at(least, place[there], cost[there])
@@ -213,10 +229,10 @@ def _best_entrances(
     minutes = _spread_out(count, points, cost[row])
     walked = _spread_out(count, points, np.concatenate([found["metres"].to_numpy(float), same["metres"]])[row])
     wait = minutes - walked / walker.speed_m_s / 60.0
-    gated = same["gate_known"].to_numpy(bool)
-    gate = np.concatenate([entrances["gate_metres"].to_numpy(float), np.where(gated, 0.0, np.nan)])[row]
+    gated = same["gate_known"]
+    gate = np.concatenate([doors["gate_metres"], np.where(gated, 0.0, np.nan)])[row]
     known = np.zeros(count, np.bool_)
-    known[points] = np.concatenate([entrances["gate_known"].to_numpy(bool), gated])[row]
+    known[points] = np.concatenate([doors["gate_known"], gated])[row]
     return {
         "facility_minutes": facility,
         "minutes": minutes,
@@ -256,16 +272,17 @@ def pairs(district: District, kinds: Iterable[str], *, profile: Named = "adult",
     """
     walker = district.profile(profile)
     facilities = places_open(district, inside_only=False)
-    facilities = facilities[facilities["kind"].isin(list(kinds)).to_numpy()]
+    asked = facilities.index[facilities["kind"].isin(list(kinds)).to_numpy()]
     points, entrances = home_points(district), home_entrances(district, walker)
     names = ["point", "facility"]
-    if facilities.empty or points.empty:
+    if asked.empty or points.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
     targets = entrances_of_open(district, walker)
-    targets = targets[targets["place"].isin(facilities.index)].reset_index(drop=True)
+    targets = targets[targets["place"].isin(asked).to_numpy()].reset_index(drop=True)
     reachable = targets[(targets["edge"] >= 0).to_numpy()]
     by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
-    same = same_compound(district, points, targets)
+    same = walks_inside(district, walker)
+    same = same[same["target"].isin(asked).to_numpy()]
     inside = pd.Series(
         same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0,
         index=pd.MultiIndex.from_arrays([same["place"].to_numpy(), same["target"].to_numpy()]),

@@ -23,7 +23,7 @@ def drawn_people(district: District) -> pd.DataFrame | None:
         Index home, one column per draw: people. Those of an area add up to its total in every draw. None where homes have people of
         their own. The same district gives the same draws.
     """
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None or "people_parts" not in homes or homes["people_parts"].isna().all():
         return None
     if "drawn people" not in district.memo:

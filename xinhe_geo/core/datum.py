@@ -24,6 +24,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import SourceError, UnknownNameError
+from .sentences import say
 from .validate import without_brackets
 
 DATUMS = ("WGS84", "GCJ-02", "BD-09")
@@ -103,11 +104,15 @@ def datum_name(name: str) -> str:
 def _degrees(lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
     x, y = np.broadcast_arrays(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
     if (np.abs(y) > 90).any() and (np.abs(x) <= 90).all() and (np.abs(y) <= 180).all():
-        raise SourceError(f"纬度超出 ±90（{y[np.abs(y) > 90].flat[0]:.6g}）：经度和纬度写反了，第一列写经度")
+        raise SourceError(say("纬度超出 ±90（{0:.6g}）：经度和纬度写反了，第一列写经度", y[np.abs(y) > 90].flat[0]))
     if (np.abs(x) > 180).any() or (np.abs(y) > 90).any():
         bad = np.flatnonzero((np.abs(x) > 180) | (np.abs(y) > 90))[0]
         raise SourceError(
-            f"不是经纬度（{x.flat[bad]:.6g}, {y.flat[bad]:.6g}）：像是以米为单位的坐标，先按它的坐标系转成经纬度"
+            say(
+                "不是经纬度（{0:.6g}, {1:.6g}）：像是以米为单位的坐标，先按它的坐标系转成经纬度",
+                x.flat[bad],
+                y.flat[bad],
+            )
         )
     return x, y
 
@@ -201,11 +206,11 @@ def tie(
     x, y = np.asarray(local, dtype=np.float64), np.asarray(known, dtype=np.float64)
     least = 4 if affine else 3
     if x.shape != y.shape or x.ndim != 2 or x.shape[1] != 2 or len(x) < least:
-        raise SourceError(f"控制点只有 {len(x)} 个，至少要 {least} 个不在一条线上的点")
+        raise SourceError(say("控制点只有 {0} 个，至少要 {1} 个不在一条线上的点", len(x), least))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise SourceError("控制点里有不是数的坐标。每个点写四个数：图上 X、Y，已知坐标两个")
+        raise SourceError(say("控制点里有不是数的坐标。每个点写四个数：图上 X、Y，已知坐标两个"))
     if _flat(x) or _flat(y):
-        raise SourceError("控制点几乎在一条线上或一个点上，定不出旋转。换成分布在图的四角的点")
+        raise SourceError(say("控制点几乎在一条线上或一个点上，定不出旋转。换成分布在图的四角的点"))
     fits = [_fit(x[:, order], y, affine) for order in ([0, 1], [1, 0])]
     k = int(np.argmin([float((residual**2).sum()) for _, residual in fits]))
     matrix, residual = fits[k]
@@ -228,15 +233,22 @@ def tie(
         },
         index=pd.Index(labels, name="point"),
     )
-    said = "；".join(f"{n} {r:,.2f} 米" for n, r in table["residual_m"].items())
+    said = say("；").join(say("{0} {1:,.2f} 米", n, r) for n, r in table["residual_m"].items())
     if table["residual_m"].max() > limit_m:
         worst = table["residual_m"].idxmax()
         raise SourceError(
-            f"控制点对不上：残差 {said}，超过 {limit_m:g} 米（最大的是 {worst}）。核对点号、坐标和坐标系，或去掉写错的点",
+            say(
+                "控制点对不上：残差 {0}，超过 {1:g} 米（最大的是 {2}）。核对点号、坐标和坐标系，或去掉写错的点",
+                said,
+                limit_m,
+                worst,
+            ),
             table,
         )
     if abs(scale - 1) > TIE_SCALE:
-        raise SourceError(f"配准的比例是 {scale:.4f}，不是 1：图的单位不是米，或控制点写错。残差 {said}", table)
+        raise SourceError(
+            say("配准的比例是 {0:.4f}，不是 1：图的单位不是米，或控制点写错。残差 {1}", scale, said), table
+        )
     return matrix, table
 
 
@@ -330,7 +342,7 @@ def diagnose(points: gpd.GeoDataFrame | gpd.GeoSeries, references: References) -
     others = np.array([np.delete(median[:h], i).min() for i in range(h)])
     table = pd.DataFrame(
         {
-            "label": [DATUM_LABELS[name] for name in DATUMS],
+            "label": [say(DATUM_LABELS[name]) for name in DATUMS],
             "points": len(spots),
             "moved_m": [float(np.median(np.hypot(*move.T))) for move in moves],
             "median_m": median[:h],
@@ -396,7 +408,7 @@ def diagnose_likeness(
     spots = _lonlat_points(points)
     table = _undecided(len(spots), over=0.0, lead=0.0, supported=False)
     if len(peers) < PEERS_AT_LEAST:
-        return table.assign(text=f"目录里可比的同类要素只有 {len(peers)} 个，少于 {PEERS_AT_LEAST} 个")
+        return table.assign(text=say("目录里可比的同类要素只有 {0} 个，少于 {1} 个", len(peers), PEERS_AT_LEAST))
     places = _Places(streets, compounds)
     chosen = _lonlat_points(peers, PEERS_AT_MOST)
     like = places.likeness(chosen)
@@ -410,8 +422,14 @@ def diagnose_likeness(
     table["supported"], table["winner"] = supported, winner
     best, times = str(table["lead"].idxmax()), float(np.exp(min(lead.max(), np.log(9_999))))
     return table.assign(
-        text=f"{len(spots)} 个点离街道和小区的远近，与目录里同类要素 {len(chosen)} 个相比，最像 {best}，可能性是其次的 {times:,.1f} 倍"
-        + ("以上" if lead.max() > np.log(9_999) else "")
+        text=say(
+            "{0} 个点离街道和小区的远近，与目录里同类要素 {1} 个相比，最像 {2}，可能性是其次的 {3:,.1f} 倍",
+            len(spots),
+            len(chosen),
+            best,
+            times,
+        )
+        + (say("以上") if lead.max() > np.log(9_999) else "")
     )
 
 
@@ -419,7 +437,7 @@ def _undecided(points: int, **columns: float) -> pd.DataFrame:
     """Return the table of a test before it has found anything: a row per datum, no winner."""
     unknown = dict.fromkeys(("moved_m", "median_m", "p90_m"), np.nan)
     found = {
-        "label": [DATUM_LABELS[n] for n in DATUMS],
+        "label": [say(DATUM_LABELS[n]) for n in DATUMS],
         "points": points,
         **unknown,
         **columns,
@@ -526,7 +544,7 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     pairs = [(i, stem) for i, stem in pairs if stem]
     table = _undecided(len(pairs), nearer=0, farther=0, leans=False)
     if not pairs:
-        return table.assign(text="没有一行的名称里有已知的小区、社区或道路")
+        return table.assign(text=say("没有一行的名称里有已知的小区、社区或道路"))
     metric = _metric(known.geometry)
     spots = points.iloc[[i for i, _ in pairs]].to_crs("EPSG:4326")
     lon, lat = shapely.get_coordinates(shapely.point_on_surface(np.asarray(spots.array))).T
@@ -540,8 +558,8 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     for k, name in enumerate(DATUMS):
         table.loc[name, ["nearer", "farther", "leans", "winner"]] = _wins_by_names(away, k)
     table = table.astype({"leans": bool, "winner": bool})
-    said = "，".join(f"{name} {metres:,.0f} 米" for name, metres in table["median_m"].items())
-    table["text"] = f"{len(pairs)} 行的名称里有已知的地方，到那里的中位距离：{said}"
+    said = say("，").join(say("{0} {1:,.0f} 米", name, metres) for name, metres in table["median_m"].items())
+    table["text"] = say("{0} 行的名称里有已知的地方，到那里的中位距离：{1}", len(pairs), said)
     return table
 
 
@@ -617,29 +635,37 @@ def _wins(away: Floats, i: int) -> bool:
 
 def _verdict(table: pd.DataFrame) -> str:
     n = int(table["points"].iloc[0])
-    medians = "，".join(f"{name} {metres:,.0f} 米" for name, metres in table["median_m"].items())
-    measured = f"{n} 个点到参照图层的中位距离：{medians}；随机挪动最好的一次 {table['control_m'].iloc[0]:,.0f} 米"
+    medians = say("，").join(say("{0} {1:,.0f} 米", name, metres) for name, metres in table["median_m"].items())
+    measured = say(
+        "{0} 个点到参照图层的中位距离：{1}；随机挪动最好的一次 {2:,.0f} 米", n, medians, table["control_m"].iloc[0]
+    )
     if n < POINTS_AT_LEAST:
-        return f"只有 {n} 个点，少于 {POINTS_AT_LEAST} 个，不作判断。{measured}"
+        return say("只有 {0} 个点，少于 {1} 个，不作判断。{2}", n, POINTS_AT_LEAST, measured)
     if not table["winner"].any():
         first = str(table["median_m"].idxmin())
-        hint = "" if first == "WGS84" else f"；{first} 的距离最小，可向提供者核实"
-        return f"分不出是哪一种坐标，不作判断（不等于有错）{hint}。{measured}"
+        hint = "" if first == "WGS84" else say("；{0} 的距离最小，可向提供者核实", first)
+        return say("分不出是哪一种坐标，不作判断（不等于有错）{0}。{1}", hint, measured)
     winner = str(table.index[table["winner"].to_numpy()][0])
     if winner == "WGS84":
-        return f"与参照图层吻合，是 WGS84／CGCS2000。{measured}"
+        return say("与参照图层吻合，是 WGS84／CGCS2000。{0}", measured)
     moved = float(table["moved_m"][winner])
-    return f"像是 {DATUM_LABELS[winner]}，整体偏了约 {moved:,.0f} 米；请核实来源，按 {winner} 转换后再用。{measured}"
+    return say(
+        "像是 {0}，整体偏了约 {1:,.0f} 米；请核实来源，按 {2} 转换后再用。{3}",
+        say(DATUM_LABELS[winner]),
+        moved,
+        winner,
+        measured,
+    )
 
 
 def _lonlat_points(frame: gpd.GeoDataFrame | gpd.GeoSeries, most: int = POINTS_AT_MOST) -> Floats:
     """Return longitudes and latitudes, as they stand, of at most `most` features evenly chosen."""
     if frame.crs is None:
-        raise SourceError("图层没有声明坐标系；先声明（经纬度写 EPSG:4326），再判断")
+        raise SourceError(say("图层没有声明坐标系；先声明（经纬度写 EPSG:4326），再判断"))
     shapes = np.asarray(frame.geometry.to_crs("EPSG:4326").array)
     shapes = shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
     if not len(shapes):
-        raise SourceError("图层里没有要素，无从判断坐标")
+        raise SourceError(say("图层里没有要素，无从判断坐标"))
     chosen = np.unique(np.linspace(0, len(shapes) - 1, min(len(shapes), most)).round().astype(np.int64))
     xy: Floats = shapely.get_coordinates(shapely.point_on_surface(shapes[chosen]))
     _degrees(*xy.T)
@@ -649,10 +675,10 @@ def _lonlat_points(frame: gpd.GeoDataFrame | gpd.GeoSeries, most: int = POINTS_A
 def _reference_shapes(given: References) -> gpd.GeoSeries:
     layers = [given] if isinstance(given, (gpd.GeoDataFrame, gpd.GeoSeries)) else list(given)
     if any(layer.crs is None for layer in layers):
-        raise SourceError("参照图层没有声明坐标系")
+        raise SourceError(say("参照图层没有声明坐标系"))
     layers = [layer.geometry for layer in layers if len(layer)]
     if not layers:
-        raise SourceError("没有参照图层：至少要有街道、建筑或小区中的一种")
+        raise SourceError(say("没有参照图层：至少要有街道、建筑或小区中的一种"))
     shapes = pd.concat([layer.to_crs(layers[0].crs) for layer in layers], ignore_index=True)
     return gpd.GeoSeries(shapes[shapes.notna() & ~shapes.is_empty], crs=layers[0].crs)
 

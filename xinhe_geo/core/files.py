@@ -179,7 +179,7 @@ def _reason(path: Path) -> OSError | None:
     return OSError(errno.ENAMETOOLONG, "") if len(os.fsencode(path.absolute())) > _LONGEST else None
 
 
-def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
+def place_file(fresh: Path, path: Path, folder: Path | None = None, origin: Path | None = None) -> None:
     """
     Put a finished file in its place, once it is safe on the disk: the step that all that is written goes through.
 
@@ -187,6 +187,8 @@ def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
     ----------
     folder
         From here on no link is followed on the way to its place (`held`).
+    origin
+        From here on none is followed to where it lies; not needed where nobody else knows of that.
 
     Raises
     ------
@@ -195,7 +197,7 @@ def place_file(fresh: Path, path: Path, folder: Path | None = None) -> None:
     OSError
         It cannot be put there.
     """
-    with held(fresh) as (own, room), held(path, folder) as (name, place):
+    with held(fresh, origin) as (own, room), held(path, folder) as (name, place):
         handle = os.open(own, os.O_RDWR | _EXACTLY, dir_fd=room)
         try:
             os.fsync(handle)

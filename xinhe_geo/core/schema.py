@@ -1047,7 +1047,7 @@ def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:
         return frame
     since, until = frame["since"].to_numpy(float, na_value=-np.inf), frame["until"].to_numpy(float, na_value=np.inf)
     alive = (since <= year) & (year <= until)
-    return frame if alive.all() else frame[alive]
+    return frame if alive.all() else frame.take(np.flatnonzero(alive))
 
 
 def layer_name(name: str) -> str:

@@ -265,8 +265,12 @@ def _like_a_mark(key: str, value: object, level: int, depth: int = 0) -> bool:
         return any(_like_a_mark(str(name), inner, level, depth + 1) for name, inner in value.items())
     if isinstance(value, list):
         return any(_like_a_mark(key, inner, level, depth + 1) for inner in value)
-    if not isinstance(value, str):
-        return False
+    return isinstance(value, str) and _says_a_mark(key, value, level)
+
+
+@lru_cache(maxsize=4096)
+def _says_a_mark(key: str, value: str, level: int) -> bool:
+    """Whether a text says a mark, found once: every file that is written asks it of the whole manifest."""
     if key in _NAMES or key in _FREE:
         mark = title_mark(value) if key in _NAMES else secret_words(value)
         return mark is not None and mark.level > level

@@ -43,7 +43,7 @@ _LOOSE = re.compile(r"(?<=[《（「、，。；：！？）》」]) +(?=\S)|(?<
 
 def tight(text: str) -> str:
     """Return a text without spaces beside Chinese marks, where Chinese is spoken: what joins words and names cannot know what they begin with."""
-    return _LOOSE.sub("", text) if language() == "zh" else text
+    return _LOOSE.sub("", text) if " " in text and language() == "zh" else text
 
 
 #: A word of an English sentence that agrees with a count: `{0} {0:home|homes}`, what is said of one before what is said of others.
@@ -79,12 +79,13 @@ class Figure(float):
         if not math.isfinite(self):
             return say("数据不足") if unknown is None else unknown
         text = format(self._rounded(spec) if spec[-1:] in ("f", "%") else float(self), spec)
+        if "-" not in text:
+            return text
         text = text[1:] if text.startswith("-") and not text.strip("-0.,%") else text
         return text.replace("-", "−") if {*spec} & {*",+%"} else text
 
     def _rounded(self, spec: str) -> Decimal | float:
-        share = spec.endswith("%")
-        digits = int(spec[:-1].rpartition(".")[2] or 6) + 2 * share
+        share, digits = _digits(spec)
         steps = abs(self) * 10.0**digits
         # far from a half, and from what would be none or all of it: any rounding says the same
         if (1.0 <= steps <= 10.0**digits - 1.0 or not share) and steps < 1e9 and abs(steps % 1.0 - 0.5) > 1e-4:
@@ -93,6 +94,13 @@ class Figure(float):
         value = Decimal(f"{float(self):.15g}")
         value = value.quantize(step, ROUND_HALF_UP) if abs(value) < 1e15 else value
         return min(max(value, step), 1 - step) if share and 1e-9 < self < 1 - 1e-9 else value
+
+
+@functools.cache
+def _digits(spec: str) -> tuple[bool, int]:
+    """Return whether a format is that of a share, and how many digits of the number itself it shows."""
+    share = spec.endswith("%")
+    return share, int(spec[:-1].rpartition(".")[2] or 6) + 2 * share
 
 
 def word(text: str) -> str:

@@ -374,7 +374,7 @@ class District:
             here, there = ({**d._rows, **d.layers} for d in (self, origin))
             pairs = ((name, here.get(name), there.get(name)) for name in {*here, *there})
             self.memo[key] = frozenset(
-                name for name, a, b in pairs if a is not b and (a is None or b is None or not a.equals(b))
+                name for name, a, b in pairs if a is not b and (a is None or b is None or not _equal(a, b))
             )
         found: frozenset[str] = self.memo[key]
         return found
@@ -389,22 +389,22 @@ class District:
 
     def _find_changed_kinds(self, origin: District) -> frozenset[str]:
         frames = [d._rows[name] for d in (origin, self) for name in _PLANNED if name in d._rows]
-        every = frozenset(str(kind) for frame in frames for kind in frame["kind"])
+        kinds = [frame["kind"].to_numpy(object) for frame in frames]
         changed: set[str] = set()
         if (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
             serving = [d.open_facilities for d in (origin, self)]  # of another year walks alone are taken over
             ids = _changed_ids(*serving)
             if ids is None:
-                return every
+                return frozenset(map(str, np.concatenate(kinds)))
             return frozenset(
                 str(k) for frame in serving if frame is not None for k in frame["kind"][frame.index.isin(ids)]
             )
         for name in _PLANNED:
             ids = _changed_ids(origin._rows.get(name), self._rows.get(name))
             if ids is None:
-                return every
+                return frozenset(map(str, np.concatenate(kinds)))
             # a row of one's own hides that of the same id: where it goes the other comes back
-            changed |= {str(kind) for frame in frames for kind in frame["kind"][frame.index.isin(ids)]}
+            changed |= {str(k) for frame, own in zip(frames, kinds, strict=True) for k in own[frame.index.isin(ids)]}
             if self.with_planned != origin.with_planned and name in self._rows:
                 rows = self._rows[name]
                 due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= self.year)).to_numpy(
@@ -1239,19 +1239,45 @@ _MADE_WITH = {"streets": ("extra_links", "closures"), "facilities": ("own_facili
 _PLANNED = ("facilities", "own_facilities")
 
 
+def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Return whether two layers or tables are equal, as `DataFrame.equals`, which compares shapes one by one."""
+    if not (isinstance(a, gpd.GeoDataFrame) and a.columns.equals(b.columns) and a.index.equals(b.index)):
+        return a.equals(b)
+    columns = ((a[name], b[name]) for name in a.columns)
+    return all(
+        same.all() if (same := _same_shapes(here, there)) is not None else here.array.equals(there.array)
+        for here, there in columns
+    )
+
+
+def _same_shapes(a: pd.Series, b: pd.Series) -> np.ndarray | None:
+    """Return which shapes of two columns are the same; None where these are no columns of shapes."""
+    if not (isinstance(a, gpd.GeoSeries) and isinstance(b, gpd.GeoSeries)):
+        return None
+    here, there = a.to_numpy(), b.to_numpy()
+    same: np.ndarray = shapely.equals_identical(here, there) | (shapely.is_missing(here) & shapely.is_missing(there))
+    return same
+
+
 def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index | None:
     """Return the ids of rows that differ between two tables; None where the tables do, or the order of their rows."""
     if old is new:
         return pd.Index([], dtype="str")
     if old is None or new is None or not old.columns.equals(new.columns):
         return None
-    a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+    a, b = old, new
     if not a.index.equals(b.index):
-        return None
+        a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+        if not a.index.equals(b.index):
+            return None
     other = np.zeros(len(a), dtype=bool)
     for column in old.columns:
-        blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
-        other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
+        here, there = a[column], b[column]
+        same = _same_shapes(here, there)
+        if same is None:
+            blank = here.isna().to_numpy() & there.isna().to_numpy()
+            same = (here == there).to_numpy(dtype=bool, na_value=False) | blank
+        other |= ~same
     return a.index[other].union(old.index.symmetric_difference(new.index))
 
 

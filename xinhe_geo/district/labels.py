@@ -55,8 +55,10 @@ def list_told(district: District) -> str:
 
 def walker_name(district: District, walker: Profile) -> str:
     """Return what a walker is called."""
+    if language() == "zh":
+        return walker.label
     table = district.profiles
-    if language() == "zh" or "label_en" not in table or walker.name not in table.index:
+    if "label_en" not in table or walker.name not in table.index:
         return walker.label
     said = table.loc[walker.name, "label_en"]
     return str(said) if isinstance(said, str) and said else walker.label

@@ -61,7 +61,10 @@ def fact(facts: pd.DataFrame | None, parcel: str, quantity: str, year: int, hold
     blank = Fact("", math.nan, math.nan, math.nan, "", "", "")
     if facts is None or facts.empty:
         return blank
-    own = facts[((facts["parcel"] == parcel) & (facts["quantity"] == quantity)).to_numpy(dtype=bool, na_value=False)]
+    about = (facts["parcel"].to_numpy(object) == parcel) & (facts["quantity"].to_numpy(object) == quantity)
+    if not about.any():
+        return blank
+    own = facts.take(np.flatnonzero(about))
     own = own[(own["holder"].fillna("") == holder).to_numpy(dtype=bool) & own["value"].notna().to_numpy()]
     dated = own["year"].astype("float64").fillna(-math.inf)
     own = own[(dated <= year).to_numpy()]

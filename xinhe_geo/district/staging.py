@@ -38,6 +38,7 @@ from ..core import (
     problems_table,
     read_layer,
     read_whole,
+    say,
     write_bytes,
 )
 from .journal import HISTORY, MANIFEST, SEAL, commit, finish, locked, within
@@ -90,7 +91,9 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
         suffix = "csv" if layer.geometry is None else "geojson"
         file = f"{layer.folder}/{layer.name}.{suffix}"
         if (folder / file).exists():
-            raise SourceError(f"{folder.name} 里已有没有声明的文件 {file}。先在 {MANIFEST} 里声明它，或把它移走")
+            raise SourceError(
+                say("{0} 里已有没有声明的文件 {1}。先在 {2} 里声明它，或把它移走", folder.name, file, MANIFEST)
+            )
         entry = {"file": file}
         if layer.geometry is not None:
             entry |= {"crs": LONLAT, "basis": changes.basis}
@@ -102,7 +105,7 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
             tomllib.loads(text.decode("utf-8-sig"))
         except tomllib.TOMLDecodeError as error:
             raise SourceError(
-                f"{MANIFEST} 里加不进 [layers.{layer.name}]（{error}）。手工声明这个图层，再导入"
+                say("{0} 里加不进 [layers.{1}]（{2}）。手工声明这个图层，再导入", MANIFEST, layer.name, error)
             ) from error
         files[MANIFEST] = text
     file = str(entry["file"])
@@ -110,7 +113,7 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
     writers = {".geojson": _geojson_bytes, ".json": _geojson_bytes, ".gpkg": _geopackage_bytes, ".csv": _csv_bytes}
     writer = writers.get(path.suffix.lower())
     if writer is None:
-        raise SourceError(f"{file}：这种格式只能读，不能改。在 QGIS 里另存为 GeoPackage，并改 {MANIFEST}")
+        raise SourceError(say("{0}：这种格式只能读，不能改。在 QGIS 里另存为 GeoPackage，并改 {1}", file, MANIFEST))
     if layer.geometry is not None:
         metric = crs_of(manifest["crs"])
         _bring(changes.edits, metric, crs_of(entry["crs"]))
@@ -269,8 +272,8 @@ def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
         except OSError as error:  # of several files at once, too
             if is_full(error) or os.strerror(errno.ENOSPC) in str(error):
                 need = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and HISTORY not in p.parts)
-                raise full_disk("检查用的副本", Path(place), need) from error
-            raise EnvironmentProblem(f"{folder.name} 复制不出来检查。检查临时文件夹的磁盘空间和权限") from error
+                raise full_disk(say("检查用的副本"), Path(place), need) from error
+            raise EnvironmentProblem(say("{0} 复制不出来检查。检查临时文件夹的磁盘空间和权限", folder.name)) from error
         for name, content in files.items():
             write_bytes(within(copy, name), content)
         after = [p for p in read_folder(copy)[3] if p.severity == "error" and _where(p) not in before]

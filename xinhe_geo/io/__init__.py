@@ -10,6 +10,7 @@ from .formats import FORMATS
 from .head_count import PEOPLE_COLUMN, PeopleJump
 from .incoming import decoded as read_text
 from .likeness import Wishes
+from .matching import kept_rows
 from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_of
 from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
 from .overpass import HOSTS

@@ -24,7 +24,9 @@ from ..core import (
     Layer,
     SourceError,
     UnknownNameError,
+    layer_name,
     refuse_uncleared,
+    say,
     write_bytes,
 )
 from ..district import ANSWERS, MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
@@ -94,7 +96,11 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     """Work out everything an import would do; nothing is written into the folder."""
     if layer.default:
         raise SourceError(
-            f"{layer.label}是随程序的表，不能这样导入；把 data 里的 {layer.name}.csv 复制到目录里修改并声明"
+            say(
+                "{0}是随程序的表，不能这样导入；把 data 里的 {1}.csv 复制到目录里修改并声明",
+                layer_name(layer.name),
+                layer.name,
+            )
         )
     current = read_current(folder, layer)
     report = RowReport()
@@ -110,7 +116,9 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     if placed is not None:
         matched = recognised(rows, placed, matched, current, wishes_of(request, rows, matched, current))
     elif request.wishes != Wishes() or request.decide is not None:
-        raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip、--decide")
+        raise SourceError(
+            say("{0}没有图形，只按编号认行；不能用 --new、--update、--skip、--decide", layer_name(layer.name))
+        )
     if layer.name == "homes":
         say_whom(rows, matched, current)
     tidy = judged(rows, placed, matched, current)
@@ -183,7 +191,7 @@ def ask_decisions(
     if request.decide is None or request.decide.is_file():
         return
     if request.decide.suffix.lower() != ".xlsx":
-        raise SourceError(f"{request.decide.name}：决定表的文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：决定表的文件名要以 .xlsx 结尾", request.decide.name))
     rows, placed, current = held
     gone = sorted(set(range(len(current.rows))) - set(matched.at.values()))
     write_decisions(request.decide, choices_of(rows, placed, matched, current), held, gone, people)
@@ -211,9 +219,11 @@ def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer
     if bare:
         report.say(
             "note",
-            f"没有说明依据：{len(bare):,} 行的位置记为“依据未说明”",
-            "知道就写 --basis surveyed（实测）、official（官方）、osm（开放地图）或 derived（推算），或在表里加“依据类型”一列",
-            Where(column=UNSTATED_COLUMN),
+            say("没有说明依据：{0:,} 行的位置记为“依据未说明”", len(bare)),
+            say(
+                "知道就写 --basis surveyed（实测）、official（官方）、osm（开放地图）或 derived（推算），或在表里加“依据类型”一列"
+            ),
+            Where(column=say(UNSTATED_COLUMN)),
         )
 
 
@@ -226,8 +236,8 @@ def _say_doors_left(edits: Sequence[Edit], current: CurrentLayer, report: RowRep
     for key, n in left[of].value_counts(sort=False).items():
         report.say(
             "note",
-            f"{printable(str(key))} 移动了，{n} 个出入口还画在原处，仍按它们算走法",
-            f"在 {doors} 里移过来或删去；是真的搬走了，不是改正位置，设施用 update 按年份更新",
+            say("{0} 移动了，{1} 个出入口还画在原处，仍按它们算走法", printable(str(key)), n),
+            say("在 {0} 里移过来或删去；是真的搬走了，不是改正位置，设施用 update 按年份更新", doors),
             Where(key=printable(str(key))),
         )
 
@@ -237,7 +247,7 @@ def positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed:
     shapes, said = raw_shapes(rows.incoming, rows.columns)
     for i, text in enumerate(said):
         if text and shapes[i] is None:
-            rows.refuse(i, Refusal("坐标", text, "坐标不是数", "填十进制度、度分秒或米"))
+            rows.refuse(i, Refusal(say("坐标"), text, say("坐标不是数"), say("填十进制度、度分秒或米")))
     if shapely.is_missing(shapes).all() and not any(said):
         n = len(shapes)
         return Placed(np.full(n, None, dtype=object), np.full(n, None, dtype=object), {})
@@ -250,8 +260,8 @@ def positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed:
         declared = declaration(coordinates.crs, rows.incoming)
     placed = locate(shapes, declared, place, rows.report)
     for i, (reason, remedy) in placed.reasons.items():
-        value = said[i] or "，".join(f"{v:.6g}" for v in shapely.get_coordinates(shapes[i])[0])
-        rows.refuse(i, Refusal("坐标", value, reason, remedy))
+        value = said[i] or say("，").join(f"{v:.6g}" for v in shapely.get_coordinates(shapes[i])[0])
+        rows.refuse(i, Refusal(say("坐标"), value, reason, remedy))
     return placed
 
 
@@ -271,18 +281,22 @@ def checked_words(said: str) -> str:
     text = " ".join(str(said).split())
     wrong = why_hostile(text) if text else None
     if wrong is not None:
-        raise SourceError(f"--datum-checked 的文字{wrong[0]}。{wrong[1]}")
+        raise SourceError(say("--datum-checked 的文字{0}。{1}", wrong[0], wrong[1]))
     if text and len(text) < CHECKED_CHARACTERS:
-        raise SourceError(f"--datum-checked 写的是“{text}”：写明怎么核对的，如“天地图上抽查 3 点，张三 11-26”")
+        raise SourceError(say("--datum-checked 写的是“{0}”：写明怎么核对的，如“天地图上抽查 3 点，张三 11-26”", text))
     return text
 
 
 def unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
     """Return why nothing is written: no street, name or row that is there confirms the datum, and nobody answers for it."""
-    said = report[report["column"] == UNPROVEN].iloc[0]
+    said = report[report["column"] == say(UNPROVEN)].iloc[0]
     return SourceError(
-        f"{printable(file)}：坐标基准 {said['reason']}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
-        "--datum-checked（datum_checked=）写明怎么核对的，如 --datum-checked 天地图抽查三点；写明的话记在每行的来源里"
+        say(
+            "{0}：坐标基准 {1}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
+            "--datum-checked（datum_checked=）写明怎么核对的，如 --datum-checked 天地图抽查三点；写明的话记在每行的来源里",
+            printable(file),
+            said["reason"],
+        )
     )
 
 
@@ -400,7 +414,7 @@ def add(
     if basis not in BASES:
         raise UnknownNameError("依据类型", basis, list(BASES))
     if not (target / MANIFEST).is_file():
-        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
+        raise SourceError(say("{0} 不是街道目录：里面没有 {1}", target.name or target, MANIFEST))
     points = None if control is None else Path(control)
     coordinates = Coordinates(crs, points, affine, repair, checked_words(datum_checked))
     page = None if place is None else Path(place)
@@ -419,7 +433,7 @@ def add(
         None if decide is None else Path(decide),
     )
     if points is not None and not points.is_file():
-        raise SourceError(f"文件不存在：{printable(points.name)}")
+        raise SourceError(say("文件不存在：{0}", printable(points.name)))
     if not apply or waits(request):
         return plan_import(Path(file), target, LAYERS[layer], request).report
     with locked(target):
@@ -429,8 +443,12 @@ def add(
             raise unconfirmed(Path(file).name, found.report)
         if found.files and found.people is not None and found.people.jumps and not sure:
             raise PeopleJump(
-                f"{printable(Path(file).name)}：导入后常住人口 {found.people}，变化超过 5%。没有写入任何东西。"
-                "先看预览里哪些行是新增；确实如此就加 --sure（sure=True）"
+                say(
+                    "{0}：导入后常住人口 {1}，变化超过 5%。没有写入任何东西。"
+                    "先看预览里哪些行是新增；确实如此就加 --sure（sure=True）",
+                    printable(Path(file).name),
+                    found.people,
+                )
             )
         if found.files:
             commit(target, found.files, found.layer, found.source)

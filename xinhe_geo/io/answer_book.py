@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import xlsxwriter
 
+from ..core import say
 from .cells import is_blank
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Offers:
         rule = {
             "validate": "list",
             "source": self.known[wanted],
-            "error_title": "请从下拉框选",
+            "error_title": say("请从下拉框选"),
             "error_type": "warning",
         }
         sheet.data_validation(first, column, last, column, rule)

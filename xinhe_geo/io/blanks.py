@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import LAYERS, RESIDENT, Layer, SourceError, amount, at_year, refuse_uncleared, write_bytes
-from ..district import secrecy_of
+from ..core import LAYERS, RESIDENT, Layer, SourceError, amount, at_year, refuse_uncleared, say, write_bytes
+from ..district import column_name, secrecy_of
 from .answer_book import Questions, answer_book
 from .cells import head_of, printable, value_labels
 from .current_layer import CurrentLayer, read_current
@@ -54,7 +54,7 @@ def blanks(path: str | Path, folder: str | Path) -> dict[str, int]:
     """
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
-        raise SourceError(f"{target.name}：待填表是 Excel 工作簿，文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：待填表是 Excel 工作簿，文件名要以 .xlsx 结尾", target.name))
     refuse_uncleared(secrecy_of(Path(folder)), "写出待填表")
     sheets, counts = [], dict[str, int]()
     for name, columns in _ASKED.items():
@@ -65,8 +65,8 @@ def blanks(path: str | Path, folder: str | Path) -> dict[str, int]:
         counts |= {f"{name}.{c}": int(missing.sum()) for c, missing in empty.items()}
         some = alive[pd.DataFrame(empty).any(axis=1).to_numpy()]
         sheets.append(_sheet(LAYERS[name], some, current))
-    said = [f"{LAYERS[n.split('.')[0]].names[n.split('.')[1]].label}：{amount(k)} 处没有" for n, k in counts.items()]
-    write_bytes(target, answer_book("待填表", (*said, *_REMARKS), sheets))
+    said = [say("{0}：{1} 处没有", column_name(*n.split(".")), amount(k)) for n, k in counts.items()]
+    write_bytes(target, answer_book(say("待填表"), (*said, *map(say, _REMARKS)), sheets))
     return counts
 
 

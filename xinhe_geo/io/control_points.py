@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..core import SourceError, between, tie
+from ..core import SourceError, between, say, tie
 from .cells import coordinate, printable
 from .headers import plain_header
 from .incoming import LONLAT, Incoming, Shapes, cannot_take, decoded_csv
@@ -33,10 +33,12 @@ def tied(shapes: Shapes, control: Path, crs: str | int | None, place: Place, aff
     ]
     heads = [plain_header(h) for h in lines[0]] if lines else []
     at = {k: next((heads.index(w) for w in words if w in heads), None) for k, words in _CONTROL.items()}
-    absent = [f"{'、'.join(_CONTROL[k][:2])}" for k in ("x", "y", "east", "north") if at[k] is None]
+    absent = [say("、").join(_CONTROL[k][:2]) for k in ("x", "y", "east", "north") if at[k] is None]
     if absent:
         raise cannot_take(
-            control.name, f"缺少列：{'；'.join(absent)}", "表头写 点名, 图上X, 图上Y, 经度, 纬度（或 东坐标, 北坐标）"
+            control.name,
+            say("缺少列：{0}", say("；").join(absent)),
+            say("表头写 点名, 图上X, 图上Y, 经度, 纬度（或 东坐标, 北坐标）"),
         )
     numbers = np.array(
         [
@@ -61,7 +63,9 @@ def tied(shapes: Shapes, control: Path, crs: str | int | None, place: Place, aff
     ]
     if bad:
         raise cannot_take(
-            control.name, f"控制点 {printable('、'.join(bad))} 的坐标读不懂，或不在声明的坐标系里", "每个点写四个数"
+            control.name,
+            say("控制点 {0} 的坐标读不懂，或不在声明的坐标系里", printable(say("、").join(bad))),
+            say("每个点写四个数"),
         )
     to_metric = between(LONLAT, place.metric)
     try:
@@ -69,20 +73,32 @@ def tied(shapes: Shapes, control: Path, crs: str | int | None, place: Place, aff
             numbers[:, :2], np.column_stack(to_metric.transform(*lonlat.T)), affine=affine, names=names
         )
     except SourceError as error:
-        raise SourceError(f"{control.name}：{error}", error.residuals) from error
+        raise SourceError(say("{0}：{1}", control.name, error), error.residuals) from error
     for point, row in residuals.iterrows():
         report.say(
             "note",
-            f"控制点 {printable(point)} 的残差 {row['residual_m']:.3f} 米（东 {row['east_m']:+.3f}，北 {row['north_m']:+.3f}）",
+            say(
+                "控制点 {0} 的残差 {1:.3f} 米（东 {2:+.3f}，北 {3:+.3f}）",
+                printable(point),
+                row["residual_m"],
+                row["east_m"],
+                row["north_m"],
+            ),
         )
     first = residuals.iloc[0]
-    axes = "，控制点表的 X 为北" if first["swapped"] else ""
+    axes = say("，控制点表的 X 为北") if first["swapped"] else ""
     if first["swapped"]:
         # A drawing is not a mirror image: the table writes north first, as surveyors do, the drawing east.
         matrix = matrix[[1, 0, 2]]
     report.say(
         "note",
-        f"按 {len(residuals)} 个控制点配准：比例 {first['scale']:.6f}，旋转 {first['rotation_deg']:.4f}°{axes}",
-        "三个点几乎没有多余的检验，最好四个以上" if len(residuals) < 4 else "",
+        say(
+            "按 {0} 个控制点配准：比例 {1:.6f}，旋转 {2:.4f}°{3}",
+            len(residuals),
+            first["scale"],
+            first["rotation_deg"],
+            axes,
+        ),
+        say("三个点几乎没有多余的检验，最好四个以上") if len(residuals) < 4 else "",
     )
     return shapely.transform(shapes, lambda xy: np.column_stack([xy, np.ones(len(xy))]) @ matrix)

@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 import pyproj
 
-from ..core import DataError, Layer, Problem, SourceError, crs_of, guarded_problems, problems_table
+from ..core import DataError, Layer, Problem, SourceError, crs_of, guarded_problems, problems_table, say
 from ..district import MANIFEST, district_folder, read_folder
 
 
@@ -56,7 +56,7 @@ def read_current(folder: Path, layer: Layer) -> CurrentLayer:
     try:
         metric = crs_of(manifest["crs"])
     except (KeyError, pyproj.exceptions.CRSError) as error:
-        raise SourceError(f'{folder.name} 的 {MANIFEST} 没有写能用的坐标系。写 crs = "EPSG:…"') from error
+        raise SourceError(say('{0} 的 {1} 没有写能用的坐标系。写 crs = "EPSG:…"', folder.name, MANIFEST)) from error
     rows = tables[layer.name] if layer.name in tables else _no_rows(layer, metric)
     return CurrentLayer(layer, rows, tables, manifest, metric)
 

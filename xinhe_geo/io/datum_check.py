@@ -21,6 +21,7 @@ from ..core import (
     diagnose_likeness,
     diagnose_names,
     from_wgs84,
+    say,
     secret_layers,
     to_wgs84,
 )
@@ -111,7 +112,7 @@ def _measured_well(rows: FileRows, placed: Placed, current: CurrentLayer, anchor
             for t in measures
             if bool(t.loc[datum, "winner"]) or ("supported" in t and bool(t.loc[datum, "supported"]))
         ]
-        rows.report.say("note", f"坐标基准 {datum} 与目录吻合：{agreed[0]['text'].iloc[0]}")
+        rows.report.say("note", say("坐标基准 {0} 与目录吻合：{1}", datum, agreed[0]["text"].iloc[0]))
         return True
     if anchored:
         return True
@@ -127,10 +128,10 @@ def _measured_well(rows: FileRows, placed: Placed, current: CurrentLayer, anchor
     )
     if leaning is not None and not checked:
         raise _wrong_datum(rows.file, datum, leaning, written, current)
-    why = str(measures[0]["text"].iloc[0]) if measures else "没有街道和地名可比"
-    remedy = "向提供者核实坐标来源，在地图上抽查几个点，写入时用 --datum-checked（datum_checked=）写明怎么核对的"
-    remedy = f"由人核对：{checked}" if checked else remedy
-    rows.report.say("note", f"{datum} 没有得到证实：{why}", remedy, Where(column=UNPROVEN))
+    why = str(measures[0]["text"].iloc[0]) if measures else say("没有街道和地名可比")
+    remedy = say("向提供者核实坐标来源，在地图上抽查几个点，写入时用 --datum-checked（datum_checked=）写明怎么核对的")
+    remedy = say("由人核对：{0}", checked) if checked else remedy
+    rows.report.say("note", say("{0} 没有得到证实：{1}", datum, why), remedy, Where(column=say(UNPROVEN)))
     return False
 
 
@@ -156,22 +157,32 @@ def _measures(points: gpd.GeoSeries, names: Sequence[object], current: CurrentLa
 
 def _wrong_datum(file: str, datum: str, suspect: _Suspect, written: Shapes, current: CurrentLayer) -> SourceError:
     winner, table, proven = suspect
-    said = f"声明的坐标基准是 {datum}，但坐标不像，像是 {DATUM_LABELS[winner]}。"
-    remedy = f"核实来源；若确是 {winner}，用 --crs {winner}（crs=）再导入"
+    said = say("声明的坐标基准是 {0}，但坐标不像，像是 {1}。", datum, say(DATUM_LABELS[winner]))
+    remedy = say("核实来源；若确是 {0}，用 --crs {0}（crs=）再导入", winner)
     if not proven:
-        said = f"声明的坐标基准是 {datum}，但能比的几行都更像 {DATUM_LABELS[winner]}；行数少，不能断定。"
-        remedy += f"；若确是 {datum}，用 --datum-checked（datum_checked=）写明怎么核对的"
+        said = say("声明的坐标基准是 {0}，但能比的几行都更像 {1}；行数少，不能断定。", datum, say(DATUM_LABELS[winner]))
+        remedy += say("；若确是 {0}，用 --datum-checked（datum_checked=）写明怎么核对的", datum)
     spots = shapely.get_coordinates(shapely.point_on_surface(written))
     page = datum_page(spots, datum, table, current.tables, file, said + str(table["text"].iloc[0]))
     return SourceError(
-        f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n没有写入任何东西。{remedy}", table, page
+        say("{0}：{1}{2}\n{3}\n没有写入任何东西。{4}", file, said, table["text"].iloc[0], _residuals(table), remedy),
+        table,
+        page,
     )
 
 
 def _residuals(table: pd.DataFrame) -> str:
-    lines = ["假设坐标是　到参照的中位距离　九成在　整体移动"]
+    lines = [say("假设坐标是　到参照的中位距离　九成在　整体移动")]
     for name, row in table.iterrows():
-        lines.append(f"{name}　{amount(row['median_m'])} 米　{amount(row['p90_m'])} 米　{amount(row['moved_m'])} 米")
+        lines.append(
+            say(
+                "{0}　{1} 米　{2} 米　{3} 米",
+                name,
+                amount(row["median_m"]),
+                amount(row["p90_m"]),
+                amount(row["moved_m"]),
+            )
+        )
     return "\n".join(lines)
 
 
@@ -194,7 +205,7 @@ def _anchored(rows: FileRows, placed: Placed, current: CurrentLayer, known: Mapp
     nearer = np.all([away[name] - away[datum] > ANCHOR_FAR_M for name in DATUMS if name != datum], axis=0)
     confirmed = bool(nearer.mean() >= 0.75 and np.median(away[datum]) <= CORRECTED_M)
     if confirmed:
-        rows.report.say("note", f"坐标基准 {datum} 与目录里编号相同的 {len(pairs)} 个要素吻合")
+        rows.report.say("note", say("坐标基准 {0} 与目录里编号相同的 {1} 个要素吻合", datum, len(pairs)))
     if confirmed or len(pairs) < ANCHORS:
         return confirmed
     best = min(DATUMS, key=lambda name: float(np.median(away[name])))
@@ -202,7 +213,7 @@ def _anchored(rows: FileRows, placed: Placed, current: CurrentLayer, known: Mapp
     if best != datum and near and np.quantile(away[datum], 0.25) >= ANCHOR_FAR_M:
         table = pd.DataFrame(
             {
-                "label": [DATUM_LABELS[n] for n in DATUMS],
+                "label": [say(DATUM_LABELS[n]) for n in DATUMS],
                 "points": len(pairs),
                 "moved_m": [float(np.median(np.hypot(*(at[n] - at["WGS84"]).T))) for n in DATUMS],
                 "median_m": [float(np.median(away[n])) for n in DATUMS],
@@ -211,14 +222,23 @@ def _anchored(rows: FileRows, placed: Placed, current: CurrentLayer, known: Mapp
             },
             index=pd.Index(DATUMS, name="datum"),
         )
-        lines = "；".join(f"{name} {amount(metres)} 米" for name, metres in table["median_m"].items())
-        said = (
-            f"声明的坐标基准是 {datum}，但和目录里编号相同的 {len(pairs)} 个要素整体错开；"
-            f"到原位置的中位距离，假设坐标是：{lines}。像是 {DATUM_LABELS[best]}。"
+        lines = say("；").join(say("{0} {1} 米", name, amount(metres)) for name, metres in table["median_m"].items())
+        said = say(
+            "声明的坐标基准是 {0}，但和目录里编号相同的 {1} 个要素整体错开；"
+            "到原位置的中位距离，假设坐标是：{2}。像是 {3}。",
+            datum,
+            len(pairs),
+            lines,
+            say(DATUM_LABELS[best]),
         )
         raise SourceError(
-            f"{file}：{said}没有写入任何东西。"
-            f"核实来源；若确是 {best}，用 --crs {best}（crs=）再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换",
+            say(
+                "{0}：{1}没有写入任何东西。核实来源；若确是 {2}，用 --crs {2}（crs=）再导入；"
+                "若原来的图层才是错的，用 replace=True（--replace）整层替换",
+                file,
+                said,
+                best,
+            ),
             table,
             datum_page(np.column_stack([lon, lat]), datum, table, current.tables, file, said),
         )

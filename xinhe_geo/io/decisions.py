@@ -14,7 +14,17 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..core import DataError, Problem, SourceError, amount, problems_table, refuse_uncleared, write_bytes
+from ..core import (
+    DataError,
+    Problem,
+    SourceError,
+    amount,
+    layer_name,
+    problems_table,
+    refuse_uncleared,
+    say,
+    write_bytes,
+)
 from ..district import alike
 from .answer_book import Questions, answer_book
 from .cells import is_blank, printable
@@ -43,10 +53,11 @@ _LINE, _KEY, _NAME, _RESULT, _THERE, _WHY, _AWAY, _DECISION, _TARGET = HEADS = (
     "决定",
     "更新哪一处",
 )
+#: What is explained beside, with the words as they are to be typed.
 _REMARKS = (
-    "一行是文件里的一行；黄色两列是要定的：决定（更新、新增、跳过），更新的写目录里哪一处的编号。已经填好的是建议，照它导入不会多出一个人。",
-    "更新：就是目录里的这一处，用文件里的值改它，它保留自己的编号，文件里的编号记作“对方编号”。新增：目录里没有。跳过：这一行不要。",
-    "决定空着的行照程序认的办；“待定”的行空着就不写入。改好存盘，用同一个文件再运行一次。",
+    "一行是文件里的一行；黄色两列是要定的：{3}（{0}、{1}、{2}），{0}的写目录里哪一处的编号。已经填好的是建议，照它导入不会多出一个人。",
+    "{0}：就是目录里的这一处，用文件里的值改它，它保留自己的编号，文件里的编号记作“对方编号”。{1}：目录里没有。{2}：这一行不要。",
+    "{3}空着的行照程序认的办；“待定”的行空着就不写入。改好存盘，用同一个文件再运行一次。",
 )
 
 
@@ -76,7 +87,7 @@ def choices_of(rows: FileRows, placed: Placed, matched: Matched, current: Curren
             continue  # refused, left out, or asked about by value
         could_be = [at] if at is not None else [] if unclear is None else unclear.could_be
         why = rows.known.get(i) or (
-            unclear.why.reason if unclear is not None else "编号或名称相同" if at is not None else "没有相像的"
+            unclear.why.reason if unclear is not None else say("没有相像的" if at is None else "编号或名称相同")
         )
         decision, target = _NEW, ""
         if at is not None:
@@ -140,16 +151,17 @@ def write_decisions(
     )
     names = current.rows["name"].tolist() if "name" in current.rows.columns else [""] * len(ids)
     away = Questions(GONE_SHEET, ("编号", "名称"), [[printable(ids[p]), printable(names[p])] for p in gone])
-    said = () if people is None else (f"常住人口：{people}",)
-    write_bytes(path, answer_book(f"{rows.file}：{current.layer.label}逐行决定", (*said, *_REMARKS), [sheet, away]))
+    said = () if people is None else (say("常住人口：{0}", people),)
+    title = say("{0}：{1}逐行决定", rows.file, layer_name(current.layer.name))
+    write_bytes(path, answer_book(title, (*said, *(say(text, *WISHES, _DECISION) for text in _REMARKS)), [sheet, away]))
     pairs = [
         Held(
-            f"第 {rows.lines[c.i]} 行 {printable(rows.column_cell('name', c.i))}",
-            RESULT_LABELS[c.result],
+            say("第 {0} 行 {1}", rows.lines[c.i], printable(rows.column_cell("name", c.i))),
+            say(RESULT_LABELS[c.result]),
             c.why,
             placed.metric[c.i],
             tuple(current.rows.geometry.iloc[p] for p in c.could_be),
-            c.decision + (f" {c.target}" if c.target else ""),
+            " ".join(filter(None, (c.decision and say(c.decision), c.target))),
         )
         for c in choices
     ]
@@ -164,8 +176,8 @@ def _line(choice: Choice, rows: FileRows, placed: Placed, current: CurrentLayer)
     yield rows.lines[i]
     yield printable(rows.column_cell(rows.layer.key, i))
     yield printable(rows.column_cell("name", i))
-    yield RESULT_LABELS[choice.result]
-    yield "；".join(printable(f"{ids[p]} {names[p] or ''}".strip()) for p in choice.could_be[:3])
+    yield say(RESULT_LABELS[choice.result])
+    yield say("；").join(printable(f"{ids[p]} {names[p] or ''}".strip()) for p in choice.could_be[:3])
     yield choice.why
     shape, there = placed.metric[i], [current.rows.geometry.iloc[p] for p in choice.could_be]
     yield None if shape is None or not there else round(float(np.min(shapely.distance(shape, there))), 1)
@@ -199,7 +211,9 @@ def read_decisions(path: Path, rows: FileRows, matched: Matched, current: Curren
     grid = workbook_rows(path).get(SHEET)
     heads = [str(c).strip() for c in grid[0][1] if not is_blank(c)] if grid else []
     if grid is None or not {_LINE, _NAME, _DECISION, _TARGET} <= set(heads):
-        raise SourceError(f"{printable(path.name)} 不是决定表：要有工作表“{SHEET}”，表头是 {'、'.join(HEADS)}")
+        raise SourceError(
+            say("{0} 不是决定表：要有工作表“{1}”，表头是 {2}", printable(path.name), SHEET, say("、").join(HEADS))
+        )
     at = {head: heads.index(head) for head in heads}
     lines = {line: i for i, line in enumerate(rows.lines)}
     ids = {own: p for p, own in enumerate(current.ids())}
@@ -214,16 +228,30 @@ def read_decisions(path: Path, rows: FileRows, matched: Matched, current: Curren
 
         i = lines.get(int(said[_LINE])) if said[_LINE].isdigit() else None
         if i is None or printable(rows.column_cell("name", i)) != said[_NAME]:
-            refuse(_LINE, f"{rows.file} 的第 {said[_LINE]} 行不是“{said[_NAME]}”", "文件改过就重新写出决定表")
+            refuse(
+                _LINE,
+                say("{0} 的第 {1} 行不是“{2}”", rows.file, said[_LINE], said[_NAME]),
+                say("文件改过就重新写出决定表"),
+            )
         elif said[_DECISION] and said[_DECISION] not in WISHES:
-            refuse(_DECISION, f"“{printable(said[_DECISION])}”不是决定", f"写 {'、'.join(WISHES)}，或空着")
+            refuse(
+                _DECISION,
+                say("“{0}”不是决定", printable(said[_DECISION])),
+                say("写 {0}，或空着", say("、").join(WISHES)),
+            )
         elif said[_DECISION] == _NEW and i in matched.at:
-            refuse(_DECISION, f"编号 {matched.keys[i]} 目录里已有，不能当作新增", "在文件里换一个编号，或写更新")
+            refuse(
+                _DECISION,
+                say("编号 {0} 目录里已有，不能当作新增", matched.keys[i]),
+                say("在文件里换一个编号，或写{0}", _UPDATE),
+            )
         elif said[_DECISION] == _UPDATE and said[_TARGET] not in ids:
-            refuse(_TARGET, f"目录里没有编号“{printable(said[_TARGET])}”", "写目录里那一处的编号，一个")
+            refuse(_TARGET, say("目录里没有编号“{0}”", printable(said[_TARGET])), say("写目录里那一处的编号，一个"))
         elif said[_DECISION] == _UPDATE and updated.setdefault(said[_TARGET], number) != number:
             refuse(
-                _TARGET, f"和表里第 {updated[said[_TARGET]]} 行更新同一处 {said[_TARGET]}", "留一行更新，其余跳过或新增"
+                _TARGET,
+                say("和表里第 {0} 行更新同一处 {1}", updated[said[_TARGET]], said[_TARGET]),
+                say("留一行{0}，其余{1}或{2}", _UPDATE, _SKIP, _NEW),
             )
         elif said[_DECISION] and not (said[_DECISION] == _UPDATE and matched.at.get(i) == ids[said[_TARGET]]):
             own = said[_TARGET] if said[_DECISION] == _UPDATE else ""

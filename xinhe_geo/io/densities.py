@@ -52,10 +52,10 @@ def reference_densities() -> pd.DataFrame:
     table = read_csv(file)
     missing = [c for c in ("place", "kind", "count", "street_km", "buildings", "date", "source") if c not in table]
     if missing:
-        raise SourceError(f"{file.name}：缺少列 {'、'.join(missing)}。照自带的补上")
+        raise SourceError(say("{0}：缺少列 {1}。照自带的补上", file.name, say("、").join(missing)))
     numbers = table[["count", "street_km", "buildings"]].apply(pd.to_numeric, errors="coerce")
     if numbers.isna().any(axis=None) or (numbers <= 0).any(axis=None):
-        raise SourceError(f"{file.name}：count、street_km、buildings 都要是大于 0 的数")
+        raise SourceError(say("{0}：count、street_km、buildings 都要是大于 0 的数", file.name))
     return pd.concat([table[["place", "kind", "date", "source"]], numbers], axis=1).set_index(["place", "kind"])
 
 
@@ -133,7 +133,7 @@ def in_all(first: int, second: int, both: int) -> tuple[float, int, int]:
     (24.8, 23, 34)
     """
     if not 1 <= both <= min(first, second):
-        raise ValueError(f"两份名单 {first} 处、{second} 处，共有 {both} 处：估不出一共有多少")
+        raise ValueError(say("两份名单 {0} 处、{1} 处，共有 {2} 处：估不出一共有多少", first, second, both))
     from scipy.stats import hypergeom  # takes half a second, and few ask
 
     named = first + second - both

@@ -20,7 +20,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ..core import LAYERS, Layer, SourceError, crs_label, needing, refuse_leaving, write_bytes
+from ..core import LAYERS, Layer, SourceError, crs_label, needing, refuse_leaving, say, write_bytes
 from ..district import District, place_title
 from .cells import printable
 from .headers import classified
@@ -63,46 +63,52 @@ def read_dxf(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> 
     space = drawing.modelspace()
     names = Counter(str(e.dxf.layer) for e in space)
     if wanted is not None and not wanted <= set(names):
-        absent = "、".join(sorted(wanted - set(names)))
-        raise cannot_take(path.name, f"没有 CAD 图层“{printable(absent)}”", f"有要素的图层：{_listed(names)}")
+        absent = say("、").join(sorted(wanted - set(names)))
+        raise cannot_take(
+            path.name, say("没有 CAD 图层“{0}”", printable(absent)), say("有要素的图层：{0}", _listed(names))
+        )
     if wanted is None and len(names) > 1:
         report.say(
-            "note", f"读了全部 {len(names)} 个 CAD 图层：{_listed(names)}", "只要其中几个，用 --dxf-layer 图层名"
+            "note",
+            say("读了全部 {0} 个 CAD 图层：{1}", len(names), _listed(names)),
+            say("只要其中几个，用 --dxf-layer 图层名"),
         )
     left = {n: k for n, k in names.items() if wanted is not None and n not in wanted}
     if left:
         report.say(
-            "note", f"没有读的 CAD 图层（{sum(left.values())} 个要素）：{_listed(left)}", "要读就写进 --dxf-layer"
+            "note",
+            say("没有读的 CAD 图层（{0} 个要素）：{1}", sum(left.values()), _listed(left)),
+            say("要读就写进 --dxf-layer"),
         )
     return _rows(path, [e for e in space if wanted is None or str(e.dxf.layer) in wanted], layer, report)
 
 
 def _listed(names: Mapping[str, int]) -> str:
-    return printable("、".join(f"{n}（{k}）" for n, k in sorted(names.items())))
+    return printable(say("、").join(say("{0}（{1}）", n, k) for n, k in sorted(names.items())))
 
 
 def _drawing(path: Path) -> Drawing:
     """Open a drawing; text that the header calls Western though it is Chinese is read as GBK."""
-    with needing("office", "读 DXF"):
+    with needing("office", say("读 DXF")):
         from ezdxf.filemanagement import read, readfile
 
     raw = path.read_bytes()
-    remedy = "在 CAD 里打开，另存为 DXF（2013 或 2007）再导入"
+    remedy = say("在 CAD 里打开，另存为 DXF（2013 或 2007）再导入")
     if raw[:6] in (b"AC1015", b"AC1018", b"AC1021", b"AC1024", b"AC1027", b"AC1032") or raw[:4] == b"AC10":
-        raise cannot_take(path.name, "是改了扩展名的 DWG", remedy)
+        raise cannot_take(path.name, say("是改了扩展名的 DWG"), remedy)
     try:
         binary = raw.startswith(b"AutoCAD Binary DXF")
         drawing = readfile(path) if binary else read(io.StringIO(_text(raw, path.name, remedy)))
     except SourceError:
         raise
     except Exception as error:  # the reader raises whatever broken parts make it stumble over
-        raise cannot_take(path.name, "不是完整的 DXF", remedy) from error
+        raise cannot_take(path.name, say("不是完整的 DXF"), remedy) from error
     return drawing
 
 
 def _text(raw: bytes, file: str, remedy: str) -> str:
     if b"\x00" in raw[:2000] or not re.search(rb"^\s*0\s*\r?\n\s*SECTION", raw[:4000], re.MULTILINE):
-        raise cannot_take(file, "不是 DXF", f"检查扩展名；{remedy}")
+        raise cannot_take(file, say("不是 DXF"), say("检查扩展名；{0}", remedy))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -121,7 +127,7 @@ def _unicode(found: re.Match[str]) -> str:
 
 def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> Incoming:
     if len(entities) > MOST_ROWS:
-        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "用 --dxf-layer 只读要用的 CAD 图层")
+        raise cannot_take(path.name, say("超过 {0:,} 个要素", MOST_ROWS), say("用 --dxf-layer 只读要用的 CAD 图层"))
     areas = layer.geometry is not None and "Polygon" in layer.geometry
     drawn = {str(e.dxf.layer) for e in entities if e.dxftype() not in _TEXTS} if classified(layer) else None
     records: list[dict[str, Any]] = []
@@ -145,14 +151,16 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> I
         if shape is None:
             report.say(
                 "skipped",
-                f"CAD 要素 {kind} 不是点、线、面",
-                "要用就在 CAD 里画成块或闭合多段线",
+                say("CAD 要素 {0} 不是点、线、面", kind),
+                say("要用就在 CAD 里画成块或闭合多段线"),
                 at=Where(row=number, value=str(entity.dxf.layer)),
             )
             continue
         left -= shapely.count_coordinates(shape)
         if left < 0:
-            raise cannot_take(path.name, f"顶点超过 {MOST_VERTICES:,} 个", "用 --dxf-layer 只读要用的 CAD 图层")
+            raise cannot_take(
+                path.name, say("顶点超过 {0:,} 个", MOST_VERTICES), say("用 --dxf-layer 只读要用的 CAD 图层")
+            )
         records.append(_record(entity))
         shapes.append(shape)
         lines.append(number)
@@ -230,14 +238,14 @@ def _label(records: list[dict[str, Any]], shapes: list[Any], labels: Sequence[_T
     for k, one in enumerate(alone):
         if k in beside:
             records[beside[k]]["名称"] = one.text
-        reason = "文字作为它旁边的点的名称" if k in beside else "不在任何闭合面里的文字"
+        reason = say("文字作为它旁边的点的名称") if k in beside else say("不在任何闭合面里的文字")
         report.say("skipped", reason, at=Where(row=one.number, value=one.text))
     for i, texts in inside.items():
         named = len(texts) == 1 and "名称" not in records[i]
         if named:
             records[i]["名称"] = texts[0][0]
         for text, number in texts:
-            reason = "文字作为它所在的面的名称" if named else "一个面里有几段文字，没有当名称"
+            reason = say("文字作为它所在的面的名称") if named else say("一个面里有几段文字，没有当名称")
             report.say("skipped", reason, at=Where(row=number, value=text))
 
 
@@ -296,13 +304,13 @@ def drawing_of(
     EnvironmentProblem
         The file cannot be written, or ezdxf is not installed (extra `office`).
     """
-    with needing("office", "写 DXF"):
+    with needing("office", say("写 DXF")):
         from ezdxf._options import options
         from ezdxf.filemanagement import new
 
     target = Path(path)
     if target.suffix.lower() != ".dxf":
-        raise SourceError(f"{target.name}：文件名要以 .dxf 结尾")
+        raise SourceError(say("{0}：文件名要以 .dxf 结尾", target.name))
     drawn = [
         n
         for n in (
@@ -393,10 +401,10 @@ def _draw(drawing: Drawing, district: District, drawn: list[str], sites: gpd.Geo
             at = {"layer": "选址", "style": "宋体", "insert": (spot.x, spot.y)}
             space.add_text(_clean(str(tag)), height=20, dxfattribs=at)
     crs = crs_label(district.crs, named=True)
-    note = f"{place_title(district)} {crs}，X 为东、Y 为北，单位米"
+    note = say("{0} {1}，X 为东、Y 为北，单位米", place_title(district), crs)
     drawing.header["$INSUNITS"] = 6
     west, south, *_ = _extent(district)
-    marked = "　演示值（不作结论）" if district.is_demonstration else ""
+    marked = say("　演示值（不作结论）") if district.is_demonstration else ""
     drawing.layers.add(_NOTES, color=7)
     space.add_text(
         _clean(note + marked), height=25, dxfattribs={"layer": _NOTES, "style": "宋体", "insert": (west, south - 80)}

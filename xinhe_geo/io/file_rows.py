@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import Column, Layer, SourceError, UnknownNameError
+from ..core import Column, Layer, SourceError, UnknownNameError, say, word
 from ..district import bare_name
 from .cells import (
     PRIVATE_VALUE,
@@ -27,7 +27,7 @@ from .cells import (
     value_labels,
     why_hostile,
 )
-from .headers import SIZES, header_words, meanings, plain_header
+from .headers import SIZES, column_word, header_words, meanings, plain_header
 from .incoming import Incoming
 from .row_report import RowReport, Where
 
@@ -125,7 +125,7 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
         column, head = layer.names[name], incoming.heads[j]
         factor = unit_factor(head, column)
         if factor != 1:
-            said = f"按表头的单位换算：乘以 {factor:,.6g}，存为{column.unit}"
+            said = say("按表头的单位换算：乘以 {0:,.6g}，存为{1}", factor, word(column.unit))
             report.say("note", said, at=Where(column=printable(head)))
         codes = codes_of(column, kinds)
         values = [cell_text(column, row[j], codes, factor) for row in incoming.rows]
@@ -149,8 +149,8 @@ def name_codes(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
         known = tables["communities"]
         called: dict[str, set[str]] = {}
         for code, own in known["name"].dropna().items():
-            for word in (str(own), bare_name(own), *(bare_name(own).removesuffix(end) for end in ("社区", "居委会"))):
-                called.setdefault(word, set()).add(str(code))
+            for text in (str(own), bare_name(own), *(bare_name(own).removesuffix(end) for end in ("社区", "居委会"))):
+                called.setdefault(text, set()).add(str(code))
         codes = {word: codes.pop() for word, codes in called.items() if len(codes) == 1}
         codes |= {str(code): str(code) for code in known.index}
         cells = rows.cells[name]
@@ -165,17 +165,19 @@ def _say_of_numbers(column: Column, written: Sequence[object], values: Sequence[
     """Say once of a column that some of its numbers are rough: they are taken as they are written; and that some are none."""
     none = [i for i, cell in enumerate(written) if is_no_number(cell)]
     if none:
-        words = "、".join(dict.fromkeys(f"“{printable(str(written[i]).strip())}”" for i in none[:20]))
-        said = f"{len(none):,} 行写的是{words}，当作没有填（不是 0）"
-        rows.report.say("note", said, "知道就写数", rows.where(none[0], column.label, written[none[0]]))
+        words = say("、").join(dict.fromkeys(say("“{0}”", printable(str(written[i]).strip())) for i in none[:20]))
+        said = say("{0:,} 行写的是{1}，当作没有填（不是 0）", len(none), words)
+        rows.report.say("note", said, say("知道就写数"), rows.where(none[0], column_word(column), written[none[0]]))
     serial = [i for i, cell in enumerate(written) if column.type == "year" and is_serial(cell)]
     if serial:
-        said = f"{len(serial):,} 行写的是 Excel 的日期序号，换算成年份"
-        rows.report.say("note", said, "核对年份", rows.where(serial[0], column.label, written[serial[0]]))
+        said = say("{0:,} 行写的是 Excel 的日期序号，换算成年份", len(serial))
+        rows.report.say("note", said, say("核对年份"), rows.where(serial[0], column_word(column), written[serial[0]]))
     rough = [i for i, cell in enumerate(written) if is_rough(cell) and values[i] != str(cell).strip()]
     if rough:
-        said = f"{len(rough):,} 行写的是约数，按所写的数取用"
-        rows.report.say("note", said, "有准数就改成准数", rows.where(rough[0], column.label, written[rough[0]]))
+        said = say("{0:,} 行写的是约数，按所写的数取用", len(rough))
+        rows.report.say(
+            "note", said, say("有准数就改成准数"), rows.where(rough[0], column_word(column), written[rough[0]])
+        )
 
 
 #: Columns that hold what somebody remarks.
@@ -194,17 +196,20 @@ def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
     wrong = why_hostile(value, remark=remark)
     if wrong is None and like_formula(value):
         rows.report.say(
-            "note", "以 =、+、- 或 @ 开头，当作文字收下，不会当公式计算", "", rows.where(i, column.label, value)
+            "note",
+            say("以 =、+、- 或 @ 开头，当作文字收下，不会当公式计算"),
+            "",
+            rows.where(i, column_word(column), value),
         )
     if wrong is None and own_key:
         value = value.translate(WIDE)
         if re.search(r"[/\\]|\.\.", value):
-            wrong = "编号里有路径符号", "编号只用字母、数字、汉字、- 和 _"
+            wrong = say("编号里有路径符号"), say("编号只用字母、数字、汉字、- 和 _")
     if wrong is not None:
-        rows.refuse(i, Refusal(column.label, value, *wrong))
+        rows.refuse(i, Refusal(column_word(column), value, *wrong))
     elif PRIVATE_VALUE.search(value) and column.type == "text" and not own_key:
-        said = "这一格里有像身份证号或手机号的数字，没有写入"
-        rows.report.say("dropped", said, "删去号码再填", Where(row=rows.lines[i], column=column.label))
+        said = say("这一格里有像身份证号或手机号的数字，没有写入")
+        rows.report.say("dropped", said, say("删去号码再填"), Where(row=rows.lines[i], column=column_word(column)))
         return None
     return value
 
@@ -234,11 +239,11 @@ def fill_blanks(rows: FileRows, fill: Mapping[str, str], kinds: Mapping[str, str
     for said, value in fill.items():
         name = words.get(plain_header(said), "@")
         if name.startswith("@") or name == rows.layer.key:
-            known = [c.label for c in rows.layer.names.values() if c.name != rows.layer.key]
+            known = [column_word(c) for c in rows.layer.names.values() if c.name != rows.layer.key]
             raise UnknownNameError("列", said, known)
         column = rows.layer.names[name]
         wrong = why_hostile(value)
         if wrong is not None:
-            raise SourceError(f"{said} 的值{wrong[0]}。{wrong[1]}")
+            raise SourceError(say("{0} 的值{1}。{2}", said, wrong[0], wrong[1]))
         cell = cell_text(column, value, codes_of(column, kinds))
         rows.cells[name] = [cell if v is None else v for v in rows.column(name)]

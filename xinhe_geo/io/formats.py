@@ -7,7 +7,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..core import LAYERS, Layer, SourceError, XinheError, amount, apart, ordinary, os_words, secret_words
+from ..core import (
+    LAYERS,
+    Layer,
+    SourceError,
+    XinheError,
+    amount,
+    apart,
+    layer_name,
+    ordinary,
+    os_words,
+    say,
+    secret_words,
+)
 from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
@@ -109,27 +121,29 @@ def _read_apart(path: Path, layer: str, sheet: str | None) -> tuple[tuple[Any, .
 def _read(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Incoming:
     suffix = path.suffix.lower()
     if not path.exists():
-        raise SourceError(f"文件不存在：{printable(path.name)}")
+        raise SourceError(say("文件不存在：{0}", printable(path.name)))
     if SPECIAL_GROUPS.search(path.stem):
         raise special_groups(path.name, path.stem)
     kind = FORMATS.get(suffix)
     if kind is None or path.is_dir() != kind.folder:
         raise cannot_take(
             path.name,
-            f"不认识的文件类型 {printable(suffix) or '（没有扩展名）'}",
-            _REMEDIES.get(suffix, f"可用：{'、'.join(FORMATS)}"),
+            say("不认识的文件类型 {0}", printable(suffix) or say("（没有扩展名）")),
+            say(_REMEDIES[suffix]) if suffix in _REMEDIES else say("可用：{0}", say("、").join(FORMATS)),
         )
     if not path.is_dir():
         ordinary(path)
     size = path.stat().st_size
     if size == 0:
-        raise cannot_take(path.name, "文件是空的", "重新导出或重新拷贝")
+        raise cannot_take(path.name, say("文件是空的"), say("重新导出或重新拷贝"))
     if size > MOST_BYTES:
         raise cannot_take(
-            path.name, f"文件太大（{amount(size / 1e6)} MB）", f"分成不超过 {amount(MOST_BYTES / 1e6)} MB 的几份"
+            path.name,
+            say("文件太大（{0} MB）", amount(size / 1e6)),
+            say("分成不超过 {0} MB 的几份", amount(MOST_BYTES / 1e6)),
         )
     if layer.geometry is None and not kind.tables:
-        raise cannot_take(path.name, f"{layer.label}是表格，没有图形", "用 .xlsx 或 .csv")
+        raise cannot_take(path.name, say("{0}是表格，没有图形", layer_name(layer.name)), say("用 .xlsx 或 .csv"))
     try:
         found = kind.read(path, layer, sheet, report)
     except OSError as error:
@@ -137,11 +151,13 @@ def _read(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Inc
             raise
         raise cannot_take(
             path.name,
-            f"读不出来（{os_words(error) if error.errno else '文件不完整'}）",
-            "若正被其他程序打开，请关闭后重试",
+            say("读不出来（{0}）", os_words(error) if error.errno else say("文件不完整")),
+            say("若正被其他程序打开，请关闭后重试"),
         ) from error
     if len(found.heads) > MOST_COLUMNS:
-        raise cannot_take(path.name, f"有 {len(found.heads):,} 列", f"最多 {MOST_COLUMNS} 列，删去用不到的列")
+        raise cannot_take(
+            path.name, say("有 {0:,} 列", len(found.heads)), say("最多 {0} 列，删去用不到的列", MOST_COLUMNS)
+        )
     if not found.rows:
-        raise cannot_take(path.name, "没有数据行", "表头下面每行填一个要素")
+        raise cannot_take(path.name, say("没有数据行"), say("表头下面每行填一个要素"))
     return found

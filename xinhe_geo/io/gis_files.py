@@ -17,7 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import SourceError, crs_of, layers_in, read_layer, size_of, write_bytes
+from ..core import SourceError, crs_of, layers_in, read_layer, say, size_of, write_bytes
 from .cells import printable
 from .incoming import (
     LONLAT,
@@ -37,7 +37,7 @@ def read_geojson(path: Path) -> Incoming:
     """Read a feature collection; its own CRS, where it names one, is kept for comparison."""
     raw = path.read_bytes()
     if raw.count(b"[") + raw.count(b"{") > 2 * MOST_PARTS:
-        raise cannot_take(path.name, "里面的要素太多", "分成几份导入")
+        raise cannot_take(path.name, say("里面的要素太多"), say("分成几份导入"))
     try:
         found = json.loads(raw.decode("utf-8-sig"))
         features = found["features"]
@@ -46,9 +46,11 @@ def read_geojson(path: Path) -> Incoming:
         properties = [dict(f.get("properties") or {}) for f in features]
         texts = [json.dumps(f["geometry"]) if f.get("geometry") else None for f in features]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise cannot_take(path.name, "不是完整的 GeoJSON（要素集合）", "在 QGIS 里打开，重新导出为 GeoJSON") from error
+        raise cannot_take(
+            path.name, say("不是完整的 GeoJSON（要素集合）"), say("在 QGIS 里打开，重新导出为 GeoJSON")
+        ) from error
     if len(features) > MOST_ROWS:
-        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "分成几份导入")
+        raise cannot_take(path.name, say("超过 {0:,} 个要素", MOST_ROWS), say("分成几份导入"))
     heads = list(dict.fromkeys(str(k) for p in properties for k in p))
     with np.errstate(invalid="ignore"):
         shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
@@ -57,7 +59,7 @@ def read_geojson(path: Path) -> Incoming:
         try:
             crs = crs_of(found["crs"]["properties"]["name"])
         except (KeyError, TypeError, pyproj.exceptions.CRSError) as error:
-            raise cannot_take(path.name, "里面写的坐标系读不懂", "在 QGIS 里重新导出为 GeoJSON") from error
+            raise cannot_take(path.name, say("里面写的坐标系读不懂"), say("在 QGIS 里重新导出为 GeoJSON")) from error
     rows = [[p.get(h) for h in heads] for p in properties]
     return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), np.atleast_1d(shapes), crs)
 
@@ -71,7 +73,7 @@ def read_geopackage(path: Path, layer: str | None) -> Incoming:
     """Read one layer of a GeoPackage."""
     with path.open("rb") as stream:
         if not stream.read(16).startswith(b"SQLite format 3"):
-            raise cannot_take(path.name, "不是 GeoPackage", "检查扩展名；在 QGIS 里重新导出")
+            raise cannot_take(path.name, say("不是 GeoPackage"), say("检查扩展名；在 QGIS 里重新导出"))
     return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
 
 
@@ -79,9 +81,9 @@ def read_geodatabase(path: Path, layer: str | None) -> Incoming:
     """Read one layer of an Esri file geodatabase (a folder that ends in .gdb)."""
     parts = [p for p in path.iterdir() if p.is_file()]
     if not any(p.suffix.lower() == ".gdbtable" for p in parts):
-        raise cannot_take(path.name, "不是文件地理数据库", "整个 .gdb 文件夹要一起拷贝")
+        raise cannot_take(path.name, say("不是文件地理数据库"), say("整个 .gdb 文件夹要一起拷贝"))
     if sum(p.stat().st_size for p in parts) > MOST_UNPACKED:
-        raise cannot_take(path.name, "太大", "在 GIS 里只导出要用的图层")
+        raise cannot_take(path.name, say("太大"), say("在 GIS 里只导出要用的图层"))
     return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
 
 
@@ -91,13 +93,17 @@ def _layer_wanted(path: Path, layer: str | None) -> str:
     except SourceError:
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
+        raise cannot_take(path.name, say("打不开"), say("文件可能不完整，重新拷贝或重新导出")) from error
     if layer is None and len(names) != 1:
         raise cannot_take(
-            path.name, f"里面有 {len(names)} 个图层", f"用 sheet（--sheet）说明读哪个：{printable('、'.join(names))}"
+            path.name,
+            say("里面有 {0} 个图层", len(names)),
+            say("用 sheet（--sheet）说明读哪个：{0}", printable(say("、").join(names))),
         )
     if layer is not None and layer not in names:
-        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{printable('、'.join(names))}")
+        raise cannot_take(
+            path.name, say("没有图层“{0}”", printable(layer)), say("可选：{0}", printable(say("、").join(names)))
+        )
     return layer or names[0]
 
 
@@ -134,15 +140,19 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
     marks = list(_placemarks(root, ""))
     folders = list(dict.fromkeys(folder for folder, _ in marks))
     if layer is not None and layer not in folders:
-        raise cannot_take(path.name, f"没有文件夹“{printable(layer)}”", f"可选：{printable('、'.join(folders))}")
+        raise cannot_take(
+            path.name, say("没有文件夹“{0}”", printable(layer)), say("可选：{0}", printable(say("、").join(folders)))
+        )
     marks = [(folder, mark) for folder, mark in marks if layer in (None, folder)]
     if not marks:
         link = any(_tag(e) == "NetworkLink" for e in root.iter())
         raise cannot_take(
-            path.name, "里面只有指向网上的链接，没有要素" if link else "没有地标", "在导出它的程序里另存为带内容的 KML"
+            path.name,
+            say("里面只有指向网上的链接，没有要素") if link else say("没有地标"),
+            say("在导出它的程序里另存为带内容的 KML"),
         )
     if len(marks) > MOST_ROWS:
-        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "分成几份导入")
+        raise cannot_take(path.name, say("超过 {0:,} 个要素", MOST_ROWS), say("分成几份导入"))
     records = [_kml_cells(mark, folder) for folder, mark in marks]
     shapes = np.array([*(_kml_shape(mark) for _, mark in marks), None], dtype=object)[:-1]
     heads = list(dict.fromkeys(name for record in records for name in record))
@@ -153,20 +163,20 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
 def _tree(path: Path, what: str) -> Element:
     """Return the root of an XML document of a kind, within bounds."""
     text = decoded(path)
-    remedy = f"在导出它的程序里重新导出为 {what}"
+    remedy = say("在导出它的程序里重新导出为 {0}", what)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise cannot_take(path.name, "里面有实体定义", remedy)
+        raise cannot_take(path.name, say("里面有实体定义"), remedy)
     try:
         # Encoded again: what the declaration says no longer holds.
         parser = XMLParser(target=_Bounded())
         parser.feed(re.sub(r"^\s*<\?xml[^<>]*\?>", "", text).encode())
         root = parser.close()
     except _TooMuch as error:
-        raise cannot_take(path.name, "里面的内容太多，或一层套一层太深", remedy) from error
+        raise cannot_take(path.name, say("里面的内容太多，或一层套一层太深"), remedy) from error
     except (ElementTree.ParseError, RecursionError, ValueError) as error:
-        raise cannot_take(path.name, f"不是完整的 {what}", f"检查扩展名；{remedy}") from error
+        raise cannot_take(path.name, say("不是完整的 {0}", what), say("检查扩展名；{0}", remedy)) from error
     if _tag(root) != what.lower():
-        raise cannot_take(path.name, f"不是 {what}", f"检查扩展名；{remedy}")
+        raise cannot_take(path.name, say("不是 {0}", what), say("检查扩展名；{0}", remedy))
     return root
 
 
@@ -241,16 +251,16 @@ def _positions(element: Element) -> list[tuple[float, float]]:
 
 def read_kmz(path: Path, layer: str | None) -> Incoming:
     """Read the KML inside a KMZ; whatever else lies in it is left alone."""
-    unpack_safely(path, " KMZ", "重新导出为 KMZ 或 KML")
+    unpack_safely(path, "KMZ", say("重新导出为 KMZ 或 KML"))
     with zipfile.ZipFile(path) as package:
         names = [n for n in package.namelist() if n.lower().endswith(".kml")]
         if not names:
-            raise cannot_take(path.name, "里面没有 .kml", "重新导出为 KMZ 或 KML")
+            raise cannot_take(path.name, say("里面没有 .kml"), say("重新导出为 KMZ 或 KML"))
         name = "doc.kml" if "doc.kml" in names else names[0]
         try:
             content = package.read(name)
         except Exception as error:
-            raise cannot_take(path.name, "不是完整的 KMZ", "重新拷贝或重新导出") from error
+            raise cannot_take(path.name, say("不是完整的 KMZ"), say("重新拷贝或重新导出")) from error
     with tempfile.TemporaryDirectory() as place:
         # A name of our own: that of a member may lead anywhere.
         inner = write_bytes(Path(place) / "doc.kml", content)
@@ -266,14 +276,16 @@ def read_gpx(path: Path) -> Incoming:
     """Read the waypoints of a GPX; where somebody walked (its tracks) is no feature."""
     marks = [e for e in _tree(path, "GPX").iter() if _tag(e) == "wpt"]
     if not marks or len(marks) > MOST_ROWS:
-        raise cannot_take(path.name, f"有 {len(marks):,} 个航点", f"要有航点（轨迹不读），最多 {MOST_ROWS:,} 个")
+        raise cannot_take(
+            path.name, say("有 {0:,} 个航点", len(marks)), say("要有航点（轨迹不读），最多 {0:,} 个", MOST_ROWS)
+        )
     heads = {"name": "名称", "type": "type", "desc": "备注"}
     said = [{_tag(c): (c.text or "").strip() for c in mark} for mark in marks]
     rows: list[list[object]] = [[cells.get(tag) or None for tag in heads] for cells in said]
     try:
         shapes = shapely.points([[float(mark.get(axis, "nan")) for axis in ("lon", "lat")] for mark in marks])
     except ValueError as error:
-        raise cannot_take(path.name, "里面有不是数的坐标", "在导出它的程序里重新导出为 GPX") from error
+        raise cannot_take(path.name, say("里面有不是数的坐标"), say("在导出它的程序里重新导出为 GPX")) from error
     return Incoming(path.name, list(heads.values()), rows, list(range(1, len(rows) + 1)), shapes, pyproj.CRS(LONLAT))
 
 
@@ -286,10 +298,12 @@ def read_shapefile(path: Path) -> Incoming:
     """
     for part in (".dbf", ".shx"):
         if not any((path.parent / (path.stem + p)).is_file() for p in (part, part.upper())):
-            raise cannot_take(path.name, f"旁边缺少 {path.stem}{part}", "shapefile 的 .shp、.shx、.dbf 要一起拷贝")
+            raise cannot_take(
+                path.name, say("旁边缺少 {0}{1}", path.stem, part), say("shapefile 的 .shp、.shx、.dbf 要一起拷贝")
+            )
     with path.open("rb") as stream:
         if stream.read(4) != b"\x00\x00\x27\x0a":
-            raise cannot_take(path.name, "不是 shapefile", "检查扩展名；在 QGIS 里重新导出")
+            raise cannot_take(path.name, say("不是 shapefile"), say("检查扩展名；在 QGIS 里重新导出"))
     frame = _drivers(path, encoding="ISO-8859-1")
     texts = [c for c in frame.columns if c != frame.geometry.name and not pd.api.types.is_numeric_dtype(frame[c])]
     cells = [v.encode("latin-1", "ignore") for c in texts for v in frame[c] if isinstance(v, str)]
@@ -321,19 +335,21 @@ def _decodes(raw: bytes, *, cut: bool = False) -> bool:
 def _drivers(path: Path, *, layer: str | None = None, encoding: str | None = None) -> gpd.GeoDataFrame:
     try:
         features, fields = size_of(path, layer=layer, encoding=encoding)
-        most = f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列"
+        most = say("最多 {0:,} 个要素、{1} 列", MOST_ROWS, MOST_COLUMNS)
         if features > MOST_ROWS or fields > MOST_COLUMNS:
-            raise cannot_take(path.name, f"有 {features:,} 个要素、{fields} 列", most)
+            raise cannot_take(path.name, say("有 {0:,} 个要素、{1} 列", features, fields), most)
         # What a file says of itself need not be so.
         frame = read_layer(path, layer=layer, encoding=encoding, most=MOST_ROWS + 1)
         if len(frame) > MOST_ROWS:
-            raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", most)
+            raise cannot_take(path.name, say("超过 {0:,} 个要素", MOST_ROWS), most)
     except SourceError:
         raise
     except Exception as error:  # drivers raise many types; the message is what matters
-        raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
+        raise cannot_take(
+            path.name, say("读不出来，可能不完整"), say("在 QGIS 里打开看看，重新拷贝或重新导出")
+        ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
-        raise cannot_take(path.name, "没有图形", "表格请存为 .xlsx 或 .csv")
+        raise cannot_take(path.name, say("没有图形"), say("表格请存为 .xlsx 或 .csv"))
     return frame
 
 

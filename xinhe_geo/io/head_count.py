@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import PEOPLE_KINDS, RESIDENT, SourceError, amount, at_year
+from ..core import PEOPLE_KINDS, RESIDENT, SourceError, amount, at_year, say
 from ..district import Edit, is_missing
 from .current_layer import CurrentLayer
 from .file_rows import FileRows
@@ -61,9 +61,9 @@ class HeadCount(NamedTuple):
         return bool(self.before > 0) and not abs(self.after - self.before) <= JUMP * self.before
 
     def __str__(self) -> str:
-        numbers = [amount(v, unknown="数据不足") for v in self]
-        share = f"（{self.after / self.before - 1:+.1%}）" if self.before > 0 and pd.notna(self.after) else ""
-        return f"{numbers[0]} → {numbers[1]} 人{share}"
+        numbers = [amount(v, unknown=say("数据不足")) for v in self]
+        share = say("（{0:+.1%}）", self.after / self.before - 1) if self.before > 0 and pd.notna(self.after) else ""
+        return say("{0} → {1} 人{2}", numbers[0], numbers[1], share)
 
 
 def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], report: RowReport) -> HeadCount | None:
@@ -84,6 +84,6 @@ def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], 
     typed = (at_year(current.layer, frame.apply(pd.to_numeric, errors="coerce"), year) for frame in (before, after))
     count = HeadCount(*(float(frame["people"].sum(min_count=1)) for frame in typed))
     if edits or leaving:
-        said = "变化超过 5%，写入要加 --sure（sure=True）" if count.jumps else ""
-        report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column=PEOPLE_COLUMN))
+        said = say("变化超过 5%，写入要加 --sure（sure=True）") if count.jumps else ""
+        report.say("note", say("常住人口合计（{0} 年）：{1}", year, count), said, Where(column=say(PEOPLE_COLUMN)))
     return count

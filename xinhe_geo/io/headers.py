@@ -6,7 +6,18 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from ..core import PEOPLE_KINDS, RESIDENT, Layer, UnknownNameError, datum_name, refuse_above, secret_cells
+from ..core import (
+    PEOPLE_KINDS,
+    RESIDENT,
+    Column,
+    Layer,
+    UnknownNameError,
+    datum_name,
+    language,
+    refuse_above,
+    say,
+    secret_cells,
+)
 from .cells import PRIVATE_VALUE, is_blank, printable
 from .incoming import SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .row_report import RowReport, Where
@@ -136,6 +147,11 @@ def plain_header(text: object) -> str:
     return re.sub(r"[\s*:：_]", "", said).lower()
 
 
+def column_word(column: Column) -> str:
+    """Return what a column is called where it is spoken of, by a header that is understood."""
+    return column.name if language() == "en" else column.label
+
+
 def classified(layer: Layer) -> bool:
     """Whether the rows of a layer have a kind, which map services and drawings tell by classes of their own."""
     kind = layer.names.get("kind")
@@ -188,7 +204,9 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
     if key is not None:
         if key not in incoming.heads:
             raise cannot_take(
-                incoming.file, f"没有列“{printable(key)}”", f"现有列：{printable('、'.join(incoming.heads))}"
+                incoming.file,
+                say("没有列“{0}”", printable(key)),
+                say("现有列：{0}", printable(say("、").join(incoming.heads))),
             )
         found[layer.key] = incoming.heads.index(key)
     for j, head in sorted(enumerate(incoming.heads), key=_rank):
@@ -198,22 +216,24 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
         reason = _private(head, [row[j] for row in incoming.rows], meaning)
         if reason:
             if found.get(layer.key) == j:
-                raise cannot_take(incoming.file, f"编号列“{printable(head)}”{reason}", "换一列作编号")
+                raise cannot_take(incoming.file, say("编号列“{0}”{1}", printable(head), reason), say("换一列作编号"))
             for row in incoming.rows:
                 row[j] = None
-            report.say("dropped", reason, "这一列不写入任何文件", at=Where(column=printable(head)))
+            report.say("dropped", reason, say("这一列不写入任何文件"), at=Where(column=printable(head)))
         elif j in found.values() or not head:
             continue
         elif meaning == "people" and counted_as(head) and _has_residents(incoming.heads, words):
-            said = f"口径是{PEOPLE_KINDS[counted_as(head)]}，不能和常住人口相加，没有读"
-            report.say("note", said, "要用就删去常住人口一列", at=Where(column=printable(head)))
+            said = say("口径是{0}，不能和常住人口相加，没有读", say(PEOPLE_KINDS[counted_as(head)]))
+            report.say("note", said, say("要用就删去常住人口一列"), at=Where(column=printable(head)))
         elif meaning is None:
-            report.say("note", "不认识的列，没有读", "要用就改成模板里的表头", at=Where(column=printable(head)))
+            report.say(
+                "note", say("不认识的列，没有读"), say("要用就改成模板里的表头"), at=Where(column=printable(head))
+            )
         elif meaning in found:
             report.say(
                 "note",
-                f"和“{printable(incoming.heads[found[meaning]])}”是同一列，没有读",
-                "留一列",
+                say("和“{0}”是同一列，没有读", printable(incoming.heads[found[meaning]])),
+                say("留一列"),
                 at=Where(column=printable(head)),
             )
         else:
@@ -247,7 +267,9 @@ def one_datum(incoming: Incoming, crs: object, report: RowReport) -> Incoming:
         wanted = "WGS84"
     for j in (j for j, datum in said.items() if datum != wanted):
         at = Where(column=printable(incoming.heads[j]))
-        report.say("note", f"坐标声明的是 {wanted}，这一列是 {said[j]}，没有读", "要用这一列就改 --crs", at=at)
+        report.say(
+            "note", say("坐标声明的是 {0}，这一列是 {1}，没有读", wanted, said[j]), say("要用这一列就改 --crs"), at=at
+        )
         incoming.heads[j] = ""
     return incoming
 
@@ -304,11 +326,11 @@ def _meaning(head: str, words: Mapping[str, str], short: str) -> str | None:
 def _private(head: str, cells: Sequence[object], meaning: str | None) -> str:
     """Say why a column is about persons; "" where it is not."""
     if meaning is None and ABOUT_PERSONS.search(plain_header(head)):
-        return "表头像个人信息（姓名、电话、证件号、户号）"
+        return say("表头像个人信息（姓名、电话、证件号、户号）")
     filled = [str(c) for c in cells if not is_blank(c)]
     numbers = sum(1 for s in filled if any(PRIVATE_VALUE.fullmatch(v) for v in (_number_text(s), s.strip())))
     if numbers and numbers >= 0.3 * len(filled):
-        return "内容像身份证号或手机号"
+        return say("内容像身份证号或手机号")
     return ""
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from ..core import SourceError, amount, opened, read_whole
+from ..core import SourceError, amount, opened, read_whole, say
 from .cells import printable
 
 LONLAT = "EPSG:4326"
@@ -53,13 +53,15 @@ class Incoming:
 
 def cannot_take(file: str, what: str, remedy: str) -> SourceError:
     """Return the error for a file as a whole: what is wrong, what to do."""
-    return SourceError(f"{printable(file)}：{what}。{remedy}")
+    return SourceError(say("{0}：{1}。{2}", printable(file), what, remedy))
 
 
 def special_groups(file: str, word: str) -> SourceError:
     """Return the error for lists of people that have no place on a map of services."""
     return cannot_take(
-        file, f"“{printable(word)}”是特殊人群的名单，不能进入公共服务地图", "这类数据不收，也不要放进街道目录"
+        file,
+        say("“{0}”是特殊人群的名单，不能进入公共服务地图", printable(word)),
+        say("这类数据不收，也不要放进街道目录"),
     )
 
 
@@ -72,7 +74,7 @@ def unpack_safely(path: Path, what: str, remedy: str) -> None:
         with zipfile.ZipFile(path) as package:
             members = package.infolist()
     except BROKEN_ZIP as error:
-        raise cannot_take(path.name, f"不是完整的 {what}", f"检查扩展名，或重新拷贝；{remedy}") from error
+        raise cannot_take(path.name, say("不是完整的 {0}", what), say("检查扩展名，或重新拷贝；{0}", remedy)) from error
     unpacked = sum(m.file_size for m in members)
     packed = max(sum(m.compress_size for m in members), 1)
     if (
@@ -80,7 +82,11 @@ def unpack_safely(path: Path, what: str, remedy: str) -> None:
         or unpacked > MOST_UNPACKED
         or (unpacked > 20_000_000 and unpacked / packed > MOST_RATIO)
     ):
-        raise cannot_take(path.name, f"解压后有 {amount(unpacked / 1e6)} MB，超出合理大小", f"只留要用的内容；{remedy}")
+        raise cannot_take(
+            path.name,
+            say("解压后有 {0} MB，超出合理大小", amount(unpacked / 1e6)),
+            say("只留要用的内容；{0}", remedy),
+        )
 
 
 def too_many_lines(path: Path) -> bool:
@@ -95,10 +101,10 @@ def too_many_lines(path: Path) -> bool:
 def decoded_csv(path: Path) -> tuple[str, str]:
     """Return the text of a CSV as Excel writes them (UTF-8, UTF-16 or GB18030), and what separates its cells."""
     if too_many_lines(path):
-        raise cannot_take(path.name, f"超过 {MOST_LINES:,} 行（空行也算）", "删去空行，或分成几份导入")
+        raise cannot_take(path.name, say("超过 {0:,} 行（空行也算）", MOST_LINES), say("删去空行，或分成几份导入"))
     text = decoded(path)
     if "\0" in text:
-        raise cannot_take(path.name, "不是文本表格", "检查扩展名；在 Excel 里另存为“CSV UTF-8”")
+        raise cannot_take(path.name, say("不是文本表格"), say("检查扩展名；在 Excel 里另存为“CSV UTF-8”"))
     return text, max(",;\t", key=lambda separator: _alike(text[:20_000], separator))
 
 
@@ -116,4 +122,4 @@ def decoded(path: Path) -> str:
     for encoding in ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030"):
         with suppress(UnicodeDecodeError):
             return raw.decode(encoding)
-    raise cannot_take(path.name, "编码既不是 UTF-8 也不是 GB18030", "在 Excel 里另存为“CSV UTF-8”")
+    raise cannot_take(path.name, say("编码既不是 UTF-8 也不是 GB18030"), say("在 Excel 里另存为“CSV UTF-8”"))

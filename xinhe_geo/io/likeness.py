@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from ..core import SourceError, amount, per_cent
+from ..core import SourceError, amount, per_cent, say
 from ..district import NEAR_M, SHARED, SPOT_M, alike, is_missing, plain_name
 from .cells import printable
 from .current_layer import CurrentLayer
@@ -122,7 +122,7 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
     for i, one in known.items():
         at[i] = one.at
         own = str(current.rows.index[one.at])
-        rows.known[i] = f"认作目录里的 {printable(own)}：{one.why}"
+        rows.known[i] = say("认作目录里的 {0}：{1}", printable(own), one.why)
         if rows.layer.key in rows.cells and matched.keys[i] != own:
             key = matched.keys[i]
             there = current.rows["other_id"].iloc[one.at]
@@ -137,27 +137,31 @@ def _grant(i: int, wish: str | int, held: _Held, matched: Matched, known: dict[i
     """Do with a row what somebody says of it."""
     rows = held.rows
     if isinstance(wish, int):
-        known[i] = _Alike(wish, True, 0.0, "由人决定")
+        known[i] = _Alike(wish, True, 0.0, say("由人决定"))
     elif wish == "skip":
         there = [matched.at[i]] if i in matched.at else []
         rows.left[i] = [c.at for c in held.candidates([i]).get(i, [])] + there
     elif i in matched.at:
         if wish == "new":
-            raise SourceError(f"第 {rows.lines[i]} 行的编号 {matched.keys[i]} 目录里已有，不能当作新增。换一个编号")
+            raise SourceError(
+                say("第 {0} 行的编号 {1} 目录里已有，不能当作新增。换一个编号", rows.lines[i], matched.keys[i])
+            )
     elif wish != "new":
         claimed = {one.at for one in known.values()}
         likely = [c for c in held.candidates([i]).get(i, []) if c.at not in claimed]
         if likely:
             known[i] = max(likely, key=lambda c: c.score)
         elif wish == "update":
-            raise SourceError(f"第 {rows.lines[i]} 行在目录里没有相像的行，说不出更新哪一行。写 --update 行=编号")
+            raise SourceError(
+                say("第 {0} 行在目录里没有相像的行，说不出更新哪一行。写 --update 行=编号", rows.lines[i])
+            )
 
 
 def _asked(rows: FileRows, matched: Matched, current: CurrentLayer, wishes: Wishes) -> dict[int, str | int]:
     """Return what somebody says of each row: "new", "skip", "update" (the row it is like), "likely" (that, if any), or a position."""
     found: dict[int, str | int] = {}
-    known = {f"行{line}": i for i, line in enumerate(rows.lines)}
-    known |= {f"编号{key}": i for i, key in enumerate(matched.keys) if key is not None}
+    known = {f"{word}{line}": i for i, line in enumerate(rows.lines) for word in ("行", "line")}
+    known |= {f"{word}{key}": i for i, key in enumerate(matched.keys) if key is not None for word in ("编号", "id")}
     by_line = {str(line): i for i, line in enumerate(rows.lines)}
     by_key = {key: i for i, key in enumerate(matched.keys) if key is not None}
     ids = {own: p for p, own in enumerate(current.ids())}
@@ -167,13 +171,13 @@ def _asked(rows: FileRows, matched: Matched, current: CurrentLayer, wishes: Wish
     for said, wish in named:
         i = known.get(said, by_line.get(said, by_key.get(said)))
         if i is None:
-            raise SourceError(f"文件里没有“{printable(said)}”这一行。写行号（表里“行”一列）或编号")
+            raise SourceError(say("文件里没有“{0}”这一行。写行号（表里“行”一列）或编号", printable(said)))
         if said not in known and by_key.get(said, i) != i:
             raise SourceError(
-                f"“{said}”是第 {said} 行，也是第 {rows.lines[by_key[said]]} 行的编号。写 行{said} 或 编号{said}"
+                say("“{0}”是第 {0} 行，也是第 {1} 行的编号。写 行{0} 或 编号{0}", said, rows.lines[by_key[said]])
             )
         if i in found:
-            raise SourceError(f"第 {rows.lines[i]} 行说了两次该怎么办。--new、--update、--skip 里只留一次")
+            raise SourceError(say("第 {0} 行说了两次该怎么办。--new、--update、--skip 里只留一次", rows.lines[i]))
         found[i] = wish
     at_line = {line: i for i, line in enumerate(rows.lines)}
     for line, (wish, own) in wishes.decided.items():
@@ -187,7 +191,7 @@ def _asked(rows: FileRows, matched: Matched, current: CurrentLayer, wishes: Wish
         found.setdefault(i, every[0])
     targets = [p for p in found.values() if isinstance(p, int)]
     if len(targets) != len(set(targets)) or len(every) > 1:
-        raise SourceError("两行不能更新目录里的同一行，all 也只能说一次。各写各的编号")
+        raise SourceError(say("两行不能更新目录里的同一行，all 也只能说一次。各写各的编号"))
     return found
 
 
@@ -195,7 +199,7 @@ def _update(said: str, ids: Mapping[str, int]) -> tuple[str, str | int]:
     """Return the row an update speaks of, and the row that is there which it names; "update" where it names none."""
     row, equals, own = (part.strip() for part in said.partition("="))
     if equals and own not in ids:
-        raise SourceError(f"目录里没有编号“{printable(own)}”。--update 写成 行=目录里的编号")
+        raise SourceError(say("目录里没有编号“{0}”。--update 写成 行=目录里的编号", printable(own)))
     return row, ids[own] if equals else "update"
 
 
@@ -219,17 +223,17 @@ def _best(candidates: Mapping[int, list[_Alike]]) -> dict[int, _Alike | list[_Al
 
 
 def _unclear(some: list[_Alike], rows: FileRows, i: int, current: CurrentLayer) -> Unclear:
-    shown = "；".join(f"{printable(str(current.rows.index[c.at]))}（{c.why}）" for c in some[:3])
+    shown = say("；").join(say("{0}（{1}）", printable(str(current.rows.index[c.at])), c.why) for c in some[:3])
     own = printable(str(current.rows.index[some[0].at]))
     line = str(rows.lines[i])
     if any(str(key) == line for j, key in enumerate(rows.cells.get(rows.layer.key, ())) if j != i):
-        line = f"行{line}"  # another row has this number for its id
+        line = say("行{0}", line)  # another row has this number for its id
     return Unclear(
         Refusal(
             "",
             rows.column("name")[i],
-            f"说不清是不是目录里的 {shown}，没有写入",
-            f"是同一处写 --update {line}={own}，不是写 --new {line}，不要写 --skip {line}",
+            say("说不清是不是目录里的 {0}，没有写入", shown),
+            say("是同一处写 --update {0}={1}，不是写 --new {0}，不要写 --skip {0}", line, own),
         ),
         [c.at for c in some],
     )
@@ -287,7 +291,7 @@ class _Held:
             near = self.free[self.tree.query(shape, predicate="dwithin", distance=SPOT_M)].tolist()
             here = sorted(p for p in near if p not in told and self._one_kind(i, p) and self._lives_with(i, p))
             if here:
-                found[i] = [_Alike(p, True, 1.0, f"同一个点，叫“{printable(self.names[p])}”") for p in here]
+                found[i] = [_Alike(p, True, 1.0, say("同一个点，叫“{0}”", printable(self.names[p]))) for p in here]
         return found
 
     def stranger(self, i: int, p: int) -> _Alike | None:
@@ -299,7 +303,7 @@ class _Held:
         if not plain_name(name) or not plain_name(self.names[p]) or alike(name, self.names[p]):
             return None
         away = float(shapely.distance(shape, there))
-        why = f"编号相同，名称是“{printable(self.names[p])}”，相距 {amount(away)} 米"
+        why = say("编号相同，名称是“{0}”，相距 {1} 米", printable(self.names[p]), amount(away))
         return _Alike(p, False, 0.0, why) if away > MOVED_M else None
 
     def _one_kind(self, i: int, p: int) -> bool:
@@ -316,29 +320,30 @@ class _Held:
         same, near_name = a != "" and a == b, alike(name, other)
         silent = not a or not b
         away = float(shapely.distance(shape, there))
-        said = "同名" if same else "名称相近" if near_name else "没有名称可比" if silent else f"叫“{printable(other)}”"
+        told = "同名" if same else "名称相近" if near_name else "没有名称可比" if silent else "叫“{0}”"
+        said = say(told, printable(other))
         score = 1.0 * same + 0.6 * near_name
         if shapely.get_dimensions(shape) == shapely.get_dimensions(there) == 2:
             common = float(shapely.intersection(shape, there).area)
             share = common / min(shape.area, there.area)
             union = common / (shape.area + there.area - common)
-            why = f"重叠占较小一处的 {per_cent(share, 0)}，{said}"
+            why = say("重叠占较小一处的 {0}，{1}", per_cent(share, 0), said)
             if union >= ONE_OUTLINE or (share >= MOST and near_name):
                 return _Alike(p, True, score + 1 + union, why)
             if share > SHARED and self.rows.layer.name in ("homes", *TILES):
                 return _Alike(p, False, score + union, why)
         elif shapely.get_dimensions(shape) == shapely.get_dimensions(there) == 1:
             if float(shapely.hausdorff_distance(shape, there)) <= SPOT_M:
-                return _Alike(p, True, score + 1, f"同一条线，{said}")
+                return _Alike(p, True, score + 1, say("同一条线，{0}", said))
         elif away <= SPOT_M and self._bare():
-            return _Alike(p, True, score + 1, f"同一个点，{said}")
+            return _Alike(p, True, score + 1, say("同一个点，{0}", said))
         return self._by_name(i, p, away, _Names(same, near_name, silent, said))
 
     def _by_name(self, i: int, p: int, away: float, names: _Names) -> _Alike | None:
         """Return what a name and a distance tell, of places that people call by their names."""
         if self._bare():
             return None
-        why = f"{names.said}，相距 {amount(away)} 米"
+        why = say("{0}，相距 {1} 米", names.said, amount(away))
         score = 1.0 * names.same + 0.6 * names.alike + max(0.0, 1 - away / MOVED_M)
         if names.alike and away <= NEAR_M:
             return _Alike(p, True, score, why)

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ..core import say
 from .cells import Cell, printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
+from .headers import column_word
 from .positions import Placed
 from .row_report import Where
 
@@ -26,7 +28,7 @@ class Matched(NamedTuple):
 def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> Matched:
     """Tell which row of the layer each row of the file is; those that cannot be told are refused."""
     keys = _keys(rows, placed, current.rows)
-    label = rows.layer.names[rows.layer.key].label
+    label = column_word(rows.layer.names[rows.layer.key])
     there: dict[str, list[int]] = {}
     for position, own in enumerate(current.ids()):
         there.setdefault(own, []).append(position)
@@ -40,26 +42,26 @@ def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> 
     claimed: dict[int, int] = {}
     for i, key in enumerate(keys):
         if key is None or not key.strip("|"):
-            said = "没有编号" if rows.layer.key in rows.cells else "没有编号，也没有名称"
-            rows.refuse(i, Refusal(label, "", said, "每行写一个不重复的编号"))
+            said = say("没有编号") if rows.layer.key in rows.cells else say("没有编号，也没有名称")
+            rows.refuse(i, Refusal(label, "", said, say("每行写一个不重复的编号")))
             continue
         since = None if starts is None else starts[i]
         mark = (key, "" if since is None else str(since))
         if mark in seen:
-            said = f"和第 {rows.lines[seen[mark]]} 行重复"
-            rows.refuse(i, Refusal(label, key, said, "留一行，或用不同的编号"))
+            said = say("和第 {0} 行重复", rows.lines[seen[mark]])
+            rows.refuse(i, Refusal(label, key, said, say("留一行，或用不同的编号")))
             continue
         seen[mark] = i
         spots = there.get(key, [])
         if len(spots) > 1:
             spots = [s for s in spots if since is not None and str(current.rows["since"].iloc[s]) == str(since)]
             if len(spots) != 1:
-                rows.refuse(i, Refusal(label, key, "目录里这个编号有几个时期，分不清改哪一个", "写上起始年"))
+                rows.refuse(i, Refusal(label, key, say("目录里这个编号有几个时期，分不清改哪一个"), say("写上起始年")))
                 continue
         if spots and not _later(current.rows, spots[0], since):
             if spots[0] in claimed:
-                said = f"和第 {rows.lines[claimed[spots[0]]]} 行是目录里的同一行 {current.ids()[spots[0]]}"
-                rows.refuse(i, Refusal(label, key, said, "留一行"))
+                said = say("和第 {0} 行是目录里的同一行 {1}", rows.lines[claimed[spots[0]]], current.ids()[spots[0]])
+                rows.refuse(i, Refusal(label, key, said, say("留一行")))
                 continue
             found[i], claimed[spots[0]] = spots[0], i
     return Matched(keys, found)
@@ -93,8 +95,8 @@ def _keys(rows: FileRows, placed: Placed | None, there: pd.DataFrame) -> list[st
             keys.append(f"{layer.key}-{hashlib.sha256(said.encode()).hexdigest()[:8]}")
     rows.report.say(
         "note",
-        "文件里没有编号列：同名且唯一的按名称认，其余按名称、类别和位置编号",
-        "最好加一列编号，或用 key（--key）说明哪一列是编号",
+        say("文件里没有编号列：同名且唯一的按名称认，其余按名称、类别和位置编号"),
+        say("最好加一列编号，或用 key（--key）说明哪一列是编号"),
     )
     return keys
 
@@ -111,6 +113,15 @@ def _later(there: pd.DataFrame, position: int, since: Cell) -> bool:
     return bool(pd.notna(number) and number > there["until"].iloc[position])
 
 
+#: What is said of a row of the folder that the file does not have, and of one that goes.
+_GONE, _REMOVED = "目录里有，文件里没有：{0}", "删去"
+
+
+def kept_rows(report: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines of a report on rows of the folder that the file does not have, and that stay."""
+    return report[(report["result"] == "gone") & (report["reason"] != say(_GONE, say(_REMOVED)))]
+
+
 def gone_rows(rows: FileRows, matched: Matched, current: CurrentLayer, *, replace: bool) -> set[int]:
     """
     Report the rows of the layer that the file does not have; return those that `replace` removes (by position).
@@ -123,8 +134,8 @@ def gone_rows(rows: FileRows, matched: Matched, current: CurrentLayer, *, replac
     asked = _asked_about(rows)
     away = leaving(rows, matched, current) if replace else set()
     for p in sorted(set(range(len(current.rows))) - set(matched.at.values())):
-        said = "保留" if not replace or p in asked else "文件里没有这一类，保留" if p not in away else "删去"
-        rows.report.say("gone", f"目录里有，文件里没有：{said}", at=Where(key=printable(ids[p]), value=names[p]))
+        said = "保留" if not replace or p in asked else "文件里没有这一类，保留" if p not in away else _REMOVED
+        rows.report.say("gone", say(_GONE, say(said)), at=Where(key=printable(ids[p]), value=names[p]))
     return away
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, to_wgs84, web_file, whole_page, without_brackets
+from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, say, to_wgs84, web_file, whole_page, without_brackets
 from .incoming import LONLAT, Floats, Shapes
 
 #: What is drawn under the rows, from the ground up, and its look.
@@ -36,6 +36,14 @@ _MOST_POINTS = 400
 _MOST_PAIRS = 80
 #: A small map shows this much around its shapes, in metres.
 _AROUND_M = 60.0
+
+#: What the script of the placing page says; {0}, {1} are worked out there.
+_PLACING = {
+    "how": "选一行，在地图上点它的位置（再点就是改正）；拖动地图、滚轮或两指缩放。全部放好后保存，"
+    "再用 add 命令导入保存的表（--crs WGS84 --datum-checked 在落点页上放的）。",
+    "save": "保存落点表（{{0}}／{{1}}）",
+    "metres": "{{0}} 米",
+}
 
 
 class Held(NamedTuple):
@@ -137,13 +145,15 @@ def placing_page(
         "kx": flat.kx,
         "ky": flat.ky,
         "layer": layer,
+        "say": {name: say(text) for name, text in _PLACING.items()},
     }
     return _document(
-        f"落点：{title}",
-        f'<main class="place"><section id="list"></section><section id="stage"><svg id="map" role="img" aria-label="街道地图">'
+        say("落点：{0}", title),
+        f'<main class="place"><section id="list"></section><section id="stage"><svg id="map" role="img" aria-label="{say("街道地图")}">'
         f'<g id="world">{_paths(layers, flat)}<g id="names"></g><g id="pins"></g></g></svg>'
-        '<div id="tools"><input id="find" placeholder="查找小区、道路、社区" aria-label="查找地名">'
-        '<button id="in" title="放大">＋</button><button id="out" title="缩小">－</button></div><p id="scale"></p></section></main>'
+        f'<div id="tools"><input id="find" placeholder="{say("查找小区、道路、社区")}" aria-label="{say("查找地名")}">'
+        f'<button id="in" title="{say("放大")}">＋</button><button id="out" title="{say("缩小")}">－</button></div>'
+        '<p id="scale"></p></section></main>'
         f"<script>const DATA = {_script_json(data)};\n{web_file('io/placing.js')}</script>",
     )
 
@@ -176,25 +186,26 @@ def datum_page(
     panels, lines = [], []
     radius = max(w, h) / 170
     for name in DATUMS:
-        row = table.loc[name]
-        mark = "（声明的）" if name == declared else ""
-        mark += "　最像" if bool(row["winner"]) else ""
+        row, label = table.loc[name], html.escape(say(DATUM_LABELS[name]))
+        mark = say("（声明的）") if name == declared else ""
+        mark += say("　最像") if bool(row["winner"]) else ""
         dots = "".join(f'<circle cx="{a:.0f}" cy="{b:.0f}" r="{radius:.0f}"/>' for a, b in spots[name])
         panels.append(
             f'<figure><svg viewBox="{x:.0f} {y:.0f} {w:.0f} {h:.0f}">{ground}<g class="dots">{dots}</g></svg>'
-            f"<figcaption>假设坐标是 <b>{html.escape(DATUM_LABELS[name])}</b>{mark}</figcaption></figure>"
+            f"<figcaption>{say('假设坐标是 <b>{0}</b>', label)}{mark}</figcaption></figure>"
         )
         lines.append(
-            f"<tr><td>{html.escape(DATUM_LABELS[name])}{mark}</td>"
+            f"<tr><td>{label}{mark}</td>"
             + "".join(f'<td class="n">{amount(row[c])}</td>' for c in ("median_m", "p90_m", "moved_m"))
             + "</tr>"
         )
     return _document(
-        f"坐标核对：{title}",
-        f'<main><p class="demo">{html.escape(message)}</p><div class="scroll"><table><thead><tr><th>假设</th>'
-        '<th class="n">中位距离（米）</th><th class="n">九成在（米）</th><th class="n">整体移动（米）</th></tr></thead>'
+        say("坐标核对：{0}", title),
+        f'<main><p class="demo">{html.escape(message)}</p><div class="scroll"><table><thead><tr><th>{say("假设")}</th>'
+        + "".join(f'<th class="n">{say(head)}</th>' for head in ("中位距离（米）", "九成在（米）", "整体移动（米）"))
+        + "</tr></thead>"
         f'<tbody>{"".join(lines)}</tbody></table></div><div class="figures thirds">{"".join(panels)}</div>'
-        "<footer>没有写入任何东西。核实坐标来源以后，用最像的一种再导入；点是文件里的行，底图是街道目录里的图层。</footer></main>",
+        f"<footer>{say('没有写入任何东西。核实坐标来源以后，用最像的一种再导入；点是文件里的行，底图是街道目录里的图层。')}</footer></main>",
     )
 
 
@@ -253,25 +264,32 @@ def reconcile_page(
         west, south, east, north = both.total_bounds
         edges = flat.of(np.array([[west, north], [east, south]])).ravel()
         bounds = edges + _AROUND_M * np.array([-1, -1, 1, 1])
-        caption = f"<b>{html.escape(row.called)}</b>　{html.escape(row.result)}：{html.escape(row.why)}。建议：{html.escape(row.proposed)}"
+        caption = say(
+            "<b>{0}</b>　{1}：{2}。建议：{3}",
+            html.escape(row.called),
+            html.escape(row.result),
+            html.escape(row.why),
+            html.escape(row.proposed),
+        )
         figures.append(
             f'<figure><svg viewBox="{frame(bounds)}">{ground}{drawn(row.there, "there")}{drawn([row.shape], "file")}</svg>'
             f"<figcaption>{caption}</figcaption></figure>"
         )
     counts = pd.Series([row.result for row in rows], dtype="object").value_counts(sort=False)
-    said = "，".join(f"{name} {n} 行" for name, n in counts.items()) or "没有可以导入的行"
-    more = f"<p>另有 {len(paired) - _MOST_PAIRS} 对只画在总图上。</p>" if len(paired) > _MOST_PAIRS else ""
+    said = say("，").join(say("{0} {1} 行", name, n) for name, n in counts.items()) or say("没有可以导入的行")
+    summary = say("{0}；目录里有、文件里没有 {1} 处。没有写入任何东西。", said, len(stay))
+    more = len(paired) - _MOST_PAIRS
     return _document(
-        f"逐行核对：{title}",
-        f'<main><p class="demo">{html.escape(said)}；目录里有、文件里没有 {len(stay)} 处。没有写入任何东西。</p>'
-        '<p class="keys"><span class="there">目录里的（虚线）</span><span class="file">文件里的</span>'
-        '<span class="new">文件里新增的</span></p>'
+        say("逐行核对：{0}", title),
+        f'<main><p class="demo">{html.escape(summary)}</p><p class="keys"><span class="there">{say("目录里的（虚线）")}</span>'
+        f'<span class="file">{say("文件里的")}</span><span class="new">{say("文件里新增的")}</span></p>'
         f'<figure class="whole"><svg viewBox="{frame(extent)}">{ground}{"".join(whole)}</svg></figure>'
-        f'<div class="figures thirds">{"".join(figures)}</div>{more}'
-        "<footer>决定写在同名的 Excel 表里，改好再运行一次。</footer></main>",
+        f'<div class="figures thirds">{"".join(figures)}</div>'
+        + (f"<p>{say('另有 {0} 对只画在总图上。', more)}</p>" if more > 0 else "")
+        + f"<footer>{say('决定写在同名的 Excel 表里，改好再运行一次。')}</footer></main>",
     )
 
 
 def _document(title: str, body: str) -> str:
     style = web_file("report/brief.css") + web_file("io/placing.css")
-    return whole_page(title, style, f"<header><h1>{html.escape(title)}</h1></header>{body}", lang="zh", policy=SCRIPT)
+    return whole_page(title, style, f"<header><h1>{html.escape(title)}</h1></header>{body}", policy=SCRIPT)

@@ -14,7 +14,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import DATUMS, UnknownNameError, amount, between, datum_name, per_cent, to_wgs84
+from ..core import DATUMS, UnknownNameError, amount, between, datum_name, per_cent, say, to_wgs84
 from ..district import FAR_M
 from .cells import coordinate, is_blank, printable
 from .incoming import LONLAT, Floats, Incoming, Shapes, cannot_take
@@ -52,7 +52,7 @@ def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, 
             continue
         if all(is_blank(c) for c in cells):
             continue
-        said[i] = "，".join("" if c is None else str(c) for c in cells)
+        said[i] = say("，").join("" if c is None else str(c) for c in cells)
         numbers = [coordinate(c) for c in cells]
         if len(numbers) == 2 and np.isfinite(numbers).all():
             shapes[i] = shapely.Point(numbers)
@@ -70,11 +70,19 @@ def declaration(text: object, incoming: Incoming) -> Declared:
     """Return the datum and the CRS that what somebody says of a file's coordinates means."""
     file = incoming.file
     if text is None or not str(text).strip():
-        own = f"文件自己写的是 {incoming.crs.to_string()[:40]}，核实后照写" if incoming.crs is not None else "不能猜"
+        own = (
+            say("文件自己写的是 {0}，核实后照写", incoming.crs.to_string()[:40])
+            if incoming.crs is not None
+            else say("不能猜")
+        )
         raise cannot_take(
             file,
-            "没有声明坐标系",
-            f"用 crs（--crs）写 {'、'.join(DATUMS)} 或 EPSG 代码；在线地图导出的多是 GCJ-02 或 BD-09；{own}",
+            say("没有声明坐标系"),
+            say(
+                "用 crs（--crs）写 {0} 或 EPSG 代码；在线地图导出的多是 GCJ-02 或 BD-09；{1}",
+                say("、").join(DATUMS),
+                own,
+            ),
         )
     said = str(text).strip()
     said = f"EPSG:{said}" if said.isdigit() else said
@@ -86,18 +94,24 @@ def declaration(text: object, incoming: Incoming) -> Declared:
             crs = pyproj.CRS.from_user_input(said)
         except pyproj.exceptions.CRSError as error:
             raise cannot_take(
-                file, f"不认识的坐标系 {printable(said)}", f"写 {'、'.join(DATUMS)} 或 EPSG 代码"
+                file, say("不认识的坐标系 {0}", printable(said)), say("写 {0} 或 EPSG 代码", say("、").join(DATUMS))
             ) from error
     if not (crs.is_geographic or crs.is_projected):
-        raise cannot_take(file, f"{printable(said)} 不是平面或经纬度坐标系", "写投影坐标系或经纬度坐标系的 EPSG 代码")
+        raise cannot_take(
+            file, say("{0} 不是平面或经纬度坐标系", printable(said)), say("写投影坐标系或经纬度坐标系的 EPSG 代码")
+        )
     own_crs = incoming.crs
     if own_crs is not None and own_crs.is_projected != crs.is_projected:
         raise cannot_take(
-            file, f"声明 {printable(said)}，文件里写的是 {own_crs.to_string()[:60]}", "改成一致；以实际坐标为准"
+            file,
+            say("声明 {0}，文件里写的是 {1}", printable(said), own_crs.to_string()[:60]),
+            say("改成一致；以实际坐标为准"),
         )
     if own_crs is not None and crs.is_projected and not _same_grid(own_crs, crs):
         raise cannot_take(
-            file, f"声明 {printable(said)}，文件里写的是 {own_crs.to_string()[:60]}", "改成一致；以实际坐标为准"
+            file,
+            say("声明 {0}，文件里写的是 {1}", printable(said), own_crs.to_string()[:60]),
+            say("改成一致；以实际坐标为准"),
         )
     return Declared(datum, crs)
 
@@ -184,11 +198,11 @@ def _zone(crs: pyproj.CRS) -> list[int]:
 
 def _variants(crs: pyproj.CRS) -> list[tuple[str, Callable[[Floats], Floats]]]:
     """Return the ways in which the numbers of a file may be meant, the plain one first."""
-    swapped = "X 是北、Y 是东（测量习惯）" if crs.is_projected else "经度和纬度两列写反"
+    swapped = say("X 是北、Y 是东（测量习惯）") if crs.is_projected else say("经度和纬度两列写反")
     ways: list[tuple[str, Callable[[Floats], Floats]]] = [("", lambda xy: xy), (swapped, lambda xy: xy[:, ::-1])]
     for zone in _zone(crs):
-        ways.append((f"东坐标带着带号 {zone}", _without_zone(zone, swapped=False)))
-        ways.append((f"{swapped}，东坐标带着带号 {zone}", _without_zone(zone, swapped=True)))
+        ways.append((say("东坐标带着带号 {0}", zone), _without_zone(zone, swapped=False)))
+        ways.append((say("{0}，东坐标带着带号 {1}", swapped, zone), _without_zone(zone, swapped=True)))
     return ways
 
 
@@ -231,7 +245,7 @@ def locate(shapes: Shapes, declared: Declared, place: Place, report: RowReport) 
     said, way = ways[chosen]
     if said:
         hits = int(near[chosen].sum())
-        report.say("note", f"坐标按“{said}”读：这样 {hits} 行落在街道，照写则没有一行", "核实后再应用")
+        report.say("note", say("坐标按“{0}”读：这样 {1} 行落在街道，照写则没有一行", said, hits), say("核实后再应用"))
     lonlat = to_lonlat(way(coordinates), declared)
     there = metric(lonlat)
     good = np.logical_and.reduceat(place.near(there), start)
@@ -246,20 +260,20 @@ def locate(shapes: Shapes, declared: Declared, place: Place, report: RowReport) 
 
 def _why_far(raw: Floats, there: Floats, place: Place, hits: Sequence[str], crs: pyproj.CRS) -> tuple[str, str]:
     if not np.isfinite(raw).all():
-        return "坐标不是数", "填十进制度或米"
+        return say("坐标不是数"), say("填十进制度或米")
     if (raw == 0).all():
-        return "坐标是 0, 0", "没有坐标就留空，或补上坐标"
+        return say("坐标是 0, 0"), say("没有坐标就留空，或补上坐标")
     if hits:
-        return f"坐标像是{hits[0]}，和其他行不一样", "改正这一行"
+        return say("坐标像是{0}，和其他行不一样", hits[0]), say("改正这一行")
     if crs.is_geographic and (np.abs(raw) > 180).any():
-        return "坐标不是经纬度，像是以米为单位的投影坐标", "用 crs（--crs）声明实际的投影坐标系"
+        return say("坐标不是经纬度，像是以米为单位的投影坐标"), say("用 crs（--crs）声明实际的投影坐标系")
     if crs.is_projected and (np.abs(raw) <= 180).all():
-        return "坐标像是经纬度，声明的却是投影坐标系", f"用 crs（--crs）声明 {'、'.join(DATUMS)} 之一"
+        return say("坐标像是经纬度，声明的却是投影坐标系"), say("用 crs（--crs）声明 {0} 之一", say("、").join(DATUMS))
     if np.isfinite(there).all():
         w, s, e, n = place.bounds
         away = np.max(np.maximum.reduce([w - there[:, 0], there[:, 0] - e, s - there[:, 1], there[:, 1] - n]))
-        return f"离街道 {amount(away / 1000)} 公里", "检查坐标和声明的坐标系"
-    return "坐标不在声明的坐标系里", "检查坐标和声明的坐标系"
+        return say("离街道 {0} 公里", amount(away / 1000)), say("检查坐标和声明的坐标系")
+    return say("坐标不在声明的坐标系里"), say("检查坐标和声明的坐标系")
 
 
 def repaired(shapes: Shapes, lines: Sequence[int], report: RowReport) -> Shapes:
@@ -274,11 +288,11 @@ def repaired(shapes: Shapes, lines: Sequence[int], report: RowReport) -> Shapes:
             continue
         fixed[i] = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
         before, after = shapely.area(shapes[i]), fixed[i].area
-        change = f"面积变为原来的 {per_cent(after / before)}" if before > 0 else "原来的面积算不出"
+        change = say("面积变为原来的 {0}", per_cent(after / before)) if before > 0 else say("原来的面积算不出")
         report.say(
             "note",
-            f"图形已修复：{printable(why)}；{change}，{len(parts)} 块",
-            "在 GIS 里核对",
-            at=Where(row=lines[int(i)], column="图形"),
+            say("图形已修复：{0}；{1}，{2} 块", printable(why), change, len(parts)),
+            say("在 GIS 里核对"),
+            at=Where(row=lines[int(i)], column=say("图形")),
         )
     return fixed

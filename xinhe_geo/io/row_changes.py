@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, Column, Problem, amount, check_rows, listed, nearest, problems_table
+from ..core import Column, Problem, amount, check_rows, layer_name, listed, nearest, problems_table, say
 from ..district import NEAR_M, Edit, is_missing, moved_m
 from .cells import printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
+from .headers import column_word
 from .matching import Matched
 from .positions import Placed
 from .row_report import Where
@@ -73,10 +74,10 @@ def _refuse_for(problem: Problem, rows: FileRows) -> None:
     if problem.field == "geometry" and i in rows.refused:
         return
     value = rows.cells[problem.field][i] if problem.field in rows.cells else ""
-    said = "图形" if column is None else column.label
+    said = say("图形") if column is None else column_word(column)
     remedy = problem.remedy
     if column is not None and column.required and problem.field not in rows.cells:
-        remedy = f"文件里没有认得的“{said}”一列：把那一列的表头改成“{said}”，或全表一样时写 --set {said}=…"
+        remedy = say("文件里没有认得的“{0}”一列：把那一列的表头改成“{0}”，或全表一样时写 --set {0}=…", said)
     if said not in {known.column for known in rows.refused.get(i, ())}:
         rows.refuse(i, Refusal(said, value, problem.problem, remedy))
 
@@ -84,19 +85,23 @@ def _refuse_for(problem: Problem, rows: FileRows) -> None:
 def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, rows: FileRows) -> None:
     """Refuse rows with a code that the table it points to does not have; name the codes nearest to it."""
     assert column.parent is not None
-    label = LAYERS[column.parent[0]].label
+    label = layer_name(column.parent[0])
     words = next((c for c in ("label", "name") if c in parents.columns), None)
     names = {} if words is None else {str(w): str(k) for k, w in parents[words].dropna().items()}
     known = [*(str(k) for k in parents.index), *names]
     shown = [*names] or known
-    choices = f"可写：{'、'.join(map(printable, shown[:12]))}{' 等' if len(shown) > 12 else ''}；或先补上那一行"
+    choices = say(
+        "可写：{0}{1}；或先补上那一行",
+        say("、").join(map(printable, shown[:12])),
+        say(" 等") if len(shown) > 12 else "",
+    )
     unknown = [
         isinstance(said, str) and not set(listed(said) if column.several else [said]) <= set(parents.index)
         for said in codes
     ]
     for i in np.flatnonzero(unknown):
         remedy = nearest(str(codes.iloc[i]), known) or choices
-        rows.refuse(int(i), Refusal(column.label, codes.iloc[i], f"在{label}里不存在", remedy))
+        rows.refuse(int(i), Refusal(column_word(column), codes.iloc[i], say("在{0}里不存在", label), remedy))
 
 
 def edits_of(
@@ -126,7 +131,7 @@ def edits_of(
             values = {c: v[i] for c, v in typed.items() if not is_missing(v[i])}
             if layer.key in rows.cells or layer.geometry is not None or layer.names[layer.key].required:
                 values = {layer.key: rows.cells[layer.key][i] if layer.key in rows.cells else key, **values}
-            report.say("new", "新增", at=row._replace(value=values.get("name", "")))
+            report.say("new", say("新增"), at=row._replace(value=values.get("name", "")))
             if layer.geometry is not None:
                 _mark(values, current.entry, provenance)
             edits.append(Edit(None, values, shape))
@@ -136,7 +141,7 @@ def edits_of(
         if shape is not None and outlines is not None and outlines[at] is not None:
             moved = _moved(shape, outlines[at], rows, row)
         if moved is not None:
-            changes.append(_Change("moved", "位置", moved, ""))
+            changes.append(_Change("moved", say("位置"), moved, ""))
             _mark(values, current.entry, provenance)
             if not is_missing(there["basis"][at]) and there["basis"][at] != provenance.basis:
                 values.setdefault("basis", provenance.basis)
@@ -156,19 +161,19 @@ def _not_taken(rows: FileRows, i: int, row: Where) -> bool:
         result = "refused" if i in rows.refused else "unclear"
         rows.report.say(result, why.reason, why.remedy, row._replace(column=why.column, value=why.value))
     if not whys and i in rows.left:
-        rows.report.say("skipped", "按 --skip 跳过", at=row)
+        rows.report.say("skipped", say("按 --skip 跳过"), at=row)
     return bool(whys) or i in rows.left
 
 
 def _tell(rows: FileRows, i: int, changes: Sequence[_Change], row: Where) -> None:
     """Report what changes in a row that is there; what it is counted as comes first."""
-    known = f"；{rows.known[i]}" if i in rows.known else ""
+    known = say("；{0}", rows.known[i]) if i in rows.known else ""
     for change in sorted(changes, key=lambda change: _FIRST.index(change.result)):
-        said = f"原来是 {change.before}" if change.before else "位置改变"
+        said = say("原来是 {0}", change.before) if change.before else say("位置改变")
         rows.report.say(change.result, said + known, at=row._replace(column=change.column, value=change.value))
         known = ""
     if not changes:
-        rows.report.say("unchanged", f"和目录里的一样{known}", at=row)
+        rows.report.say("unchanged", say("和目录里的一样{0}", known), at=row)
 
 
 class _Change(NamedTuple):
@@ -196,9 +201,9 @@ def _changes(
         new, before = column[i], there[name]
         if is_missing(before) or new != before:
             values[name] = new
-            said = "空" if is_missing(before) else printable(before)
+            said = say("空") if is_missing(before) else printable(before)
             result = "renamed" if name == "name" and not is_missing(before) else "changed"
-            changes.append(_Change(result, rows.layer.names[name].label, printable(new), said))
+            changes.append(_Change(result, column_word(rows.layer.names[name]), printable(new), said))
     return values, changes
 
 
@@ -207,13 +212,14 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
     if shape.geom_type == "Point" and before.geom_type != "Point":
         away = float(shapely.distance(shape, before))
         if away > SAME_M:
-            said = f"目录里是面，文件里的点在它外面 {amount(away)} 米；面没有改"
-            rows.report.say("note", said, "核对编号和坐标", row._replace(column="位置"))
+            said = say("目录里是面，文件里的点在它外面 {0} 米；面没有改", amount(away))
+            rows.report.say("note", said, say("核对编号和坐标"), row._replace(column=say("位置")))
         return None
     if shape.geom_type == before.geom_type:
         away = moved_m(before, shape)
-        return None if away <= (SAME_SPOT_M if shape.geom_type == "Point" else SAME_M) else f"移动 {amount(away, 1)} 米"
-    return "换成另一种图形"
+        same = away <= (SAME_SPOT_M if shape.geom_type == "Point" else SAME_M)
+        return None if same else say("移动 {0} 米", amount(away, 1))
+    return say("换成另一种图形")
 
 
 def _mark(values: dict[str, Any], entry: Mapping[str, Any] | None, provenance: Provenance) -> None:
@@ -233,7 +239,7 @@ def refusals_table(rows: FileRows) -> pd.DataFrame:
             rows.file,
             "" if line.row is None else str(line.row),
             line.column,
-            line.reason + (f"（{line.value}）" if line.value else ""),
+            line.reason + (say("（{0}）", line.value) if line.value else ""),
             line.remedy,
         )
         for line in rows.report.lines
@@ -241,7 +247,11 @@ def refusals_table(rows: FileRows) -> pd.DataFrame:
     ]
     return problems_table(
         found
-        or [Problem("error", rows.layer.name, rows.file, "", "", "没有一行可以导入", "检查是否只有示例行或合计行")]
+        or [
+            Problem(
+                "error", rows.layer.name, rows.file, "", "", say("没有一行可以导入"), say("检查是否只有示例行或合计行")
+            )
+        ]
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 
-from ..core import EnvironmentProblem, SourceError, apart, needing
+from ..core import EnvironmentProblem, SourceError, apart, needing, say
 from .cells import is_blank, printable
 from .incoming import (
     BROKEN_ZIP,
@@ -66,7 +66,9 @@ def read_workbook(path: Path, sheet: str | None) -> dict[str, Sheet]:
             raise
         except Exception as error:  # the reader raises whatever broken parts make it stumble over
             raise cannot_take(
-                path.name, f"工作簿读不出来（{printable(str(error))}）", "在 Excel 里去掉密码，另存为新的 .xlsx"
+                path.name,
+                say("工作簿读不出来（{0}）", printable(str(error))),
+                say("在 Excel 里去掉密码，另存为新的 .xlsx"),
             ) from error
 
 
@@ -99,7 +101,7 @@ def _workbook_rows(path: Path) -> dict[str, Grid]:
     except SourceError:
         raise
     except Exception as error:  # the reader raises whatever broken parts make it stumble over
-        raise cannot_take(path.name, "工作簿读不出来", "在 Excel 里打开，另存为新的 .xlsx") from error
+        raise cannot_take(path.name, say("工作簿读不出来"), say("在 Excel 里打开，另存为新的 .xlsx")) from error
 
 
 def _is_old(path: Path) -> bool:
@@ -114,24 +116,30 @@ def _begins_like_old(path: Path) -> bool:
 
 def check_workbook(path: Path) -> None:
     """Refuse what is no workbook, unpacks to too much, or defines entities."""
-    unpack_safely(path, "Excel 工作簿", "在 Excel 里另存为新的 .xlsx")
+    unpack_safely(path, say("Excel 工作簿"), say("在 Excel 里另存为新的 .xlsx"))
     try:
         with zipfile.ZipFile(path) as package:
             if "[Content_Types].xml" not in package.namelist():
-                raise cannot_take(path.name, "不是 Excel 工作簿", "检查扩展名；在 Excel 里另存为 .xlsx")
+                raise cannot_take(path.name, say("不是 Excel 工作簿"), say("检查扩展名；在 Excel 里另存为 .xlsx"))
             for member in package.infolist():
                 if not member.filename.endswith((".xml", ".rels")):
                     continue
                 found = _counted(package, member)
                 if found[b"<!DOCTYPE"] or found[b"<!ENTITY"]:
-                    raise cannot_take(path.name, "工作簿里有实体定义，不是 Excel 写的", "在 Excel 里另存为新的 .xlsx")
+                    raise cannot_take(
+                        path.name, say("工作簿里有实体定义，不是 Excel 写的"), say("在 Excel 里另存为新的 .xlsx")
+                    )
                 if found[b"<row"] > MOST_ROWS + HEADER_WITHIN:
-                    raise cannot_take(path.name, f"有一张工作表超过 {MOST_ROWS:,} 行", "删去空行，或分成几份导入")
+                    raise cannot_take(
+                        path.name, say("有一张工作表超过 {0:,} 行", MOST_ROWS), say("删去空行，或分成几份导入")
+                    )
                 if found[b"<mergeCell "] > MOST_MERGES:
-                    raise cannot_take(path.name, f"有一张工作表超过 {MOST_MERGES:,} 个合并单元格", "取消合并，每行写全")
+                    raise cannot_take(
+                        path.name, say("有一张工作表超过 {0:,} 个合并单元格", MOST_MERGES), say("取消合并，每行写全")
+                    )
     except BROKEN_ZIP as error:
         raise cannot_take(
-            path.name, "不是完整的 .xlsx 工作簿", "检查扩展名，或重新拷贝；在 Excel 里另存为 .xlsx"
+            path.name, say("不是完整的 .xlsx 工作簿"), say("检查扩展名，或重新拷贝；在 Excel 里另存为 .xlsx")
         ) from error
 
 
@@ -163,7 +171,7 @@ def _sheets(path: Path, sheet: str | None, *, formulas: bool) -> dict[str, Sheet
     for one in _asked(path, sheet, [s.title for s in book.worksheets]):
         work = book[one]
         work.reset_dimensions()
-        rows = _filled(path, f"工作表“{printable(one)}”", enumerate(work.iter_rows(values_only=True), 1))
+        rows = _filled(path, say("工作表“{0}”", printable(one)), enumerate(work.iter_rows(values_only=True), 1))
         found[one] = Sheet(rows, [] if formulas else _merges(path, str(work._worksheet_path)))
     book.close()
     return found
@@ -187,8 +195,8 @@ def _column(letters: bytes) -> int:
 def _old_sheets(path: Path, sheet: str | None) -> dict[str, Sheet]:
     """Return each worksheet of an .xls, or the one that is asked for."""
     if not _begins_like_old(path):
-        raise cannot_take(path.name, "不是旧格式（.xls）的工作簿", "检查扩展名；在 Excel 里另存为 .xlsx")
-    with needing("office", "读旧格式（.xls）的工作簿"):
+        raise cannot_take(path.name, say("不是旧格式（.xls）的工作簿"), say("检查扩展名；在 Excel 里另存为 .xlsx"))
+    with needing("office", say("读旧格式（.xls）的工作簿")):
         import xlrd
     book = xlrd.open_workbook(
         file_contents=path.read_bytes(), logfile=io.StringIO(), formatting_info=True, ragged_rows=True
@@ -198,7 +206,7 @@ def _old_sheets(path: Path, sheet: str | None) -> dict[str, Sheet]:
         work = book.sheet_by_name(one)
         lines = ((i + 1, [_old_cell(c, book.datemode) for c in work.row(i)]) for i in range(work.nrows))
         merges = [(r1 + 1, c1, r2, c2 - 1) for r1, r2, c1, c2 in work.merged_cells]
-        found[one] = Sheet(_filled(path, f"工作表“{printable(one)}”", lines), merges)
+        found[one] = Sheet(_filled(path, say("工作表“{0}”", printable(one)), lines), merges)
     return found
 
 
@@ -219,7 +227,9 @@ def _old_cell(cell: xlrd.sheet.Cell, datemode: int) -> object:
 
 def _asked(path: Path, sheet: str | None, known: Sequence[str]) -> list[str]:
     if sheet is not None and sheet not in known:
-        raise cannot_take(path.name, f"没有工作表“{printable(sheet)}”", f"可选：{printable('、'.join(known))}")
+        raise cannot_take(
+            path.name, say("没有工作表“{0}”", printable(sheet)), say("可选：{0}", printable(say("、").join(known)))
+        )
     return list(known) if sheet is None else [sheet]
 
 
@@ -228,13 +238,13 @@ def read_csv_sheet(path: Path) -> Sheet:
     text, separator = decoded_csv(path)
     cells, lines = text.count(separator), text.count("\n") + text.count("\r") + 1
     if cells > MOST_CELLS // 10 and cells > MOST_COLUMNS * lines:
-        raise cannot_take(path.name, "一行有上百万列", f"最多 {MOST_COLUMNS} 列，删去用不到的列")
+        raise cannot_take(path.name, say("一行有上百万列"), say("最多 {0} 列，删去用不到的列", MOST_COLUMNS))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         return Sheet(_filled(path, "", ((reader.line_num, cells) for cells in reader)))
     except csv.Error as error:
         raise cannot_take(
-            path.name, f"第 {reader.line_num} 行读不懂（{error}）", "在 Excel 里另存为“CSV UTF-8”"
+            path.name, say("第 {0} 行读不懂（{1}）", reader.line_num, error), say("在 Excel 里另存为“CSV UTF-8”")
         ) from error
 
 
@@ -242,7 +252,7 @@ def read_records(path: Path) -> Sheet:
     """Read a JSON list of records, or an object that holds one such list under any name (as web services answer), or several."""
     text = decoded(path)
     if text.count("[") + text.count("{") > MOST_PARTS:
-        raise cannot_take(path.name, "里面的记录太多", "分成几份导入")
+        raise cannot_take(path.name, say("里面的记录太多"), say("分成几份导入"))
     try:
         found = json.loads(text)
         if isinstance(found, dict):
@@ -256,7 +266,7 @@ def read_records(path: Path) -> Sheet:
             raise TypeError
     except (ValueError, TypeError, RecursionError) as error:
         raise cannot_take(
-            path.name, "不是一组记录的 JSON", "写成 [{…}, {…}]，每个 {} 一行；要素集合请用 .geojson"
+            path.name, say("不是一组记录的 JSON"), say("写成 [{{…}}, {{…}}]，每个 {{}} 一行；要素集合请用 .geojson")
         ) from error
     found = [_opened(row) for row in found]
     heads = list(dict.fromkeys(k for row in found[: MOST_ROWS + 1] for k in row))
@@ -294,18 +304,24 @@ def _filled(path: Path, where: str, lines: Iterable[tuple[int, Sequence[object]]
     for number, cells in lines:
         seen += len(cells)
         if number > MOST_LINES or seen > MOST_CELLS:
-            what = f"超过 {MOST_LINES:,} 行" if number > MOST_LINES else "的空格子太多"
-            raise cannot_take(path.name, f"{where}{what}（空的也算）", "只选有内容的部分，复制到新的工作簿")
+            what = (
+                say("{0}超过 {1:,} 行（空的也算）", where, MOST_LINES)
+                if number > MOST_LINES
+                else say("{0}的空格子太多（空的也算）", where)
+            )
+            raise cannot_take(path.name, what, say("只选有内容的部分，复制到新的工作簿"))
         last = len(cells)
         while last and is_blank(cells[last - 1]):
             last -= 1
         trimmed = list(cells[:last])
         if len(trimmed) > MOST_COLUMNS:
             raise cannot_take(
-                path.name, f"{where}第 {number} 行有 {len(trimmed):,} 列", f"最多 {MOST_COLUMNS} 列，删去用不到的列"
+                path.name,
+                say("{0}第 {1} 行有 {2:,} 列", where, number, len(trimmed)),
+                say("最多 {0} 列，删去用不到的列", MOST_COLUMNS),
             )
         if trimmed:
             rows.append((number, trimmed))
         if len(rows) > MOST_ROWS:
-            raise cannot_take(path.name, f"{where}超过 {MOST_ROWS:,} 行", "分成几份导入")
+            raise cannot_take(path.name, say("{0}超过 {1:,} 行", where, MOST_ROWS), say("分成几份导入"))
     return rows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import Layer, secret_words
+from ..core import Layer, language, say, secret_words
 from .cells import EXAMPLE, UNIT_NAMES, head_of, is_blank, printable
 from .headers import ABOUT_PERSONS, header_words, plain_header, understood
 from .incoming import MOST_ROWS, SPECIAL_GROUPS, Incoming, cannot_take, special_groups
@@ -75,15 +75,15 @@ def _sheet_wanted(path: Path, layer: Layer, sheet: str | None, grids: Mapping[st
             return name
     filled = [name for name, rows in grids.items() if rows]
     if not filled:
-        raise cannot_take(path.name, "工作簿里没有数据", "检查是否存对了文件")
+        raise cannot_take(path.name, say("工作簿里没有数据"), say("检查是否存对了文件"))
     words = header_words(layer)
     best = max(filled, key=lambda name: _find_header(grids[name], words)[1])
     if len(filled) > 1:
-        others = "、".join(n for n in filled if n != best)
+        others = say("、").join(n for n in filled if n != best)
         report.say(
             "note",
-            f"读的是工作表“{printable(best)}”，没有读：{printable(others)}",
-            "要读另一张，用 sheet（--sheet）说明",
+            say("读的是工作表“{0}”，没有读：{1}", printable(best), printable(others)),
+            say("要读另一张，用 sheet（--sheet）说明"),
         )
     return best
 
@@ -174,25 +174,25 @@ def _table(file: str, sheet: Sheet, layer: Layer, report: RowReport) -> Incoming
     rows = [row for row in sheet.rows if row[0] not in units]
     at, score = _find_header(rows, words)
     if not rows:
-        raise cannot_take(file, "文件里没有数据", "检查是否存对了文件，或重新导出")
+        raise cannot_take(file, say("文件里没有数据"), say("检查是否存对了文件，或重新导出"))
     if score == 0:
-        said = "、".join(printable(c) for c in rows[0][1] if not is_blank(c))
-        wanted = "、".join(head_of(c) for c in layer.columns if c.required) or "名称"
+        said = say("、").join(printable(c) for c in rows[0][1] if not is_blank(c))
+        wanted = say("、").join(head_of(c) if language() == "zh" else c.name for c in layer.columns if c.required)
         raise cannot_take(
             file,
-            f"前 {HEADER_WITHIN} 行里没有认得的表头（第一行是：{printable(said)}）",
-            f"至少要有：{wanted}；可用 template 生成模板",
+            say("前 {0} 行里没有认得的表头（第一行是：{1}）", HEADER_WITHIN, printable(said)),
+            say("至少要有：{0}；可用 template 生成模板", wanted or say("名称")),
         )
     top, bottom, heads = _levels(rows, at, words)
     heads = _with_units(heads, units)
     for number, cells in units.items():
-        report.say("note", f"第 {number} 行只有单位，按它换算", at=Where(value=_first(cells)))
+        report.say("note", say("第 {0} 行只有单位，按它换算", number), at=Where(value=_first(cells)))
     for _, cells in rows[: bottom + 1]:
         for cell in cells:
             if isinstance(cell, str) and SPECIAL_GROUPS.search(cell):
                 raise special_groups(file, cell)
     for number, cells in rows[:top]:
-        report.say("note", f"第 {number} 行在表头以上，当作标题", at=Where(value=_first(cells)))
+        report.say("note", say("第 {0} 行在表头以上，当作标题", number), at=Where(value=_first(cells)))
     _fill_merges(sheet, rows[bottom][0], heads, words, layer, report)
     above = [secret_words(cell) for _, cells in rows[: bottom + 1] for cell in cells if isinstance(cell, str)]
     incoming = Incoming(file, heads, [], [], marks=tuple(mark.text for mark in above if mark))
@@ -204,8 +204,8 @@ def _table(file: str, sheet: Sheet, layer: Layer, report: RowReport) -> Incoming
         if len(cells) > len(heads):
             report.say(
                 "refused",
-                f"有 {len(cells)} 格，表头只有 {len(heads)} 列",
-                "检查这一行是否多了逗号，或给多出的列写表头",
+                say("有 {0} 格，表头只有 {1} 列", len(cells), len(heads)),
+                say("检查这一行是否多了逗号，或给多出的列写表头"),
                 at=Where(row=number),
             )
             continue
@@ -232,8 +232,8 @@ def _fill_merges(
         if counted:
             report.say(
                 "note",
-                f"第 {r1}—{r2} 行合并成一格的数分不到各行，没有读",
-                "取消合并，每行写自己的数",
+                say("第 {0}—{1} 行合并成一格的数分不到各行，没有读", r1, r2),
+                say("取消合并，每行写自己的数"),
                 at=Where(column=heads[c1], value=value),
             )
         for cells in spanned:
@@ -244,18 +244,18 @@ def _fill_merges(
 def _first(cells: Sequence[object]) -> str:
     """Return the first filled cell for the report, unless it speaks of a person."""
     said = next(str(c) for c in cells if not is_blank(c))
-    return "（已略去）" if ABOUT_PERSONS.search(said) else said
+    return say("（已略去）") if ABOUT_PERSONS.search(said) else said
 
 
 def _not_data(cells: Sequence[object], heads: Sequence[str]) -> str:
     filled = [str(c).strip() for c in cells if not is_blank(c)]
     if any(_TOTAL.match(re.sub(r"\s", "", text)) for text in filled[:3]):
-        return "合计行，不是一个要素"
+        return say("合计行，不是一个要素")
     if filled[0].startswith(EXAMPLE):
-        return "模板的示例行"
+        return say("模板的示例行")
     signed = all(re.match(r"[^\d:：]{2,8}[:：]", text) for text in filled)
     if (len(set(filled)) == 1 or signed) and _REMARK.match(filled[0]):
-        return "说明或小标题，不是一个要素"
+        return say("说明或小标题，不是一个要素")
     if len(filled) > 1 and filled == [h for h in heads if h]:
-        return "重复的表头"
+        return say("重复的表头")
     return ""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, SourceError, apart, bundled_folder, language
+from ..core import LAYERS, SourceError, apart, bundled_folder, language, say
 from .incoming import decoded_csv
 
 Tags = Mapping[str, str]
@@ -62,7 +62,7 @@ def read_tag_rules(path: str | Path | None = None) -> list[TagRule]:
     """
     file = Path(path) if path is not None else bundled_table("osm_tags")
     if not file.is_file():
-        raise SourceError(f"文件不存在：{file.name}。这是 OSM 标签对照表（列：id, kind, tags, not_tags, note）")
+        raise SourceError(say("文件不存在：{0}。这是 OSM 标签对照表（列：id, kind, tags, not_tags, note）", file.name))
     return rules_from(read_csv(file), file.name)
 
 
@@ -75,11 +75,11 @@ def rules_from(table: pd.DataFrame, file: str) -> list[TagRule]:
     """Return the rules of a table; its file is named where a row is wrong."""
     missing = [c for c in ("id", "kind", "tags") if c not in table.columns]
     if missing:
-        raise SourceError(f"{file}：缺少列 {'、'.join(missing)}。照自带的 {file} 补上")
+        raise SourceError(say("{0}：缺少列 {1}。照自带的 {0} 补上", file, say("、").join(missing)))
     table = table.reindex(columns=["id", "kind", "tags", "not_tags", "note"]).astype("str").fillna("")
     rules = []
     for row in table.itertuples(index=False):
-        where = f"{file} 第 {row.id} 行"
+        where = say("{0} 第 {1} 行", file, row.id)
         tags = _conditions(str(row.tags), f"{where} tags")
         alternatives = [part for part in str(row.not_tags).split(";") if part.strip()]
         banned = tuple(_conditions(part, f"{where} not_tags") for part in alternatives)
@@ -108,7 +108,7 @@ def _conditions(text: str, where: str) -> tuple[tuple[str, tuple[str, ...]], ...
     for part in text.split("&"):
         key, equals, values = part.partition("=")
         if not equals or not key.strip() or not values.strip():
-            raise SourceError(f"{where}：“{part}”里没有等号或缺了一边。写成 key=value，多个用 & 连接")
+            raise SourceError(say("{0}：“{1}”里没有等号或缺了一边。写成 key=value，多个用 & 连接", where, part))
         found.append((key.strip(), tuple(v.strip() for v in values.split("|"))))
     return tuple(found)
 
@@ -121,7 +121,7 @@ def labels_of(rules: Sequence[TagRule]) -> dict[str, str]:
     unknown = sorted(set(kinds) - set(known))
     if unknown:
         raise SourceError(
-            f"OSM 标签对照表里有类别表没有的类别：{'、'.join(unknown)}。先在 kinds.csv 里加上，或改对照表"
+            say("OSM 标签对照表里有类别表没有的类别：{0}。先在 kinds.csv 里加上，或改对照表", say("、").join(unknown))
         )
     return {kind: str(known[kind]) for kind in kinds}
 
@@ -138,6 +138,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
             StringIO(text), sep=separator, dtype="str", keep_default_na=False, na_values=[""], skip_blank_lines=False
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SourceError(f"{path.name}：不是能读的 CSV 表（{error}）。第一行写列名，每行列数一致") from error
+        raise SourceError(say("{0}：不是能读的 CSV 表（{1}）。第一行写列名，每行列数一致", path.name, error)) from error
     table.columns = [str(c).strip() for c in table.columns]
     return table.dropna(how="all")  # the index still tells the line

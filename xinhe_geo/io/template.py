@@ -18,7 +18,11 @@ from ..core import (
     SourceError,
     apart,
     bundled_folder,
+    language,
+    layer_name,
     refuse_uncleared,
+    say,
+    word,
     write_bytes,
 )
 from ..district import secrecy_of
@@ -68,14 +72,27 @@ def _example(column: Column, choices: Sequence[str]) -> object:
     return 2020 if column.type == "year" else f"{EXAMPLE}{column.label}"
 
 
+def _help(column: Column) -> str:
+    """Return what is explained of a column, which is in Chinese."""
+    return column.help if language() == "zh" else ""
+
+
+def _coded(column: Column) -> str:
+    """Return what may stand in a column of codes: the planner's words for them, in English the codes."""
+    return "、".join(value_labels(column).values()) if language() == "zh" else ", ".join(column.values)
+
+
 def _heads(layer: Layer) -> list[tuple[str, Column | None, str]]:
     """Return (header, column, help) of a template's sheet; positions have no column of their own."""
     heads: list[tuple[str, Column | None, str]] = []
     for column in layer.columns:
-        heads.append((head_of(column), column, column.help))
+        heads.append((head_of(column), column, _help(column)))
     if layer.geometry is not None:
-        heads += [("经度（度）", None, "十进制度，也可写度分秒"), ("纬度（度）", None, "十进制度，也可写度分秒")]
-        heads += [(head_of(c), c, c.help) for c in layer.names.values() if c not in layer.columns]
+        heads += [
+            ("经度（度）", None, say("十进制度，也可写度分秒")),
+            ("纬度（度）", None, say("十进制度，也可写度分秒")),
+        ]
+        heads += [(head_of(c), c, _help(c)) for c in layer.names.values() if c not in layer.columns]
     return heads
 
 
@@ -103,7 +120,7 @@ def template(path: str | Path, folder: str | Path | None = None) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
-        raise SourceError(f"{target.name}：模板是 Excel 工作簿，文件名要以 .xlsx 结尾")
+        raise SourceError(say("{0}：模板是 Excel 工作簿，文件名要以 .xlsx 结尾", target.name))
     if folder is not None:
         refuse_uncleared(secrecy_of(Path(folder)), "写出模板")
     write_bytes(target, _template_bytes(_kinds(None if folder is None else Path(folder))))
@@ -132,36 +149,36 @@ def _template_bytes(kinds: Mapping[str, str]) -> bytes:
 
 def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[str, Format]) -> None:
     lines = [
-        "一张工作表填一个图层；用不到的表空着。第 2 行是表头，不要改；第 3 行是示例，导入时自动跳过。",
-        "黄色表头必须填；不知道的数字留空，不要写 0。有下拉框的格子请选，不要自己写。",
-        "经度、纬度写十进制度（如 117.65）或度分秒；导入时必须说明坐标基准："
-        + "；".join(f"{name}＝{DATUM_LABELS[name]}" for name in DATUMS)
-        + "，或投影坐标系的 EPSG 代码。",
-        "编号在同一图层里不能重复；再次导入时按编号认出同一个要素，留空的格子不改动已有的值。",
-        "不要写姓名、电话、身份证号、户号：这些列会被丢掉，不写入任何文件。",
+        say("一张工作表填一个图层；用不到的表空着。第 2 行是表头，不要改；第 3 行是示例，导入时自动跳过。"),
+        say("黄色表头必须填；不知道的数字留空，不要写 0。有下拉框的格子请选，不要自己写。"),
+        say("经度、纬度写十进制度（如 117.65）或度分秒；导入时必须说明坐标基准：")
+        + say("；").join(say("{0}＝{1}", name, say(DATUM_LABELS[name])) for name in DATUMS)
+        + say("，或投影坐标系的 EPSG 代码。"),
+        say("编号在同一图层里不能重复；再次导入时按编号认出同一个要素，留空的格子不改动已有的值。"),
+        say("不要写姓名、电话、身份证号、户号：这些列会被丢掉，不写入任何文件。"),
     ]
     sheet.set_column(0, 0, 18)
     sheet.set_column(1, 1, 18)
     sheet.set_column(2, 5, 26)
-    sheet.write(0, 0, "填报说明", styles["title"])
+    sheet.write(0, 0, say("填报说明"), styles["title"])
     for i, line in enumerate(lines, 1):
         sheet.merge_range(i, 0, i, 5, line, styles["wrap"])
         sheet.set_row(i, 34)
     at = len(lines) + 2
     for j, text in enumerate(("工作表", "表头", "单位", "必填", "可选值或要求", "列名（add 命令用）")):
-        sheet.write(at, j, text, styles["head"])
+        sheet.write(at, j, say(text), styles["head"])
     for layer in layers:
         for head, column, help_ in _heads(layer):
             at += 1
             cells = (
-                (layer.label, head, "", "是", help_, "")
+                (layer.label, head, "", say("是"), help_, "")
                 if column is None
                 else (
                     layer.label,
                     head,
-                    column.unit,
-                    "是" if column.required else "",
-                    help_ or "、".join(value_labels(column).values()),
+                    word(column.unit),
+                    say("是") if column.required else "",
+                    help_ or _coded(column),
                     f"{layer.name}.{column.name}",
                 )
             )
@@ -172,7 +189,7 @@ def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[s
 def _template_sheet(
     sheet: Worksheet, layer: Layer, kinds: Mapping[str, str], styles: Mapping[str, Format], offers: Offers
 ) -> None:
-    sheet.write(0, 0, f"{layer.label}：一行一个，第 3 行是示例（自动跳过）", styles["title"])
+    sheet.write(0, 0, say("{0}：一行一个，第 3 行是示例（自动跳过）", layer_name(layer.name)), styles["title"])
     sheet.freeze_panes(2, 1)
     for j, (head, column, help_) in enumerate(_heads(layer)):
         must = column is None or column.required

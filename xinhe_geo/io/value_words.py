@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import Column, SourceError, apart, bundled_folder, csv_text, nearest, ordinary, without_mark
+from ..core import Column, SourceError, apart, bundled_folder, csv_text, language, nearest, ordinary, say, without_mark
 from ..district import ANSWERS, bare_name
 from .cells import Cell, is_blank, printable
 from .file_rows import FileRows, Refusal, Unclear, codes_of
+from .headers import column_word
 from .incoming import cannot_take, decoded_csv
 
 #: The heads of the sheet on which somebody answers.
@@ -137,7 +138,9 @@ def read_answers(path: Path, folder: Path | None = None) -> Answers:
 
 def _said(path: Path) -> dict[tuple[str, str], str]:
     text, separator = decoded_csv(path)
-    no_sheet = cannot_take(path.name, "不是对照表", f"第一行是 {'、'.join(ANSWER_HEADS)}；由 --values 写出")
+    no_sheet = cannot_take(
+        path.name, say("不是对照表"), say("第一行是 {0}；由 --values 写出", say("、").join(ANSWER_HEADS))
+    )
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:  # a cell of more than a hundred thousand signs
@@ -210,7 +213,7 @@ class ValueWords:
             if texts:
                 cells[i] = self._meant(i, column, said, texts)
             elif names:
-                cells[i] = self._kind_of_name(i, "没有写类别") or None
+                cells[i] = self._kind_of_name(i, say("没有写类别")) or None
 
     def _class_of(self, i: int) -> tuple[str, list[str]]:
         """Return a row's class as it is written, and as texts of one class each."""
@@ -236,9 +239,9 @@ class ValueWords:
             return ""
         self.rows.report.say(
             "note",
-            f"{because}，按名称认作“{printable(self.kinds[found])}”",
-            "不对就在表里写明类别",
-            self.rows.where(i, column="类别", value=name),
+            say("{0}，按名称认作“{1}”", because, self._named(found)),
+            say("不对就在表里写明类别"),
+            self.rows.where(i, column=column_word(self.rows.layer.names["kind"]), value=name),
         )
         return found
 
@@ -253,27 +256,33 @@ class ValueWords:
             if found in (ASK, ""):
                 found = _of_code(said) or self._like(i, said) or found
             if found in (ASK, "") and column.name not in self.rows.columns:
-                found = self._kind_of_name(i, f"“{printable(said)}”说不清是哪一类") or found
+                found = self._kind_of_name(i, say("“{0}”说不清是哪一类", printable(said))) or found
         else:
             found = dict(column.words).get(said, "")
         if found == NOT_OURS:
-            self.rows.foreign[i] = f"“{printable(said)}”不是要评价的设施，没有取"
+            self.rows.foreign[i] = say("“{0}”不是要评价的设施，没有取", printable(said))
             return None
         if found in (self.kinds if _is_kind(column) else column.values):
             return found
         self.asked.setdefault((label, said), []).append(i)
-        self.rows.unclear[i] = Unclear(Refusal(label, said, "", ""), [])
+        self.rows.unclear[i] = Unclear(Refusal(column_word(column), said, "", ""), [])
         return None
 
     def _like(self, i: int, said: str) -> str:
         """Return the kind whose label a value ends as, and say so in the report; "" where there is none."""
         found = _like_label(plain_value(said), self.labels)
         if found:
-            label = printable(self.kinds[found])
             self.rows.report.say(
-                "note", f"按写法认作“{label}”", "不对就在对照表里写明", self.rows.where(i, "类别", said)
+                "note",
+                say("按写法认作“{0}”", self._named(found)),
+                say("不对就在对照表里写明"),
+                self.rows.where(i, column_word(self.rows.layer.names["kind"]), said),
             )
         return found
+
+    def _named(self, kind: str) -> str:
+        """Return what a kind is called in the report: as tables write it, in English by its code."""
+        return kind if language() == "en" else printable(self.kinds[kind])
 
     def _answered(self, column: Column, answer: str, said: str) -> str:
         codes = codes_of(column, self.kinds)
@@ -281,22 +290,33 @@ class ValueWords:
             return NOT_OURS
         found = codes.get(answer, answer)
         known = list(codes) if not _is_kind(column) else [*self.kinds.values()]
+        if language() == "en":
+            known = list(self.kinds if _is_kind(column) else column.values)
         if found not in codes.values() and found not in self.kinds:
-            remedy = nearest(answer, known) or f"可写：{'、'.join(known[:12])} 等，或“不收”"
-            raise SourceError(f"对照表里“{printable(said)}”写的是“{printable(answer)}”，不是{column.label}。{remedy}")
+            remedy = nearest(answer, known) or say("可写：{0} 等，或“不收”", say("、").join(known[:12]))
+            raise SourceError(
+                say(
+                    "对照表里“{0}”写的是“{1}”，不是{2}。{3}",
+                    printable(said),
+                    printable(answer),
+                    column_word(column),
+                    remedy,
+                )
+            )
         return found
 
     def ask(self) -> list[tuple[str, ...]]:
         """Say of every row that waits what is asked, and return the questions as lines of a sheet, the most frequent first."""
         lines: list[tuple[str, ...]] = []
         for (label, said), which in sorted(self.asked.items(), key=lambda item: (-len(item[1]), item[0])):
+            shown = column_word(next(c for c in self.rows.layer.names.values() if c.label == label))
             for i in which:
                 if i in self.rows.unclear and self.rows.unclear[i].why.value == said:
                     why = Refusal(
-                        label,
+                        shown,
                         said,
-                        f"不认识的{label}“{printable(said)}” ×{len(which)}，没有写入",
-                        "写出对照表（--values 对照.csv），在“是什么”一列写明或写“不收”，再导入一次；目录会记住",
+                        say("不认识的{0}“{1}” ×{2}，没有写入", shown, printable(said), len(which)),
+                        say("写出对照表（--values 对照.csv），在“是什么”一列写明或写“不收”，再导入一次；目录会记住"),
                     )
                     self.rows.unclear[i] = self.rows.unclear[i]._replace(why=why)
             names = [str(n) for i in which[:3] if (n := self.rows.column_cell("name", i)) is not None]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, DataError, SourceError, UnknownNameError, read_whole
+from ..core import LAYERS, DataError, SourceError, UnknownNameError, read_whole, say
 from ..district import (
     MANIFEST,
     SPOT_M,
@@ -50,7 +50,7 @@ from .current_layer import CurrentLayer, read_current
 from .densities import in_all
 from .file_rows import FileRows, Refusal, rows_of
 from .formats import read_file
-from .headers import one_datum, refuse_secret_rows
+from .headers import column_word, one_datum, refuse_secret_rows
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
 from .positions import place_of
@@ -165,9 +165,9 @@ def _planned(
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
     ask_decisions(request, matched, (rows, placed, current), None)
     lines = {rows.lines[i] for i in opened}
-    column = _LAYER.names["state"].label
+    column = column_word(_LAYER.names["state"])
     report.lines = [
-        line._replace(result="opened", reason=f"规划的，{year} 年开放")
+        line._replace(result="opened", reason=say("规划的，{0} 年开放", year))
         if line.row in lines and line.column == column and line.result == "changed"
         else line
         for line in report.lines
@@ -176,7 +176,7 @@ def _planned(
     ending = sorted((unlisted - _beyond(unlisted, current)) | set(ended) & _open_rows(current))
     _say_of_unlisted(report, unlisted - set(ending), ending, len(_open_rows(current)))
     for p in ending:
-        said = f"停用：到 {year - 1} 年为止，这一行保留"
+        said = say("停用：到 {0} 年为止，这一行保留", year - 1)
         report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
     if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
@@ -205,20 +205,25 @@ def _say_in_all(rows: FileRows, matched: Matched, current: CurrentLayer) -> None
     both = sum(matched.at.get(i) in of_map for i in listed)
     if not of_map or not listed:
         return
-    seen = f"地图上 {len(of_map)} 处、名单上 {len(listed)} 处，两边都有的 {both} 处"
+    seen = say("地图上 {0} 处、名单上 {1} 处，两边都有的 {2} 处", len(of_map), len(listed), both)
     if not both:
-        rows.report.say("note", f"{seen}：估不出一共有多少处", "没有一处对得上时，先核对位置和名称")
+        rows.report.say("note", say("{0}：估不出一共有多少处", seen), say("没有一处对得上时，先核对位置和名称"))
         return
     total, low, high = in_all(len(of_map), len(listed), both)
-    said = f"{seen}：两份若各查各的，一共约 {total:.0f} 处（95% 在 {low}—{high} 处）"
-    rows.report.say("note", said, "名单和地图常有相同的来处，所以只会偏低；不替代核查")
+    said = say("{0}：两份若各查各的，一共约 {1:.0f} 处（95% 在 {2}—{3} 处）", seen, total, low, high)
+    rows.report.say("note", said, say("名单和地图常有相同的来处，所以只会偏低；不替代核查"))
 
 
 def _refuse_others(rows: FileRows, listed: _Year, said: str) -> None:
     """Refuse rows of other kinds: the list speaks of one kind (or group) only."""
     for i, kind in enumerate(rows.column("kind")):
         if kind is not None and kind not in listed.kinds:
-            why = Refusal(_LAYER.names["kind"].label, kind, f"不是“{printable(said)}”", "另用 update 或 add 导入这一类")
+            why = Refusal(
+                column_word(_LAYER.names["kind"]),
+                kind,
+                say("不是“{0}”", printable(said)),
+                say("另用 update 或 add 导入这一类"),
+            )
             rows.refuse(i, why)
 
 
@@ -261,11 +266,11 @@ def _beyond(rows: set[int], current: CurrentLayer) -> set[int]:
 def _say_of_unlisted(report: RowReport, kept: set[int], ending: Sequence[int], there: int) -> None:
     """Say what is kept because it lies outside, and ask to look again where most of what is there would end."""
     if kept:
-        said = f"{len(kept)} 处在街道界外、名录里没有：保留"
-        report.say("note", said, "确已停用的，在名录里写上一行，状态写“停业”")
+        said = say("{0} 处在街道界外、名录里没有：保留", len(kept))
+        report.say("note", said, say("确已停用的，在名录里写上一行，状态写“停业”"))
     if 2 * len(ending) > there >= 5:
-        said = f"目录里这一类 {there} 处，要停用 {len(ending)} 处，超过一半"
-        report.say("note", said, "名录不全的不要用 update，用 add；确实如此才写入")
+        said = say("目录里这一类 {0} 处，要停用 {1} 处，超过一半", there, len(ending))
+        report.say("note", said, say("名录不全的不要用 update，用 add；确实如此才写入"))
 
 
 def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iterator[Edit]:
@@ -305,8 +310,8 @@ def _entrances_left(
     open_now = current.rows["until"].astype("float64").fillna(np.inf) >= year
     doors = doors_left(current.rows[open_now.to_numpy()], "facility", places, edits)
     for key, n in doors["facility"].value_counts(sort=False).items():
-        said = f"{printable(str(key))} 移走了，原处的 {n} 个出入口到 {year - 1} 年为止"
-        report.say("note", said, "新处的出入口画进 entrances；没有画的，走到它的边或门前的路")
+        said = say("{0} 移走了，原处的 {1} 个出入口到 {2} 年为止", printable(str(key)), n, year - 1)
+        report.say("note", said, say("新处的出入口画进 entrances；没有画的，走到它的边或门前的路"))
     if doors.empty:
         return {}
     ends = [Edit(p, {"until": year - 1}) for p in np.flatnonzero(current.rows.index.isin(doors.index)).tolist()]
@@ -327,10 +332,10 @@ def _data_year(
     text = files.get(MANIFEST, read_whole(folder / MANIFEST, folder))
     changed, n = re.subn(rb"(?m)^data_year\s*=\s*\d+", f"data_year = {year}".encode(), text, count=1)
     if n != 1:
-        raise SourceError(f"{MANIFEST} 里找不到 data_year 一行。手工改成 data_year = {year}，再更新")
+        raise SourceError(say("{0} 里找不到 data_year 一行。手工改成 data_year = {1}，再更新", MANIFEST, year))
     report.say(
         "note",
-        f"数据年份 {before} → {year}：以后按 {year} 年算；人口等没有更新的仍是原来的数",
-        at=Where(column="数据年份"),
+        say("数据年份 {0} → {1}：以后按 {1} 年算；人口等没有更新的仍是原来的数", before, year),
+        at=Where(column=say("数据年份")),
     )
     return {MANIFEST: changed}

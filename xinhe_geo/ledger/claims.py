@@ -7,7 +7,9 @@ say. A fact is what the plan states of its own time; it stands beside the figure
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from ..core import CLAIM_LABELS, DIRECTIONS, cell, language, listed, say, word
@@ -45,22 +47,38 @@ def claims(district: District) -> pd.DataFrame:
 
 def claims_of(district: District, commitment: str) -> tuple[str, str]:
     """Return how many claims of a promise are measured, in words, and those that are not, one a line with the reason; "" where it has none."""
-    return once(district, ("claims", commitment, language()), lambda: _claims_of(claims(district), commitment), _TABLES)
+    return once(
+        district, ("claims", commitment, language()), lambda: _claims_of(_said(district, "claim", commitment)), _TABLES
+    )
 
 
 def claims_with(district: District, commitment: str, figures: set[str]) -> tuple[str, str]:
     """Return `claims_of`, where a claim is measured only if one of its measures has a figure: what waits to be typed in has none."""
     key = ("claims", commitment, frozenset(figures), language())
-    return once(district, key, lambda: _claims_of(claims(district), commitment, figures), _TABLES)
+    return once(district, key, lambda: _claims_of(_said(district, "claim", commitment), figures), _TABLES)
 
 
-def _claims_of(rows: pd.DataFrame, commitment: str, figures: set[str] | None = None) -> tuple[str, str]:
-    own = rows[((rows["commitment"] == commitment) & (rows["kind"] == "claim")).to_numpy()]
-    if own.empty:
+def _said(district: District, kind: str, about: str) -> list[dict[str, Any]]:
+    """Return the claims of a commitment, or the facts of a measure."""
+
+    def make() -> dict[tuple[str, str], list[dict[str, Any]]]:
+        found = dict[tuple[str, str], list[dict[str, Any]]]()
+        for row in claims(district).to_dict("records"):
+            for name in [row["commitment"]] if row["kind"] == "claim" else dict.fromkeys(listed(row["measures"])):
+                found.setdefault((row["kind"], name), []).append(row)
+        return found
+
+    return once(district, "claims by what they are about", make, _TABLES).get((kind, about), [])
+
+
+def _claims_of(own: list[dict[str, Any]], figures: set[str] | None = None) -> tuple[str, str]:
+    if not own:
         return "", ""
-    bound = (own["status"] == MEASURED).to_numpy()
-    found = [figures is None or not figures.isdisjoint(listed(measures)) for measures in own["measures"]]
-    rest = own[~(bound & np.array(found, dtype=bool))]
+
+    def is_measured(row: Mapping[str, Any]) -> bool:
+        return row["status"] == MEASURED and (figures is None or not figures.isdisjoint(listed(row["measures"])))
+
+    rest = [row for row in own if not is_measured(row)]
     lines = [
         say(
             "{0}（{1}）：{2}，{3}",
@@ -69,21 +87,19 @@ def _claims_of(rows: pd.DataFrame, commitment: str, figures: set[str] | None = N
             say(CLAIM_LABELS[row["status"]]),
             cell(row, "reason") if row["status"] != MEASURED else say("还没有数"),
         )
-        for _, row in rest.iterrows()
+        for row in rest
     ]
     return say("{0} 项要求，量了 {1} 项", len(own), len(own) - len(rest)), "\n".join(lines)
 
 
 def facts_of(district: District, measure: str) -> str:
     """Return what the plan itself states of what a row measures: "规划自述：14 家（2020，“全街14家老人家食堂正常开业”）"; "" where nothing."""
-    return once(district, ("facts", measure, language()), lambda: _facts_of(claims(district), measure), _TABLES)
+    return once(district, ("facts", measure, language()), lambda: _facts_of(_said(district, "fact", measure)), _TABLES)
 
 
-def _facts_of(rows: pd.DataFrame, measure: str) -> str:
-    facts = rows[(rows["kind"] == "fact").to_numpy()]
-    facts = facts[[measure in listed(text) for text in facts["measures"]]]
+def _facts_of(facts: list[dict[str, Any]]) -> str:
     told = []
-    for _, row in facts.iterrows():
+    for row in facts:
         joint = " " if row["quantity"][-1:].isascii() or language() != "zh" else ""
         what = f"{cell(row, 'object')} {row['quantity']}{joint}{word(row['unit'])}".strip()
         told.append(say("{0}（{1} 年，“{2}”）", what, row["year"], row["words"]))

@@ -16,10 +16,10 @@ import shapely
 from ..core import MOVED, NOMINAL, STATE_LABELS, UNCHECKED, land_use_class, say, speaking
 from ..district import District
 from .style import (
-    cell_text,
     column_of,
     house_style,
     is_blank,
+    kind_cell,
     kind_label,
     layer_of,
     number_text,
@@ -126,6 +126,11 @@ _DRAWN_FROM = {
     "roads": ("named_roads", "streets", "barriers"),
     "borders": ("district", *_GROUPS),
     "facilities": ("facilities", "own_facilities", "kinds"),
+    "presence": ("communities",),
+    "parcels": ("parcels",),
+    "parcel lines": ("parcels",),
+    "veil": ("district",),
+    "places": ("places",),
 }
 
 
@@ -214,8 +219,11 @@ def border_layers(district: District, lang: str) -> Iterable[Layer]:
 
 def names_of(district: District, layer: str, codes: pd.Series) -> list[str | None]:
     """Return the names behind codes; the code itself where the layer does not know it."""
-    frame = district.layers.get(layer)
-    known = {} if frame is None else dict(zip(frame.index, texts_of(frame, "name"), strict=True))
+    if ("names of", layer) not in district.memo:  # each map tells of each home which place is nearest
+        frame = district.layers.get(layer)
+        named = {} if frame is None else dict(zip(frame.index, texts_of(frame, "name"), strict=True))
+        district.memo["names of", layer] = named
+    known = district.memo["names of", layer]
     return [known.get(c) or text_of(c) for c in codes]
 
 
@@ -307,8 +315,8 @@ def facility_layers(district: District, lang: str) -> Iterable[Layer]:
     frame = layer_of(district, "facilities")
     if frame is None:
         return
-    kinds = column_of(frame, "kind").astype(str)
-    present = set(kinds)
+    kinds = column_of(frame, "kind").astype(str).to_numpy(object)
+    present = set(kinds.tolist())
     known = [k for k in district.kinds.index if k in present]
     known += sorted(present - set(known))
     places, names, flat = points_of(frame), texts_of(frame, "name"), is_area(frame)
@@ -316,7 +324,7 @@ def facility_layers(district: District, lang: str) -> Iterable[Layer]:
     pick = states.map({"planned": 1, UNCHECKED: 1, "closed": 2, NOMINAL: 2, MOVED: 2}).fillna(0).to_numpy(dtype="int64")
     columns = _facility_columns(district, frame, lang)
     for kind in known:
-        own = np.flatnonzero((kinds == kind).to_numpy())
+        own = np.flatnonzero(kinds == kind)
         styles, label = point_styles(district, kind, lang), kind_label(district, kind, lang)
         table = _facility_table(columns, own, label, lang)
         if flat[own].any():
@@ -338,10 +346,10 @@ def facility_layers(district: District, lang: str) -> Iterable[Layer]:
 
 def point_styles(district: District, kind: str, lang: str) -> list[dict[str, Any]]:
     """Return the styles of open, planned and closed facilities of a kind."""
-    colour = cell_text(district.kinds, kind, "colour")
+    colour = kind_cell(district, kind, "colour")
     colour = colour if _HEX.match(colour) else _GREY
     label = kind_label(district, kind, lang)
-    symbol = cell_text(district.kinds, kind, "symbol" if lang == "zh" else "symbol_en") or label
+    symbol = kind_cell(district, kind, "symbol" if lang == "zh" else "symbol_en") or label
     symbol = symbol[: 2 if symbol.isascii() else 1]
     base: dict[str, Any] = {"fill": colour, "symbol": symbol, "dark": _dark(colour), "label": label}
     return [base, {**base, "hollow": True}, {**base, "fill": "#b9b6b1", "dark": "#8f8b85"}]
@@ -421,13 +429,13 @@ def small_points(district: District, lang: str) -> Iterable[Layer]:
 FIRST_LABELS = ("district", "zone", "community", "ring")
 
 
-def anchors(frame: gpd.GeoDataFrame) -> np.ndarray:
+def anchors(geometry: gpd.GeoSeries) -> np.ndarray:
     """Return for each feature the point where its name sits best: the middle of the widest part of an area."""
-    shapes = frame.geometry.array
+    shapes = np.asarray(geometry.array)
     points = shapely.point_on_surface(shapes)
-    flat = is_area(frame)
+    flat = shapely.get_dimensions(shapes) == 2
     if flat.any():
-        points[flat] = [_widest(shape) for shape in shapely.to_wkb(np.asarray(shapes)[flat])]
+        points[flat] = [_widest(shape) for shape in shapely.to_wkb(shapes[flat])]
     return np.asarray(points)
 
 
@@ -453,7 +461,7 @@ def _area_labels(district: District, lang: str) -> Iterable[Label]:
             continue
         lines = shapely.get_dimensions(frame.geometry.array) == 1
         for text, point, line, shape in zip(
-            texts_of(frame, "name"), anchors(frame), lines, frame.geometry, strict=True
+            texts_of(frame, "name"), anchors(frame.geometry), lines, frame.geometry, strict=True
         ):
             if text:
                 away = 5.0 if name == "places" else 0.0
@@ -474,7 +482,10 @@ def _road_labels(district: District) -> Iterable[Label]:
             continue
         seen = set(merged)
         for text, klass, shape in zip(
-            texts_of(frame, "name"), column_of(frame, "class").fillna("").astype(str), frame.geometry, strict=True
+            texts_of(frame, "name"),
+            column_of(frame, "class").fillna("").astype(str).tolist(),
+            frame.geometry,
+            strict=True,
         ):
             if text and text not in seen:
                 merged.setdefault(text, []).append(shape)

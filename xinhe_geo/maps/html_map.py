@@ -69,14 +69,19 @@ class MissingAsset(EnvironmentProblem):
         )
 
 
-@cache
-def _leaflet(name: str) -> str:
-    """Return a file of the Leaflet wheel as text, images inside a style sheet as data URIs."""
+def _wheel() -> Path:
+    """Return where Leaflet lies."""
     try:
         from xstatic.pkg import leaflet
     except ImportError as error:
         raise EnvironmentProblem(say("缺少程序包 xstatic-leaflet：pip install xstatic-leaflet")) from error
-    folder = Path(leaflet.BASE_DIR)
+    return Path(leaflet.BASE_DIR)
+
+
+@cache
+def _leaflet(name: str) -> str:
+    """Return a file of the Leaflet wheel as text, images inside a style sheet as data URIs."""
+    folder = _wheel()
     text = (folder / name).read_text("utf-8")
     if name.endswith(".js"):
         # The link of its default credit, which the house style replaces, would be the only address in the page.

@@ -229,7 +229,7 @@ def scene_of(
     t = wording(lang)
     if subject.show not in SHOWS:
         raise UnknownNameError("显示方式", subject.show, SHOWS)
-    homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
+    homes = layer_of(district, "homes")
     themes = list(themes) or themes_of(district, subject, edition)
     if values is not None and homes is not None:
         themes.insert(0, values_theme(district, values, subject, homes, edition))
@@ -242,7 +242,7 @@ def scene_of(
     if rings is not None and len(rings):
         ring_layers, ring_labels = _ring_layers(district, rings, any(theme.layer == "homes" for theme in themes), lang)
     gap_layers = _gap_layers(district, gaps, edition) if gaps is not None and len(gaps) else []
-    layers = _stack(district, themes, communities, ring_layers, [*gap_layers, *extra], lang)
+    layers = _stack(district, themes, ring_layers, [*gap_layers, *extra], lang)
     demonstration = is_demonstration(district, CORE)
     first, whole = _fit(district, themes, start, subject)
     name = title or f"{place_title(district, lang)} · " + (t["gaps"] if gap_layers else t["overview"])
@@ -306,59 +306,69 @@ def _overview(district: District, edition: Edition) -> list[str]:
 def _stack(
     district: District,
     themes: Sequence[Theme],
-    communities: gpd.GeoDataFrame | None,
     rings: list[Layer],
     gaps: list[Layer],
     lang: str,
 ) -> list[Layer]:
     """Return all layers in drawing order, the lowest first."""
-    style, t = house_style(), wording(lang)
     layers = [*made_once(district, "ground", lang, ground_layers), *(r for r in rings if r.shape == "A")]
     layers += made_once(district, "homes", lang, homes_layer)
-    if communities is not None and any(theme.layer == "presence" for theme in themes):
-        blank = {**only(style["presence"], "line", "width"), "label": ""}
-        presence = area_layer(communities, "presence", t["community"], blank)
-        layers.append(replace(presence, names=texts_of(communities, "name"), ask=True, one=t["community"]))
+    if any(theme.layer == "presence" for theme in themes):
+        layers += made_once(district, "presence", lang, _presence_layers)
     layers += made_once(district, "roads", lang, road_layers)
-    parcels = layer_of(district, "parcels")
-    if parcels is not None:
-        # A tint would falsify the colours of the homes below.
-        look = only(style["parcel"], "line", "width", "dash") if themes else style["parcel"]
-        table = (
-            [(t["use"], list[str | None](v or "" for v in words_of(parcels, "use", lang)))] if "use" in parcels else []
-        )
-        drawn = area_layer(parcels, "parcels", t["parcels"], {**look, "label": t["parcels"]})
-        names = texts_of(parcels, "name")
-        layers.append(replace(drawn, names=names, table=table, find=True, ask=True, one=t["parcels"]))
-    outline = layer_of(district, "district")
-    if outline is not None:
-        layers.append(area_layer(outline, "veil", "", {"fill": style["paper"]}))
+    # A tint would falsify the colours of the homes below.
+    parcels = ("parcel lines", _parcel_lines) if themes else ("parcels", _parcels)
+    layers += made_once(district, parcels[0], lang, parcels[1])
     layers += [
+        *made_once(district, "veil", lang, _veil),
         *made_once(district, "borders", lang, border_layers),
         *(x for x in [*rings, *gaps] if x.shape == "L"),
         *(x for x in gaps if x.shape == "A"),
+        *made_once(district, "places", lang, _places),
     ]
-    places = layer_of(district, "places")
-    if places is not None:
-        points = gpd.GeoDataFrame(geometry=points_of(places), crs=places.crs)
-        blank = {"fill": "none", "mark": "none"}
-        layers.append(
-            Layer(
-                "places",
-                t["places"],
-                "N",
-                points.geometry,
-                [blank],
-                np.zeros(len(points), dtype="int64"),
-                texts_of(places, "name"),
-                [],
-                find=True,
-                one=t["places"],
-            )
-        )
     layers += [g for g in gaps if g.shape == "P"]
     layers += made_once(district, "facilities", lang, facility_layers)
     return [*layers, *made_once(district, "small points", lang, small_points)]
+
+
+def _presence_layers(district: District, lang: str) -> Iterable[Layer]:
+    """Yield the communities, which say whether they have something."""
+    frame, t = layer_of(district, "communities"), wording(lang)
+    if frame is not None:
+        blank = {**only(house_style()["presence"], "line", "width"), "label": ""}
+        layer = area_layer(frame, "presence", t["community"], blank)
+        yield replace(layer, names=texts_of(frame, "name"), ask=True, one=t["community"])
+
+
+def _parcels(district: District, lang: str, *names: str) -> Iterable[Layer]:
+    """Yield the parcels, drawn in what `names` say of their style; by default in all of it."""
+    frame, t, style = layer_of(district, "parcels"), wording(lang), house_style()["parcel"]
+    if frame is not None:
+        look = {**(only(style, *names) if names else style), "label": t["parcels"]}
+        uses = words_of(frame, "use", lang) if "use" in frame else []
+        table = [(t["use"], list[str | None](v or "" for v in uses))] if uses else []
+        layer = area_layer(frame, "parcels", t["parcels"], look)
+        yield replace(layer, names=texts_of(frame, "name"), table=table, find=True, ask=True, one=t["parcels"])
+
+
+def _parcel_lines(district: District, lang: str) -> Iterable[Layer]:
+    return _parcels(district, lang, "line", "width", "dash")
+
+
+def _veil(district: District, lang: str) -> Iterable[Layer]:
+    """Yield what covers all that lies outside the district."""
+    outline = layer_of(district, "district")
+    if outline is not None:
+        yield area_layer(outline, "veil", "", {"fill": house_style()["paper"]})
+
+
+def _places(district: District, lang: str) -> Iterable[Layer]:
+    """Yield the places that are found by their names, and not drawn."""
+    frame, t = layer_of(district, "places"), wording(lang)
+    if frame is not None:
+        nowhere, pick = [{"fill": "none", "mark": "none"}], np.zeros(len(frame), dtype="int64")
+        names = texts_of(frame, "name")
+        yield Layer("places", t["places"], "N", points_of(frame), nowhere, pick, names, find=True, one=t["places"])
 
 
 _START_OFF = ("grid", "bare_ground", "micro_spaces", "gates", "areas")

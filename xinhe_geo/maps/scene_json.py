@@ -154,8 +154,8 @@ def _layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
         out["n"] = _packed(layer.names)
     out["table"] = _table_json(layer.table)
     if layer.shape == "A" and layer.names is not None:
-        frame = gpd.GeoDataFrame(geometry=layer.geometry, crs=layer.geometry.crs)
-        out["at"] = [parts[0] for parts in _features(_in_degrees(anchors(frame), frame.crs), origin)]
+        spots = _in_degrees(anchors(layer.geometry), layer.geometry.crs)
+        out["at"] = [parts[0] for parts in _features(spots, origin)]
     for key, value in (("z", layer.min_zoom), ("find", layer.find), ("ask", layer.ask), ("one", layer.one)):
         if value:
             out[key] = value

@@ -28,7 +28,6 @@ from ..core import (
     strictest,
     suppressed,
     web_file,
-    whole,
     word,
 )
 from ..district import District, rule_name
@@ -123,7 +122,8 @@ def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int =
         return text_of(value)
     if not math.isfinite(number):
         return None
-    return amount(number, digits) + (f" {counted(number if digits else whole(number), unit)}" if unit else "")
+    said = amount(number, digits)
+    return f"{said} {counted(number if digits else said == '1', unit)}" if unit else said
 
 
 def shown_count(count: float | None, unit: str, lang: str, fewer_than: int = 0) -> str | None:
@@ -160,7 +160,7 @@ def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def texts_of(frame: pd.DataFrame, name: str) -> list[str | None]:
     """Return a column as texts, None where unknown."""
-    return [text_of(v) for v in column_of(frame, name)]
+    return [text_of(v) for v in column_of(frame, name).tolist()]
 
 
 def words_of(frame: pd.DataFrame, name: str, lang: str) -> list[str | None]:
@@ -194,8 +194,17 @@ def cell_text(table: pd.DataFrame, key: object, name: str) -> str:
 
 def kind_label(district: District, kind: str, lang: str) -> str:
     """Return what a kind is called; its code where the table does not know it."""
-    label = cell_text(district.kinds, kind, "label_en") if lang == "en" else ""
-    return label or cell_text(district.kinds, kind, "label") or kind
+    label = kind_cell(district, kind, "label_en") if lang == "en" else ""
+    return label or kind_cell(district, kind, "label") or kind
+
+
+def kind_cell(district: District, kind: str, column: str) -> str:
+    """Return what the table of kinds says of a kind, "" where nothing; read once, for each map asks for each kind."""
+    key = ("kinds", column)
+    if key not in district.memo:
+        table = district.kinds
+        district.memo[key] = dict(zip(table.index.tolist(), texts_of(table, column), strict=True))
+    return district.memo[key].get(kind) or ""
 
 
 def rule_label(district: District, rule: Rule, lang: str) -> str:
@@ -216,11 +225,14 @@ def blank_shapes(frame: gpd.GeoDataFrame) -> np.ndarray:
 
 def layer_of(district: District, name: str) -> gpd.GeoDataFrame | None:
     """Return a layer without features that have no place on a map; None where it is absent or empty."""
-    frame = district.layers.get(name)
-    if frame is None or len(frame) == 0:
-        return None
-    there = ~blank_shapes(frame)
-    return frame if there.all() else (frame[there] if there.any() else None)
+    if ("drawn", name) not in district.memo:
+        frame = district.layers.get(name)
+        there = np.empty(0, np.bool_) if frame is None else ~blank_shapes(frame)
+        district.memo["drawn", name] = (
+            None if frame is None or not there.any() else frame if there.all() else frame[there]
+        )
+    found: gpd.GeoDataFrame | None = district.memo["drawn", name]
+    return found
 
 
 #: What conclusions rest on: where one of these is schematic or synthetic, the whole map is a demonstration.

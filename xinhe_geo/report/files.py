@@ -32,6 +32,7 @@ from ..core import (
     room_lock,
     say,
     sweep,
+    write_bytes,
     write_text,
 )
 from ..district import MANIFEST
@@ -173,7 +174,7 @@ def _hand_over(target: Path, order: _Order) -> None:
     refuse_foreign(target, order.files, order.room)
     way = os.path.relpath(os.path.realpath(order.room), os.path.realpath(target))
     said = {**order._asdict(), "room": Path(way).as_posix()}
-    write_text(target / MARK, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+    _note(target / MARK, said, order.room.parent)
     old = hidden(order.room.parent, order.room.parent)
     moved: list[str] = []
     try:
@@ -186,7 +187,7 @@ def _hand_over(target: Path, order: _Order) -> None:
             with held(place, target, make=True):
                 place_file(order.room / name, place, target)
         if order.noted:
-            note_written(target, order.files)
+            note_written(target, order.files, order.room.parent)
     except (OSError, SourceError):
         with suppress(OSError, SourceError):
             for name in moved:
@@ -235,9 +236,10 @@ def repair(target: Path) -> bool:
             raise EnvironmentProblem(say("另一个程序正在写 {0}，请等它结束后重试", target.name))
         try:
             order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
-            here = [name for name, wanted in order.in_turn() if _brought(target, name, order.room / name, wanted)]
+            origin = lock.parents[1]
+            here = [n for n, wanted in order.in_turn() if _brought(target, n, order.room / n, wanted, origin)]
             if said.get("noted") is True or len(here) < len(order.files):
-                note_written(target, here)
+                note_written(target, here, None if handle is None else lock.parent)
             _finish(target, order._replace(gone=order.gone if len(here) == len(order.files) else {}))
         finally:
             if handle is not None:
@@ -247,15 +249,15 @@ def repair(target: Path) -> bool:
     return True
 
 
-def _brought(target: Path, name: str, fresh: Path, wanted: str) -> bool:
-    """Bring a file to its place if it is not there yet; return whether it is."""
+def _brought(target: Path, name: str, fresh: Path, wanted: str, origin: Path) -> bool:
+    """Bring a file to its place if it is not there yet, along no link from `origin` on; return whether it is."""
     place = target / name
     if _is_plain(target, name) and place.is_file() and _hash(place) == wanted:
         return True
     if fresh.is_symlink() or not fresh.is_file() or _hash(fresh) != wanted or _foreign(target, [name], None):
         return False
     with held(place, target, make=True):
-        place_file(fresh, place, target)
+        place_file(fresh, place, target, origin)
     return True
 
 
@@ -269,12 +271,16 @@ def _told(target: Path) -> Iterator[None]:
         raise cannot_write_into(target, error) from error
 
 
-def note_written(folder: Path, names: Iterable[str]) -> None:
-    """Note files of a folder as ours, as they are now."""
+def _note(place: Path, said: Mapping[str, object], room: Path | None) -> None:
+    """Write what we note for ourselves; it grows in a room that is swept, for where it comes a next run may have nothing to write."""
+    write_bytes(place, (json.dumps(said, ensure_ascii=False, indent=1) + "\n").encode(), room=room)
+
+
+def note_written(folder: Path, names: Iterable[str], room: Path | None = None) -> None:
+    """Note files of a folder as ours, as they are now; in a `room` of ours it grows."""
     noted = {name: h for name, h in read_noted(folder).items() if (folder / name).is_file()}
     noted |= {name: _hash(folder / name) for name in names}
-    text = json.dumps({"files": dict(sorted(noted.items()))}, ensure_ascii=False, indent=1) + "\n"
-    write_text(folder / NOTED, text)
+    _note(folder / NOTED, {"files": dict(sorted(noted.items()))}, room)
 
 
 def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None) -> None:

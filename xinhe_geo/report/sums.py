@@ -6,7 +6,7 @@ What is followed down to the metres of a walk is a receipt of its own (`receipts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -85,6 +85,8 @@ class Rows(Sequence[list[object]]):
         return map(list, zip(*(column.tolist() for column in self._columns), strict=True))
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Rows):
+            return all(map(np.array_equal, self._columns, other._columns))
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
@@ -105,7 +107,7 @@ class Parts(NamedTuple):
         else:
             weights = _at(self.weights, keys).to_numpy(np.float64, na_value=np.nan)
             kept = ~(np.isnan(values) | np.isnan(weights))
-        keys, names = keys[kept], _at(self.names, keys).to_numpy(object)[kept]
+        names, keys = _at(self.names, keys).to_numpy(object)[kept], keys.to_numpy(object)[kept]
         unnamed = pd.isna(names)
         names = np.array([None if no_name else str(n) for n, no_name in zip(names, unnamed, strict=True)], dtype=object)
         return Rows(np.array([str(k) for k in keys], dtype=object), names, values[kept], weights[kept])
@@ -114,6 +116,10 @@ class Parts(NamedTuple):
         """Return the sum of the parts or, where they have weights, the share of these."""
         how = "sum" if self.weights is None else "per"
         return {"label": label, "how": how, "times": times, "rows": self.rows(), "printed": [list(p) for p in printed]}
+
+
+def _floats(column: pd.Series) -> np.ndarray:
+    return column.to_numpy(np.float64, na_value=np.nan)
 
 
 def _at(column: pd.Series, keys: pd.Index) -> pd.Series:
@@ -145,15 +151,16 @@ def rounding(parts: Parts, printed: float) -> Parts:
 
 def weights(own: pd.DataFrame, denominator: str) -> pd.Series:
     """Return what each home counts in a denominator, of land hectares; missing where it is not known whether it is served."""
-    weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
-    return (weight * (1e-4 if denominator == "area_m2" else 1.0)).where(own["served"].notna())
+    weight = np.ones(len(own)) if denominator == "homes" else own[denominator].to_numpy(np.float64, na_value=np.nan)
+    known = own["served"].notna().to_numpy()
+    return pd.Series(np.where(known, weight * (1e-4 if denominator == "area_m2" else 1.0), np.nan), index=own.index)
 
 
 def having(district: District, rule: Rule) -> list[list[object]]:
     """Return the communities as rows, and how many open facilities of a rule's kinds each has."""
     matrix = presence(district).reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1)
-    communities = district.communities
-    names = pd.Series(dtype="object") if communities is None else communities["name"]
+    communities = district.layers.get("communities")
+    names = {} if communities is None else communities["name"].to_dict()
     return [[str(code), _text(names.get(code)), float(n), 1.0] for code, n in matrix.items()]
 
 
@@ -199,7 +206,7 @@ def of_story(story: Story) -> Sums:
     states |= {"还差": [g for g in story.goals if g.state == "short"]}
     states |= {"数据不足": [g for g in story.goals if g.state in ("unknown", "at_least")]}
     found[GOALS] = [counting(say(what), [goal.label for goal in own]) for what, own in states.items()]
-    homes = district.homes
+    homes = district.layers.get("homes")
     if homes is None:
         return found
     for row in story.lacking:
@@ -443,8 +450,8 @@ def _of_terms(district: District, m: Mapping[str, Any], parts: Terms) -> Sum:
         return {"how": parts.how, "times": parts.times, "before": before, "after": after}
     if parts.how == "walks":
         level, weight, _ = by_home(district, m)
-        weight = weight.reindex(parts.rows.index)
-        own = Parts(parts.rows["name"], level.reindex(parts.rows.index) * weight, weight)
+        weight = _at(weight, parts.rows.index)
+        own = Parts(parts.rows["name"], _at(level, parts.rows.index) * weight, weight)
         return {"how": "per", "times": parts.times, "rows": own.rows()}
     table = zip(parts.rows.index, parts.rows["name"], parts.rows["value"], parts.rows["weight"], strict=True)
     rows = [[str(k), _text(called), None if pd.isna(v) else float(v), float(w)] for k, called, v, w in table]
@@ -546,11 +553,13 @@ _READ = ["name", "served", "people", "people_60plus", "area_m2", "facility", "co
 
 
 def _by_rule(
-    cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index] | None = None
+    cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index] | None = None, told: Container[object] | None = None
 ) -> dict[object, pd.DataFrame]:
-    """Return the rows of each rule; index home: those of the same homes have one index (`known`), so that nobody compares names."""
+    """Return the rows of each rule (of `told`); index home: those of the same homes have one index (`known`), so that nobody compares names."""
     homes, found, known = cover.droplevel("rule"), {}, {} if known is None else known
     for rule, rows in cover.groupby(level="rule").indices.items():
+        if told is not None and rule not in told:
+            continue
         own = homes.take(rows)
         own.index = known.setdefault(tuple(own.index.tolist()), own.index)
         found[rule] = own
@@ -563,9 +572,10 @@ def of_change(change: Change) -> Sums:
     rows = pd.concat([change.rules, change.goals])
     rows = rows[~rows.index.duplicated()]
     known: dict[tuple[object, ...], pd.Index] = {}
-    by_rule = [_by_rule(cover[_READ], known) for cover in change.pair.covers]
+    told = {*rows.index, *change.users["rule"]}
+    by_rule = [_by_rule(cover[_READ], known, told) for cover in change.pair.covers]
     sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
-    crowd_of = _by_rule(change.pair.crowding, known)
+    crowd_of = _by_rule(change.pair.crowding, known, told)
     for rule, row in rows.iterrows():
         old, new = sides_of[rule]
         own = _of_shares(change, row, (old, new))
@@ -576,20 +586,24 @@ def of_change(change: Change) -> Sums:
         found[str(rule)] = own
     labels = pd.Series({"after": title("之后"), "before": title("之前")})
     for row in change.users.itertuples():
-        sides = []
-        for own in sides_of[row.rule]:
-            there = (own["facility"] == row.facility).to_numpy()
-            sides.append(Parts(own["name"][there], (own["served"] * own["people"])[there]).of("", []))
+        sides = [_users(own, row.facility) for own in sides_of[row.rule]]
         texts = [("之前人口", "before", row.users_before), ("之后人口", "after", row.users_after)]
         text = cell_text("变化人数", row.change)
-        told = Parts(
+        both = Parts(
             labels, pd.Series({"after": whole(row.users_after), "before": -whole(row.users_before)}, dtype=float)
         )
         found[f"{row.rule}/{row.facility}"] = [
             _minus(str(row.name), sides, texts),
-            told.of(str(row.name), [[title("变化人数"), _form("value", text), text]]),
+            both.of(str(row.name), [[title("变化人数"), _form("value", text), text]]),
         ]
     return {**found, **_of_targets(change), **_of_goals(change), **_of_living(change)}
+
+
+def _users(own: pd.DataFrame, facility: str) -> Sum:
+    """Return the sum of whom a facility serves, given the rows of its rule."""
+    there = np.flatnonzero(own["facility"].to_numpy(object) == facility)
+    names, users = own["name"].take(there), (own["served"] * own["people"]).to_numpy(float, na_value=np.nan)[there]
+    return Parts(names, pd.Series(users, index=names.index)).of("", [])
 
 
 def _form(what: str, text: str) -> str:
@@ -623,7 +637,7 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
         return [{**sides[0], "label": row["label"], "printed": printed}, *zeros]
     cells = [(what, c, float(row[c])) for what, c in told]
     found = [_minus(row["label"], sides, [*cells, ("变化（百分点）", "value", float(row["points"]))], 100.0)]
-    communities = pair.after.district.communities
+    communities = pair.after.district.layers.get("communities")
     if row["net_of"] == "community" and communities is not None and np.isfinite(row["net"]):
         told_net, sign = _net(row)
         found.append({**_minus(told_net[0], sides, [], sign * len(communities)), "printed": [told_net]})
@@ -647,9 +661,8 @@ def _net(row: pd.Series) -> tuple[list[str], float]:
 def _side(district: District, name: str, own: pd.DataFrame) -> Sum:
     """Return one side of a comparison: its homes by the rule's denominator, or its communities."""
     rule = district.rule(name)
-    lived_in = own["community"][own["served"].notna()].dropna()
-    if rule.metric == "presence" and len(lived_in):
-        rows = [row for row in having(district, rule) if row[0] in set(lived_in)]
+    if rule.metric == "presence" and len(lived_in := set(own["community"][own["served"].notna()].dropna())):
+        rows = [row for row in having(district, rule) if row[0] in lived_in]
         return {"label": "", "how": "share", "rows": rows, "printed": []}
     denominator = "homes" if rule.denominator == "community" else rule.denominator
     return _served(own, weights(own, denominator)).of("", [])
@@ -725,22 +738,24 @@ def _of_living(change: Change) -> Sums:
 def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
     both = old if new.index is old.index else old[new.index.get_indexer_for(old.index) >= 0]
-    change = (new["served"].reindex(both.index) - both["served"]).fillna(0.0)
-    fresh = new[old.index.get_indexer_for(new.index) < 0]
-    came = newcomers(fresh, after)
+    change = np.nan_to_num(_floats(_at(new["served"], both.index)) - _floats(both["served"]))
+    fresh = new.iloc[:0] if new.index is old.index else new[old.index.get_indexer_for(new.index) < 0]
+    came, gain, lose = newcomers(fresh, after), np.maximum(change, 0.0), np.maximum(-change, 0.0)
+    served = _floats(fresh["served"])
     parts = {
-        "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),
-        "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
-        "people_lose": ("受影响居民（人）", -change.clip(upper=0), both["people"]),
-        "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
-        "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), came),
-        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), came),
+        "people_gain": ("受益居民（人）", both, gain, both["people"]),
+        "people_60plus_gain": ("其中60岁及以上（人）", both, gain, both["people_60plus"]),
+        "people_lose": ("受影响居民（人）", both, lose, both["people"]),
+        "people_crowded": ("服务负荷上升的居民（人）", both, _floats(crowd["people_crowded"]), crowd["people"]),
+        "people_relieved": ("设施更松的居民（人）", both, _floats(crowd["people_relieved"]), crowd["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh, np.nan_to_num(served), came),
+        "people_new_unserved": ("导入人口不可达（人）", fresh, np.nan_to_num(1 - served), came),
     }
-    names = pd.concat([both["name"], fresh["name"]])
     found = [
-        Parts(names, part * amounts).of(title(label), [[title(label), "{value:,.0f}", amount(row[column])]])
-        for column, (label, part, amounts) in parts.items()
+        Parts(whose["name"], pd.Series(part * _floats(amounts), index=amounts.index)).of(
+            title(label), [[title(label), "{value:,.0f}", amount(row[column])]]
+        )
+        for column, (label, whose, part, amounts) in parts.items()
         if np.isfinite(row[column])
     ]
     if row["net_of"] != "community" and np.isfinite(row["net"]):
@@ -751,6 +766,6 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
             words = pd.Series({"gain": title("受益居民（人）"), "lose": title("受影响居民（人）")})
             own = Parts(words, sides.map(whole) * pd.Series({"gain": 1.0, "lose": -1.0}))
         else:
-            own = Parts(names, change * both[row["net_of"]])
+            own = Parts(both["name"], pd.Series(change * _floats(both[row["net_of"]]), index=both.index))
         found.append(own.of(printed[0], [printed], times))
     return found

@@ -319,7 +319,7 @@ def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.Da
 
 def at_homes(district: District, norm: pd.Series) -> pd.Series:
     """Return what each home has of its own that meets a norm; missing where it does not say, 0 where the norm asks for nothing such."""
-    homes, field = district.homes, norm.get("home_field")
+    homes, field = district.layers.get("homes"), norm.get("home_field")
     if homes is None:
         return pd.Series(dtype="float64")
     return homes[str(field)].astype("float64") if isinstance(field, str) else pd.Series(0.0, index=homes.index)
@@ -337,7 +337,7 @@ def unmet(district: District, norm: pd.Series) -> pd.Series:
 
 
 def _people_in(district: District, base: str) -> pd.Series:
-    homes = district.homes
+    homes = district.layers.get("homes")
     return pd.Series(dtype="float64") if homes is None else homes[base].astype("float64")
 
 
@@ -395,12 +395,12 @@ _FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面�
 def _basis(district: District, kinds: Sequence[str]) -> tuple[str, str]:
     """Return the weakest input of a row, and the mark it carries."""
     used = [district.basis("homes")]
-    facilities = district.facilities
+    facilities = district.layers.get("facilities")
     if facilities is not None:
         used.append(district.basis("facilities")[facilities["kind"].isin(kinds).to_numpy()])
     if "streets" in district.layers:
         used.append(district.basis("streets"))
-    found = set(pd.concat(used).dropna())
+    found = set(pd.concat(used).dropna().tolist())
     weakest = [b for b in BASIS_LABELS if b in found]
     mark = say("演示值（不作结论）") if found & set(DEMONSTRATION) else ""
     return (weakest[-1] if weakest else ""), mark

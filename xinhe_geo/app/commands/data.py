@@ -14,7 +14,6 @@ from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
 from ...core import (
-    LAYERS,
     UNSTATED,
     DataError,
     SourceError,
@@ -55,6 +54,7 @@ from ...io import (
     box_to_fetch,
     downloaded,
     import_osm,
+    kept_rows,
     left_out,
     new_district,
     read_said,
@@ -225,7 +225,7 @@ def new(
         made = new_district(folder, recipe_of(said), overwrite=overwrite, progress=tell)
     _show_taken(made.taken, lang)
     for layer, rows in made.rows.items():
-        OUT.print(escape(LAYERS[layer].label))
+        OUT.print(escape(layer_name(layer)))
         _show_added(rows, lang, guarded=False)
     _say_unanswered(said)
     OUT.print(escape(message(lang, "imported", shown_path(folder), shown_path(folder))))
@@ -501,7 +501,7 @@ def add(
         if isinstance(error, SourceError):
             _keep_page(error, file)
         elif place is not None and place.is_file():
-            ERR.print(escape(f"没有坐标的行可以在 {shown_path(place)} 上放，存下的表再用 add 导入。"))
+            ERR.print(escape(say("没有坐标的行可以在 {0} 上放，存下的表再用 add 导入。", shown_path(place))))
         raise
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
@@ -511,8 +511,8 @@ def add(
         write_text(report_to, csv_text(report_), mark=True)
         OUT.print(escape(shown_path(report_to)))
     _show_added(report_, lang, guarded=is_guarded(to))
-    for row in report_[report_["column"] == UNPROVEN].itertuples():
-        ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
+    for row in report_[report_["column"] == say(UNPROVEN)].itertuples():
+        ERR.print(escape(say("注意：{0}。{1}", row.reason, row.remedy)))
     _say_written(report_, lang, decide, waiting=waiting, yes=yes, takes_away=replace)
     if report_["result"].isin(["refused", "unclear"]).any():
         raise typer.Exit(PARTLY)
@@ -602,16 +602,16 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     """Print what becomes of each row, what asks for an answer first, then what is said of the file; the whole is in the report."""
     asks = report_["result"].isin(["unclear", "refused"])
     many = len(report_) > _SHOWN
-    stays = report_[(report_["result"] == "gone") & report_["reason"].str.endswith("保留")]
+    stays = kept_rows(report_)
     notes = report_[(report_["result"] == "note") & report_["row"].isna()]
     told = report_[report_["result"] != "unchanged"].drop(index=[*stays.index, *notes.index])
     told = pd.concat([told[asks[told.index]], told[~asks[told.index]]]) if many else told
     lines = told.head(_SHOWN)[["row", "key", "result", "column", "value", "reason", "remedy"]].astype("object")
-    lines["result"] = [RESULT_LABELS.get(r, r) for r in lines["result"]]
+    lines["result"] = [say(RESULT_LABELS[r]) for r in lines["result"]]
     lines = lines.where(lines.notna(), "").astype(str)
     if guarded:
         lines[["key", "value", "reason", "remedy"]] = ""
-    lines = lines.set_axis(["行", "编号", "结果", "列", "值", "原因", "怎么办"], axis=1)
+    lines = lines.set_axis([*map(title, ("行", "编号", "结果", "列", "值", "原因", "怎么办"))], axis=1)
     lines = lines.loc[:, (lines != "").any()]
     shown = grid(*lines.columns)
     for cells in lines.itertuples(index=False):
@@ -621,12 +621,12 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     if guarded:
         OUT.print(message(lang, "guarded"))
     else:
-        _say_of_file(stays, notes[notes["column"] != PEOPLE_COLUMN])
+        _say_of_file(stays, notes[notes["column"] != say(PEOPLE_COLUMN)])
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
-    units = {"dropped": "处", "note": "条", "closed": "处"}
-    said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]
-    OUT.print(escape("，".join(said)))
-    people = report_[(report_["column"] == PEOPLE_COLUMN) & (report_["result"] == "note")]
+    counts = {"dropped": "{0} {1:,} 处", "note": "{0} {1:,} 条", "closed": "{0} {1:,} 处"}
+    said = [say(counts.get(name, "{0} {1:,} 行"), say(words[name]), n) for name, n in tally(report_).items() if n]
+    OUT.print(escape(say("，").join(said)))
+    people = report_[(report_["column"] == say(PEOPLE_COLUMN)) & (report_["result"] == "note")]
     for reason in () if guarded else people["reason"]:
         OUT.print(escape(reason))
 
@@ -635,11 +635,11 @@ def _say_of_file(stays: pd.DataFrame, notes: pd.DataFrame) -> None:
     """Print which rows of the folder the file does not have and leave as they are, and what is said of the file as a whole."""
     if len(stays):
         names = [str(row.value or row.key) for row in stays.head(_NAMED).itertuples()]
-        more = " 等" if len(stays) > _NAMED else ""
-        OUT.print(escape(f"目录里有、文件里没有的 {len(stays):,} 行都保留：{'、'.join(names)}{more}"))
+        more = say(" 等") if len(stays) > _NAMED else ""
+        OUT.print(escape(say("目录里有、文件里没有的 {0:,} 行都保留：{1}{2}", len(stays), say("、").join(names), more)))
     for row in notes.itertuples():
-        said = "。".join(text for text in (str(row.reason), str(row.value), str(row.remedy)) if text)
-        OUT.print(escape(f"{row.column}：{said}" if row.column else said))
+        said = say("。").join(text for text in (str(row.reason), str(row.value), str(row.remedy)) if text)
+        OUT.print(escape(say("{0}：{1}", row.column, said) if row.column else said))
 
 
 def _pairs(said: list[str] | None) -> dict[str, str]:
@@ -647,7 +647,7 @@ def _pairs(said: list[str] | None) -> dict[str, str]:
     pairs = [text.partition("=") for text in said or ()]
     for column, equals, value in pairs:
         if not (column.strip() and equals and value.strip()):
-            raise SourceError(f"--set 写成 列=值，如 --set 类别=社区食堂；现在是 {column}{equals}{value}")
+            raise SourceError(say("--set 写成 列=值，如 --set 类别=社区食堂；现在是 {0}{1}{2}", column, equals, value))
     return {column.strip(): value.strip() for column, _, value in pairs}
 
 
@@ -659,7 +659,7 @@ def _keep_page(error: SourceError, file: Path) -> None:
             write_text(page, error.page)
         except OSError:
             return
-        ERR.print(escape(f"每种假设的残差和地图：{shown_path(page)}"))
+        ERR.print(escape(say("每种假设的残差和地图：{0}", shown_path(page))))
 
 
 def seal(

@@ -6,6 +6,7 @@
   const [x0, y0, x1, y1] = DATA.extent;
   let now = 0, view = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale: 1 };
   const nameAt = DATA.heads.findIndex((h) => h === "名称"), titleOf = (i) => DATA.rows[i][nameAt < 0 ? 0 : nameAt] || DATA.rows[i][0];
+  const said = (text, ...values) => text.replace(/\{(\d)\}/g, (_, i) => values[i]);
   const make = (tag, where, words, look) => {
     const e = document.createElement(tag);
     if (words) e.textContent = words;
@@ -22,7 +23,7 @@
   };
 
   /* the list */
-  make("p", list, "选一行，在地图上点它的位置（再点就是改正）；拖动地图、滚轮或两指缩放。全部放好后保存，再用 add 命令导入保存的表（--crs WGS84 --datum-checked 在落点页上放的）。", "how");
+  make("p", list, DATA.say.how, "how");
   const save = make("button", list, "");
   save.id = "save";
   const buttons = DATA.rows.map((row, i) => {
@@ -35,7 +36,7 @@
   function show() {
     const done = spots.filter(Boolean).length;
     buttons.forEach((b, i) => { b.classList.toggle("now", i === now); b.classList.toggle("done", !!spots[i]); b.setAttribute("aria-current", i === now); });
-    save.textContent = `保存落点表（${done}／${spots.length}）`;
+    save.textContent = said(DATA.say.save, done, spots.length);
     save.disabled = !done;
     pins();
   }
@@ -46,7 +47,7 @@
     world.setAttribute("transform", `translate(${w / 2 - view.x * s},${h / 2 - view.y * s}) scale(${s})`);
     labels(); pins();
     const metres = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((m) => m * s > 70) || 10000;
-    at("scale").textContent = `${metres} 米`;
+    at("scale").textContent = said(DATA.say.metres, metres);
     at("scale").style.width = `${metres * s}px`;
   }
 

@@ -115,7 +115,7 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame:
     blank = pd.DataFrame(columns=columns)
     named = listed(str(m["codes"])) if m["scope"] == "parcel" and m["codes"] else []
     codes = [part for code in named for part in district.parts_of("parcels", code)]
-    places = district.parcels
+    places = district.layers.get("parcels")
     if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
         return blank
     rows = []

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import TOLERANCE_MIN, entrances_of_open, facility_entrances, grounds_text, presence
+from ...access import TOLERANCE_MIN, WAY_OUT, entrances_of_open, facility_entrances, grounds_text, presence
 from ...core import TOLERANCE_M, language, layer_name, listed, say
 from ...district import District, column_name
 from .base import (
@@ -207,7 +207,7 @@ def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series
 def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
     """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
     planned = planned_places(district, kinds)
-    serving = district.serving(planned)
+    serving = once(district, "who is planned", lambda: district.serving(planned_places(district, district.kinds.index)))
     due = planned[planned.index.isin(serving["facility"][serving["community"].isin(has.index[~has])])]
     text = say("每个缺的社区补 1 处{0}，共 {1} 处", what, int((~has).sum()))
     said = planned_text(due)
@@ -290,7 +290,10 @@ def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[li
     everywhere = district.open_facilities
     assert everywhere is not None  # the layer was asked for before
     walker = district.profile(m["profile"] or district.profiles.index[0])
-    doors = _on_streets(facility_entrances(district, rows))
+    layer, reads = SCOPE_LAYERS[str(m["scope"])], (*WAY_OUT, "entrances")
+    doors = once(
+        district, ("edge", layer, m["codes"]), lambda: _on_streets(facility_entrances(district, rows)), (layer, *reads)
+    )
     ends = _on_streets(entrances_of_open(district))
     kind_of = everywhere["kind"].to_numpy(object)[everywhere.index.get_indexer(ends["place"])]
     goals = {kind: ends.take(np.flatnonzero(kind_of == kind)).reset_index(drop=True) for kind in kinds}

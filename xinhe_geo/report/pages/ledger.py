@@ -239,7 +239,7 @@ def _option(value: str, label: str = "") -> str:
 
 def _names(district: District) -> dict[str, str]:
     """Return what the communities are called, in the order of their list."""
-    communities = district.communities
+    communities = district.layers.get("communities")
     return {} if communities is None else {str(k): str(v) for k, v in communities["name"].items()}
 
 
