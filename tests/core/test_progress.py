@@ -6,9 +6,10 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from spoken import MARKS, ours, texts_of
 
 import xinhe_geo as xh
-from xinhe_geo.core import progress
+from xinhe_geo.core import progress, speaking
 from xinhe_geo.core.progress import listening, told, work
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -53,6 +54,20 @@ def test_a_callback_of_the_caller_is_told_too() -> None:
         done(progress=own.append)
         done()
     assert own == ["一"] and heard == ["做：一", "做", "做：一", "做"]
+
+
+@pytest.mark.slow
+def test_what_work_is_at_is_said_in_english_too() -> None:
+    """In as many words: nothing Chinese but what the data say."""
+    heard: dict[str, list[str]] = {"zh": [], "en": []}
+    for lang, texts in heard.items():
+        with speaking(lang), listening(lambda text, _, texts=texts: texts.append(text)):
+            toy = xh.District.load(TOY)
+            xh.sites(toy, "canteen", 1)
+            xh.ledger(toy, lang=lang)
+    assert len(heard["en"]) == len(heard["zh"]) > 20
+    known = texts_of(TOY)
+    assert not [text for text in heard["en"] if ours(text, known) or MARKS.search(text)]
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from ..core import (
     well_called,
     work,
 )
-from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district, walker_name
+from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district, rule_name, walker_name
 from ..network import Graph, WalkNetwork
 from .bounds import AT_LEAST, EXACT, bound_of
 from .entrances import home_points
@@ -144,7 +144,7 @@ def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) 
                 alike = all(everywhere[kind] is inside[kind] for kind in group)
                 tables = near, near if alike else nearest_of_any(inside, group)
                 for rule, found in zip(asking, _cover_kinds(district, asking, ground, tables), strict=True):
-                    step(rule.label)
+                    step(rule_name(district, rule))
                     parts[rule.name] = found
     return _joined(ground.facts, [parts[rule.name] for rule in chosen])
 

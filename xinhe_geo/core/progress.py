@@ -134,7 +134,8 @@ def told(what: str, steps: int) -> Callable[[Callable[P, Result]], Callable[P, R
 
 def _text() -> str:
     """Return the outermost work, and the steps that have begun, from the outermost to the innermost."""
-    return "：".join([_HERE.open[0][0], " › ".join(name for _, name, _, _ in _HERE.open if name)]).rstrip("：")
+    what, steps = _HERE.open[0][0], " › ".join(name for _, name, _, _ in _HERE.open if name)
+    return say("{0}：{1}", what, steps) if steps else what
 
 
 def _share() -> float:

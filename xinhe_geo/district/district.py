@@ -235,7 +235,7 @@ class District:
             With *every* problem of *every* layer in `.problems` (layer, file, row, field, problem, remedy).
         """
         folder = bundled_folder() if path is None else path_given(path)
-        with work("打开街道目录", len(LAYERS)) as step:
+        with work(say("打开街道目录"), len(LAYERS)) as step:
             manifest, rows, files, problems = read_folder(folder, step)
         if any(p.severity == "error" for p in problems):
             whole = all(p.layer != "district.toml" for p in problems if p.severity == "error")
@@ -930,7 +930,7 @@ class District:
         if same is not None:
             network: WalkNetwork = same.network
             return network
-        with work("建步行网络", 1) as step:
+        with work(say("建步行网络"), 1) as step:
             step(say("{0:,} 段街道", len(streets)))
             made = WalkNetwork.from_streets(streets)
         return made if self.ground is None or self.ground.streets is None else made.after(self.ground.network)

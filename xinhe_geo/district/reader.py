@@ -148,7 +148,7 @@ def _read_folder(
     rows: dict[str, pd.DataFrame] = {}
     files = []
     for name, layer in LAYERS.items():
-        step(layer.label)
+        step(layer_name(layer.name))
         path, entry = folder, declared.get(name)
         if entry is None and layer.default:
             entry = _usual_entry(name)

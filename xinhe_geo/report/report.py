@@ -386,7 +386,7 @@ def _pages(district: District, lang: str) -> dict[str, str]:
 #: The map of what its rows rest on.
 EVIDENCE = "maps/evidence.html"
 #: What is said when figures of an earlier workbook count.
-TYPED_TEXT = "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表"
+TYPED_TEXT = "专栏1 工作表里新填的 {0} 个数已计入；要长期保留，用 ledger --take 记进台账填报表"
 
 
 class _Ledger(NamedTuple):

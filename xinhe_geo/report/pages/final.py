@@ -69,7 +69,7 @@ def final_checked(district: District, year: int | None = None, *, ranges: bool =
     """
     end = last_year(district) if year is None else year
     if end is None:
-        raise UnknownNameError("规划末年", "", ("用 --year 写哪一年",))
+        raise UnknownNameError("规划末年", "", (say("用 --year 写哪一年"),))
     state = district.at(end)
     table = ledger(state, lang=language())
     said, plain = verdicts(table), canonical(table)

@@ -67,7 +67,7 @@ def parcel_sheet(
     """
     check_size(form.size)
     if form.public:
-        why, remedy = "地块是内部资料，不出公开版", "换一张图出公开版"
+        why, remedy = say("地块是内部资料，不出公开版"), say("换一张图出公开版")
         raise DataError(problems_table([Problem("error", "parcels", MANIFEST, "", "", why, remedy)]), district.name)
     refuse_uncleared(district.manifest, "写出图纸")
     with speaking(form.lang):

@@ -171,7 +171,7 @@ def refuse_plan(district: District) -> None:
         A plan has been carried out on the district.
     """
     if district.manifest.get("scenario"):
-        why, remedy = "方案是内部资料，不出公开版", "用没有套方案的街道目录出公开版"
+        why, remedy = say("方案是内部资料，不出公开版"), say("用没有套方案的街道目录出公开版")
         found = Problem("error", "district", MANIFEST, "", "scenario", why, remedy)
         raise DataError(problems_table([found]), district.name)
 
