@@ -425,7 +425,8 @@ def _keep_what_is_known(patch: pytest.MonkeyPatch) -> None:
         return paper
 
     patch.setattr(District, "load", opened)
-    patch.setitem(page._SETTINGS, "pdf.fonttype", 3)  # letters as shapes: quicker than what is left of a typeface
+    for name in ("pdf.fonttype", "ps.fonttype"):
+        patch.setitem(page._SETTINGS, name, 3)  # letters as shapes: quicker than what is left of a typeface
     for module in (atlas, public, sheet, survey_form):
         patch.setattr(module, "pdf_bytes", once(page.pdf_bytes))
         patch.setattr(module, "png_bytes", once(page.png_bytes, dpi=30), raising=False)
