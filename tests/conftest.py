@@ -166,7 +166,7 @@ def pytest_collection_finish() -> None:
     # Otherwise a quarter of the processor time goes into looking through pandas, matplotlib and the tests, again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -358,7 +358,7 @@ def test_a_file_that_was_named_is_replaced_and_said(tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("typed", [["--help"], ["add", "--help"], ["rules", "list"], ["check"]])
+@pytest.mark.parametrize("typed", [["--help"], ["rules", "list"]])
 def test_who_has_read_enough_may_close_it(typed: list[str]) -> None:
     """As `| head -1` does: what is left to say is not said, and nothing goes wrong."""
     reading, writing = os.pipe()

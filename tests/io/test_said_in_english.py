@@ -247,6 +247,7 @@ COMMANDS = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", COMMANDS)
 def test_what_the_commands_say_is_english(
     case: str, tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]
