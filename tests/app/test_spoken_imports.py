@@ -193,6 +193,7 @@ def said(
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", GOOD)
 def test_what_is_brought_is_told_in_english(
     case: str, office: Path, said: Callable[[list[str]], tuple[int, str]]
@@ -202,6 +203,7 @@ def test_what_is_brought_is_told_in_english(
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", WRONG)
 def test_what_cannot_be_brought_is_told_in_english(
     case: str, office: Path, said: Callable[[list[str]], tuple[int, str]]

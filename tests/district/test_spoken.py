@@ -139,6 +139,7 @@ FILES: dict[str, Spoil] = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", FILES)
 def test_a_spoiled_file_is_told_in_english(toy: Path, case: str) -> None:
     FILES[case](toy)

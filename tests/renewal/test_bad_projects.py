@@ -196,6 +196,7 @@ def test_next_years_data_make_last_years_rows_old_not_wrong(folder: Path) -> Non
         xh.programme(xh.District.load(own))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", [*CELLS, *FILES, *MONEY])
 def test_each_message_is_told_in_english(folder: Path, case: str) -> None:
     """In the same file, row and field; nothing Chinese but what the tables say."""
