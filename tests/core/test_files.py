@@ -23,6 +23,7 @@ from pyogrio.errors import DataSourceError
 
 from xinhe_geo.core.errors import DataError, EnvironmentProblem
 from xinhe_geo.core.files import beside_prefix, growing, holds, write_bytes, write_text
+from xinhe_geo.core.opening import held
 
 OLD, NEW = "旧" * 1000, "新" * 100_000
 STEPS = ("mkdir", "open", "fsync", "replace")
@@ -190,3 +191,14 @@ def test_whether_a_file_holds_something_is_asked_of_ordinary_files_of_that_lengt
     (tmp_path / "device").symlink_to("/dev/zero")
     names = ("same", "other", "longer", "holes", "pipe", "device", "none", ".")
     assert [name for name in names if holds(tmp_path / name, b"abc")] == ["same"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are all there is")
+def test_a_place_is_told_from_here_or_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder that is told from here Python makes one that is told from the root (`tempfile.mkdtemp`, from 3.12 on)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for path in (Path("a/b/c"), tmp_path / "a/b/c"):
+        for folder in (Path("a"), tmp_path / "a", Path(), Path("a/b")):
+            with held(path, folder) as (name, handle):
+                assert handle is not None and (name, os.stat(handle).st_ino) == ("c", os.stat("a/b").st_ino)

@@ -139,7 +139,8 @@ def held(path: Path, folder: Path | None = None, *, make: bool = False) -> Itera
     if not _HANDLES:
         yield str(path), None
         return
-    way = [] if folder is None else path.parent.relative_to(folder).parts
+    # what Python names a folder by that it makes begins at the root, from 3.12 on, whatever it was asked for
+    way = [] if folder is None else path.absolute().parent.relative_to(folder.absolute()).parts
     handle = os.open(path.parent if folder is None else folder, _FOLDER)
     try:
         for part in way:
