@@ -52,6 +52,7 @@ from .metrics.base import (
     Found,
     Lacks,
     Measure,
+    bases_of,
     demonstration,
     inputs,
     measure_rows,
@@ -578,7 +579,8 @@ def _row(district: District, m: Measure, promise: Mapping[str, Any]) -> dict[str
     needs = needs or found.waits or found.note
     rule = district.rule(m["rule"]) if m["rule"] else None
     target = found.target if np.isfinite(found.target) else target_of(m)
-    weak = demonstration(found.touched)
+    bases = bases_of(district, found.touched)
+    weak = demonstration(bases)
     confidences = {district.rule(name).confidence for name in (m["rule"], *listed(m["also_rules"])) if name}
     verdict = _verdict(m, found, target, confidences | {m["confidence"]}, bool(weak))
     how = METRICS[str(m["metric"])]
@@ -603,7 +605,7 @@ def _row(district: District, m: Measure, promise: Mapping[str, Any]) -> dict[str
         "how": cell(m, "text"),
         "formula": formula,
         "parameters": parameters(district, m),
-        "basis": weakest(found.touched),
+        "basis": weakest(bases),
         "demonstration": weak,
         "needs": needs,
         "text": _sentence(m, found, verdict, target_text, needs, weak),

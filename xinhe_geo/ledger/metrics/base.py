@@ -381,29 +381,46 @@ def walk(district: District) -> dict[str, pd.Series]:
     return dict(once(district, "walk", make))
 
 
-def demonstration(touched: Mapping[str, pd.Series]) -> str:
+class Bases(NamedTuple):
+    """On what how many rows of a layer rest; `whole`: it has no rows, and this is what is said of the layer."""
+
+    counts: Counter[str]
+    whole: bool
+
+
+def bases_of(district: District, touched: Mapping[str, pd.Series]) -> dict[str, Bases]:
+    """Count what touched rows rest on; walks share theirs, which are thousands, so each is counted once."""
+    counted: dict[int, tuple[pd.Series, Bases]] = once(district, "bases counted", dict)
+    for basis in touched.values():
+        if id(basis) not in counted:  # it stays what it is: the series is kept beside
+            whole = len(basis) == 1 and basis.index[0] == ""
+            counted[id(basis)] = basis, Bases(Counter(basis.to_numpy().tolist()), whole)
+    return {layer: counted[id(basis)][1] for layer, basis in touched.items()}
+
+
+def demonstration(bases: Mapping[str, Bases]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
-    for layer, basis in touched.items():
-        counts = Counter(basis.to_numpy().tolist())
+    for layer, (counts, whole) in bases.items():
         weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
             words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
             many = sum(counts[b] for b in weak)
-            counted = "" if len(basis) == 1 and basis.index[0] == "" else say(" {0:,} 处中 {1:,} 处", len(basis), many)
+            counted = "" if whole else say(" {0:,} 处中 {1:,} 处", counts.total(), many)
             parts.append(say("{0}{1}为{2}", layer_name(layer), counted, words))
     return say("；").join(parts)
 
 
-def weakest(touched: Mapping[str, pd.Series]) -> str:
+def weakest(bases: Mapping[str, Bases]) -> str:
     """Return the weakest basis among the rows a number rests on."""
-    have = {b for basis in touched.values() for b in basis.to_numpy().tolist()}
+    have = {basis for counts, _ in bases.values() for basis in counts}
     return next((b for b in reversed(BASES) if b in have), "")
 
 
 def bases_text(basis: pd.Series) -> str:
     """Return what some rows rest on, in words, the strongest first; figures to conclude nothing from are called so."""
-    have = [b for b in BASES if b in set(basis)]
+    known = set(basis.to_numpy().tolist())
+    have = [b for b in BASES if b in known]
     words = say("、").join(say(BASIS_LABELS[b]) for b in have)
     return say("{0}，演示值不作结论", words) if any(b in DEMONSTRATION for b in have) else words
 
@@ -588,10 +605,21 @@ def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Seri
     """Return the basis of the facilities of some kinds, open or not."""
 
     def make() -> dict[str, pd.Series]:
-        facilities = district.layers["facilities"]
-        return touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
+        own = [rows for kind, rows in _rows_by_kind(district).items() if kind in kinds]
+        basis = district.basis("facilities").take(np.sort(np.concatenate(own))) if own else ()
+        return {"facilities": basis} if len(basis) else touch(district, "facilities", ())
 
     return dict(once(district, ("facilities of", *kinds), make))
+
+
+def _rows_by_kind(district: District) -> dict[str, np.ndarray]:
+    """Return at which places of the layer the facilities of each kind stand."""
+
+    def make() -> dict[str, np.ndarray]:
+        kinds = pd.Series(district.layers["facilities"]["kind"].to_numpy(object))
+        return {str(kind): rows for kind, rows in kinds.groupby(kinds).indices.items()}
+
+    return once(district, "facilities by kind", make)
 
 
 def surveyed(district: District, kinds: Iterable[str]) -> list[str]:

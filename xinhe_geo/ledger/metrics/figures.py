@@ -43,17 +43,19 @@ from .base import (
 def _series(district: District, m: Measure) -> Found:
     """A yearly figure: the latest, or the sum since the plan began, against the number of the target year."""
     own, ledger = _figures(district, str(m["series"])), _from_parcels(district, m)
-    if len(ledger):  # what the parcels say of themselves stands before a figure typed in beside it
+    if ledger is not None:  # what the parcels say of themselves stands before a figure typed in beside it
         own = pd.concat([ledger, own[~own["year"].isin(ledger["year"]).to_numpy()]])
     since = int(m["since"]) if m["since"] == m["since"] else int(own["year"].min()) if len(own) else district.year
     until = int(m["until"]) if m["until"] == m["until"] else int(own["year"].max()) if len(own) else district.year
-    filled = own[own["year"].between(since, until).to_numpy()].set_index("year")["value"].sort_index()
+    years = own["year"].to_numpy()
+    within = (years >= since) & (years <= until)
     target = _typed_target(district, m, until)
     ask = say("台账填报表 {0} 的 {1}—{2} 年", m["series"], since, until)
-    if filled.empty:
+    if not within.any():
         ask += say("（{0}）", cell(m, "lacks")) if m["lacks"] else ""
         return Found(math.nan, "", touch(district, "series"), waits=ask, target=target)
-    touched = touch(district, "series", own.index) | (touch(district, "stages") if len(ledger) else {})
+    filled = own[within].set_index("year")["value"].sort_index()
+    touched = touch(district, "series", own.index) | ({} if ledger is None else touch(district, "stages"))
     how, used = (str(m["aggregate"]), filled) if m["aggregate"] in ("sum", "max", "min") else ("sum", filled.iloc[-1:])
     value = float(getattr(used, how)())
     last = int(filled.index[-1])
@@ -105,19 +107,18 @@ def trend(district: District, m: Measure) -> pd.DataFrame:
     return pd.DataFrame({"actual": actual, "path": path}, index=years)
 
 
-def _from_parcels(district: District, m: Measure) -> pd.DataFrame:
+def _from_parcels(district: District, m: Measure) -> pd.DataFrame | None:
     """
     Return how much of the renewal of a row's parcels was done, year by year, as figures: what the ledger of parcels says of each.
 
-    Parcels count by their households, where the ledger has all of these, else by their area. Years of which it does not say all are blank.
+    Parcels count by their households, where the ledger has all of these, else by their area. Years of which it does not say all are blank;
+    None where it says nothing.
     """
-    columns = ["indicator", "year", "value", "source", "filled_by"]
-    blank = pd.DataFrame(columns=columns)
     named = listed(str(m["codes"])) if m["scope"] == "parcel" and m["codes"] else []
     codes = [part for code in named for part in district.parts_of("parcels", code)]
     places = district.layers.get("parcels")
     if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
-        return blank
+        return None
     rows = []
     facts = district.rows.get("parcel_facts")
     for year in range(int(m["since"]), min(int(m["until"]), district.year) + 1):
@@ -126,8 +127,8 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame:
         weight = households if all(n > 0 for n in households) else [places.geometry[code].area for code in codes]
         if not any(map(math.isnan, done)):
             rows.append((str(m["series"]), year, float(np.average(done, weights=weight)), say("地块台账"), None))
-    made = pd.DataFrame(rows, columns=columns)
-    return made.set_axis([f"stages-{y}" for y in made["year"]], axis=0) if rows else blank
+    columns = ["indicator", "year", "value", "source", "filled_by"]
+    return pd.DataFrame(rows, columns=columns, index=[f"stages-{row[1]}" for row in rows]) if rows else None
 
 
 def _figures(district: District, indicator: str) -> pd.DataFrame:

@@ -10,12 +10,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import ArrayLike
 
 from ...access import (
     COUNT,
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
     Need,
+    PointsOfHomes,
     decay_of,
     home_points,
     limit_metres,
@@ -252,20 +254,19 @@ def _otherwise(district: District, rules: Sequence[Rule], method: str) -> pd.Ser
     return _served(district, same, method)
 
 
-def _shares_of_points(district: District, values: np.ndarray) -> pd.DataFrame:
-    """Return the weighted sums of values of each of `home_points` (a row each), by home; columns as there."""
-    homes = once(district, "points by home", lambda: points_of_homes(home_points(district)), ("homes",))
-    return pd.DataFrame(share_within(homes, values.T).T, index=homes.names)
+def _points_by_home(district: District) -> PointsOfHomes:
+    return once(district, "points by home", lambda: points_of_homes(home_points(district)), ("homes",))
 
 
 def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
     """Return the weighted sum of a value of each of `home_points`, by home."""
-    return _shares_of_points(district, values[:, None])[0].rename(None)
+    homes = _points_by_home(district)
+    return pd.Series(share_within(homes, values), index=homes.names)
 
 
-def _mean(values: pd.Series, weights: pd.Series) -> float:
+def _mean(values: ArrayLike, weights: pd.Series) -> float:
     """Return the mean of what is known of both; rows in the same order."""
-    value, weight = values.to_numpy(np.float64), weights.to_numpy(np.float64)
+    value, weight = np.asarray(values, dtype=np.float64), weights.to_numpy(np.float64)
     both = ~(np.isnan(value) | np.isnan(weight))
     return float((value[both] * weight[both]).sum() / weight[both].sum())
 
@@ -367,14 +368,16 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     total = float(missed.sum())
     if total <= SHARE_TOLERANCE:
         return ""
-    most = missed[missed > SHARE_TOLERANCE].sort_values(ascending=False, kind="stable")
-    names = homes["name"].where(homes["name"].notna(), homes.index)
+    most = missed[(missed > SHARE_TOLERANCE).to_numpy()].sort_values(ascending=False, kind="stable")
+    first = most.iloc[:NAMED_AT_MOST]
+    names = homes["name"].reindex(first.index)
+    names = names.where(names.notna(), first.index)
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
     # those that are not named are counted
     words = [
-        f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}"
-        for k, v in most[:NAMED_AT_MOST].items()
+        f"{name}" if weight == "homes" else f"{name} {amount(v)} {of_one}"
+        for name, v in zip(names.tolist(), first.tolist(), strict=True)
     ]
     told = number_text(round(total, 1), unit) if weight == "homes" else whole_text(total, unit)
     said = (told, lot or say("不可达"), len(most), in_words([*words, *most.index[NAMED_AT_MOST:]]))
@@ -383,12 +386,12 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     return say("{0}{1}，在 {2} 个小区：{3}", *said)
 
 
-def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> pd.DataFrame:
-    """Return, per point and kind, whether a walk of so many minutes gets there."""
+def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> dict[str, np.ndarray]:
+    """Return, per kind, whether a walk of so many minutes gets there from each of `home_points`."""
 
-    def make() -> pd.DataFrame:
+    def make() -> dict[str, np.ndarray]:
         tables = od_tables(district, kinds, profile=profile)
-        return pd.DataFrame({kind: table["minutes"] <= minutes + TOLERANCE_MIN for kind, table in tables.items()})
+        return {kind: table["minutes"].to_numpy() <= minutes + TOLERANCE_MIN for kind, table in tables.items()}
 
     return once(district, ("reached", tuple(kinds), minutes, profile), make)
 
@@ -426,7 +429,7 @@ def _classes_reached(district: District, m: Measure) -> pd.DataFrame:
     kinds = list(dict.fromkeys(kind for one in classes for kind in one))
     has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
     reached = {kind_names(district, one, "或"): np.any([has[kind] for kind in one], axis=0) for one in classes}
-    return pd.DataFrame(reached, index=has.index)
+    return pd.DataFrame(reached, index=home_points(district).index)
 
 
 def first_profile(district: District) -> str:
@@ -456,8 +459,9 @@ def _completeness(district: District, m: Measure) -> Found:
     weights = weight_of(homes, weight)
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = _mean(level.reindex(homes.index), weights) * 100
-    shares = _shares_of_points(district, has.to_numpy(float)).reindex(homes.index) if len(has) else has
-    per_kind = {kind: _mean(shares[number], weights) for number, kind in enumerate(has)}
+    points = _points_by_home(district)
+    shares = share_within(points, has.to_numpy(float).T)[:, points.names.get_indexer(homes.index)] if len(has) else ()
+    per_kind = {kind: _mean(share, weights) for kind, share in zip(has, shares, strict=True)}
     lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
     gap = (
         say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", name, share) for share, name in lacking) if lacking else ""
@@ -697,12 +701,12 @@ def _best_use(district: District, m: Measure) -> Found:
     layer = SCOPE_LAYERS[str(m["scope"])]
     rows, weight = pick(district, layer, m["codes"]), str(m["weight"] or "people")
     has, points, homes = _has_classes(district, m), home_points(district), district.layers["homes"]
-    counts = points["weight"] * points["home"].map(weight_of(homes, weight))
-    spots = _reached_from(district, rows, m)
+    counts = np.nan_to_num((points["weight"] * points["home"].map(weight_of(homes, weight))).to_numpy())
+    without = {name: ~has[name].to_numpy() for name in has}
     gains = {
-        (str(row), name): float(counts[(spots[row] & ~has[name]).to_numpy(dtype=bool)].sum())
-        for row in rows.index
-        for name in has
+        (str(row), name): float(counts[there & lacking].sum())
+        for row, there in _reached_from(district, rows, m).items()
+        for name, lacking in without.items()
     }
     order = sorted(gains, key=lambda pair: (-gains[pair], pair))
     names = rows["name"].where(rows["name"].notna(), rows.index)
@@ -724,9 +728,9 @@ def _best_use(district: District, m: Measure) -> Found:
     return Found(gains[best], said, touched, fix=fix, note=unsurveyed(district, kinds_of(m)), terms=terms)
 
 
-def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dict[object, pd.Series]:
-    """Return, per row of a layer, which points of homes walk to it within the minutes of `m`, as they do to a large facility."""
-    reached: dict[object, pd.Series] = {}
+def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dict[object, np.ndarray]:
+    """Return, per row of a layer, which of `home_points` walk to it within the minutes of `m`, as they do to a large facility."""
+    reached: dict[object, np.ndarray] = {}
     kinds = [str(kind) for kind in district.kinds.index]
     for start in range(0, len(rows), len(kinds)):  # each row stands as a kind of its own
         some = rows.iloc[start : start + len(kinds)]
@@ -743,6 +747,6 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
             }
         )
         tables = od_tables(other, list(own.values()), profile=m["profile"] or first_profile(district))
-        reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
-    points = home_points(district).index
-    return {key: within.reindex(points) for key, within in reached.items()}
+        limit = m["minutes"] + TOLERANCE_MIN
+        reached |= {key: tables[kind]["minutes"].to_numpy() <= limit for key, kind in own.items()}
+    return reached
