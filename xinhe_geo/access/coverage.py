@@ -475,8 +475,10 @@ def _presence(district: District) -> pd.DataFrame:
     serving = _serving_open(district, facilities)
     kinds = [k for k in district.kinds.index if k in district.surveyed_kinds or (facilities["kind"] == k).any()]
     kind = facilities["kind"][~facilities.index.duplicated()].reindex(serving["facility"]).to_numpy()
-    counts = pd.crosstab(serving["community"].to_numpy(), kind) if len(serving) else pd.DataFrame()
-    counts = counts.reindex(index=communities.index, columns=kinds, fill_value=0).astype("int64")
+    row, column = communities.index.get_indexer(serving["community"]), pd.Index(kinds).get_indexer(kind)
+    known, counted = (row >= 0) & (column >= 0), np.zeros((len(communities), len(kinds)), np.int64)
+    np.add.at(counted, (row[known], column[known]), 1)
+    counts = pd.DataFrame(counted, index=communities.index, columns=pd.Index(kinds, dtype="str"))
     for kind in [k for k in kinds if k in district.mapped_kinds]:
         counts[kind] = counts[kind].where(counts[kind] > 0)
     return counts

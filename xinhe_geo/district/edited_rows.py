@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -165,7 +166,7 @@ class EditedRows:
     def parcel_of(self, home: str) -> str:
         """Return the parcel that a home stands on, "" where on none."""
         homes = self.frame("homes")
-        own = homes[(homes.index == home)].iloc[:1]
+        own = homes.take(np.flatnonzero(homes.index == home)[:1])
         return home_parcels(own, self.rows.get("parcels"))[0] if len(own) else ""
 
     def stock(self, parcel: str, quantity: str, holder: str = "") -> float:
@@ -276,7 +277,7 @@ class EditedRows:
 
     def need(self, layer: str, key: str) -> None:
         """Raise where a layer has no such row, and name the step that has taken it away, or the nearest."""
-        known = list(self.frame(layer).index)
+        known = self.frame(layer).index
         if key not in known:
             if (layer, key) in self.gone:
                 raise DoneAlready(
@@ -289,7 +290,7 @@ class EditedRows:
                     )
                 )
             names = self.frame(layer).get("name", pd.Series(dtype="str"))
-            raise ScenarioError(say("没有{0} {1}；{2}", layer_name(layer), key, code_of(key, known, names)))
+            raise ScenarioError(say("没有{0} {1}；{2}", layer_name(layer), key, code_of(key, list(known), names)))
 
     def how_gone(self, layer: str, key: str) -> str:
         """Say what has become of a row that a step has taken away."""
@@ -309,16 +310,14 @@ class EditedRows:
             raise ScenarioError(say("{0}编号 {1} 已经有了，换一个", layer_name(layer), key))
         self.made[layer, key] = self.step
         columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
-        cells: dict[str, list[Any]] = {c: [row.get(c)] for c in columns}
+        flags = {c for c in columns if LAYERS[layer].names[c].type == "bool"}
+        cells: dict[str, list[Any]] = {c: [bool(row.get(c)) if c in flags and len(frame) else row.get(c)] for c in columns}
         cells["basis"] = [row.get("basis", "derived")]
         cells["source"] = [row.get("source", "方案")]
         new = gpd.GeoDataFrame(cells, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))
         if len(frame):
-            for column in columns:
-                if column in frame:
-                    of_bool = LAYERS[layer].names[column].type == "bool"
-                    new[column] = bool(row.get(column)) if of_bool else new[column].astype(frame[column].dtype)
-            new = pd.concat([frame, new])
+            types = frame.dtypes
+            new = pd.concat([frame, new.astype({c: types[c] for c in columns if c in types})])
         self.rows[layer] = new
 
     def put(self, layer: str, key: str, column: str, value: object) -> None:
