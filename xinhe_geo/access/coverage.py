@@ -523,11 +523,12 @@ def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[s
         district.memo["lines", tuple(asked)] = shapely.union_all(shapely.boundary(outlines))
     own = facilities["kind"].isin(kinds).to_numpy()
     serving = _serving_open(district, facilities)
-    serving = serving[serving["facility"].isin(facilities.index[own]).to_numpy()]
-    serving = serving[serving["community"].isin(asked).to_numpy()]
-    said = serving[(serving["by"] != "position").to_numpy()]
-    only = set(serving["community"]) - set(said["community"])
-    drawn = own & ~facilities.index.isin(said["facility"])
+    facility, community, by = (serving[name].to_numpy(object) for name in ("facility", "community", "by"))
+    ids, codes = {*facilities.index.to_numpy(object)[own]}, {*asked}
+    some = np.array([f in ids and c in codes for f, c in zip(facility, community, strict=True)], dtype=bool)
+    said = some & (by != "position")
+    only = {*community[some]} - {*community[said]}
+    drawn = own & ~facilities.index.isin(facility[said])
     spots = shapely.point_on_surface(facilities.geometry.to_numpy()[drawn])
     names = facilities["name"][drawn].fillna(facilities.index[drawn].to_series())
     metres = shapely.distance(district.memo["lines", tuple(asked)], spots)

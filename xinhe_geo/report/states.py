@@ -106,3 +106,9 @@ def year_by_year(district: District, names: Sequence[str]) -> list[str]:
     years = {name: district.scenario(name).year or district.year for name in names}
     beside = Counter(years.values())
     return sorted(names, key=lambda name: (beside[years[name]], years[name]))
+
+
+def year_of_several(district: District, names: Sequence[str]) -> int | None:
+    """Return the year of most plans; None where no two of them stand for the same."""
+    year, plans = Counter(district.scenario(name).year or district.year for name in names).most_common(1)[0]
+    return year if plans > 1 else None

@@ -287,20 +287,25 @@ def _kinds_present(district: District, m: Measure) -> Found:
 def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[list[str], dict[str, pd.Series]]:
     """Return the kinds that a walk of so many minutes from the edge of the scope gets to, by the streets and not across them."""
     rows = pick(district, SCOPE_LAYERS[str(m["scope"])], m["codes"])
-    everywhere = district.open_facilities
-    assert everywhere is not None  # the layer was asked for before
     walker = district.profile(m["profile"] or district.profiles.index[0])
     layer, reads = SCOPE_LAYERS[str(m["scope"])], (*WAY_OUT, "entrances")
     doors = once(
         district, ("edge", layer, m["codes"]), lambda: _on_streets(facility_entrances(district, rows)), (layer, *reads)
     )
-    ends = _on_streets(entrances_of_open(district))
-    kind_of = everywhere["kind"].to_numpy(object)[everywhere.index.get_indexer(ends["place"])]
-    goals = {kind: ends.take(np.flatnonzero(kind_of == kind)).reset_index(drop=True) for kind in kinds}
     if doors.empty:
         return [], walk(district)
-    found = district.network.search_each(doors, goals, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
+    goals = once(district, "ends by kind", lambda: _ends_by_kind(district))
+    known = {kind: goals[kind] for kind in kinds if kind in goals}
+    found = district.network.search_each(doors, known, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
     return [kind for kind, rows in found.items() if rows["cost"].notna().any()], walk(district)
+
+
+def _ends_by_kind(district: District) -> dict[str, pd.DataFrame]:
+    """Return the entrances on streets of the open facilities of each kind that has any."""
+    everywhere, ends = district.open_facilities, _on_streets(entrances_of_open(district))
+    assert everywhere is not None  # the layer was asked for before
+    kinds = pd.Series(everywhere["kind"].to_numpy(object)[everywhere.index.get_indexer(ends["place"])])
+    return {str(kind): ends.take(rows).reset_index(drop=True) for kind, rows in kinds.groupby(kinds).indices.items()}
 
 
 def _on_streets(ends: pd.DataFrame, places: pd.Index | None = None) -> pd.DataFrame:

@@ -42,7 +42,7 @@ from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE
 from ...siting import BASE_LABELS, provision
 from ..analysis import Analysis, Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..states import State, state_of, year_by_year
+from ..states import State, state_of, year_by_year, year_of_several
 from ..story.change import Change, few_names, side_by_side
 from ..sums import abouts, of_change
 from ..tables import marked_rows, titled
@@ -503,8 +503,10 @@ def write_comparisons(
         refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
     tell, told = progress or (lambda _: None), {}
     queue = year_by_year(district, names)
-    if processes > 1:
-        _shared_by_most(district, queue, rules)
+    if processes > 1 and (year := year_of_several(district, queue)) is not None:
+        # Both processes would work out what that year is like without a plan: the second knows it from its beginning.
+        before = Analysis.of(state_of(district, None, year=year).district, rules)
+        before.summary, before.ledger  # noqa: B018
     with Worker(district, processes=processes) as aside:
         # The last first: plans are compared here from the first on, and there from the last, until they meet.
         ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
@@ -513,14 +515,6 @@ def write_comparisons(
             told[name] = fetch()
     _write_plans(district, Path(to), {name: told[name] for name in names})
     return names
-
-
-def _shared_by_most(district: District, queue: Sequence[str], rules: str) -> None:
-    """Work out what the year of most plans is like without one, where both processes would: the second then knows it."""
-    years = [district.scenario(name).year or district.year for name in queue]
-    if years.count(years[-1]) > 1:
-        before = Analysis.of(state_of(district, None, year=years[-1]).district, rules)
-        before.summary, before.ledger  # noqa: B018
 
 
 def _compared(district: District, name: str, to: Path, rules: str, lang: str) -> _Told:
