@@ -311,7 +311,9 @@ class EditedRows:
         self.made[layer, key] = self.step
         columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
         flags = {c for c in columns if LAYERS[layer].names[c].type == "bool"}
-        cells: dict[str, list[Any]] = {c: [bool(row.get(c)) if c in flags and len(frame) else row.get(c)] for c in columns}
+        cells: dict[str, list[Any]] = {
+            c: [bool(row.get(c)) if c in flags and len(frame) else row.get(c)] for c in columns
+        }
         cells["basis"] = [row.get("basis", "derived")]
         cells["source"] = [row.get("source", "方案")]
         new = gpd.GeoDataFrame(cells, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))

@@ -382,10 +382,10 @@ def walk(district: District) -> dict[str, pd.Series]:
 
 
 class Bases(NamedTuple):
-    """On what how many rows of a layer rest; `whole`: it has no rows, and this is what is said of the layer."""
+    """On what how many rows of a layer rest; `no_rows`: this is what is said of the layer."""
 
     counts: Counter[str]
-    whole: bool
+    no_rows: bool
 
 
 def bases_of(district: District, touched: Mapping[str, pd.Series]) -> dict[str, Bases]:
@@ -393,20 +393,20 @@ def bases_of(district: District, touched: Mapping[str, pd.Series]) -> dict[str, 
     counted: dict[int, tuple[pd.Series, Bases]] = once(district, "bases counted", dict)
     for basis in touched.values():
         if id(basis) not in counted:  # it stays what it is: the series is kept beside
-            whole = len(basis) == 1 and basis.index[0] == ""
-            counted[id(basis)] = basis, Bases(Counter(basis.to_numpy().tolist()), whole)
+            no_rows = len(basis) == 1 and basis.index[0] == ""
+            counted[id(basis)] = basis, Bases(Counter(basis.to_numpy().tolist()), no_rows)
     return {layer: counted[id(basis)][1] for layer, basis in touched.items()}
 
 
 def demonstration(bases: Mapping[str, Bases]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
-    for layer, (counts, whole) in bases.items():
+    for layer, (counts, no_rows) in bases.items():
         weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
             words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
             many = sum(counts[b] for b in weak)
-            counted = "" if whole else say(" {0:,} 处中 {1:,} 处", counts.total(), many)
+            counted = "" if no_rows else say(" {0:,} 处中 {1:,} 处", counts.total(), many)
             parts.append(say("{0}{1}为{2}", layer_name(layer), counted, words))
     return say("；").join(parts)
 
