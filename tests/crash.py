@@ -12,6 +12,7 @@ threads and processes that the command had; who wants those, and the way from th
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import pickle
 import signal
@@ -269,6 +270,7 @@ def _wait_here(run: Recorded, state: State) -> None:
             os.link(run.place / name, kept)
         run.waiting.append(Waiting(len(run.steps), state, locks, pid, orders_in, answers_out))
         return
+    gc.freeze()
     orders_in.close()
     answers_out.close()
     try:
@@ -278,6 +280,7 @@ def _wait_here(run: Recorded, state: State) -> None:
             with forking():
                 going = os.fork()
             if going == 0:
+                gc.freeze()
                 break
             os.close(into)
             with open(out, "rb") as stream:
@@ -352,6 +355,7 @@ def stopped_anew(place: Path, act: Callable[[], object], at: int, code: int | No
     with forking():
         pid = os.fork()
     if pid == 0:
+        gc.freeze()
         _SAY[:], found = [into], list[object]()
         try:
             with watching(place, stopping(at, code)):

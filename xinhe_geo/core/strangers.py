@@ -9,6 +9,7 @@ process: it costs nothing there.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import io
 import mimetypes
 import os
@@ -355,6 +356,7 @@ def _forked(places: Mapping[str, int], rooms: Sequence[str]) -> _Child:
 def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str | int], rooms: Sequence[str]) -> NoReturn:
     """Serve in a fork, which ends here whatever comes: nothing of what it was copied from runs in it again."""
     try:
+        gc.freeze()
         die_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other of the two answers an interrupt
         progress.silence()

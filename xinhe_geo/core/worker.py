@@ -91,28 +91,16 @@ class Worker:
         return None
 
 
-#: One for each `forking` that we are in.
-_COPYING: list[bool] = []
-
-
 @contextmanager
 def forking() -> Iterator[None]:
     """
     Make copies of this process within, in silence about threads of libraries that sleep and know forks.
 
-    A copy does not look through what is there by now for garbage, which would copy it page by page.
+    A copy begins with `gc.freeze()`: to look through what is there by now for garbage would copy it page by page.
     """
-    within = bool(_COPYING)  # asking the collector whether it froze anything takes as long as looking through it all
-    _COPYING.append(True)
-    gc.freeze()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        _COPYING.pop()
-        if not within:
-            gc.unfreeze()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def _may_fork() -> bool:
@@ -156,6 +144,7 @@ _SHARED: list[Any] = []
 
 def _begin(*shared: object) -> None:
     """Begin as the other process: it is told of by nobody, writes on no terminal, and ends with the one that made it."""
+    gc.freeze()
     _SHARED[:] = shared
     progress.silence()
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (to the end of the process)
