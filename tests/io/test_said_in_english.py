@@ -104,6 +104,8 @@ def test_what_a_column_is_called_is_understood_as_a_head(layer: str) -> None:
         called = {c.name: column_word(c) for c in LAYERS[layer].columns}
     assert not {name for name, word in called.items() if words.get(plain_header(word)) != name}
     assert not {word for word in called.values() if HAN.search(word)}
+    names = {c.name: (c.name, c.label) for c in LAYERS[layer].names.values()}
+    assert not {name for name, heads in names.items() if any(words.get(plain_header(h)) != name for h in heads)}
 
 
 @pytest.mark.parametrize("name", ["a.dwg", "a.zip", "a", "a.csv", "a.exe"])

@@ -575,7 +575,7 @@ _LAYERS = (
         Column(
             "basis", "依据类型", values=(*BASES, UNCHECKED), help="疑哪一类依据的行；已填核对人的不疑；填了编号可留空"
         ),
-        Column("ids", "编号", several=True, help="只疑这几行，多个用 ; 隔开"),
+        Column("ids", "哪几行", several=True, help="只疑这几行：它们的编号，多个用 ; 隔开"),
         Column("which", "哪些街道", values=(PASSAGES,), help="passages：只疑过围墙、铁路、水面等阻隔的；留空为全部"),
         Column("classes", "街道等级", several=True, help="只疑这几级街道（footway;steps …）；留空为全部"),
         Column("metres", "位置误差", "float", "m", minimum=0, help="均方根；疑位置时必填"),

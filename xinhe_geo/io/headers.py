@@ -141,10 +141,10 @@ _YEAR_IN_HEAD = re.compile(r"(?:19|20)\d\d(?=年)")
 
 
 def plain_header(text: object) -> str:
-    """Return a header without brackets, units, blanks and stars, in small letters."""
+    """Return a header without brackets, units, blanks and stars, in small letters; which language it is in stays."""
     said = unicodedata.normalize("NFKC", str(text))
-    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said[:_MOST_HEAD])
-    return re.sub(r"[\s*:：_]", "", said).lower()
+    said = re.sub(r"[(\[【{](?!英文).*?[)\]】}]", "", said[:_MOST_HEAD])
+    return re.sub(r"[\s*:：_()\[\]【】{}]", "", said).lower()
 
 
 def column_word(column: Column) -> str:
@@ -160,9 +160,10 @@ def classified(layer: Layer) -> bool:
 
 def header_words(layer: Layer) -> dict[str, str]:
     """Return every header that is understood, as `plain_header` spells it, and the column it means."""
-    found: dict[str, str] = {}
+    # What a column is called here goes before what others call another.
+    found = {plain_header(word): c.name for c in reversed(layer.names.values()) for word in (c.label, c.name)}
     for column in layer.names.values():
-        own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
+        own = _SYNONYMS.get(column.name, ())
         nouns = (layer.label, *_NOUNS.get(layer.name, ()))
         if column.name == layer.key:
             own += (
