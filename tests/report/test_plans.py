@@ -34,6 +34,7 @@ from xinhe_geo.report.pages.plans import (
 )
 from xinhe_geo.report.pages.programme import _served
 from xinhe_geo.report.pages.shell import table_html
+from xinhe_geo.report.states import year_by_year, year_of_several
 from xinhe_geo.report.story.change import Change, Moves, moves, with_net
 from xinhe_geo.report.story.parcels import Year, _accounts_of
 from xinhe_geo.report.tables import cell_text
@@ -147,6 +148,19 @@ def test_the_same_year_is_the_same_district() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("years", "expected"),
+    [([None, 2025, 2030, 2025], 2025), ([None, 2022], 2022), ([2030], None), ([2030, 2031], None)],
+)
+def test_what_several_plans_stand_on_is_one_year(years: list[int | None], expected: int | None) -> None:
+    plans = {str(i): SimpleNamespace(year=year) for i, year in enumerate(years)}
+    district = SimpleNamespace(year=2022, scenario=plans.__getitem__)
+    queue = year_by_year(district, list(plans))  # type: ignore[arg-type]
+    assert year_of_several(district, queue) == expected  # type: ignore[arg-type]
+    assert sorted(queue) == sorted(plans)
+    assert expected is None or plans[queue[-1]].year in (expected, None)
+
+
 def test_nothing_differs_from_itself(folder: Path) -> None:
     district = xh.District.load(folder)
     pair = Comparison.of(district, district)
