@@ -28,8 +28,9 @@ import shapely
 
 import xinhe_geo as xh
 from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_points, walk_inside
-from xinhe_geo.access.od_table import od_table, od_tables
+from xinhe_geo.access.od_table import least_minutes, od_table, od_tables
 from xinhe_geo.access.walls import way_inside
+from xinhe_geo.core import Edit
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -49,6 +50,27 @@ def test_points_add_up_and_stay_inside(toy: xh.District) -> None:
     assert points.groupby("home")["weight"].sum().to_numpy() == pytest.approx(1.0)
     for home, own in points.groupby("home"):
         assert own.within(toy.homes.geometry[home].buffer(1e-9)).all()
+
+
+@pytest.mark.parametrize("table_first", [False, True])
+@pytest.mark.parametrize("profile", ["adult", "wheelchair"])
+def test_least_minutes_are_those_of_the_table(profile: str, table_first: bool) -> None:
+    """Of every kind, also of those that have nowhere; alone, after the table, and in a plan that has most of it from before."""
+    toy = xh.District.load(TOY)
+    shut = xh.Scenario("shut", edits=(Edit("close_facility", {"facility": str(toy.facilities.index[0])}),)).on(toy)
+    assert shut.kin(()) is toy
+    kinds = [str(kind) for kind in toy.kinds.index]
+    for district in (toy, shut):
+        if table_first:
+            od_tables(district, kinds[::2], profile=profile)
+        found = least_minutes(district, kinds, profile=profile)
+        table = od_tables(xh.District.load(TOY) if district is toy else district, kinds, profile=profile)
+        assert [*found] == [*table] == kinds
+        for kind, own in table.items():
+            np.testing.assert_array_equal(found[kind], own["minutes"])
+    assert any(np.isfinite(walks).any() for walks in found.values()) and any(
+        np.isnan(walks).all() for walks in found.values()
+    )
 
 
 @pytest.mark.parametrize(

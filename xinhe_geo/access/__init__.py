@@ -64,7 +64,7 @@ from .home_shares import (
     within_limit,
 )
 from .isochrones import isochrones
-from .od_table import od_table, od_tables, pairs
+from .od_table import least_minutes, od_table, od_tables, pairs
 from .openings import facility_changes
 from .routes import Trip, Trips, corners_out, route
 from .walls import walk_inside, without_stairs

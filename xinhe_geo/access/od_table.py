@@ -6,9 +6,9 @@ Its rows run between the entrances of homes and facilities; coverage, gaps, siti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -32,6 +32,8 @@ OD_COLUMNS = (
     "gate_metres",
     "gate_known",
 )
+
+Kept = TypeVar("Kept")
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
@@ -79,25 +81,58 @@ def od_tables(
     outside = set() if not inside_only else _kinds_outside(district, facilities)
     # without facilities outside the outline both tables are one
     keys = {kind: ("od_table", kind, walker, inside_only and kind in outside) for kind in asked}
-    new = [kind for kind in asked if keys[kind] not in district.memo]
-    same: dict[District | None, list[str]] = {}
-    for kind in new:
-        same.setdefault(district.kin((*WAY_OUT, "entrances", "district"), [kind]), []).append(kind)
-    new = same.pop(None, [])
-    for before, alike in same.items():
-        if before is not None:
-            tables = od_tables(before, alike, profile=walker, inside_only=inside_only)
-            district.memo.update({keys[kind]: table for kind, table in tables.items()})
-    if new:
-        kind_of = facilities["kind"].to_numpy(object)
-        own = {kind: facilities.index[kind_of == kind] for kind in new}
+
+    def make(new: Sequence[str]) -> dict[str, pd.DataFrame]:
+        own = _of_each_kind(facilities, new)
         by_metres = {kind: ("od_table by metres", *keys[kind][1::2]) for kind in new}
         missing = {kind: own[kind] for kind in new if by_metres[kind] not in district.memo}
         for kind, found in _by_metres(district, missing).items():
             district.memo[by_metres[kind]] = found
-        for kind, table in _tables_of(district, {k: district.memo[by_metres[k]] for k in new}, walker).items():
-            district.memo[keys[kind]] = table
+        return _tables_of(district, {k: district.memo[by_metres[k]] for k in new}, walker)
+
+    return _kind_by_kind(
+        district, keys, lambda kin, alike: od_tables(kin, alike, profile=walker, inside_only=inside_only), make
+    )
+
+
+def least_minutes(district: District, kinds: Iterable[str], *, profile: Named = "adult") -> dict[str, np.ndarray]:
+    """Return of `od_tables` the column `minutes`, where nothing else is asked of these kinds: half the work."""
+    walker = district.profile(profile)
+    asked = list(dict.fromkeys(kinds))
+    known = {kind: district.memo.get(("od_table", kind, walker, False)) for kind in asked}
+    keys = {kind: ("least minutes", kind, walker) for kind, table in known.items() if table is None}
+
+    def make(new: Sequence[str]) -> dict[str, np.ndarray]:
+        blank = np.full(len(home_points(district)), np.nan)
+        own = _of_each_kind(places_open(district, inside_only=False), new)
+        some = {kind: ids for kind, ids in own.items() if len(ids) and len(blank)}
+        timed = _timed(district, _ends_of(district, some, walker), walker)
+        return {kind: timed[kind]["minutes"] if kind in timed else blank for kind in new}
+
+    found = _kind_by_kind(district, keys, lambda kin, alike: least_minutes(kin, alike, profile=walker), make)
+    return {kind: found[kind] if table is None else table["minutes"].to_numpy() for kind, table in known.items()}
+
+
+def _kind_by_kind(
+    district: District,
+    keys: Mapping[str, Hashable],
+    there: Callable[[District, list[str]], Mapping[str, Kept]],
+    make: Callable[[list[str]], Mapping[str, Kept]],
+) -> dict[str, Kept]:
+    """Return what is kept of each kind: found `there`, in a district where it is the same, or made."""
+    same: dict[District | None, list[str]] = {}
+    for kind, key in keys.items():
+        if key not in district.memo:
+            same.setdefault(district.kin((*WAY_OUT, "entrances", "district"), [kind]), []).append(kind)
+    for before, alike in same.items():
+        found = make(alike) if before is None else there(before, alike)
+        district.memo.update({keys[kind]: one for kind, one in found.items()})
     return {kind: district.memo[key] for kind, key in keys.items()}
+
+
+def _of_each_kind(facilities: gpd.GeoDataFrame, kinds: Sequence[str]) -> dict[str, pd.Index]:
+    kind_of = facilities["kind"].to_numpy(object)
+    return {kind: facilities.index[kind_of == kind] for kind in kinds}
 
 
 def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
@@ -174,26 +209,30 @@ def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _By
 
 def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker: Profile) -> dict[str, pd.DataFrame]:
     """Return the rows of each kind, given what does not depend on who walks."""
-    points, entrances = home_points(district), home_entrances(district, walker)
+    points, count = home_points(district), len(home_points(district))
     there = {kind: found for kind, found in near.items() if found is not None}
     ends = {kind: found.ends for kind, found in there.items()}
     if without_stairs(district, walker) is not None:
         ends = _ends_of(district, {kind: found.facilities for kind, found in there.items()}, walker)
-    targets = {kind: end.by_street for kind, end in ends.items()}
-    searches = district.network.search_each(entrances, targets, profile=walker)
-    count, doors = len(points), _ways_out(entrances)
+    timed = _timed(district, ends, walker)
     index = pd.RangeIndex(count, name="point")
     blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(OD_COLUMNS, np.full(count, np.nan))}
     blank["facility"] = blank["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
     blank["gate_known"] = np.zeros(count, np.bool_)
     tables = {}
     for kind in near:
-        columns = dict(blank)
-        if kind in there:
-            timed = _best_entrances(count, doors, searches[kind], ends[kind], walker)
-            columns |= there[kind].columns | timed
+        columns = blank | (there[kind].columns | timed[kind] if kind in there else {})
         tables[kind] = pd.DataFrame(columns, index=index, copy=False)
     return tables
+
+
+def _timed(district: District, ends: Mapping[str, _Ends], walker: Profile) -> dict[str, dict[str, Any]]:
+    """Return the columns of each kind that depend on who walks."""
+    count, entrances = len(home_points(district)), home_entrances(district, walker)
+    targets = {kind: end.by_street for kind, end in ends.items()}
+    searches = district.network.search_each(entrances, targets, profile=walker)
+    doors = _ways_out(entrances)
+    return {kind: _best_entrances(count, doors, searches[kind], end, walker) for kind, end in ends.items()}
 
 
 def _ways_out(entrances: pd.DataFrame) -> dict[str, np.ndarray]:

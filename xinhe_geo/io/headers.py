@@ -161,7 +161,7 @@ def classified(layer: Layer) -> bool:
 def header_words(layer: Layer) -> dict[str, str]:
     """Return every header that is understood, as `plain_header` spells it, and the column it means."""
     # What a column is called here goes before what others call another.
-    found = {plain_header(word): c.name for c in reversed(layer.names.values()) for word in (c.label, c.name)}
+    found = {plain_header(word): c.name for c in [*layer.names.values()][::-1] for word in (c.label, c.name)}
     for column in layer.names.values():
         own = _SYNONYMS.get(column.name, ())
         nouns = (layer.label, *_NOUNS.get(layer.name, ()))

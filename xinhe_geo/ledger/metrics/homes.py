@@ -20,6 +20,7 @@ from ...access import (
     PointsOfHomes,
     decay_of,
     home_points,
+    least_minutes,
     limit_metres,
     od_tables,
     points_of_homes,
@@ -390,8 +391,8 @@ def _reached(district: District, kinds: Sequence[str], minutes: float, profile: 
     """Return, per kind, whether a walk of so many minutes gets there from each of `home_points`."""
 
     def make() -> dict[str, np.ndarray]:
-        tables = od_tables(district, kinds, profile=profile)
-        return {kind: table["minutes"].to_numpy() <= minutes + TOLERANCE_MIN for kind, table in tables.items()}
+        least = least_minutes(district, kinds, profile=profile)
+        return {kind: walks <= minutes + TOLERANCE_MIN for kind, walks in least.items()}
 
     return once(district, ("reached", tuple(kinds), minutes, profile), make)
 
@@ -746,7 +747,6 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
                 "facilities": places.reindex(columns=there.columns).astype(types),
             }
         )
-        tables = od_tables(other, list(own.values()), profile=m["profile"] or first_profile(district))
-        limit = m["minutes"] + TOLERANCE_MIN
-        reached |= {key: tables[kind]["minutes"].to_numpy() <= limit for key, kind in own.items()}
+        least = least_minutes(other, own.values(), profile=m["profile"] or first_profile(district))
+        reached |= {key: least[kind] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     return reached
