@@ -134,7 +134,10 @@ def _all(pattern: re.Pattern[str], text: str) -> list[Any]:
 
 
 def _with_inner(
-    elements: Sequence[str], texts: list[str], attached: list[str], found: Callable[[_Parts], tuple[list[str], list[str]]]
+    elements: Sequence[str],
+    texts: list[str],
+    attached: list[str],
+    found: Callable[[_Parts], tuple[list[str], list[str]]],
 ) -> tuple[list[str], list[str]]:
     framed = (part for part in elements if "srcdoc" in part)
     for inner in (html.unescape(text) for part in framed for text in _all(_INNER, part)):
