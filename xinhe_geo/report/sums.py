@@ -138,7 +138,7 @@ _NOTHING: Sum = {"label": "", "how": "sum", "times": 1.0, "rows": [], "printed":
 
 def _added(label: str, parts: Mapping[str, tuple[object, float]], printed: list[str], times: float = 1.0) -> Sum:
     """Return the sum of a few numbers, each with its name, as `Parts.of`."""
-    rows = [[key, _text(name), float(value), 1.0] for key, (name, value) in parts.items() if value and value == value]
+    rows = [[key, _text(name), float(value), 1.0] for key, (name, value) in parts.items() if value and not math.isnan(value)]
     return {**_NOTHING, "label": label, "times": times, "rows": rows, "printed": [printed]}
 
 
@@ -214,7 +214,8 @@ def of_story(story: Story) -> Sums:
                 district, goal, own[inside.to_numpy(dtype=bool)], part.share, part.missed
             )
     for gap in story.gaps:
-        own = own_of[gap.rule].loc[[gap.home]]
+        own = own_of[gap.rule]
+        own = own.iloc[[own.index.get_loc(gap.home)]]
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
@@ -450,8 +451,9 @@ def _otherwise(district: District, m: Mapping[str, Any], row: pd.Series) -> list
     names = district.layers["homes"]["name"]
     for method, told in METHOD_LABELS.items():
         level, weight, _ = by_home(district, m, method)
-        parts = Parts(names, level * weight, weight.where(level.notna()))
-        value = float(parts.values.sum() / weight.where(level.notna()).sum()) * 100.0
+        counts = weight.where(level.notna())
+        parts = Parts(names, level * weight, counts)
+        value = float(parts.values.sum() / counts.sum()) * 100.0
         text = [[say("换算法"), *number_form(value, "")[1:]]]
         found.append(parts.of(say(told), text, 100.0))
     return found
@@ -518,35 +520,48 @@ def of_communities(district: District, table: pd.DataFrame) -> Sums:
     targets, known = community_targets(district, table), {str(m["measure"]): m for m in measure_rows(district)}
     for (code, key), row in targets.iterrows():
         if row["unit"] == "%":
-            found[f"{key}/{code}"] = _of_target(district, known[str(key)], row, own == code)
+            found[f"{key}/{code}"] = _of_target(district, known[str(key)], row, (own, str(code)))
     return found
 
 
 def _walked(district: District) -> Iterable[tuple[str, str, list[Sum]]]:
     """Yield, community by community and kind by kind, how long the walks are and who gets there in the circle's time."""
-    told, names = community_minutes(district), district.layers["homes"]["name"]
-    if told.empty:
+    told = community_minutes(district).to_dict("index")
+    if not told:
         return
-    for (code, kind), own in walked_minutes(district).groupby(level=["community", "kind"], sort=False):
-        row, rows = told.loc[(code, kind)], own.droplevel(["community", "kind"])
-        sums = [Parts(names, rows["near"], rows["weight"]).of(say("走到"), [share_text(float(row["within"]))])]
+    walks = walked_minutes(district)
+    homes, groups = walks.index.get_level_values("home"), walks.index.droplevel("home")
+    names = _at(district.layers["homes"]["name"], homes).to_numpy(object)
+    columns = {name: _floats(walks[name]) for name in ("near", "weight", "spent", "reached")}
+    number, groups = groups.factorize()
+    for group, (code, kind) in enumerate(groups):
+        row, at = told[code, kind], np.flatnonzero(number == group)
+        near, weight, spent, reached = (values[at] for values in columns.values())
+        printed = [share_text(float(row["within"]))]
+        rows = rows_of(homes.take(at), names[at], near, weight)
+        sums = [{**_NOTHING, "label": say("走到"), "how": "per", "rows": rows, "printed": printed}]
         if np.isfinite(row["minutes"]):
-            text = [[say("平均"), "{value:,.1f}", amount(float(row["minutes"]), 1)]]
-            sums.append(Parts(names, rows["spent"], rows["reached"]).of(say("平均"), text))
+            printed = [[say("平均"), "{value:,.1f}", amount(float(row["minutes"]), 1)]]
+            rows = rows_of(homes.take(at), names[at], spent, reached)
+            sums.append({**_NOTHING, "label": say("平均"), "how": "per", "rows": rows, "printed": printed})
         yield str(code), str(kind), sums
 
 
-def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, inside: pd.Series) -> list[Sum]:
-    level, weight, words = by_home(district, m)
-    there = inside.reindex(level.index).fillna(False).to_numpy(dtype=bool)
-    names, level, weight = district.layers["homes"]["name"], level[there], weight[there]
-    weight = weight.where(level.notna())
-    found = [Parts(names, level * weight, weight).of(str(row["label"]), [share_text(float(row["value"]) / 100.0)])]
+def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, where: tuple[pd.Series, str]) -> list[Sum]:
+    (community, code), (level, weight, words) = where, by_home(district, m)
+    there = np.flatnonzero(_at(community, level.index).to_numpy(object) == code)
+    homes, names = level.index.take(there), _at(district.layers["homes"]["name"], level.index).to_numpy(object)[there]
+    share = _floats(level)[there]
+    counts = np.where(np.isnan(share), np.nan, _floats(weight)[there])
+    told = [share_text(float(row["value"]) / 100.0)]
+    rows = rows_of(homes, names, share * counts, counts)
+    found = [{**_NOTHING, "label": str(row["label"]), "how": "per", "rows": rows, "printed": told}]
     if row["missed"] > 0:
         land = words.startswith("m²")
         text = amount(float(row["missed"]) * (1e-4 if land else 1.0), int(land))
         told = [[say("差距"), f"{{value:,.{int(land)}f}}", text]]
-        found.append(Parts(names, (1.0 - level) * weight).of(say("差距"), told, 1e-4 if land else 1.0))
+        rows = rows_of(homes, names, (1.0 - share) * counts)
+        found.append({**_NOTHING, "label": say("差距"), "times": 1e-4 if land else 1.0, "rows": rows, "printed": told})
     return found
 
 
@@ -563,22 +578,16 @@ def abouts(change: Change) -> dict[str, list[str]]:
     }
 
 
-#: What sums of a comparison read of a coverage.
-_READ = ["name", "served", "people", "people_60plus", "area_m2", "facility", "community"]
-
-
 def _by_rule(
     cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index] | None = None, told: Container[object] | None = None
 ) -> dict[object, pd.DataFrame]:
     """Return the rows of each rule (of `told`); index home: those of the same homes have one index (`known`), so that nobody compares names."""
-    # of some hundred rows each, again and again: texts that are objects already cost nothing to ask for
-    texts = [c for c in ("name", "facility", "community") if c in cover.columns]
-    homes, found, known = (
-        cover.astype(dict.fromkeys(texts, object)).droplevel("rule"),
-        {},
-        {} if known is None else known,
-    )
+    # Of some hundred rows each, again and again: texts that no sum reads are left out, the others cost nothing to ask for.
+    texts = dict.fromkeys(cover.columns.intersection(["name", "facility", "community"]), object)
+    read = [column for column, kind in cover.dtypes.items() if kind.kind == "f" or column in texts]
+    homes, found = cover[read].astype(texts).droplevel("rule"), dict[object, pd.DataFrame]()
     homes.index, level = homes.index.astype(object), cover.index.names.index("rule")
+    known = {} if known is None else known
     for code, rule in enumerate(cover.index.levels[level]):
         if told is not None and rule not in told:
             continue
@@ -595,7 +604,7 @@ def of_change(change: Change) -> Sums:
     rows = rows[~rows.index.duplicated()]
     known: dict[tuple[object, ...], pd.Index] = {}
     told = {*rows.index, *change.users["rule"]}
-    by_rule = [_by_rule(cover[_READ], known, told) for cover in change.pair.covers]
+    by_rule = [_by_rule(cover, known, told) for cover in change.pair.covers]
     sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
     crowd_of = _by_rule(change.pair.crowding, known, told)
     for rule, row in rows.iterrows():
