@@ -113,10 +113,9 @@ def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
     """Return who of the people in homes that only exist after (rows of a coverage) came in: not who returned, nor who lived there before."""
     if fresh.empty or not after.arrived:
         return fresh["people"]
-    homes = fresh.index.get_level_values("home").to_series(index=fresh.index)
-    came = homes.map({home: float(who["people"]) for home, who in after.arrived.items()})
-    people: pd.Series = fresh["people"].where(came.isna(), came)
-    return people
+    came = {home: number for home, who in after.arrived.items() if np.isfinite(number := float(who["people"]))}
+    homes, people = fresh.index.get_level_values("home"), fresh["people"]
+    return pd.Series([came.get(home, own) for home, own in zip(homes, people, strict=True)], fresh.index, float)
 
 
 def known_sum(parts: pd.Series, amounts: pd.Series) -> float:

@@ -289,7 +289,14 @@ def _spread_out(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def pairs(district: District, kinds: Iterable[str], *, profile: Named = "adult", minutes: float) -> pd.Series:
+def pairs(
+    district: District,
+    kinds: Iterable[str],
+    *,
+    profile: Named = "adult",
+    minutes: float,
+    points: pd.Index | None = None,
+) -> pd.Series:
     """
     Return the least time of every walk from a point of `home_points` to an open facility of some kinds, within a limit.
 
@@ -303,6 +310,8 @@ def pairs(district: District, kinds: Iterable[str], *, profile: Named = "adult",
         Who walks.
     minutes
         Longest walk.
+    points
+        The points of `home_points` that are asked about; all by default.
 
     Returns
     -------
@@ -312,16 +321,17 @@ def pairs(district: District, kinds: Iterable[str], *, profile: Named = "adult",
     walker = district.profile(profile)
     facilities = places_open(district, inside_only=False)
     asked = facilities.index[facilities["kind"].isin(list(kinds)).to_numpy()]
-    points, entrances = home_points(district), home_entrances(district, walker)
-    names = ["point", "facility"]
-    if asked.empty or points.empty:
+    entrances, names = home_entrances(district, walker), ["point", "facility"]
+    if points is not None:
+        entrances = entrances[entrances["place"].isin(points).to_numpy()]
+    if asked.empty or entrances.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
     targets = entrances_of_open(district, walker)
     targets = targets[targets["place"].isin(asked).to_numpy()].reset_index(drop=True)
     reachable = targets[(targets["edge"] >= 0).to_numpy()]
     by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
     same = walks_inside(district, walker)
-    same = same[same["target"].isin(asked).to_numpy()]
+    same = same[same["target"].isin(asked).to_numpy() & same["place"].isin(entrances["place"]).to_numpy()]
     inside = pd.Series(
         same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0,
         index=pd.MultiIndex.from_arrays([same["place"].to_numpy(), same["target"].to_numpy()]),

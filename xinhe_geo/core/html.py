@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from .i18n import HTML_LANG
 from .sentences import language
@@ -83,9 +83,10 @@ def by_hash(page: str) -> str:
     for sign in _TURNING:  # twelve times to look for one sign is a fifth of looking for any of twelve
         if sign in page:  # and a ninth of replacing what is not there
             page = page.replace(sign, "")
+    parts = _apart(page)
     for kind, found in (("script", _scripts), ("style", _styles)):
         if f"{kind}-src 'unsafe-inline'" in page:
-            texts, attached = found(page)
+            texts, attached = found(parts)
             sources = [f"'sha256-{_digest(text)}'" for text in dict.fromkeys([*texts, *attached])] or ["'none'"]
             if attached:
                 sources.insert(0, "'unsafe-hashes'")
@@ -93,21 +94,36 @@ def by_hash(page: str) -> str:
     return page
 
 
-def _scripts(page: str) -> tuple[list[str], list[str]]:
+class _Parts(NamedTuple):
+    """The scripts and the style sheets of a page, and the rest of it without these and without its data."""
+
+    scripts: list[str]
+    styles: list[str]
+    elements: str
+
+
+def _apart(page: str) -> _Parts:
+    scripts, elements, at = [], [], 0
+    for found in _SCRIPTS.finditer(page):
+        elements.append(page[at : found.start()])
+        at = found.end()
+        if not _DATA.search(found["said"]):
+            scripts.append(found["text"])
+    without = "".join([*elements, page[at:]])
+    return _Parts(scripts, [found["text"] for found in _STYLES.finditer(without)], _STYLES.sub("", without))
+
+
+def _scripts(page: _Parts) -> tuple[list[str], list[str]]:
     """Return the scripts of a page, and those attached to elements; with them those of pages within it, which obey it too."""
-    texts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
-    elements = _SCRIPTS.sub("", page)
-    return _with_inner([elements], texts, [html.unescape(text) for text in _HANDLERS.findall(elements)], _scripts)
+    handlers = [html.unescape(text) for text in _HANDLERS.findall(page.elements)]
+    return _with_inner([page.elements], page.scripts, handlers, _scripts)
 
 
-def _styles(page: str) -> tuple[list[str], list[str]]:
+def _styles(page: _Parts) -> tuple[list[str], list[str]]:
     """Return the style sheets of a page, and what is attached to elements, as `_scripts`; also to those that a script makes."""
-    scripts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
-    without = _SCRIPTS.sub("", page)
-    texts = [found["text"] for found in _STYLES.finditer(without)]
-    elements = [_STYLES.sub("", without), *scripts]
+    elements = [page.elements, *page.scripts]
     looks = [html.unescape(a or b) for part in elements for a, b in _all(_LOOKS, part)]
-    return _with_inner(elements, texts, looks, _styles)
+    return _with_inner(elements, page.styles, looks, _styles)
 
 
 @lru_cache(maxsize=16)
@@ -118,12 +134,16 @@ def _all(pattern: re.Pattern[str], text: str) -> list[Any]:
 
 
 def _with_inner(
-    elements: Sequence[str], texts: list[str], attached: list[str], found: Callable[[str], tuple[list[str], list[str]]]
+    elements: Sequence[str],
+    texts: list[str],
+    attached: list[str],
+    found: Callable[[_Parts], tuple[list[str], list[str]]],
 ) -> tuple[list[str], list[str]]:
-    for inner in (html.unescape(text) for part in elements for text in _all(_INNER, part)):
+    framed = (part for part in elements if "srcdoc" in part)
+    for inner in (html.unescape(text) for part in framed for text in _all(_INNER, part)):
         packed = (gzip.decompress(base64.b64decode(text)).decode() for text in _PACKED.findall(inner))
         for page in (inner, *packed):
-            more = found(page)
+            more = found(_apart(page))
             texts, attached = texts + more[0], attached + more[1]
     return texts, attached
 
@@ -138,6 +158,7 @@ def packed_page(page: str) -> str:
     )
 
 
+@lru_cache(maxsize=32)
 def _digest(script: str) -> str:
     """Return the hash of a script or style as browsers take it: line ends are one sign."""
     read = script.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")

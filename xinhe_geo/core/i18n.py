@@ -53,7 +53,9 @@ def named_by_homes(function: Callable[P, Result]) -> Callable[P, Result]:
     @functools.wraps(function)
     def named(*args: P.args, **kwargs: P.kwargs) -> Result:
         first = next(iter((*args, *kwargs.values())), None)
-        before = CELLS.set(bool(getattr(getattr(first, "district", first), "cells", "")))
+        # a district has none: to ask it for one takes long, since it looks for what may be meant
+        about = first if hasattr(type(first), "cells") else getattr(first, "district", first)
+        before = CELLS.set(bool(getattr(about, "cells", "")))
         try:
             return function(*args, **kwargs)
         except TypeError:

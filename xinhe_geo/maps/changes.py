@@ -253,14 +253,14 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     homes, old = layer_of(after, "homes"), layer_of(before, "homes")
     if homes is None or old is None:
         raise UnknownNameError("图层", "homes", sorted(after.layers))
-    gone = old[~old.index.isin(homes.index)]
+    stay, rows = old.index.equals(homes.index), rows_of(a, own.name, homes)
     change = _Change(
         own,
-        rows_of(a, own.name, homes),
+        rows,
         rows_of(b, own.name, homes),
-        rows_of(a, own.name, old),
-        ~homes.index.isin(old.index),
-        gone if len(gone) else None,
+        rows if stay else rows_of(a, own.name, old),
+        np.zeros(len(homes), np.bool_) if stay else ~homes.index.isin(old.index),
+        _without(old, homes),
     )
     people = floats_of(homes, counted_in(own))
     modes = [_effect_mode(change, people, lang), _minutes_mode(change, people, lang)]
@@ -289,6 +289,12 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
         [],
         evidence_line(after, own.kinds, lang),
     )
+
+
+def _without(frame: gpd.GeoDataFrame, other: gpd.GeoDataFrame) -> gpd.GeoDataFrame | None:
+    """Return the rows of a layer that it does not have in another state; None where it has them all."""
+    missing = frame.index.difference(other.index, sort=False)
+    return frame.loc[missing] if len(missing) else None
 
 
 def _effect_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
@@ -455,8 +461,8 @@ def changed_layers(
     t, layers = wording(lang), []
     old, new = (layer_of(d, "homes") for d in comparison[:2])
     if old is not None:
-        gone = old if new is None else old[~old.index.isin(new.index)]
-        if len(gone):
+        gone = old if new is None else _without(old, new)
+        if gone is not None:
             look = {**house_style()["change"]["gone"], "label": t["homes_gone"]}
             layer = area_layer(gone, "gone", t["homes_gone"], look)
             layers.append(replace(layer, names=texts_of(gone, "name"), one=t["homes_gone"]))
@@ -475,12 +481,10 @@ def zone_layers(zones: Mapping[str, str], crs: str, lang: str) -> list[Layer]:
     return [replace(layer, names=list(own), one=t["may_stand"])]
 
 
-def _open(district: District, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None:
-    frame = layer_of(district, "facilities")
-    if frame is None:
-        return None
+def _open(frame: gpd.GeoDataFrame, kinds: Sequence[str] | None) -> pd.Index:
+    """Return the open facilities of some kinds, of all where none are named."""
     keep = (column_of(frame, "state").fillna("open") == "open").to_numpy()
-    return frame[keep & (frame["kind"].isin(list(kinds)).to_numpy() if kinds else True)]
+    return frame.index[keep & (frame["kind"].isin(list(kinds)).to_numpy() if kinds else True)]
 
 
 def _changed_points(
@@ -488,30 +492,30 @@ def _changed_points(
 ) -> Layer | None:
     """Return one large symbol (with its tag, if any) per facility that opens, closes or moves; a list says what becomes of it."""
     t, after = wording(lang), comparison.after
-    a, b = (_open(d, kinds) for d in comparison[:2])
-    if a is None or b is None:
+    old, new = (layer_of(d, "facilities") for d in comparison[:2])
+    if old is None or new is None:
         return None
-    both = b.index.intersection(a.index)
-    moved = [i for i in both if not shapely.equals_exact(a.geometry[i], b.geometry[i], 0.05)]
-    rows: list[tuple[str, gpd.GeoDataFrame, str]] = [
-        ("opens", b.loc[[i]], t["opens"]) for i in b.index.difference(a.index, sort=False)
-    ]
-    rows += [("moves", b.loc[[i]], t["moves"]) for i in moved]
-    rows += [("closes", a.loc[[i]], t["closes"]) for i in a.index.difference(b.index, sort=False)]
-    if not rows:
+    a, b = _open(old, kinds), _open(new, kinds)
+    both = b.intersection(a)
+    places = [frame.geometry.array[frame.index.get_indexer(both)] for frame in (old, new)]
+    moved = both[~shapely.equals_exact(*places, 0.05)]
+    opens, closes = b.difference(a, sort=False), a.difference(b, sort=False)
+    changed = [("opens", new, opens), ("moves", new, moved), ("closes", old, closes)]
+    whats = [what for what, _, ids in changed for _ in ids]
+    if not whats:
         return None
-    frame = pd.concat([row for _, row, _ in rows])
+    frame = pd.concat([where.loc[ids] for _, where, ids in changed if len(ids)])
     styles: list[dict[str, Any]] = []
-    for what, row, _ in rows:
-        kind = str(row["kind"].iloc[0])
-        look = point_styles(after, kind, lang)[2 if what == "closes" else 0]
-        tag = None if what == "closes" else tags.get(str(row.index[0]))
+    for what, kind, facility in zip(whats, frame["kind"], frame.index, strict=True):
+        look = point_styles(after, str(kind), lang)[2 if what == "closes" else 0]
+        tag = None if what == "closes" else tags.get(str(facility))
         size = {"size": 11} if tag is None else {"symbol": tag, "size": 13}  # a letter is read across the room
         styles.append({**look, **size, "keep": True, "ring": house_style()["change"]["ring"][what], "label": t[what]})
     names = [n or str(i) for n, i in zip(texts_of(frame, "name"), frame.index, strict=True)]
     labels = [kind_label(after, str(k), lang) for k in frame["kind"]]
-    listing = [{"name": n, "people": w, "why": k} for n, k, (_, _, w) in zip(names, labels, rows, strict=True)]
-    table: list[tuple[str, list[str | None]]] = [(t["kind"], list(labels)), (t["change"], [w for _, _, w in rows])]
+    told = [t[what] for what in whats]
+    listing = [{"name": n, "people": w, "why": k} for n, k, w in zip(names, labels, told, strict=True)]
+    table: list[tuple[str, list[str | None]]] = [(t["kind"], list(labels)), (t["change"], list(told))]
     layer = Layer(
         "changed", t["changed"], "P", points_of(frame), styles, np.arange(len(frame)), list(names), table, find=True
     )

@@ -161,8 +161,8 @@ class HouseMap(folium.Map):
     default_js = [("leaflet", "leaflet.js")]  # noqa: RUF012 - as folium declares it
     default_css = [("leaflet_css", "leaflet.css")]  # noqa: RUF012
     _template = Template("""
-        {% macro header(this, kwargs) %}<style>{{ this.css }}</style>{% endmacro %}
-        {% macro html(this, kwargs) %}{{ this.frame() }}{% endmacro %}
+        {% macro header(this, kwargs) %}<style><!--xh-style--></style>{% endmacro %}
+        {% macro html(this, kwargs) %}<!--xh-frame-->{% endmacro %}
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.options|tojavascript }});
         xinheDraw({{ this.get_name() }});
@@ -356,26 +356,27 @@ def _page(figure: Figure, house: HouseMap) -> str:
     """Put the page together: policy first, then our files and Leaflet's as text, then what folium rendered."""
     for part in (figure.header, figure.html, figure.script):
         _fill_links(part, house._carried)
-    lang = wording(house._scene.lang)["html_lang"]
     # Style sheets of Leaflet come before ours, so that the house style wins.
     head = [c.render(embedded=True) for c in figure.header._children.values() if isinstance(c, Link)]
     rest = [c.render() for k, c in figure.header._children.items() if not isinstance(c, Link) and k != "meta_http"]
-    body, script = figure.html.render(), figure.script.render()
+    # What is ours is put in when folium is done: it would read each text as a template, some milliseconds a map.
+    body, script = figure.html.render().replace("<!--xh-frame-->", house.frame(), 1), figure.script.render()
     found = _LOADS.search("\n".join([*rest, body, script]))
     if found:
         raise MissingAsset(found.group(0)[:160])
-    known = _ids(figure)
-    shell = (
-        f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
+    texts = ["".join(rest), body, script]
+    for number, name in enumerate(_ids(figure)):
+        texts = [text.replace(name, f"{number:x}") for text in texts]
+    looks, body, script = texts
+    above, _, below = body.partition("<!--xh-data-->")
+    return by_hash(
+        f'<!DOCTYPE html>\n<html lang="{wording(house._scene.lang)["html_lang"]}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(house)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<title>{escape(house._scene.title)}</title>\n<!--xh-links-->\n{''.join(rest)}\n</head>\n"
-        f"<body>\n{body}\n<script>\n{web_file('maps/map.js')}\n{script}\n</script>\n</body>\n</html>\n"
+        f"<title>{escape(house._scene.title)}</title>\n{''.join(head)}<script>{_icon_script()}{_SHIM}</script>\n"
+        f"{looks.replace('<!--xh-style-->', house.css, 1)}\n</head>\n<body>\n{above}{house._data}{below}\n<script>\n"
+        f"{web_file('maps/map.js')}\n{script}\n</script>\n</body>\n</html>\n"
     )
-    for number, name in enumerate(known):
-        shell = shell.replace(name, f"{number:x}")
-    links = f"{''.join(head)}<script>{_icon_script()}{_SHIM}</script>"
-    return by_hash(shell.replace("<!--xh-links-->", links, 1).replace("<!--xh-data-->", house._data, 1))
 
 
 def _fill_links(element: Element, carried: Mapping[str, str]) -> None:

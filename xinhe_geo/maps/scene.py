@@ -252,8 +252,8 @@ def scene_of(
         lang,
         name,
         _overview(district, edition),
-        badges_of(district, demonstration, lang),
-        foot_lines(district, lang),
+        made_once(district, "badges", lang, _badges),
+        made_once(district, "foot", lang, foot_lines),
         evidence_line(district, (), lang),
         t["demo"] if demonstration else "",
         district.crs,
@@ -267,6 +267,10 @@ def scene_of(
         start,
         district.manifest,
     )
+
+
+def _badges(district: District, lang: str) -> list[tuple[str, str]]:
+    return badges_of(district, is_demonstration(district, CORE), lang)
 
 
 def with_layers_of(old: Scene, new: Scene) -> tuple[list[Layer], list[dict[str, Any]]]:
@@ -477,7 +481,7 @@ def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
 def _base_row(by_id: Mapping[str, Layer], ids: Sequence[str]) -> dict[str, Any]:
     there = [i for i in ids if i in by_id]
     layer = by_id[there[0]]
-    used = sorted({int(j) for i in there for j in set(by_id[i].pick)}, reverse=layer.shape == "L")
+    used = sorted({int(j) for i in there for j in np.unique(by_id[i].pick)}, reverse=layer.shape == "L")
     row: dict[str, Any] = {"ids": there, "label": layer.label}
     if len(layer.styles) == 1:
         row["key"] = [_swatch(layer.styles[0]), layer.shape]

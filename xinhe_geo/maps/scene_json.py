@@ -222,7 +222,8 @@ def _theme_json(scene: Scene, theme: Theme) -> dict[str, Any]:
 
 def corners(scene: Scene, bounds: Bounds) -> list[list[float]]:
     """Return the south-west and north-east corners of metric bounds, each as latitude and longitude."""
-    west, south, east, north = to_degrees(pyproj.CRS(scene.crs)).transform_bounds(*bounds)
+    turn = _turn(scene.crs)
+    west, south, east, north = bounds if turn is None else turn.transform_bounds(*bounds)
     return [[round(south, 6), round(west, 6)], [round(north, 6), round(east, 6)]]
 
 

@@ -241,7 +241,14 @@ CORE = ("homes", "streets", "facilities", "communities")
 
 def is_demonstration(district: District, names: Iterable[str]) -> bool:
     """Whether any row of these layers is schematic or synthetic."""
-    return any(district.basis(n).isin(DEMONSTRATION).any() for n in names if district.layers.get(n) is not None)
+    return any(_demonstrates(district, n) for n in names if district.layers.get(n) is not None)
+
+
+def _demonstrates(district: District, name: str) -> bool:
+    key = ("demonstration", name)  # every map asks
+    if key not in district.memo:
+        district.memo[key] = bool(district.basis(name).isin(DEMONSTRATION).any())
+    return bool(district.memo[key])
 
 
 def evidence_line(district: District, kinds: Sequence[str], lang: str) -> str:

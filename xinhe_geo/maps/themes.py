@@ -100,11 +100,12 @@ def is_presence(rule: Rule) -> bool:
 
 def rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return a rule's rows in the order of the homes; missing where the table has none."""
-    names = list(cover.index.names)
-    level = "rule" if "rule" in names else cover.index.nlevels - 1
-    rows = cover.take(np.flatnonzero(cover.index.get_level_values(level).to_numpy(object) == rule))
+    index, names = cover.index, list(cover.index.names)
+    level = names.index("rule") if "rule" in names else index.nlevels - 1
+    known = index.levels[level]
+    rows = cover.take(np.flatnonzero(index.codes[level] == known.get_loc(rule)) if rule in known else [])
     rows = rows.set_axis(rows.index.get_level_values("home" if "home" in names else 0), axis=0)
-    return rows[~rows.index.duplicated()].reindex(homes.index)
+    return rows if rows.index.equals(homes.index) else rows[~rows.index.duplicated()].reindex(homes.index)
 
 
 def limit_text(rule: Rule, lang: str) -> str:
@@ -377,6 +378,14 @@ def has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd
 
     A facility counts where it serves (`District.serving`). Returns columns `open`, `planned` (counts), index: community.
     """
+    key = ("has one", rule.kinds, tuple(communities.index))  # a report draws it of each state several times
+    if key not in district.memo:
+        district.memo[key] = _has_one(district, rule, communities)
+    counts: pd.DataFrame = district.memo[key]
+    return counts
+
+
+def _has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd.DataFrame:
     found = pd.DataFrame(0, index=communities.index, columns=["open", "planned"])
     frame = layer_of(district, "facilities")
     if frame is None or "kind" not in frame.columns:
@@ -401,10 +410,11 @@ def who_can_walk(cover: pd.DataFrame | None, rule: Rule, communities: pd.Index) 
     if "community" not in own.columns:
         return nobody
     own = own[own["served_walk_min"].notna().to_numpy()]
-    people = own["people"].astype("float64").fillna(0.0)
-    weight = people.where(people.groupby(own["community"]).transform("sum") > 0, 1.0)
-    total = weight.groupby(own["community"]).sum()
-    return ((own["served_walk_min"] * weight).groupby(own["community"]).sum() / total).reindex(communities)
+    people, near = own["people"].astype("float64").fillna(0.0), own["served_walk_min"]
+    parts = pd.DataFrame({"people": people, "reached": near * people, "homes": 1.0, "near": near})
+    sums = parts.groupby(own["community"]).sum()
+    share = (sums["reached"] / sums["people"]).where(sums["people"] > 0, sums["near"] / sums["homes"])
+    return share.reindex(communities)
 
 
 def _presence_theme(

@@ -6,6 +6,7 @@ What is followed down to the metres of a walk is a receipt of its own (`receipts
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -101,21 +102,26 @@ class Parts(NamedTuple):
 
     def rows(self) -> Rows:
         """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
-        values, keys = self.values.to_numpy(np.float64, na_value=np.nan), self.values.index
-        if self.weights is None:
-            kept, weights = ~np.isnan(values) & (values != 0), np.ones(len(values))
-        else:
-            weights = _at(self.weights, keys).to_numpy(np.float64, na_value=np.nan)
-            kept = ~(np.isnan(values) | np.isnan(weights))
-        names, keys = _at(self.names, keys).to_numpy(object)[kept], keys.to_numpy(object)[kept]
-        unnamed = pd.isna(names)
-        names = np.array([None if no_name else str(n) for n, no_name in zip(names, unnamed, strict=True)], dtype=object)
-        return Rows(np.array([str(k) for k in keys], dtype=object), names, values[kept], weights[kept])
+        keys, values = self.values.index, _floats(self.values)
+        weights = None if self.weights is None else _floats(_at(self.weights, keys))
+        return rows_of(keys, _at(self.names, keys).to_numpy(object), values, weights)
 
     def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
         """Return the sum of the parts or, where they have weights, the share of these."""
         how = "sum" if self.weights is None else "per"
         return {"label": label, "how": how, "times": times, "rows": self.rows(), "printed": [list(p) for p in printed]}
+
+
+def rows_of(keys: pd.Index, names: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None) -> Rows:
+    """Return the rows of a sum, as `Parts.rows`, of columns in one order."""
+    none = np.isnan(values) | (values == 0 if weights is None else np.isnan(weights))
+    kept = np.flatnonzero(~none)
+    return Rows(
+        np.array([str(key) for key in keys.to_numpy(object)[kept]], dtype=object),
+        np.array([name if type(name) is str else _text(name) for name in names[kept]], dtype=object),
+        values[kept],
+        np.ones(len(kept)) if weights is None else weights[kept],
+    )
 
 
 def _floats(column: pd.Series) -> np.ndarray:
@@ -124,6 +130,16 @@ def _floats(column: pd.Series) -> np.ndarray:
 
 def _at(column: pd.Series, keys: pd.Index) -> pd.Series:
     return column if column.index is keys or column.index.equals(keys) else column.reindex(keys)
+
+
+#: A sum of nothing.
+_NOTHING: Sum = {"label": "", "how": "sum", "times": 1.0, "rows": [], "printed": []}
+
+
+def _added(label: str, parts: Mapping[str, tuple[object, float]], printed: list[str], times: float = 1.0) -> Sum:
+    """Return the sum of a few numbers, each with its name, as `Parts.of`."""
+    rows = [[key, _text(name), float(value), 1.0] for key, (name, value) in parts.items() if value and not math.isnan(value)]
+    return {**_NOTHING, "label": label, "times": times, "rows": rows, "printed": [printed]}
 
 
 def share_text(value: float, digits: int = 0, what: str = "数值") -> list[str]:
@@ -198,7 +214,8 @@ def of_story(story: Story) -> Sums:
                 district, goal, own[inside.to_numpy(dtype=bool)], part.share, part.missed
             )
     for gap in story.gaps:
-        own = own_of[gap.rule].loc[[gap.home]]
+        own = own_of[gap.rule]
+        own = own.iloc[[own.index.get_loc(gap.home)]]
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
@@ -230,10 +247,8 @@ def _of_curve(district: District, grown: Curve) -> Sums:
 
 def counting(label: str, names: Sequence[str]) -> Sum:
     """Return the sum of how many there are of something, by their names."""
-    one = pd.Series(1.0, index=[str(number) for number in range(1, len(names) + 1)])
-    return Parts(pd.Series(list(names), index=one.index, dtype="str"), one).of(
-        label, [[say("数值"), "{value:,.0f}", amount(len(names))]]
-    )
+    one = {str(number): (name, 1.0) for number, name in enumerate(names, start=1)}
+    return _added(label, one, [say("数值"), "{value:,.0f}", amount(len(names))])
 
 
 def _who(figure: Figure) -> str:
@@ -436,8 +451,9 @@ def _otherwise(district: District, m: Mapping[str, Any], row: pd.Series) -> list
     names = district.layers["homes"]["name"]
     for method, told in METHOD_LABELS.items():
         level, weight, _ = by_home(district, m, method)
-        parts = Parts(names, level * weight, weight.where(level.notna()))
-        value = float(parts.values.sum() / weight.where(level.notna()).sum()) * 100.0
+        counts = weight.where(level.notna())
+        parts = Parts(names, level * weight, counts)
+        value = float(parts.values.sum() / counts.sum()) * 100.0
         text = [[say("换算法"), *number_form(value, "")[1:]]]
         found.append(parts.of(say(told), text, 100.0))
     return found
@@ -453,8 +469,9 @@ def _of_terms(district: District, m: Mapping[str, Any], parts: Terms) -> Sum:
         weight = _at(weight, parts.rows.index)
         own = Parts(parts.rows["name"], _at(level, parts.rows.index) * weight, weight)
         return {"how": "per", "times": parts.times, "rows": own.rows()}
-    table = zip(parts.rows.index, parts.rows["name"], parts.rows["value"], parts.rows["weight"], strict=True)
-    rows = [[str(k), _text(called), None if pd.isna(v) else float(v), float(w)] for k, called, v, w in table]
+    columns = [parts.rows["name"].tolist(), *(_floats(parts.rows[c]).tolist() for c in ("value", "weight"))]
+    table = zip(parts.rows.index.tolist(), *columns, strict=True)
+    rows = [[str(k), _text(called), None if math.isnan(v) else v, w] for k, called, v, w in table]
     return {"how": parts.how, "times": parts.times, "rows": rows}
 
 
@@ -503,35 +520,48 @@ def of_communities(district: District, table: pd.DataFrame) -> Sums:
     targets, known = community_targets(district, table), {str(m["measure"]): m for m in measure_rows(district)}
     for (code, key), row in targets.iterrows():
         if row["unit"] == "%":
-            found[f"{key}/{code}"] = _of_target(district, known[str(key)], row, own == code)
+            found[f"{key}/{code}"] = _of_target(district, known[str(key)], row, (own, str(code)))
     return found
 
 
 def _walked(district: District) -> Iterable[tuple[str, str, list[Sum]]]:
     """Yield, community by community and kind by kind, how long the walks are and who gets there in the circle's time."""
-    told, names = community_minutes(district), district.layers["homes"]["name"]
-    if told.empty:
+    told = community_minutes(district).to_dict("index")
+    if not told:
         return
-    for (code, kind), own in walked_minutes(district).groupby(level=["community", "kind"], sort=False):
-        row, rows = told.loc[(code, kind)], own.droplevel(["community", "kind"])
-        sums = [Parts(names, rows["near"], rows["weight"]).of(say("走到"), [share_text(float(row["within"]))])]
+    walks = walked_minutes(district)
+    homes, groups = walks.index.get_level_values("home"), walks.index.droplevel("home")
+    names = _at(district.layers["homes"]["name"], homes).to_numpy(object)
+    columns = {name: _floats(walks[name]) for name in ("near", "weight", "spent", "reached")}
+    number, groups = groups.factorize()
+    for group, (code, kind) in enumerate(groups):
+        row, at = told[code, kind], np.flatnonzero(number == group)
+        near, weight, spent, reached = (values[at] for values in columns.values())
+        printed = [share_text(float(row["within"]))]
+        rows = rows_of(homes.take(at), names[at], near, weight)
+        sums = [{**_NOTHING, "label": say("走到"), "how": "per", "rows": rows, "printed": printed}]
         if np.isfinite(row["minutes"]):
-            text = [[say("平均"), "{value:,.1f}", amount(float(row["minutes"]), 1)]]
-            sums.append(Parts(names, rows["spent"], rows["reached"]).of(say("平均"), text))
+            printed = [[say("平均"), "{value:,.1f}", amount(float(row["minutes"]), 1)]]
+            rows = rows_of(homes.take(at), names[at], spent, reached)
+            sums.append({**_NOTHING, "label": say("平均"), "how": "per", "rows": rows, "printed": printed})
         yield str(code), str(kind), sums
 
 
-def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, inside: pd.Series) -> list[Sum]:
-    level, weight, words = by_home(district, m)
-    there = inside.reindex(level.index).fillna(False).to_numpy(dtype=bool)
-    names, level, weight = district.layers["homes"]["name"], level[there], weight[there]
-    weight = weight.where(level.notna())
-    found = [Parts(names, level * weight, weight).of(str(row["label"]), [share_text(float(row["value"]) / 100.0)])]
+def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, where: tuple[pd.Series, str]) -> list[Sum]:
+    (community, code), (level, weight, words) = where, by_home(district, m)
+    there = np.flatnonzero(_at(community, level.index).to_numpy(object) == code)
+    homes, names = level.index.take(there), _at(district.layers["homes"]["name"], level.index).to_numpy(object)[there]
+    share = _floats(level)[there]
+    counts = np.where(np.isnan(share), np.nan, _floats(weight)[there])
+    told = [share_text(float(row["value"]) / 100.0)]
+    rows = rows_of(homes, names, share * counts, counts)
+    found = [{**_NOTHING, "label": str(row["label"]), "how": "per", "rows": rows, "printed": told}]
     if row["missed"] > 0:
         land = words.startswith("m²")
         text = amount(float(row["missed"]) * (1e-4 if land else 1.0), int(land))
         told = [[say("差距"), f"{{value:,.{int(land)}f}}", text]]
-        found.append(Parts(names, (1.0 - level) * weight).of(say("差距"), told, 1e-4 if land else 1.0))
+        rows = rows_of(homes, names, (1.0 - share) * counts)
+        found.append({**_NOTHING, "label": say("差距"), "times": 1e-4 if land else 1.0, "rows": rows, "printed": told})
     return found
 
 
@@ -548,19 +578,20 @@ def abouts(change: Change) -> dict[str, list[str]]:
     }
 
 
-#: What sums of a comparison read of a coverage.
-_READ = ["name", "served", "people", "people_60plus", "area_m2", "facility", "community"]
-
-
 def _by_rule(
     cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index] | None = None, told: Container[object] | None = None
 ) -> dict[object, pd.DataFrame]:
     """Return the rows of each rule (of `told`); index home: those of the same homes have one index (`known`), so that nobody compares names."""
-    homes, found, known = cover.droplevel("rule"), {}, {} if known is None else known
-    for rule, rows in cover.groupby(level="rule").indices.items():
+    # Of some hundred rows each, again and again: texts that no sum reads are left out, the others cost nothing to ask for.
+    texts = dict.fromkeys(cover.columns.intersection(["name", "facility", "community"]), object)
+    read = [column for column, kind in cover.dtypes.items() if kind.kind == "f" or column in texts]
+    homes, found = cover[read].astype(texts).droplevel("rule"), dict[object, pd.DataFrame]()
+    homes.index, level = homes.index.astype(object), cover.index.names.index("rule")
+    known = {} if known is None else known
+    for code, rule in enumerate(cover.index.levels[level]):
         if told is not None and rule not in told:
             continue
-        own = homes.take(rows)
+        own = homes.take(np.flatnonzero(cover.index.codes[level] == code))
         own.index = known.setdefault(tuple(own.index.tolist()), own.index)
         found[rule] = own
     return found
@@ -573,7 +604,7 @@ def of_change(change: Change) -> Sums:
     rows = rows[~rows.index.duplicated()]
     known: dict[tuple[object, ...], pd.Index] = {}
     told = {*rows.index, *change.users["rule"]}
-    by_rule = [_by_rule(cover[_READ], known, told) for cover in change.pair.covers]
+    by_rule = [_by_rule(cover, known, told) for cover in change.pair.covers]
     sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
     crowd_of = _by_rule(change.pair.crowding, known, told)
     for rule, row in rows.iterrows():
@@ -584,26 +615,24 @@ def of_change(change: Change) -> Sums:
         elif row["net_of"] != "community":  # nobody moves
             own.append(_nothing(_net(row)[0]))
         found[str(rule)] = own
-    labels = pd.Series({"after": title("之后"), "before": title("之前")})
+    listed = change.users.groupby("rule")["facility"].agg(list)
+    users_of = {rule: [_users(own, facilities) for own in sides_of[rule]] for rule, facilities in listed.items()}
     for row in change.users.itertuples():
-        sides = [_users(own, row.facility) for own in sides_of[row.rule]]
+        sides = [own[row.facility] for own in users_of[row.rule]]
         texts = [("之前人口", "before", row.users_before), ("之后人口", "after", row.users_after)]
         text = cell_text("变化人数", row.change)
-        both = Parts(
-            labels, pd.Series({"after": whole(row.users_after), "before": -whole(row.users_before)}, dtype=float)
-        )
+        both = {"after": (title("之后"), whole(row.users_after)), "before": (title("之前"), -whole(row.users_before))}
         found[f"{row.rule}/{row.facility}"] = [
             _minus(str(row.name), sides, texts),
-            both.of(str(row.name), [[title("变化人数"), _form("value", text), text]]),
+            _added(str(row.name), both, [title("变化人数"), _form("value", text), text]),
         ]
     return {**found, **_of_targets(change), **_of_goals(change), **_of_living(change)}
 
 
-def _users(own: pd.DataFrame, facility: str) -> Sum:
-    """Return the sum of whom a facility serves, given the rows of its rule."""
-    there = np.flatnonzero(own["facility"].to_numpy(object) == facility)
-    names, users = own["name"].take(there), (own["served"] * own["people"]).to_numpy(float, na_value=np.nan)[there]
-    return Parts(names, pd.Series(users, index=names.index)).of("", [])
+def _users(own: pd.DataFrame, facilities: Iterable[str]) -> dict[str, Sum]:
+    """Return the sums of whom some facilities serve, given the rows of their rule."""
+    users, names, of = _floats(own["served"] * own["people"]), *(own[c].to_numpy(object) for c in ("name", "facility"))
+    return {one: {**_NOTHING, "rows": rows_of(own.index, names, np.where(of == one, users, 0.0))} for one in facilities}
 
 
 def _form(what: str, text: str) -> str:
@@ -646,7 +675,7 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
 
 def _nothing(printed: list[str]) -> Sum:
     """Return the sum of nothing: how a 0 is printed."""
-    return Parts(pd.Series(dtype="str"), pd.Series(dtype="float64")).of(printed[0], [printed])
+    return _added(printed[0], {}, printed)
 
 
 def _net(row: pd.Series) -> tuple[list[str], float]:
@@ -661,7 +690,7 @@ def _net(row: pd.Series) -> tuple[list[str], float]:
 def _side(district: District, name: str, own: pd.DataFrame) -> Sum:
     """Return one side of a comparison: its homes by the rule's denominator, or its communities."""
     rule = district.rule(name)
-    if rule.metric == "presence" and len(lived_in := set(own["community"][own["served"].notna()].dropna())):
+    if rule.metric == "presence" and len(lived_in := set(own["community"][own["served"].notna().to_numpy()].dropna())):
         rows = [row for row in having(district, rule) if row[0] in lived_in]
         return {"label": "", "how": "share", "rows": rows, "printed": []}
     denominator = "homes" if rule.denominator == "community" else rule.denominator
@@ -696,12 +725,13 @@ def _of_targets(change: Change) -> Sums:
 def _of_goals(change: Change) -> Sums:
     """Return which of the goals rise, fall and stay: of the sentence that counts them."""
     goals = change.goals
-    tones = {"目标": list(goals["tone"].unique()), "提高": ["gain"], "降低": ["lose"], "没有变化": ["same", "others"]}
+    labels, own_tones = goals["label"].tolist(), goals["tone"].tolist()
+    tones = {"目标": own_tones, "提高": ["gain"], "降低": ["lose"], "没有变化": ["same", "others"]}
     tones |= {"份额只因人口迁入或迁出而变": ["others"], "数据不足": ["unknown"]}
     found = []
     for what, tone in tones.items():
-        own = goals["label"][goals["tone"].isin(tone).to_numpy()]
-        found.append(counting(say(what), list(own)))
+        own = [label for label, one in zip(labels, own_tones, strict=True) if one in tone]
+        found.append(counting(say(what), own))
     return {GOALS: found} if len(goals) else {}
 
 
@@ -713,6 +743,7 @@ def _of_living(change: Change) -> Sums:
         return {}
     both, numbers = old.index.intersection(new.index), {group.what: group.number for group in change.living}
     names = pd.concat([new["name"], old["name"]])
+    names = names[~names.index.duplicated()]
     parts = {
         "before": old["people"],
         "stay": np.minimum(*(frame["people"].reindex(both) for frame in (old, new))),
@@ -730,7 +761,7 @@ def _of_living(change: Change) -> Sums:
             if group.earlier is not None and group.later is not None:  # as the plans of both sides say
                 own = pd.concat([own, pd.Series({"before": -group.earlier, "after": group.later})])
         told = [[say("数值"), "{value:,.0f}", amount(group.number)]]
-        called = labels if group.what == "other" else names[~names.index.duplicated()]
+        called = labels if group.what == "other" else names
         found.append(rounding(Parts(called, own), group.number).of(group.label, told))
     return {LIVING: found}
 
@@ -740,32 +771,31 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
     both = old if new.index is old.index else old[new.index.get_indexer_for(old.index) >= 0]
     change = np.nan_to_num(_floats(_at(new["served"], both.index)) - _floats(both["served"]))
     fresh = new.iloc[:0] if new.index is old.index else new[old.index.get_indexer_for(new.index) < 0]
-    came, gain, lose = newcomers(fresh, after), np.maximum(change, 0.0), np.maximum(-change, 0.0)
-    served = _floats(fresh["served"])
+    came, gain, lose = _floats(newcomers(fresh, after)), np.maximum(change, 0.0), np.maximum(-change, 0.0)
+    served, people, crowded = _floats(fresh["served"]), _floats(both["people"]), _floats(crowd["people"])
     parts = {
-        "people_gain": ("受益居民（人）", both, gain, both["people"]),
-        "people_60plus_gain": ("其中60岁及以上（人）", both, gain, both["people_60plus"]),
-        "people_lose": ("受影响居民（人）", both, lose, both["people"]),
-        "people_crowded": ("服务负荷上升的居民（人）", both, _floats(crowd["people_crowded"]), crowd["people"]),
-        "people_relieved": ("设施更松的居民（人）", both, _floats(crowd["people_relieved"]), crowd["people"]),
-        "people_new_served": ("导入人口可达（人）", fresh, np.nan_to_num(served), came),
-        "people_new_unserved": ("导入人口不可达（人）", fresh, np.nan_to_num(1 - served), came),
+        "people_gain": ("受益居民（人）", both, gain * people),
+        "people_60plus_gain": ("其中60岁及以上（人）", both, gain * _floats(both["people_60plus"])),
+        "people_lose": ("受影响居民（人）", both, lose * people),
+        "people_crowded": ("服务负荷上升的居民（人）", crowd, _floats(crowd["people_crowded"]) * crowded),
+        "people_relieved": ("设施更松的居民（人）", crowd, _floats(crowd["people_relieved"]) * crowded),
+        "people_new_served": ("导入人口可达（人）", fresh, np.nan_to_num(served) * came),
+        "people_new_unserved": ("导入人口不可达（人）", fresh, np.nan_to_num(1 - served) * came),
     }
-    found = [
-        Parts(whose["name"], pd.Series(part * _floats(amounts), index=amounts.index)).of(
-            title(label), [[title(label), "{value:,.0f}", amount(row[column])]]
-        )
-        for column, (label, whose, part, amounts) in parts.items()
-        if np.isfinite(row[column])
-    ]
+    found = []
+    for column, (label, whose, values) in parts.items():
+        if np.isfinite(row[column]):
+            names = _at((fresh if whose is fresh else both)["name"], whose.index).to_numpy(object)
+            printed = [title(label), "{value:,.0f}", amount(row[column])]
+            found.append({**_added(title(label), {}, printed), "rows": rows_of(whose.index, names, values)})
     if row["net_of"] != "community" and np.isfinite(row["net"]):
         printed, sign = _net(row)
         times = sign * (1e-4 if row["net_of"] == "area_m2" else 1.0)
-        sides = pd.Series({side: row.get(f"{row['net_of']}_{side}", np.nan) for side in ("gain", "lose")})
-        if sides.notna().all():  # as printed, so that the three agree
-            words = pd.Series({"gain": title("受益居民（人）"), "lose": title("受影响居民（人）")})
-            own = Parts(words, sides.map(whole) * pd.Series({"gain": 1.0, "lose": -1.0}))
+        gained, lost = (row.get(f"{row['net_of']}_{side}", np.nan) for side in ("gain", "lose"))
+        if pd.notna(gained) and pd.notna(lost):  # as printed, so that the three agree
+            own = {"gain": (title("受益居民（人）"), whole(gained)), "lose": (title("受影响居民（人）"), -whole(lost))}
+            found.append(_added(printed[0], own, printed, times))
         else:
             own = Parts(both["name"], pd.Series(change * _floats(both[row["net_of"]]), index=both.index))
-        found.append(own.of(printed[0], [printed], times))
+            found.append(own.of(printed[0], [printed], times))
     return found

@@ -36,7 +36,7 @@ def cell_text(column: str, value: object) -> str:
     """Return a number of a table in the form that its column's name asks for; a text as it is, what is missing as a dash."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, SupportsFloat) or pd.isna(value):
+    if not isinstance(value, float | int | SupportsFloat) or pd.isna(value):
         return "—"
     number = float(value)
     if is_year(column):

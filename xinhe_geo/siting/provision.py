@@ -15,7 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..access import EXACT, bound_of, home_points, od_table, pairs
+from ..access import EXACT, bound_of, home_points, od_tables, pairs
 from ..core import (
     BASIS_LABELS,
     DEMONSTRATION,
@@ -194,7 +194,7 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
     required = base / float(norm["per"]) * float(norm["amount"])
     rule = norm_rule(district, norm)
     near = places_near(district, norm, people)
-    own = ~near.index.isin(already)
+    own = already.get_indexer(near.index) < 0
     parts = [np.nan, np.nan] if near["left"].isna().any() else [float(near["left"][m].sum()) for m in (own, ~own)]
     at_home = required - float((people * unmet(district, norm).reindex(people.index)).sum(skipna=False)) * (
         float(norm["amount"]) / float(norm["per"])
@@ -296,14 +296,15 @@ def places_near(district: District, norm: pd.Series, people: pd.Series) -> pd.Da
     none = pd.DataFrame({c: [] for c in columns}, index=pd.Index([], name="facility"))
     if facilities is None:
         return none
-    own = facilities[facilities["kind"].isin(kinds).to_numpy()]
-    if rule is not None and len(own):
-        points = home_points(district)["home"]
-        walks = pairs(district, kinds, profile=rule.profile, minutes=rule.minutes)
-        mine = walks.index.get_level_values("point").isin(points.index[points.isin(people.index)])
-        own = own[own.index.isin(walks.index.get_level_values("facility")[mine])]
-    if own.empty:
+    there = facilities["kind"].isin(kinds).to_numpy()
+    if rule is not None and there.any():
+        homes = home_points(district)["home"]
+        mine = homes.index[homes.isin(people.index).to_numpy()]
+        walks = pairs(district, kinds, profile=rule.profile, minutes=rule.minutes, points=mine)
+        there = there & facilities.index.isin(walks.index.unique("facility"))
+    if not there.any():
         return none
+    own = facilities[there]
     size = _sizes(own, str(norm["field"]), str(norm["unit"]))
     share = unmet(district, norm)
     lived = _people_in(district, str(norm["base"])) * share
@@ -331,9 +332,11 @@ def unmet(district: District, norm: pd.Series) -> pd.Series:
 
     Where a home does not say what it has, all of it: what lacks is then at most so much.
     """
-    need = _people_in(district, str(norm["base"])) * float(norm["amount"]) / float(norm["per"])
-    share: pd.Series = ((need - at_homes(district, norm).fillna(0.0)) / need.where(need > 0)).clip(0.0, 1.0)
-    return share.fillna(1.0)
+    people = _people_in(district, str(norm["base"]))
+    need = people.to_numpy() * float(norm["amount"]) / float(norm["per"])
+    own = np.nan_to_num(at_homes(district, norm).to_numpy())
+    share = np.divide(need - own, need, out=np.ones(len(need)), where=need > 0)
+    return pd.Series(np.clip(share, 0.0, 1.0), people.index)
 
 
 def _people_in(district: District, base: str) -> pd.Series:
@@ -360,10 +363,11 @@ def _users(
     """Yield how many of each group of people (index home) have each place as their nearest, index facility."""
     walker = "adult" if rule is None else rule.profile
     walker = walker if walker in district.profiles.index else str(district.profiles.index[0])
-    walks = od_table(district, kinds, profile=walker).reset_index()
-    best = walks.sort_values(["point", "minutes", "kind"], kind="stable").drop_duplicates("point").set_index("point")
-    points = home_points(district)
-    nearest = best["facility_minutes"].reindex(points.index).to_numpy()
+    tables = [table for _, table in sorted(od_tables(district, kinds, profile=walker).items())]
+    points, minutes = home_points(district), np.column_stack([table["minutes"] for table in tables])
+    best = np.argmin(np.nan_to_num(minutes, nan=np.inf), axis=1)  # of equally near ones the first kind
+    facilities = np.column_stack([table["facility_minutes"].to_numpy(object) for table in tables])
+    nearest = facilities[np.arange(len(points)), best]
     for people in groups:
         there = people.reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
         yield pd.Series(there).groupby(nearest).sum()
@@ -394,13 +398,11 @@ _FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面�
 
 def _basis(district: District, kinds: Sequence[str]) -> tuple[str, str]:
     """Return the weakest input of a row, and the mark it carries."""
-    used = [district.basis("homes")]
+    used = [district.basis(layer) for layer in ("homes", "streets") if layer in district.layers]
     facilities = district.layers.get("facilities")
     if facilities is not None:
         used.append(district.basis("facilities")[facilities["kind"].isin(kinds).to_numpy()])
-    if "streets" in district.layers:
-        used.append(district.basis("streets"))
-    found = set(pd.concat(used).dropna().tolist())
+    found = {basis for own in used for basis in own.unique()}
     weakest = [b for b in BASIS_LABELS if b in found]
     mark = say("演示值（不作结论）") if found & set(DEMONSTRATION) else ""
     return (weakest[-1] if weakest else ""), mark
