@@ -97,7 +97,7 @@ def _refuse_odd(costs: pd.Series, supply: pd.Series, demand: pd.Series, decay: p
         if not (np.asarray(values, dtype=float) >= 0).all():
             raise ValueError(say("{0}不能为负，也不能缺", say(what)))
     for level, known, what in ((0, demand, "起点"), (1, supply, "设施")):
-        strange = set(costs.index.get_level_values(level)) - set(known.index)
+        strange = set(costs.index.unique(level)) - set(known.index)
         if strange or not known.index.is_unique:
             raise ValueError(
                 say("{0}的编号对不上：{1}", say(what), say("、").join(sorted(map(str, strange))[:5]) or say("有重复"))

@@ -945,7 +945,7 @@ class District:
         """
         then = self if self.ground is None else self.ground
         gates = [d.layers.get("gates") for d in (self, then)]
-        now, were = (set() if own is None else set(own["home"]) for own in gates)
+        now, were = (set() if own is None else {*own["home"].tolist()} for own in gates)
         known = {home for home in were & now if home not in self._built}
         return frozenset(map(str, known | {home for home in now if self._built.get(str(home), False)}))
 

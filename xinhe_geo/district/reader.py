@@ -406,7 +406,7 @@ def mapped_kinds(manifest: Mapping[str, Any], basis: pd.Series) -> frozenset[str
     """
     surveyed, mapped = (frozenset(manifest.get(key, ())) for key in KIND_LISTS)
     if manifest.get("schema") != 1:
-        return (mapped | frozenset(basis.index)) - surveyed
+        return (mapped | frozenset(basis.index.unique())) - surveyed
     from_map = (basis == "osm").groupby(level=0)
     every, some = from_map.all(), from_map.any()
     return (

@@ -167,17 +167,11 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
         wrong = say("、").join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
         raise NetworkError(say("这些街道的 wait_s（过街等待，秒）不是不小于 0 的数：{0}", wrong))
     steps = lines["steps"].eq(True).fillna(False) if "steps" in lines else pd.Series(False, lines.index)
-    home = list(lines.get("home", blank))
-    return table_from(
-        {
-            "street": list(lines.get("street", lines.index)),
-            "name": list(lines["name"]) if "name" in lines else blank,
-            "class": list(lines["class"]) if "class" in lines else blank,
-            "wait_s": list(wait),
-            "steps": list(steps),
-            "home": home,
-        }
-    )
+    said: dict[str, Any] = {
+        name: lines[name].tolist() if name in lines else blank for name in ("name", "class", "home")
+    }
+    street = lines.get("street", lines.index).tolist()
+    return table_from({"street": street, **said, "wait_s": wait.tolist(), "steps": steps.tolist()})
 
 
 def grouped(table: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:

@@ -138,7 +138,9 @@ _NOTHING: Sum = {"label": "", "how": "sum", "times": 1.0, "rows": [], "printed":
 
 def _added(label: str, parts: Mapping[str, tuple[object, float]], printed: list[str], times: float = 1.0) -> Sum:
     """Return the sum of a few numbers, each with its name, as `Parts.of`."""
-    rows = [[key, _text(name), float(value), 1.0] for key, (name, value) in parts.items() if value and not math.isnan(value)]
+    rows = [
+        [key, _text(name), float(value), 1.0] for key, (name, value) in parts.items() if value and not math.isnan(value)
+    ]
     return {**_NOTHING, "label": label, "times": times, "rows": rows, "printed": [printed]}
 
 
