@@ -94,7 +94,7 @@ def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
     after
         The later state, which knows what it has divided (`District.parted`).
     """
-    homes = dict.fromkeys(cover.index.get_level_values("home"))
+    homes = dict.fromkeys(cover.index.get_level_values("home") if after.parted else [])
     parts = {home: after.parts_of("homes", home) for home in homes if ("homes", home) in after.parted}
     if not parts:
         return cover
@@ -132,9 +132,8 @@ def known_sum(parts: pd.Series, amounts: pd.Series) -> float:
 
 def _known_sum(parts: pd.Series, people: pd.Series, rules: pd.Index) -> pd.Series:
     """Return `known_sum` by rule."""
-    some = parts > 0
-    known = (parts * people)[some].groupby(level="rule").sum(min_count=1)
-    concerned = some.groupby(level="rule").any().reindex(rules, fill_value=False)
+    known = (parts * people)[(parts > 0).to_numpy()].groupby(level="rule").sum(min_count=1)
+    concerned = rules.isin(known.index)
     nobody_known = bool(len(people)) and bool(people.isna().all())
     total: pd.Series = known.reindex(rules).where(concerned | nobody_known, 0.0)
     return total
@@ -237,8 +236,10 @@ def sharing_of(a: pd.DataFrame, b: pd.DataFrame, names: Mapping[str, str]) -> pd
 
 def _users(cover: pd.DataFrame) -> pd.Series:
     """Return the people served at each facility, index (rule, facility)."""
-    rows = cover.assign(users=cover["served"] * cover["people"]).reset_index()
-    found: pd.Series = rows[rows["users"] > 0].groupby(["rule", "facility"])["users"].sum()
+    users = (cover["served"] * cover["people"]).rename("users")
+    some = np.flatnonzero((users > 0).to_numpy())
+    rules, facilities = cover.index.get_level_values("rule").take(some), cover["facility"].take(some)
+    found: pd.Series = users.take(some).groupby([rules, facilities]).sum()
     return found
 
 

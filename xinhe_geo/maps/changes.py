@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage
-from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, signed, speaking
+from ..core import Rule, UnknownNameError, amount, say, signed, speaking
 from ..district import District, place_title
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
 from .style import (
@@ -34,6 +34,7 @@ from .themes import (
     Classes,
     Mode,
     Theme,
+    are_demonstrations,
     at_least_text,
     counted_in,
     has_one,
@@ -76,13 +77,6 @@ def _styled(name: str, label: str, *, skip: bool = False) -> dict[str, Any]:
     cover = house_style()["cover"]
     look = cover["unknown"] if name == "unknown" else house_style()["change"][name]
     return {"line": cover["line"], "width": cover["width"], **look, "label": label, "skip": skip}
-
-
-def _demonstration(district: District, *tables: pd.DataFrame) -> bool:
-    known = [t for t in tables if "basis" in t.columns and t["basis"].notna().any()]
-    if known:
-        return any(bool(t["basis"].isin(DEMONSTRATION).any()) for t in known)
-    return is_demonstration(district, ("homes", "facilities", "streets"))
 
 
 def _minutes_text(values: np.ndarray, lang: str) -> list[str | None]:
@@ -166,7 +160,7 @@ def _walkers_theme(district: District, pair: _Walkers, lang: str) -> Theme:
         fact = {"big": t["unknown"], "text": ""}
     elif any(is_at_least(r) for r in rows):
         fact = {"big": t["unknown"], "text": at_least_text(lang)[1]}
-    elif _demonstration(district, *rows):
+    elif are_demonstrations(district, *rows):
         fact["tag"] = t["demo_value"]
     note = t["walkers_shares"].format(a=short[0], x=percent(shares[0]), b=short[1], y=percent(shares[1]))
     table = [
@@ -370,7 +364,7 @@ def _change_facts(
                 for fact, (n, _) in zip(facts, parts, strict=True)
             ]
         facts[0] |= {"tag": at_least_text(lang)[0]}
-    if _demonstration(after, change.after):
+    if are_demonstrations(after, change.after):
         facts[0]["tag"] = t["demo_value"]
     shares = [share_of(r, floats_of(r, change.rule.denominator), "served")[0] for r in (change.whole, change.after)]
     notes = []
@@ -481,10 +475,13 @@ def zone_layers(zones: Mapping[str, str], crs: str, lang: str) -> list[Layer]:
     return [replace(layer, names=list(own), one=t["may_stand"])]
 
 
-def _open(frame: gpd.GeoDataFrame, kinds: Sequence[str] | None) -> pd.Index:
+def _open(district: District, frame: gpd.GeoDataFrame, kinds: Sequence[str] | None) -> pd.Index:
     """Return the open facilities of some kinds, of all where none are named."""
-    keep = (column_of(frame, "state").fillna("open") == "open").to_numpy()
-    return frame.index[keep & (frame["kind"].isin(list(kinds)).to_numpy() if kinds else True)]
+    if "open drawn" not in district.memo:  # each rule asks
+        keep = (column_of(frame, "state").fillna("open") == "open").to_numpy()
+        district.memo["open drawn"] = frame["kind"].astype(object)[keep]
+    kind_of: pd.Series = district.memo["open drawn"]
+    return kind_of.index[kind_of.isin(list(kinds)).to_numpy()] if kinds else kind_of.index
 
 
 def _changed_points(
@@ -495,7 +492,7 @@ def _changed_points(
     old, new = (layer_of(d, "facilities") for d in comparison[:2])
     if old is None or new is None:
         return None
-    a, b = _open(old, kinds), _open(new, kinds)
+    a, b = _open(comparison.before, old, kinds), _open(after, new, kinds)
     both = b.intersection(a)
     places = [frame.geometry.array[frame.index.get_indexer(both)] for frame in (old, new)]
     moved = both[~shapely.equals_exact(*places, 0.05)]

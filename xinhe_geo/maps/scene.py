@@ -196,20 +196,28 @@ def _fit(district: District, themes: Sequence[Theme], first_theme: int, subject:
     rings = subject.rings
     whole = None
     for name in ("district", "zones", "communities", "homes", "streets", "facilities"):
-        frame = layer_of(district, name)
-        if frame is not None:
-            whole = frame.total_bounds
+        whole = _bounds(district, name)
+        if whole is not None:
             break
     if whole is None:
         raise ValueError(say("没有可画的图层：至少要有街道界、小区、道路或设施之一"))
     first = whole
-    focus = layer_of(district, "communities" if themes and themes[first_theme].layer == "presence" else "homes")
-    if (themes or subject.gaps is not None) and focus is not None:
-        first = focus.total_bounds
+    if themes or subject.gaps is not None:
+        focus = _bounds(district, "communities" if themes and themes[first_theme].layer == "presence" else "homes")
+        first = whole if focus is None else focus
     if rings is not None and len(rings) and not rings.geometry.is_empty.all():
         found = (rings.to_crs(district.crs) if rings.crs is not None else rings).total_bounds
         first = np.concatenate([np.minimum(first[:2], found[:2]), np.maximum(first[2:], found[2:])])
     return _four(first), _four(whole)
+
+
+def _bounds(district: District, name: str) -> np.ndarray | None:
+    """Return the bounds of a layer, found once; None where it is absent or empty."""
+    if ("bounds", name) not in district.memo:
+        frame = layer_of(district, name)
+        district.memo["bounds", name] = None if frame is None else frame.total_bounds
+    found: np.ndarray | None = district.memo["bounds", name]
+    return found
 
 
 def _four(bounds: Iterable[float]) -> Bounds:

@@ -176,7 +176,8 @@ def numbers_of(frame: pd.DataFrame, name: str, unit: str = "", digits: int = 0) 
 
 def floats_of(frame: pd.DataFrame, name: str) -> np.ndarray:
     """Return a column as floats, NaN where unknown or absent."""
-    numbers = pd.to_numeric(column_of(frame, name), errors="coerce")
+    column = column_of(frame, name)
+    numbers = column if column.dtype == np.float64 else pd.to_numeric(column, errors="coerce")
     return np.asarray(numbers.to_numpy(dtype="float64", na_value=np.nan))
 
 

@@ -316,7 +316,17 @@ def _reach_facts(
 
 def is_at_least(rows: pd.DataFrame) -> bool:
     """Whether the rows of a rule rest on a kind that was only seen on a map."""
-    return "bound" in rows.columns and bool((rows["bound"] == AT_LEAST).any())
+    return "bound" in rows.columns and AT_LEAST in rows["bound"].unique().tolist()
+
+
+def are_demonstrations(district: District, *tables: pd.DataFrame) -> bool:
+    """Whether rows of a coverage rest on something schematic or synthetic; where they do not say, whether what is drawn does."""
+    bases = {
+        basis for table in tables if "basis" in table for basis in table["basis"].unique() if isinstance(basis, str)
+    }
+    if bases:
+        return not bases.isdisjoint(DEMONSTRATION)
+    return is_demonstration(district, ("homes", "facilities", "streets"))
 
 
 def at_least_text(lang: str) -> tuple[str, str]:
@@ -342,10 +352,7 @@ def _reach_theme(
 ) -> Theme:
     lang = edition.lang
     rows = rows_of(cover, rule.name, homes)
-    if "basis" in rows.columns and rows["basis"].notna().any():
-        demonstration = bool(rows["basis"].isin(DEMONSTRATION).any())
-    else:
-        demonstration = is_demonstration(district, ("homes", "facilities", "streets"))
+    demonstration = are_demonstrations(district, rows)
     facts, notes = _reach_facts(rule, rows, homes, demonstration, edition)
     rows = only_known(rows)
     label = rule_label(district, rule, lang)

@@ -795,8 +795,8 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
         times = sign * (1e-4 if row["net_of"] == "area_m2" else 1.0)
         gained, lost = (row.get(f"{row['net_of']}_{side}", np.nan) for side in ("gain", "lose"))
         if pd.notna(gained) and pd.notna(lost):  # as printed, so that the three agree
-            own = {"gain": (title("受益居民（人）"), whole(gained)), "lose": (title("受影响居民（人）"), -whole(lost))}
-            found.append(_added(printed[0], own, printed, times))
+            two = {"gain": (title("受益居民（人）"), whole(gained)), "lose": (title("受影响居民（人）"), -whole(lost))}
+            found.append(_added(printed[0], two, printed, times))
         else:
             own = Parts(both["name"], pd.Series(change * _floats(both[row["net_of"]]), index=both.index))
             found.append(own.of(printed[0], [printed], times))

@@ -82,9 +82,9 @@ def thinned(sums: Sums) -> tuple[Sums, int]:
 
 
 def _thinned(one: Sum, most: int) -> Sum:
-    rows = one.get("rows", [])
-    if one["how"] not in ("sum", "per") or len(rows) <= most:
+    if one["how"] not in ("sum", "per") or len(one.get("rows", [])) <= most:
         return one
+    rows = list(one["rows"])
     value, weight = np.abs([row[2:4] for row in rows]).T
     order = np.lexsort((-value, -weight)).tolist()  # of equals the first
     kept, rest = sorted(order[: most - 1]), [rows[i] for i in order[most - 1 :]]

@@ -407,7 +407,10 @@ def moves(before: District, after: District) -> Moves | None:
     old, new = before.homes, after.homes
     if old is None or new is None:
         return None
-    gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
+    gone, fresh = (
+        old.loc[old.index.difference(new.index, sort=False)],
+        new.loc[new.index.difference(old.index, sort=False)],
+    )
     was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
     said = {what: number - before.moved.get(what, 0.0) for what, number in after.moved.items()}
     by_plan = bool(said) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
