@@ -51,6 +51,7 @@ from .metrics.terms import lacking_people, missed_by_home, terms
 from .panel import (
     DRAFT_SHEET,
     PANEL_SHEET,
+    Cells,
     counting,
     draft_sheet,
     panel_sheet,

@@ -37,6 +37,7 @@ from ..ledger import (
     PANEL_SHEET,
     ROLES,
     VERDICTS,
+    Cells,
     beyond,
     canonical,
     claims_sheet,
@@ -79,7 +80,7 @@ def ledger_workbook(
     table: pd.DataFrame,
     path: str | Path,
     *,
-    earlier: str | Path | None = None,
+    earlier: str | Path | pd.DataFrame | None = None,
     since: pd.DataFrame | None = None,
     typed: pd.DataFrame | None = None,
 ) -> None:
@@ -93,7 +94,8 @@ def ledger_workbook(
     path
         The file to write; it is swapped in when complete.
     earlier
-        The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
+        The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand, or what `read_tasks` found there; by
+        default the one at `path`.
     since
         What changed since an earlier run (`ledger.changes`): a sheet of its own.
     typed
@@ -105,9 +107,10 @@ def ledger_workbook(
         The earlier workbook cannot be read (what was filled in would be lost), or the file cannot be written.
     """
     path = Path(path)
-    filled = read_tasks(path if earlier is None else Path(earlier))
+    if not isinstance(earlier, pd.DataFrame):
+        earlier = read_tasks(path if earlier is None else Path(earlier))
     with speaking(spoken(table)):
-        _write_book(district, canonical(table), path, filled, since, typed)
+        _write_book(district, canonical(table), path, earlier, since, typed)
 
 
 def _write_book(
@@ -132,9 +135,14 @@ def _write_book(
         _write_draft(book, draft)
 
 
-def read_tasks(path: Path) -> pd.DataFrame:
+def read_tasks(path: Path, cells: Cells | None = None) -> pd.DataFrame:
     """
     Return what was filled in by hand in the 任务分解表 of an earlier workbook.
+
+    Parameters
+    ----------
+    cells
+        What `ledger.typed_rows` has read of it, that sheet among it; by default it is read here.
 
     Returns
     -------
@@ -147,9 +155,8 @@ def read_tasks(path: Path) -> pd.DataFrame:
         The file is there and cannot be read.
     """
     nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
-    if not path.is_file():
-        return nothing
-    rows = [[value for value, _ in row] for row in typed_rows(path, TASKS_SHEET).get(TASKS_SHEET, [])]
+    cells = typed_rows(path, TASKS_SHEET) if cells is None else cells
+    rows = [[value for value, _ in row] for row in cells.get(TASKS_SHEET, [])]
     head = next((i for i, row in enumerate(rows) if row and back(str(row[0])) == "编号"), None)
     if head is None:
         return nothing
@@ -160,9 +167,9 @@ def read_tasks(path: Path) -> pd.DataFrame:
     return frame[frame.notna().any(axis=1)]
 
 
-def responsible(table: pd.DataFrame, path: Path) -> dict[str, str]:
-    """Return who answers for each rule, as typed into the 任务分解表 of an earlier workbook: of all targets that are measured by it."""
-    typed = read_tasks(path)[OFFICE].dropna().astype(str)
+def responsible(table: pd.DataFrame, tasks: pd.DataFrame) -> dict[str, str]:
+    """Return who answers for each rule, as typed into the 任务分解表 (`read_tasks`): of all targets that are measured by it."""
+    typed = tasks[OFFICE].dropna().astype(str)
     rows = canonical(table).reset_index()
     rows = rows[rows["commitment"].isin(typed.index) & rows["rule"].astype(bool) & rows["rule"].notna()]
     found: dict[str, dict[str, None]] = {}
