@@ -83,9 +83,10 @@ def by_hash(page: str) -> str:
     for sign in _TURNING:  # twelve times to look for one sign is a fifth of looking for any of twelve
         if sign in page:  # and a ninth of replacing what is not there
             page = page.replace(sign, "")
+    whole = page  # one page for both, that is taken apart once
     for kind, found in (("script", _scripts), ("style", _styles)):
         if f"{kind}-src 'unsafe-inline'" in page:
-            texts, attached = found(page)
+            texts, attached = found(whole)
             sources = [f"'sha256-{_digest(text)}'" for text in dict.fromkeys([*texts, *attached])] or ["'none'"]
             if attached:
                 sources.insert(0, "'unsafe-hashes'")
@@ -95,19 +96,24 @@ def by_hash(page: str) -> str:
 
 def _scripts(page: str) -> tuple[list[str], list[str]]:
     """Return the scripts of a page, and those attached to elements; with them those of pages within it, which obey it too."""
-    texts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
-    elements = _SCRIPTS.sub("", page)
+    texts, elements = _apart(page)
     return _with_inner([elements], texts, [html.unescape(text) for text in _HANDLERS.findall(elements)], _scripts)
 
 
 def _styles(page: str) -> tuple[list[str], list[str]]:
     """Return the style sheets of a page, and what is attached to elements, as `_scripts`; also to those that a script makes."""
-    scripts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
-    without = _SCRIPTS.sub("", page)
+    scripts, without = _apart(page)
     texts = [found["text"] for found in _STYLES.finditer(without)]
     elements = [_STYLES.sub("", without), *scripts]
     looks = [html.unescape(a or b) for part in elements for a, b in _all(_LOOKS, part)]
     return _with_inner(elements, texts, looks, _styles)
+
+
+@lru_cache(maxsize=1)
+def _apart(page: str) -> tuple[list[str], str]:
+    """Return the scripts of a page that are no data, and the page without any script."""
+    texts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
+    return texts, _SCRIPTS.sub("", page)
 
 
 @lru_cache(maxsize=16)

@@ -38,7 +38,7 @@ def say(sentence: str, *values: object) -> str:
 
 
 #: Chinese marks bring their own room: no space stands beside them.
-_LOOSE = re.compile(r"(?<=[《（「、，。；：！？）》」]) +(?=\S)|(?<=\S) +(?=[《（「、，。；：！？）》」])")
+_LOOSE = re.compile(r" (?:(?<=[《（「、，。；：！？）》」] ) *(?=\S)|(?<=\S ) *(?=[《（「、，。；：！？）》」]))")
 
 
 def tight(text: str) -> str:
