@@ -17,6 +17,7 @@ from .ledger import (
     VERDICTS,
     beyond,
     borrowed_plan,
+    by_promise,
     canonical,
     explain,
     foot,

@@ -39,6 +39,7 @@ from ..ledger import (
     VERDICTS,
     Cells,
     beyond,
+    by_promise,
     canonical,
     claims_sheet,
     community_sheet,
@@ -300,8 +301,8 @@ def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame
 def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     verdict_of = verdicts(table)
     rows = []
-    for code, own in table.groupby(level="commitment", sort=False):
-        first, decides = own.iloc[0], own[(own["role"] == "own").to_numpy()]
+    for code, own in by_promise(table).items():
+        first, decides = own[0], [r for r in own if r["role"] == "own"]
         row = {
             "编号": code,
             "原文": first["quote"],
@@ -310,8 +311,7 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
             "空间范围": listed_words(first["spatial_unit"]),
         }
         # how much of it is a demonstration is said in the first sheet
-        told = zip(decides["text"], decides["demonstration"], strict=True)
-        said = [text.removesuffix(say("：{0}", weak)) for text, weak in told]
+        said = [r["text"].removesuffix(say("：{0}", r["demonstration"])) for r in decides]
         row |= {"属性": word(first["binding"]), "判定": verdict_of[code], "现状": "\n".join(said)}
         row["差距"] = "\n".join(told_of(decides, "gap"))
         row["怎么补"] = "\n".join(told_of(decides, "fix"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ...ledger import (
     ROLES,
     VERDICTS,
     beyond,
+    by_promise,
     canonical,
     community_targets,
     foot,
@@ -160,11 +161,12 @@ def _ledger_page(
 ) -> str:
     e = html.escape
     together, here = verdicts(table), _lacking(district, table)
-    typed = [code for code in together.index if _only_typed(table.loc[[code]])]
+    rows = by_promise(table)
+    typed = [code for code in together.index if _only_typed(rows[code])]
 
     def promises(codes: Collection[str]) -> str:
         return "".join(
-            _promise(district, c, table.loc[[c]], verdict, maps or {}, here.get(str(c), {}))
+            _promise(district, c, rows[c], verdict, maps or {}, here.get(str(c), {}))
             for c, verdict in together.items()
             if c in codes
         )
@@ -199,10 +201,10 @@ def _ledger_page(
     return html_page(heading, _PAGE_STYLE, body, policy=SCRIPT_AND_PICTURES)
 
 
-def _only_typed(rows: pd.DataFrame) -> bool:
+def _only_typed(rows: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a target is judged by figures that somebody types alone, and by nothing that has a place."""
-    own = rows.loc[(rows["role"] == "own").to_numpy(), "metric"]
-    return not own.empty and bool((own == "series").all())
+    own = [row["metric"] for row in rows if row["role"] == "own"]
+    return bool(own) and set(own) == {"series"}
 
 
 def _states(table: pd.DataFrame, together: pd.Series) -> str:
@@ -281,11 +283,15 @@ def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, s
 
 
 def _promise(
-    district: District, code: str, rows: pd.DataFrame, verdict: str, maps: Mapping[str, str], here: Mapping[str, str]
+    district: District,
+    code: str,
+    rows: Sequence[Mapping[str, Any]],
+    verdict: str,
+    maps: Mapping[str, str],
+    here: Mapping[str, str],
 ) -> str:
-    e, records = html.escape, rows.to_dict("records")
-    first, own = records[0], rows[(rows["role"] == "own").to_numpy()]
-    state = "<br>".join(e(_said(row)) for row in records if row["role"] == "own")
+    e, first, own = html.escape, rows[0], [row for row in rows if row["role"] == "own"]
+    state = "<br>".join(e(_said(row)) for row in own)
     state += f"<br>{e(first['claims'])}" if first["claims"] else ""
     gaps = "<br>".join(e(say("差距：{0}", gap)) for gap in told_of(own, "gap"))
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
@@ -299,8 +305,7 @@ def _promise(
     facts |= {"原文矛盾": first["contradiction"], "原文的要求": first["claims"], "没有量的要求": first["unmeasured"]}
     known = {str(m["measure"]): m for m in measure_rows(district)}
     measures = "".join(
-        _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps)
-        for key, row in zip(rows.index, records, strict=True)
+        _measure(district, str(row["measure"]), row, known.get(str(row["measure"])), maps) for row in rows
     )
     data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
     data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
