@@ -72,34 +72,42 @@ def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFra
     walker = district.profile(str(own["profile"].iloc[0]))
     best = nearest_of_any(od_tables(district, chosen.kinds, profile=walker), chosen.kinds)
     points = home_points(district)
-    worst = _median_unserved(points, best, chosen, own.index)
-    table = own[[c for c in (*GROUPINGS, "people", "people_60plus") if c in own.columns]].copy()
-    table.insert(0, "name", homes["name"].reindex(own.index).fillna(own.index.to_series()))
-    share = 1.0 - own["served"]
-    table["people_unserved"] = own["people"] * share
-    table["people_60plus_unserved"] = own["people_60plus"] * share
-    table["counted"] = "people_60plus" if chosen.denominator == "people_60plus" else "people"
-    table["unserved"] = table[f"{table['counted'].iloc[0]}_unserved"]
-    table["share_unserved"] = share
-    table = table.drop(columns=["people", "people_60plus"]).join(worst.drop(columns="point"))
-    table["gate_minutes"] = table.pop("gate_metres") / walker.speed_m_s / 60.0
-    table["street_minutes"] = table["minutes"] - table["wait_minutes"] - table["gate_minutes"].fillna(0.0)
-    table["nearest_straight_metres"] = table["straight_metres"]
-    table["straight_metres"] = _straight_to_it(district, points, worst).fillna(table["straight_metres"])
-    table["detour"] = table["walked_metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
-    table["crosses"] = _crossed(district, points, worst, facilities)
-    table["kind"], table["metric"] = ";".join(chosen.kinds), chosen.metric
-    table["limit_metres"], table["limit_minutes"] = chosen.metres, chosen.minutes
+    walk = _median_unserved(points, best, chosen, own.index).reindex(own.index)
+    straight, crosses = _as_the_crow_flies(district, points, walk, facilities)
+    share, gate = 1.0 - own["served"], walk["gate_metres"] / walker.speed_m_s / 60.0
+    people = {column: own[column] * share for column in ("people", "people_60plus")}
+    counted = "people_60plus" if chosen.denominator == "people_60plus" else "people"
+    columns = {
+        "name": homes["name"].reindex(own.index).fillna(own.index.to_series()),
+        **{column: own[column] for column in GROUPINGS if column in own.columns},
+        **{f"{column}_unserved": lost for column, lost in people.items()},
+        "counted": counted,
+        "unserved": people[counted],
+        "share_unserved": share,
+        **{column: walk[column] for column in walk.columns.difference(["point", "gate_metres"], sort=False)},
+        "gate_minutes": gate,
+        "street_minutes": walk["minutes"] - walk["wait_minutes"] - gate.fillna(0.0),
+        "nearest_straight_metres": walk["straight_metres"],
+        "straight_metres": straight,
+        "detour": walk["walked_metres"] / straight.where(straight > 0),
+        "crosses": crosses,
+        "kind": ";".join(chosen.kinds),
+        "metric": chosen.metric,
+        "limit_metres": chosen.metres,
+        "limit_minutes": chosen.minutes,
+    }
+    table = pd.DataFrame(columns, index=own.index)
     table["reason"] = reasons(district, table)
-    table["geometry"] = homes.geometry.reindex(table.index)
-    table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
-    return table.sort_values(["unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
+    # most first, what is not known last
+    rows = np.lexsort((-share.to_numpy(dtype=float), -table["unserved"].to_numpy(dtype=float)))
+    table = table.iloc[rows]
+    return gpd.GeoDataFrame(table, geometry=homes.geometry.reindex(table.index).array, crs=district.crs)
 
 
 def rule_meant(district: District, cover: pd.DataFrame, said: Named) -> str:
     """Return the rule of `cover` that is meant: itself, the headline rule of the kind that is, or the only one that asks for it."""
-    rules = cover[["label", "kind"]].droplevel("home")
-    rules = rules[~rules.index.duplicated()]
+    first = np.sort(np.unique(cover.index.codes[1], return_index=True)[1])  # where each stands first
+    rules = cover[["label", "kind"]].iloc[first].droplevel("home")
     what = "表里的规则或类别"
     is_kind, name = meant(what, said, rules, district.kinds)
     if is_kind:
@@ -130,48 +138,53 @@ def rule_in(district: District, own: pd.DataFrame, name: str) -> Rule:
 def _median_unserved(points: gpd.GeoDataFrame, best: pd.DataFrame, rule: Rule, homes: pd.Index) -> pd.DataFrame:
     """Return, per home, the row of the origin-destination table of its median unserved point: a real point, so that its parts add up."""
     home = homes.get_indexer(pd.Index(points["home"]))
-    minutes = best["minutes"].reindex(points.index).to_numpy(dtype=float)
     unserved = home >= 0
     if rule.metric == "reach":
-        unserved &= ~within_limit(best.reindex(points.index), rule, rule.method)
+        unserved &= ~within_limit(best, rule, rule.method)
     rows = np.flatnonzero(unserved)
-    rows = rows[np.lexsort((rows, minutes[rows], home[rows]))]  # what cannot get there comes last
+    rows = rows[np.lexsort((rows, best["minutes"].to_numpy()[rows], home[rows]))]  # what cannot get there comes last
     start = np.flatnonzero(np.r_[True, home[rows][1:] != home[rows][:-1]][: len(rows)])
     middle = rows[start + (np.diff(np.r_[start, len(rows)]) - 1) // 2]
-    table = best.reindex(points.index[middle]).reset_index()
-    table["home"] = homes[home[middle]]
-    return table.set_index("home")
+    table = best.iloc[middle].drop(columns="home")
+    table["point"], table.index = middle, homes[home[middle]]
+    return table
 
 
-def _crossed(
-    district: District, points: gpd.GeoDataFrame, worst: pd.DataFrame, facilities: gpd.GeoDataFrame
-) -> pd.Series:
-    """Return the names of the barriers between each place and its facility, as the crow flies."""
+def _as_the_crow_flies(
+    district: District, points: gpd.GeoDataFrame, walk: pd.DataFrame, facilities: gpd.GeoDataFrame
+) -> tuple[pd.Series, pd.Series]:
+    """Return the straight metres to the facility that each walk leads to, else to the nearest, and the barriers between."""
+    rows = np.flatnonzero(walk["facility_minutes"].notna())
+    there = walk["facility_minutes"].to_numpy(dtype=object)[rows]
+    spots = shapely.get_coordinates(points.geometry.to_numpy()[walk["point"].to_numpy()[rows].astype(int)])
+    straight, crosses = walk["straight_metres"].copy(), pd.Series("", index=walk.index, dtype="object")
+    straight.iloc[rows] = _straight_to(district, spots, there)
+    crosses.iloc[rows] = _crossed(district, spots, there, facilities)
+    return straight, crosses
+
+
+def _crossed(district: District, spots: np.ndarray, there: np.ndarray, facilities: gpd.GeoDataFrame) -> list[str]:
+    """Return the names of the barriers between each spot and its facility, as the crow flies."""
     barriers = district.layers.get("barriers")
-    crossed = pd.Series("", index=worst.index, dtype="object")
-    there = worst["facility_minutes"].dropna()
-    if barriers is None or barriers.empty or there.empty:
-        return crossed
-    ends = np.empty((len(there), 2, 2))
-    ends[:, 0] = shapely.get_coordinates(points.geometry.loc[worst.loc[there.index, "point"]].array)
-    ends[:, 1] = shapely.get_coordinates(shapely.point_on_surface(facilities.geometry.loc[there].array))
-    line, barrier = barriers.sindex.query(shapely.linestrings(ends), predicate="intersects")
-    names = barriers["name"].fillna(barriers["kind"]).to_numpy()
-    for row in np.unique(line):
-        crossed[there.index[row]] = say("、").join(dict.fromkeys(names[np.sort(barrier[line == row])]))
-    return crossed
+    if barriers is None or barriers.empty or not len(there):
+        return [""] * len(there)
+    shapes = facilities.geometry.array[facilities.index.get_indexer(pd.Index(there))]
+    ends = np.stack([spots, shapely.get_coordinates(shapely.point_on_surface(shapes))], axis=1)
+    line, barrier = barriers.sindex.query(shapely.linestrings(ends), predicate="intersects", sort=True)
+    names, crossed = barriers["name"].fillna(barriers["kind"]).tolist(), [dict[str, None]() for _ in there]
+    for row, number in zip(line.tolist(), barrier.tolist(), strict=True):
+        crossed[row][names[number]] = None
+    return [say("、").join(own) for own in crossed]
 
 
-def _straight_to_it(district: District, points: gpd.GeoDataFrame, worst: pd.DataFrame) -> pd.Series:
-    """Return how far, as the crow flies, the nearest entrance is of the facility that is walked to in least time."""
-    there = worst["facility_minutes"].dropna()
-    spots = shapely.get_coordinates(points.geometry.loc[worst.loc[there.index, "point"]].array)
+def _straight_to(district: District, spots: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return how far, as the crow flies, the nearest entrance is of the facility that is walked to from each spot in least time."""
     doors = entrances_of_open(district)
     ends, corners = rows_of_each(doors["place"].to_numpy(object)), doors[["x", "y"]].to_numpy()
-    metres, row = np.full(len(worst), np.nan), worst.index.get_indexer(there.index)
-    for place, rows in rows_of_each(there.to_numpy(object)).items():
-        metres[row[rows]] = cKDTree(corners[ends[place]]).query(spots[rows])[0]
-    return pd.Series(metres, index=worst.index)
+    metres = np.full(len(spots), np.nan)
+    for place, rows in rows_of_each(there).items():
+        metres[rows] = cKDTree(corners[ends[place]]).query(spots[rows])[0]
+    return metres
 
 
 class _Walk(NamedTuple):

@@ -17,6 +17,7 @@ from .ledger import (
     VERDICTS,
     beyond,
     borrowed_plan,
+    by_promise,
     canonical,
     explain,
     foot,
@@ -51,6 +52,7 @@ from .metrics.terms import lacking_people, missed_by_home, terms
 from .panel import (
     DRAFT_SHEET,
     PANEL_SHEET,
+    Cells,
     counting,
     draft_sheet,
     panel_sheet,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -625,22 +625,29 @@ def _row(district: District, m: Measure, promise: Mapping[str, Any]) -> dict[str
     }
 
 
-def told_of(rows: pd.DataFrame, column: str) -> list[str]:
+def by_promise(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of what `ledger` returns, promise by promise, each with its `measure`."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (code, measure), row in zip(table.index, table.to_dict("records"), strict=True):
+        found.setdefault(str(code), []).append({**row, "measure": measure})
+    return found
+
+
+def told_of(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
     """
     Return what rows of one promise say in a column, each once; where several of them speak, each after the label of its measure.
 
     Parameters
     ----------
     rows
-        Rows of what `ledger` returns.
+        Rows of one promise (`by_promise`).
     column
         "gap" or "fix".
     """
-    own = rows[(rows[column] != "").to_numpy()]
+    own = [row for row in rows if row[column] != ""]
     if len(rows) < 2:
-        return list(own[column])
-    said = [say("{0}：{1}", label, text) for label, text in zip(own["label"], own[column], strict=True)]
-    return list(dict.fromkeys(said))
+        return [row[column] for row in own]
+    return list(dict.fromkeys(say("{0}：{1}", row["label"], row[column]) for row in own))
 
 
 def _gap_of(found: Found) -> dict[str, Any]:

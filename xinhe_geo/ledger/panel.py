@@ -39,6 +39,8 @@ _YEAR = re.compile(r"(19|20|21)\d\d")
 
 #: What is in a cell, and whether it is shown as a percentage.
 Entry = tuple[Any, bool]
+#: Sheets of a workbook, row by row.
+Cells = Mapping[str, Sequence[Sequence[Entry]]]
 
 
 class Typed(NamedTuple):
@@ -141,7 +143,7 @@ def _plain(code: str) -> Mapping[str, Any]:
 # --- what was typed --------------------------------------------------------------------------------------------------
 
 
-def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFrame:
+def typed_figures(district: District, path: Path, *, by: str = "", rows: Cells | None = None) -> pd.DataFrame:
     """
     Return the figures that were typed into 专栏1 of a workbook and that the folder's own table does not have.
 
@@ -151,6 +153,8 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
         A workbook that `ledger_workbook` wrote; where there is none nothing was typed.
     by
         Who filled them in; the sheet by default.
+    rows
+        What `typed_rows` has read of the workbook, both sheets among it; by default it is read here.
 
     Returns
     -------
@@ -166,7 +170,7 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
     EnvironmentProblem
         The file is there and cannot be read.
     """
-    read = _read(path)
+    read = _read(path, rows)
     figures, problems = [], []
     if read is not None:
         cells, draft = read
@@ -184,15 +188,19 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
     return pd.DataFrame(figures, columns=["indicator", "unit", "year", "value", "source", "filled_by", "was"])
 
 
-def typed_rows(path: Path, *sheets: str) -> dict[str, list[list[Entry]]]:
+def typed_rows(path: Path, *sheets: str) -> Cells:
     """
     Return the cells of some sheets, row by row, of a workbook that people typed into; a sheet that is not there is left out.
+
+    Where there is no such file all are.
 
     Raises
     ------
     EnvironmentProblem
         It cannot be read.
     """
+    if not path.is_file():
+        return {}
     try:
         return apart(_typed_rows, path, sheets)
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
@@ -216,17 +224,15 @@ def _typed_rows(path: Path, sheets: Sequence[str]) -> dict[str, list[list[Entry]
     return found
 
 
-def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
+def _read(path: Path, rows: Cells | None) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
     """Return the filled cells of the sheet, and what the program wrote into them; None where nothing can be typed there."""
-    if not path.is_file():
-        return None
-    found = typed_rows(path, PANEL_SHEET, DRAFT_SHEET)
-    if len(found) < 2:
+    found = typed_rows(path, PANEL_SHEET, DRAFT_SHEET) if rows is None else rows
+    if not {PANEL_SHEET, DRAFT_SHEET} <= found.keys():
         return None
     cells = list(_cells(found[PANEL_SHEET]))
-    rows = [[value for value, _ in row] for row in found[DRAFT_SHEET] if row and row[0][0]]
+    said = [[value for value, _ in row] for row in found[DRAFT_SHEET] if row and row[0][0]]
     draft = {
-        (str(r[0]), str(r[1])): math.nan if r[2] is None else float(r[2]) for r in rows if r[1] != DRAFT_COLUMNS[1]
+        (str(r[0]), str(r[1])): math.nan if r[2] is None else float(r[2]) for r in said if r[1] != DRAFT_COLUMNS[1]
     }
     return cells, draft
 

@@ -247,8 +247,8 @@ def _changed_layers(change: Change | None) -> dict[str, gpd.GeoDataFrame]:
 def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a frame every driver can write: the key as a column, booleans and nullable numbers as plain ones."""
     frame = frame.reset_index()
-    for column in frame.columns:
-        if column != frame.geometry.name and str(frame[column].dtype) in ("Int64", "boolean"):
+    for column, kind in frame.dtypes.items():
+        if str(kind) in ("Int64", "boolean"):
             frame[column] = frame[column].astype("float64")
     return frame if frame.crs is None else frame.set_crs(_Known(frame.crs), allow_override=True)
 

@@ -37,7 +37,9 @@ from ..ledger import (
     PANEL_SHEET,
     ROLES,
     VERDICTS,
+    Cells,
     beyond,
+    by_promise,
     canonical,
     claims_sheet,
     community_sheet,
@@ -79,7 +81,7 @@ def ledger_workbook(
     table: pd.DataFrame,
     path: str | Path,
     *,
-    earlier: str | Path | None = None,
+    earlier: str | Path | pd.DataFrame | None = None,
     since: pd.DataFrame | None = None,
     typed: pd.DataFrame | None = None,
 ) -> None:
@@ -93,7 +95,8 @@ def ledger_workbook(
     path
         The file to write; it is swapped in when complete.
     earlier
-        The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
+        The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand, or what `read_tasks` found there; by
+        default the one at `path`.
     since
         What changed since an earlier run (`ledger.changes`): a sheet of its own.
     typed
@@ -105,9 +108,10 @@ def ledger_workbook(
         The earlier workbook cannot be read (what was filled in would be lost), or the file cannot be written.
     """
     path = Path(path)
-    filled = read_tasks(path if earlier is None else Path(earlier))
+    if not isinstance(earlier, pd.DataFrame):
+        earlier = read_tasks(path if earlier is None else Path(earlier))
     with speaking(spoken(table)):
-        _write_book(district, canonical(table), path, filled, since, typed)
+        _write_book(district, canonical(table), path, earlier, since, typed)
 
 
 def _write_book(
@@ -132,9 +136,14 @@ def _write_book(
         _write_draft(book, draft)
 
 
-def read_tasks(path: Path) -> pd.DataFrame:
+def read_tasks(path: Path, cells: Cells | None = None) -> pd.DataFrame:
     """
     Return what was filled in by hand in the 任务分解表 of an earlier workbook.
+
+    Parameters
+    ----------
+    cells
+        What `ledger.typed_rows` has read of it, that sheet among it; by default it is read here.
 
     Returns
     -------
@@ -147,9 +156,8 @@ def read_tasks(path: Path) -> pd.DataFrame:
         The file is there and cannot be read.
     """
     nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
-    if not path.is_file():
-        return nothing
-    rows = [[value for value, _ in row] for row in typed_rows(path, TASKS_SHEET).get(TASKS_SHEET, [])]
+    cells = typed_rows(path, TASKS_SHEET) if cells is None else cells
+    rows = [[value for value, _ in row] for row in cells.get(TASKS_SHEET, [])]
     head = next((i for i, row in enumerate(rows) if row and back(str(row[0])) == "编号"), None)
     if head is None:
         return nothing
@@ -160,9 +168,9 @@ def read_tasks(path: Path) -> pd.DataFrame:
     return frame[frame.notna().any(axis=1)]
 
 
-def responsible(table: pd.DataFrame, path: Path) -> dict[str, str]:
-    """Return who answers for each rule, as typed into the 任务分解表 of an earlier workbook: of all targets that are measured by it."""
-    typed = read_tasks(path)[OFFICE].dropna().astype(str)
+def responsible(table: pd.DataFrame, tasks: pd.DataFrame) -> dict[str, str]:
+    """Return who answers for each rule, as typed into the 任务分解表 (`read_tasks`): of all targets that are measured by it."""
+    typed = tasks[OFFICE].dropna().astype(str)
     rows = canonical(table).reset_index()
     rows = rows[rows["commitment"].isin(typed.index) & rows["rule"].astype(bool) & rows["rule"].notna()]
     found: dict[str, dict[str, None]] = {}
@@ -293,8 +301,8 @@ def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame
 def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     verdict_of = verdicts(table)
     rows = []
-    for code, own in table.groupby(level="commitment", sort=False):
-        first, decides = own.iloc[0], own[(own["role"] == "own").to_numpy()]
+    for code, own in by_promise(table).items():
+        first, decides = own[0], [r for r in own if r["role"] == "own"]
         row = {
             "编号": code,
             "原文": first["quote"],
@@ -303,8 +311,7 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
             "空间范围": listed_words(first["spatial_unit"]),
         }
         # how much of it is a demonstration is said in the first sheet
-        told = zip(decides["text"], decides["demonstration"], strict=True)
-        said = [text.removesuffix(say("：{0}", weak)) for text, weak in told]
+        said = [r["text"].removesuffix(say("：{0}", r["demonstration"])) for r in decides]
         row |= {"属性": word(first["binding"]), "判定": verdict_of[code], "现状": "\n".join(said)}
         row["差距"] = "\n".join(told_of(decides, "gap"))
         row["怎么补"] = "\n".join(told_of(decides, "fix"))

@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import geopandas as gpd
 import pyproj
+import shapely
 
 from ..core import EnvironmentProblem, opened, say, write_bytes
 from ..maps import house_style
@@ -37,6 +38,8 @@ _MOST_BYTES = 20_000_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: Shapes as QGIS tells them apart: what is drawn, what a symbol is made of, the number it is kept by.
 _SHAPES = {"Point": ("marker", "SimpleMarker"), "Line": ("line", "SimpleLine"), "Polygon": ("fill", "SimpleFill")}
+#: Which types of GEOS they are, one or several of them.
+_TYPES = {"Point": {0, 4}, "Line": {1, 5}, "Polygon": {3, 6}}
 
 #: Where names stand: beside a point, along a line, inside an area.
 _PLACEMENT = {"Point": "6", "Line": "3", "Polygon": "1"}
@@ -197,8 +200,8 @@ def _signature(project: bytes) -> bytes:
 
 def _shapes(frame: gpd.GeoDataFrame) -> list[str]:
     """Return which of points, lines and areas a layer has, in this order."""
-    kinds = set(frame.geom_type.dropna().str.replace("Multi", "").str.replace("String", ""))
-    return [shape for shape in _SHAPES if shape in kinds] or ["Point"]
+    there = set(shapely.get_type_id(frame.geometry.array).tolist())
+    return [shape for shape, own in _TYPES.items() if there & own] or ["Point"]
 
 
 def _shape_words(shape: str) -> str:
@@ -263,7 +266,7 @@ def _labelled(frame: gpd.GeoDataFrame) -> str:
 
 def _dressed(frame: gpd.GeoDataFrame, labels: Mapping[str, str], shown: Shown | None, shape: str) -> Iterator[Element]:
     """Yield symbols, labels and aliases."""
-    fields = [str(c) for c in frame.reset_index().columns if c != frame.geometry.name]
+    fields = [str(c) for c in frame.head(0).reset_index().columns if c != frame.active_geometry_name]
     yield _renderer(fields, shown, shape)
     if "name" in fields:
         labeling = Element("labeling", type="simple")

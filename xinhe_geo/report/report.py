@@ -30,6 +30,8 @@ from ..core import (
 )
 from ..district import District, must_be_district, rule_name
 from ..ledger import (
+    DRAFT_SHEET,
+    PANEL_SHEET,
     RECORDS,
     Record,
     changes,
@@ -41,6 +43,7 @@ from ..ledger import (
     read_record,
     spoken,
     typed_figures,
+    typed_rows,
     with_typed,
 )
 from ..maps import (
@@ -60,7 +63,7 @@ from .closing import with_problems
 from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
 from .leader_book import LEADER_BOOK, leader_book
-from .ledger_workbook import ledger_workbook, read_tasks, responsible
+from .ledger_workbook import TASKS_SHEET, ledger_workbook, read_tasks, responsible
 from .pages.brief import brief_page, with_links
 from .pages.ground import ground_page
 from .pages.plans import comparison, comparison_files
@@ -251,10 +254,11 @@ def _write_document(
 
 
 class _Judged(NamedTuple):
-    """What the ledger says, with the figures of an earlier 专栏1 that it counts, and as it is put on record."""
+    """What the ledger says, with the figures of an earlier 专栏1 that it counts, what was filled in beside them, and its record."""
 
     table: pd.DataFrame
     typed: pd.DataFrame
+    tasks: pd.DataFrame
     record: Record
 
 
@@ -346,7 +350,7 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
     sited = run.aside(suggested, results, siting_order(story.worst), every=run.every, kept=_kept(target))
-    filed = run.ledgers(_write_judged, district, judged, changed, pictured, folder, target)
+    filed = run.ledgers(_write_judged, district, judged, changed, pictured, folder)
     # The last first: maps are drawn here from the first on, and there from the last, until they meet.
     drawn = [
         run.aside(_write_map, district, results, name, folder / "maps") for name in reversed(_maps(district, results))
@@ -363,7 +367,7 @@ def _write_pages(story: Story, folder: Path, target: Path, now: Record, run: _Ru
     if story.change is not None:
         comparison_files(story.change, story.change.names, folder, run.tell)
     run.tell(say("写简报"))
-    offices = {} if judged is None else responsible(judged.table, target / LEDGER_BOOK)
+    offices = {} if judged is None else responsible(judged.table, judged.tasks)
     story = replace(story, sites=found, offices=offices)
     for file, page in made("results", Shown(district, story)):
         write_text(folder / file, page)
@@ -390,11 +394,12 @@ TYPED_TEXT = "专栏1 工作表里新填的 {0} 个数已计入；要长期保�
 
 
 class _Ledger(NamedTuple):
-    """A ledger to be written: of which district, with which figures of an earlier 专栏1, what changed, which maps show it."""
+    """A ledger to be written: of which district, with what was typed into an earlier book, what changed, which maps show it."""
 
     district: District
     table: pd.DataFrame
     typed: pd.DataFrame | None
+    tasks: pd.DataFrame
     since: pd.DataFrame | None
     maps: Mapping[str, str]
 
@@ -403,10 +408,12 @@ def _judged(district: District, target: Path, lang: str) -> _Judged | None:
     """Evaluate the plan, where the folder has one of its own, with what was typed into an earlier workbook in `target`."""
     if not has_own_plan(district):
         return None
-    typed = typed_figures(district, target / LEDGER_BOOK)
+    book = target / LEDGER_BOOK
+    cells = typed_rows(book, PANEL_SHEET, DRAFT_SHEET, TASKS_SHEET)  # once: to open it takes longest
+    typed = typed_figures(district, book, rows=cells)
     own = counting(district, typed)
     table = ledger(own, lang=lang)
-    return _Judged(table, typed, ledger_record(own, table))
+    return _Judged(table, typed, read_tasks(book, cells), ledger_record(own, table))
 
 
 def _write_judged(
@@ -415,20 +422,19 @@ def _write_judged(
     since: pd.DataFrame | None,
     pictured: Mapping[str, str],
     folder: Path,
-    target: Path,
 ) -> None:
     """Write the ledger's files of a report, where there is a plan; `pictured`: the map of a rule."""
     if judged is not None:
-        own = _Ledger(counting(district, judged.typed), judged.table, judged.typed, since, pictured)
-        _write_ledger_files(own, folder, target / LEDGER_BOOK)
+        own = _Ledger(counting(district, judged.typed), judged.table, judged.typed, judged.tasks, since, pictured)
+        _write_ledger_files(own, folder)
 
 
-def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
+def _write_ledger_files(own: _Ledger, folder: Path) -> None:
     """Write the ledger's pages and workbook; what people filled into an earlier workbook is carried over."""
     district, table = own.district, own.table
-    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
+    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=own.tasks, since=own.since, typed=own.typed)
     maps.evidence(district, table).save(folder / EVIDENCE)
-    shown = Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE}, read_tasks(earlier))
+    shown = Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE}, own.tasks)
     for file, page in made("ledger", shown):
         write_text(folder / file, page)
 
@@ -486,7 +492,8 @@ def write_ledger(
     with speaking(lang):
         changed = None if since is None else changes(now, read_record(since), district)
     with added_to(target) as fresh:
-        _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
+        tasks = read_tasks(target / LEDGER_BOOK)
+        _write_ledger_files(_Ledger(district, table, typed, tasks, changed, {}), fresh)
         write_text(fresh / RECORDS[-1], json.dumps(now, ensure_ascii=False, indent=1) + "\n")
     return changed
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
 
 from ...core import Rule, say, well_called
@@ -279,6 +278,8 @@ def _solved(cover: Covering, searched: Sequence[frozenset[Change]]) -> tuple[tup
     which the way was not searched. Up, it is won only if some way to it is open, or a street becomes level with which none was searched:
     won <= the sum of these, each way at most its gate, its facility and its reach. One option at most of each fact.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # takes a tenth of a second, and few ask
+
     count = len(cover.options)
     gates, there, reach = _states(cover)
     elements = np.flatnonzero(cover.weight > 0)

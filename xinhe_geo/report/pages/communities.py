@@ -104,6 +104,8 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
     options = "".join(
         f'<option value="c-{e(str(c))}">{e(str(n))}</option>' for c, n in overview.get("name", {}).items()
     )
+    known = targets["value"].dropna().groupby(level="measure") if len(targets) else ()
+    every = {str(key): own.droplevel("measure") for key, own in known}
     picture = _pictures(district)
     pages = "".join(
         _page(
@@ -111,7 +113,7 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
             str(code),
             row,
             _of(minutes, code),
-            _Targets(targets, _of(targets, code), tasks),
+            _Targets(every, _of(targets, code), tasks),
             picture(str(code)),
         )
         for code, row in overview.iterrows()
@@ -136,9 +138,9 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
 
 
 class _Targets(NamedTuple):
-    """Where all communities stand, where this one does, and what was typed of who answers for it."""
+    """Per measure the shares of all communities, where this one stands, and what was typed of who answers for it."""
 
-    every: pd.DataFrame
+    every: Mapping[str, pd.Series]
     own: pd.DataFrame
     tasks: pd.DataFrame
 
@@ -208,10 +210,9 @@ def _to_do(targets: _Targets) -> str:
 _STRIP = (96.0, 14.0)
 
 
-def _strip(every: pd.DataFrame, code: str, measure: str) -> str:
+def _strip(shares: pd.Series | None, code: str) -> str:
     """Return where a community's share stands among those of all; nothing where it is not known."""
-    shares = every.xs(measure, level="measure")["value"].dropna()
-    if code not in shares.index:
+    if shares is None or code not in shares.index:
         return "—"
     (width, height), own = _STRIP, float(shares[code])
 
@@ -234,7 +235,7 @@ def _target_table(code: str, places: _Targets) -> str:
     body = "".join(
         f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{_told(code, r.Index, r.text, r.unit)}</td>'
         f'<td class="n" data-label="{say("全街道")}">{_whole(r.whole, r.unit) or "—"}</td><td data-label="{say("目标")}">{e(r.target_text) or "—"}</td>'
-        f'<td data-label="{say("在各社区里")}">{_strip(places.every, code, str(r.Index)) if r.unit == "%" else "—"}</td>'
+        f'<td data-label="{say("在各社区里")}">{_strip(places.every.get(str(r.Index)), code) if r.unit == "%" else "—"}</td>'
         f"<td>{_chip(r.verdict)}</td></tr>"
         for r in short.itertuples()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ...ledger import (
     ROLES,
     VERDICTS,
     beyond,
+    by_promise,
     canonical,
     community_targets,
     foot,
@@ -160,11 +161,12 @@ def _ledger_page(
 ) -> str:
     e = html.escape
     together, here = verdicts(table), _lacking(district, table)
-    typed = [code for code in together.index if _only_typed(table.loc[[code]])]
+    rows = by_promise(table)
+    typed = [code for code in together.index if _only_typed(rows[code])]
 
     def promises(codes: Collection[str]) -> str:
         return "".join(
-            _promise(district, c, table.loc[[c]], verdict, maps or {}, here.get(str(c), {}))
+            _promise(district, c, rows[c], verdict, maps or {}, here.get(str(c), {}))
             for c, verdict in together.items()
             if c in codes
         )
@@ -199,10 +201,10 @@ def _ledger_page(
     return html_page(heading, _PAGE_STYLE, body, policy=SCRIPT_AND_PICTURES)
 
 
-def _only_typed(rows: pd.DataFrame) -> bool:
+def _only_typed(rows: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a target is judged by figures that somebody types alone, and by nothing that has a place."""
-    own = rows.loc[(rows["role"] == "own").to_numpy(), "metric"]
-    return not own.empty and bool((own == "series").all())
+    own = [row["metric"] for row in rows if row["role"] == "own"]
+    return bool(own) and set(own) == {"series"}
 
 
 def _states(table: pd.DataFrame, together: pd.Series) -> str:
@@ -281,11 +283,15 @@ def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, s
 
 
 def _promise(
-    district: District, code: str, rows: pd.DataFrame, verdict: str, maps: Mapping[str, str], here: Mapping[str, str]
+    district: District,
+    code: str,
+    rows: Sequence[Mapping[str, Any]],
+    verdict: str,
+    maps: Mapping[str, str],
+    here: Mapping[str, str],
 ) -> str:
-    e, first = html.escape, rows.iloc[0]
-    own = rows[(rows["role"] == "own").to_numpy()]
-    state = "<br>".join(e(_said(row)) for _, row in own.iterrows())
+    e, first, own = html.escape, rows[0], [row for row in rows if row["role"] == "own"]
+    state = "<br>".join(e(_said(row)) for row in own)
     state += f"<br>{e(first['claims'])}" if first["claims"] else ""
     gaps = "<br>".join(e(say("差距：{0}", gap)) for gap in told_of(own, "gap"))
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
@@ -299,7 +305,7 @@ def _promise(
     facts |= {"原文矛盾": first["contradiction"], "原文的要求": first["claims"], "没有量的要求": first["unmeasured"]}
     known = {str(m["measure"]): m for m in measure_rows(district)}
     measures = "".join(
-        _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps) for key, row in rows.iterrows()
+        _measure(district, str(row["measure"]), row, known.get(str(row["measure"])), maps) for row in rows
     )
     data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
     data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
@@ -318,7 +324,9 @@ def _promise(
     )
 
 
-def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] | None, maps: Mapping[str, str]) -> str:
+def _measure(
+    district: District, key: str, row: Mapping[str, Any], m: Mapping[str, Any] | None, maps: Mapping[str, str]
+) -> str:
     e = html.escape
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     other = ""
@@ -351,7 +359,7 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
     )
 
 
-def _links(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
+def _links(key: str, row: Mapping[str, Any], maps: Mapping[str, str]) -> str:
     """Return the links to what a row rests on: its theme of the evidence map, and the map of its rule."""
     e, found = html.escape, []
     if "" in maps and np.isfinite(row["value"]) and row["metric"] != "series":
@@ -427,30 +435,30 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
     rows = "".join(
         f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td>'
         f"<td>{_beyond_said(str(key), r)}</td><td>{e(r['gap'])}</td>"
-        f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>{say("凭什么")}</summary>{_facts(_made_from(r))}</details></td></tr>'
-        for key, r in table.iterrows()
+        f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>{say("凭什么")}</summary>{_facts(_made_from(key, r))}</details></td></tr>'
+        for key, r in zip(table.index, table.to_dict("records"), strict=True)
     )
     head = heads([say("指标"), say("现状"), say("差距"), say("怎么量，出处")])
     return f'<section id="beyond"><h2>{say("规划之外的标准")}</h2>{scrolled(head, rows)}</section>'
 
 
-def _beyond_said(key: str, row: pd.Series) -> str:
+def _beyond_said(key: str, row: Mapping[str, Any]) -> str:
     """Return the sentence of a standard, as a link to what its number is added up from."""
     told = html.escape(_said(row, bare=True))
     return followed(told, OF_LEDGER, key) if np.isfinite(row["value"]) else told
 
 
-def _said(row: pd.Series, *, bare: bool = False) -> str:
+def _said(row: Mapping[str, Any], *, bare: bool = False) -> str:
     """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
     text = str(row["text"]).removesuffix(say("：{0}", row["demonstration"]))
     text += say("；") + row["plan_says"] if row["plan_says"] else ""
     return text.removeprefix(say("{0}：", row["label"])) if bare else text
 
 
-def _made_from(row: pd.Series) -> dict[str, str]:
+def _made_from(key: object, row: Mapping[str, Any]) -> dict[str, str]:
     """Return what a number was made from, under Chinese headers."""
     return {
-        "编号": str(row.name),
+        "编号": str(key),
         "公式": row["formula"],
         "参数": row["parameters"],
         "数据情况": row["demonstration"],
