@@ -28,7 +28,7 @@ import shapely
 
 import xinhe_geo as xh
 from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_points, walk_inside
-from xinhe_geo.access.od_table import least_minutes, od_table, od_tables
+from xinhe_geo.access.od_table import least_minutes, od_table, od_tables, pairs
 from xinhe_geo.access.walls import way_inside
 from xinhe_geo.core import Edit
 
@@ -357,6 +357,15 @@ def test_unknown_kind_and_bad_limits(toy: xh.District) -> None:
         xh.isochrones(toy, "clinic_staton")
     with pytest.raises(ValueError, match="大于 0"):
         xh.isochrones(toy, "canteen", minutes=[0])
+
+
+@pytest.mark.parametrize("some", [[], [0], [1, 3], [2, 10**6], [10**6]])
+def test_walks_from_some_points_are_those_of_all_that_begin_there(toy: xh.District, some: list[int]) -> None:
+    kinds = sorted(set(toy.layers["facilities"]["kind"]))  # one of them is entered from within a home
+    every = pairs(toy, kinds, minutes=20.0)
+    there = every[every.index.get_level_values("point").isin(some)]
+    assert pairs(toy, kinds, minutes=20.0, points=pd.Index(some)).to_dict() == pytest.approx(there.to_dict())
+    assert 0 < len(there) < len(every) or some in ([], [10**6])
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import pytest
 import xinhe_geo as xh
 from xinhe_geo.access.od_table import od_table
 from xinhe_geo.core import WrongValueError
-from xinhe_geo.core.i18n import speaking
+from xinhe_geo.core.i18n import named_by_homes, speaking
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.given import must_be_cover
 from xinhe_geo.district.labels import walker_name
@@ -460,3 +460,16 @@ def test_a_row_stands_from_its_first_year_to_its_last_whichever_is_known() -> No
         2024: [True, True, True, False],
         2025: [True, True, False, False],
     }
+
+
+def test_whoever_speaks_of_a_district_asks_it_for_nothing_that_it_has_not(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What such a name may mean is looked for among all names: two hundred times in a report."""
+
+    def refuse(_: xh.District, name: str) -> None:
+        pytest.fail(f"asked for {name}")
+
+    district = xh.District.load(toy)
+    monkeypatch.setattr(xh.District, "__getattr__", refuse)
+    assert named_by_homes(lambda own: own.year)(district) == district.year

@@ -33,7 +33,7 @@ from xinhe_geo.maps import html_map, scene_json
 from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.room import Room
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
-from xinhe_geo.maps.themes import _round_edges
+from xinhe_geo.maps.themes import _round_edges, rows_of
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -785,3 +785,16 @@ def test_a_plugin_brings_its_files(tmp_path: Path) -> None:
         with_plugin().carry(tmp_path / "nowhere.js")
     with pytest.raises(xh.UnknownNameError, match=r"\.css"):
         with_plugin().carry(tmp_path / "a.png")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["near", "far"])), max_size=12), st.permutations("abcd")
+)
+def test_rows_of_a_rule_stand_as_the_homes_do(keys: list[tuple[str, str]], homes: list[str]) -> None:
+    """Of a home that a table has twice the first counts; one that it has not is missing; a rule that it has not is missing of all."""
+    index = pd.MultiIndex.from_tuples(keys or [("a", "far")], names=["home", "rule"])
+    cover = pd.DataFrame({"served": np.arange(len(index), dtype=float)}, index=index)
+    first = {home: n for home, rule, n in reversed([(*key, n) for n, key in enumerate(index)]) if rule == "near"}
+    shapes = gpd.GeoDataFrame(geometry=gpd.GeoSeries([None] * 4, index=pd.Index(homes, name="home")))
+    found = rows_of(cover, "near", shapes)["served"]
+    assert list(found.index) == homes and found.dropna().to_dict() == first

@@ -60,11 +60,11 @@ def lacking_people(district: District, m: Measure) -> pd.Series | None:
 def _walks(district: District, m: Measure, group: str = "") -> Terms:
     """Homes (of a group) and the walks from their points: coverage by rules, completeness by minutes to each class of kinds."""
     _, weights, _ = by_home(district, m)
-    homes, _ = homes_in(district, m)
+    names = homes_in(district, m)[0]["name"]
     if group:
         rows = pick(district, SCOPE_LAYERS[str(m["group"])], group).index
-        homes = homes[district.groups[str(m["group"])].reindex(homes.index).isin(rows).to_numpy()]
-    counted = parts(homes["name"], weights.reindex(homes.index))
+        names = names[district.groups[str(m["group"])].reindex(names.index).isin(rows).to_numpy()]
+    counted = parts(names, weights.reindex(names.index))
     if m["rule"]:
         rules = tuple(district.rule(name) for name in (m["rule"], *listed(m["also_rules"])))
         return Terms("walks", counted, 100.0, rules)

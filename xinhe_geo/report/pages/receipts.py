@@ -127,5 +127,5 @@ def _data(district: District, sums: Sums, homes: Mapping[str, str]) -> str:
 def _lean(one: Sum, homes: Mapping[str, str]) -> Sum:
     found = {key: _lean(value, homes) if key in ("before", "after") else value for key, value in one.items()}
     if "rows" in one:
-        found["rows"] = [[k, None if homes.get(k) == name else name, *rest] for k, name, *rest in one["rows"]]
+        found["rows"] = [[k, None if homes.get(k) == name else name, n, per] for k, name, n, per in one["rows"]]
     return found
