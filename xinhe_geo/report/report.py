@@ -150,15 +150,10 @@ def brief(
         if district.homes is None or district.homes.empty:
             return _without_homes(district, Path(to), preset, tell, lang)
         tell(say("计算可达和覆盖"))
-        district.network  # noqa: B018  (before anything is handed over: all need it)
         results = Analysis.of(district, preset, ranges=ranges)
-        with (
-            Worker(district, processes=processes, fork_only=True) as early,
-            Worker(district, processes=processes, fork_only=True) as ledgers,
-        ):
-            ahead = early(_pages, district, lang)
-            results.cover  # noqa: B018
-            judged = ledgers(_judged, district, Path(to), lang)  # takes up what was walked until here
+        results.cover  # noqa: B018  (before anything is handed over: all need what is walked for it)
+        with Worker(district, processes=processes, fork_only=True) as ledgers:
+            judged, ahead = ledgers(_judged, district, Path(to), lang), ledgers(_pages, district, lang)
             tell(say("找缺口和原因"))
             results.work_out()
             aside = Worker(district, results, processes=processes)
