@@ -250,15 +250,20 @@ def test_ctrl_c_says_that_nothing_was_changed(
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_everything_is_imported_is_one_line() -> None:
-    code = """
-import runpy, sys
+@pytest.mark.parametrize(
+    "start",
+    ['import runpy; runpy.run_module("xinhe_geo", run_name="__main__")', "import xinhe_geo.__main__ as m; m.run()"],
+)
+def test_ctrl_c_while_everything_is_imported_is_one_line(start: str) -> None:
+    """As `python -m xinhe_geo`, and as the installed command."""
+    code = f"""
+import sys
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
         if name == "xinhe_geo.app.cli":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupt())
-runpy.run_module("xinhe_geo", run_name="__main__")
+{start}
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (130, "已中断；原有输出没有改动\n")
