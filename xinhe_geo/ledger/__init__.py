@@ -7,6 +7,7 @@ from .communities import (
     community_overview,
     community_sheet,
     community_targets,
+    shares_by_measure,
     standing,
     walked_minutes,
 )

@@ -234,6 +234,12 @@ def _target_row(code: object, m: Measure, row: pd.Series, there: _There) -> dict
     return {**known, "whole": row["value"], **there._asdict()}
 
 
+def shares_by_measure(targets: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return of `community_targets`, per measure, the known shares of all communities; index community."""
+    known = targets["value"].dropna().groupby(level="measure") if len(targets) else ()
+    return {str(measure): own.droplevel("measure") for measure, own in known}
+
+
 def standing(shares: pd.Series) -> pd.Series:
     """Return the place of each share from the top, 1 the highest; those that are the same share a place."""
     return shares.round(9).rank(ascending=False, method="min").astype(int)

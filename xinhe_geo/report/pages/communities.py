@@ -21,6 +21,7 @@ from ...ledger import (
     foot,
     has_own_plan,
     spoken,
+    shares_by_measure,
     standing,
 )
 from ...maps import COMPLETENESS, community_scene, figure_of, scene_for
@@ -104,9 +105,7 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
     options = "".join(
         f'<option value="c-{e(str(c))}">{e(str(n))}</option>' for c, n in overview.get("name", {}).items()
     )
-    known = targets["value"].dropna().groupby(level="measure") if len(targets) else ()
-    every = {str(key): own.droplevel("measure") for key, own in known}
-    picture = _pictures(district)
+    every, picture = shares_by_measure(targets), _pictures(district)
     pages = "".join(
         _page(
             district,
