@@ -20,8 +20,8 @@ from ...ledger import (
     community_targets,
     foot,
     has_own_plan,
-    spoken,
     shares_by_measure,
+    spoken,
     standing,
 )
 from ...maps import COMPLETENESS, community_scene, figure_of, scene_for
