@@ -343,6 +343,28 @@ def as_city(monkeypatch: pytest.MonkeyPatch) -> Callable[[District], str]:
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.parametrize("size", [(390, 844), (1366, 768)])
+def test_all_homes_are_seen_first(show: Opener, bundled: District, bundled_page: str, size: tuple[int, int]) -> None:
+    """Where people live, and what is open among them: nothing of it lies under the results, which a telephone has on the map."""
+    page = show(bundled_page, *size, mode="report")
+    assert bundled.homes is not None and bundled.open_facilities is not None
+    corners = shapely.get_coordinates(shapely.envelope(bundled.homes.geometry.to_numpy()))
+    places = shapely.get_coordinates(shapely.point_on_surface(bundled.open_facilities.geometry.to_numpy()))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    among = places[((places >= low - 300) & (places <= high + 300)).all(axis=1)]
+    seen = page.evaluate(
+        """(spots) => {
+          const map = xinhe.app.map, at = map.top.getBoundingClientRect();
+          return spots.map((xy) => { const [x, y] = map.screen(xy), e = document.elementFromPoint(at.left + x, at.top + y);
+            return e !== null && e.closest(".xm-map") !== null && e.closest(".xm-side") === null; });
+        }""",
+        np.concatenate([corners, among]).tolist(),
+    )
+    assert len(seen) > 500 and all(seen), f"{seen.count(False)} of {len(seen)} are not"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("stairs", [False, True])
 def test_the_page_of_a_city_opens_with_the_figures_of_the_library(
     show: Opener, toy: District, bundled: District, as_city: Callable[[District], str], stairs: bool

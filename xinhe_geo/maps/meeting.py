@@ -68,6 +68,8 @@ _SITES = '<script type="application/json" id="xh-sites">{}</script>'
 WALL_M = 0.1
 #: What is shown first is at least this wide and high (metres).
 FIRST_M = 1000.0
+#: And with it what is open so near to the homes (metres).
+BESIDE_M = 300.0
 #: Degree of the polynomials that turn metres into degrees: below a millimetre over a city.
 DEGREE = 6
 #: Outlines are drawn, not measured: this much detail is lost (metres).
@@ -261,9 +263,14 @@ def frame_bounds(district: District) -> tuple[float, float, float, float]:
 
 
 def first_view(district: District) -> list[float]:
-    """Return what is shown first: where people live, at least a kilometre of it."""
-    homes = district.homes
+    """Return what is shown first: where people live, and what is open beside it, at least a kilometre of it."""
+    homes, places = district.homes, district.open_facilities
     west, south, east, north = frame_bounds(district) if homes is None or homes.empty else homes.total_bounds
+    if places is not None and len(places):
+        xy = shapely.get_coordinates(shapely.point_on_surface(places.geometry.to_numpy()))
+        near = ((xy >= (west - BESIDE_M, south - BESIDE_M)) & (xy <= (east + BESIDE_M, north + BESIDE_M))).all(axis=1)
+        west, south = np.vstack([xy[near], (west, south)]).min(axis=0)
+        east, north = np.vstack([xy[near], (east, north)]).max(axis=0)
     x, y = max(FIRST_M - (east - west), 0.0) / 2, max(FIRST_M - (north - south), 0.0) / 2
     return [float(v) for v in (west - x, south - y, east + x, north + y)]
 

@@ -521,9 +521,14 @@
       view = viewOf(map, cx, cy, s, w, h, ratio, u);
       map.view = view;
     }
+    /* How many pixels of the map the results cover from below: on a telephone they lie on it. */
+    function under() {
+      const at = stage.getBoundingClientRect(), side = document.querySelector(".xm-side"), on = side && side.getBoundingClientRect();
+      return on && on.height && on.left < at.right - 1 && on.top > at.top ? Math.max(0, at.bottom - on.top) : 0;
+    }
     function fit(box) {
-      const [w, h] = size();
-      look((box[0] + box[2]) / 2 - ox, (box[1] + box[3]) / 2 - oy, Math.min(w / (box[2] - box[0] || 1), h / (box[3] - box[1] || 1)) * 0.93);
+      const [w, h] = size(), low = under(), s = Math.min(w / (box[2] - box[0] || 1), (h - low) / (box[3] - box[1] || 1)) * 0.93;
+      look((box[0] + box[2]) / 2 - ox, (box[1] + box[3]) / 2 - low / 2 / s - oy, s);
       fitted = box;
       paint();
     }

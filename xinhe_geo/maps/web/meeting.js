@@ -1065,6 +1065,7 @@
     window.addEventListener("afterprint", () => ui.print.replaceChildren());
     app.map.fit(data.first);
     settle();
+    app.map.fit(data.first); /* on a telephone the results, which are there now, lie on the map */
     document.body.classList.add("xm-ready");
   }
 
