@@ -727,6 +727,12 @@ def _sentence(m: Measure, found: Found, verdict: str, target_text: str, needs: s
 def _fix_for(m: Measure, needs: str) -> str:
     if not needs:
         return ""
+    if m["measure"] == m["commitment"]:  # nobody has said how to measure it (`_unmeasured`)
+        return say(
+            "说怎么量它：python run.py rules export 写出口径工作簿，在“{0}”一页给 {1} 补一行（照已有的行写算法、类别和达标的数），rules import 导回",
+            layer_name("measures"),
+            m["commitment"],
+        )
     return (
         say("填报{0}", needs)
         if m["metric"] == "series" and m["series"] in needs
