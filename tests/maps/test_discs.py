@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
 import xinhe_geo as xh
 from xinhe_geo import maps
 from xinhe_geo.maps import svg
-from xinhe_geo.maps.basemap import DISC_M, disc_radius
+from xinhe_geo.maps.basemap import DISC_M, disc_radius, labels_of
 from xinhe_geo.maps.presets import openings_scene
 from xinhe_geo.maps.room import Room
 
@@ -37,6 +38,18 @@ def test_one_home_and_areas_are_drawn_as_before() -> None:
     assert disc_radius(gpd.GeoSeries([shapely.Point(0, 0)])) == DISC_M
     assert disc_radius(gpd.GeoSeries([shapely.box(0, 0, 9e4, 9e4), shapely.Point(5, 5)])) == DISC_M
     assert disc_radius(gpd.GeoSeries([shapely.Point(5, 5)] * 3)) == DISC_M  # on one spot nobody has a neighbour
+
+
+def test_a_name_leaves_the_disc_of_its_home_free() -> None:
+    """What one looks for is the colour of the disc; a compound that is drawn has its name within."""
+    toy = xh.District.load(Path(__file__).parents[1] / "toy")
+    homes = toy.layers["homes"]
+    some = homes.index[: len(homes) // 2]
+    spots = homes.geometry.where(~homes.index.isin(some), homes.geometry.centroid)
+    district = toy.replace(homes=homes.set_geometry(spots))
+    labels = {label.text: label.geometry for label in labels_of(district, "zh") if label.kind == "home"}
+    away = pd.Series({home: labels[homes.loc[home, "name"]].distance(spots[home]) for home in homes.index})
+    assert (away[some] > disc_radius(spots)).all() and (away.drop(some) == 0).all()
 
 
 @pytest.mark.parametrize("width", [90, 164, 348, 820, 1160])

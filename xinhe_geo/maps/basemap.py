@@ -256,6 +256,8 @@ def _basis_words(district: District, layer: str, frame: gpd.GeoDataFrame, lang: 
 
 #: How far a home known as a point is drawn around it, in metres, and the part of what a map shows that it is at least.
 DISC_M, DISC_OF_MAP = 18.0, 1 / 300
+#: How far below the middle of such a disc the name of the home sits, in radii.
+BELOW_DISC = 2.0
 
 
 def disc_radius(shapes: gpd.GeoSeries) -> float:
@@ -445,6 +447,13 @@ def _widest(area: bytes) -> shapely.Geometry:
     return shapely.get_point(shapely.maximum_inscribed_circle(shapely.from_wkb(area), tolerance=4.0), 0)
 
 
+def _below_discs(points: np.ndarray, homes: gpd.GeoDataFrame) -> np.ndarray:
+    """Return where names of homes sit: those known as points have theirs below the disc, whose colour is what is looked for."""
+    down = np.where(is_area(homes), 0.0, BELOW_DISC * disc_radius(homes.geometry))
+    xy = shapely.get_coordinates(points)
+    return np.asarray(shapely.points(xy[:, 0], xy[:, 1] - down))
+
+
 def _area_labels(district: District, lang: str) -> Iterable[Label]:
     for name, kind, zoom, rank, until in (
         ("zones", "zone", 0.0, 0.0, 14.2),
@@ -459,10 +468,10 @@ def _area_labels(district: District, lang: str) -> Iterable[Label]:
         frame = layer_of(district, name)
         if frame is None or "name" not in frame.columns:
             continue
-        lines = shapely.get_dimensions(frame.geometry.array) == 1
-        for text, point, line, shape in zip(
-            texts_of(frame, "name"), anchors(frame.geometry), lines, frame.geometry, strict=True
-        ):
+        lines, points = shapely.get_dimensions(frame.geometry.array) == 1, anchors(frame.geometry)
+        if name == "homes" and not is_area(frame).all():
+            points = _below_discs(points, frame)
+        for text, point, line, shape in zip(texts_of(frame, "name"), points, lines, frame.geometry, strict=True):
             if text:
                 away = 5.0 if name == "places" else 0.0
                 area = shape if kind in FIRST_LABELS else None
