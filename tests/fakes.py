@@ -144,6 +144,7 @@ class MadeUpDistrict:
     surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
     mapped_kinds: frozenset[str] = frozenset()
     has_own_plan: bool = True
+    has_own_goals: bool = True
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     memo: dict[Any, Any] = field(default_factory=dict)
 

@@ -378,7 +378,7 @@ def foot(district: District) -> str:
 
 def has_own_plan(district: District) -> bool:
     """A folder without its own commitments has no plan here: the bundled one is another district's."""
-    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
+    return district.has_own_plan
 
 
 def borrowed_plan(district: District, lang: str | None = None) -> str:

@@ -290,7 +290,8 @@ def _rules(district: District) -> list[dict[str, Any]]:
             "minutes": rule.minutes,
             "profile": rule.profile,
             "denominator": rule.denominator,
-            "promised": rule.of_plan or (rule.confidence == "read" and not (PLAN in presets and district.has_own_plan)),
+            "promised": rule.of_plan
+            or (rule.confidence == "read" and not (PLAN in presets and district.has_own_goals)),
             "standard": rule.cited if PLAN in presets and not rule.of_plan else rule.basis_text,
             # which of the plan's preset the plan itself says
             **({"heading": rule.heading} if PLAN in presets else {}),

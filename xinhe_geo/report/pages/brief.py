@@ -47,7 +47,7 @@ from ...maps import Line as ChartLine
 from ..files import is_as_written, put_over
 from ..record import RECORD, read_run
 from ..story.change import Change
-from ..story.front import TOLD_AT
+from ..story.front import TOLD_AT, aims
 from ..story.records import Figure, Goal, Line, WalkTold
 from ..story.story import Story
 from ..workbook import foot
@@ -84,7 +84,7 @@ def brief_page(
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""
-    if district.files.at["rules", "from"] != "本目录":
+    if not district.has_own_rules:
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
     if many := too_many_to_meet(district):
         borrowed += f'<p class="line">{e(many)}</p>'
@@ -365,7 +365,7 @@ def _gap_section(story: Story) -> str:
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
         "{0} {1} 项，共有 {2} 个小区至少在其中一项的服务范围外；下面 {3} 个，步行在服务范围外的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
-        say("规划提出的目标") if has_own_plan(district) else say("参考口径"),
+        aims(district),
         len(story.exact),
         len(story.gaps),
         len(top),

@@ -491,7 +491,11 @@ def _moved(deck: Deck, story: Story) -> None:
 def _tally(story: Story) -> str:
     """Say how many goals are met."""
     tally = story.tally
-    title = say("{0} 项目标和标准中，{1} 项没有缺口，{2} 项还有缺口", tally.promised, tally.whole, tally.short)
+    own, other = (
+        "{0} 项目标和标准中，{1} 项没有缺口，{2} 项还有缺口",
+        "{0} 项参考口径中，{1} 项没有缺口，{2} 项还有缺口",
+    )
+    title = say(own if story.district.has_own_goals else other, tally.promised, tally.whole, tally.short)
     return title + (say("，{0} 项数据不足", tally.unknown) if tally.unknown else "")
 
 
@@ -552,7 +556,9 @@ def _completeness(deck: Deck, story: Story) -> None:
 
 
 def _gaps(deck: Deck, story: Story) -> None:
-    title = say("{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
+    own = "{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}"
+    other = "{0} 个小区至少在一项参考口径的服务范围外，缺口最大的是{1}"
+    title = say(own if deck.district.has_own_goals else other, len(story.gaps), story.gaps[0].name)
     first = [say("{0} {1}：{2}", str(i), gap.name, gap.why) for i, gap in enumerate(story.gaps[:LISTED], 1)]
     notes = [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), *first, rests_on(deck.district)]
     slide = deck.page(title, notes)
