@@ -143,6 +143,7 @@ class MadeUpDistrict:
     list_year: int = 2022
     surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
     mapped_kinds: frozenset[str] = frozenset()
+    drawn_kinds: frozenset[str] = frozenset()
     has_own_plan: bool = True
     has_own_goals: bool = True
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)

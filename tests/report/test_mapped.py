@@ -100,7 +100,7 @@ def test_the_brief_says_what_follows_and_what_to_survey_next(out: Path) -> None:
     assert "若图上的设施都在、路都能走，出入口按最近处计：成人步行 15 分钟，常住人口的 97% 走得到" in text
     assert "下一步：先调查" in text and "surveyed_kinds" in text
     book = "\n".join(said(out / "tables/coverage.xlsx"))
-    assert "至少（只据地图）" in book and "只据地图（不作结论）" in book
+    assert "至少（没有查全）" in book and "只据地图（不作结论）" in book
 
 
 def test_the_meeting_map_knows_which_rules_rest_on_a_map(out: Path) -> None:

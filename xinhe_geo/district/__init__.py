@@ -18,6 +18,7 @@ from .labels import (
     rule_name,
     state_name,
     stretch_said,
+    survey_note,
     walker_name,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number

@@ -666,6 +666,13 @@ class District:
         """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
         return self._known_kinds[1]
 
+    @cached_property
+    def drawn_kinds(self) -> frozenset[str]:
+        """Kinds of `mapped_kinds` that a map has shown: the manifest lists them so, or a facility has it for its basis."""
+        facilities = self.layers.get("facilities")
+        shown = set() if facilities is None else set(facilities["kind"][(self.basis("facilities") == "osm").to_numpy()])
+        return self.mapped_kinds & (shown | set(self.manifest.get("mapped_kinds", ())))
+
     def key(self, layer: str, said: Named) -> str:
         """
         Return the code of what is meant: a kind, a home, a facility, a community, a parcel, a rule ….

@@ -330,9 +330,9 @@ def are_demonstrations(district: District, *tables: pd.DataFrame) -> bool:
 
 
 def at_least_text(lang: str) -> tuple[str, str]:
-    """Return what is written on what rests on a map alone, in short and in full."""
+    """Return what is written on what rests on facilities that may not be all, in short and in full."""
     with speaking(lang):
-        return say("只据地图（不作结论）"), say("若图上的设施都在、路都能走，出入口按最近处计；图上走不到的不等于没有")
+        return say("没有查全（不作结论）"), say("若列出的设施就是全部；走不到的不等于没有")
 
 
 def _reach_table(district: District, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:

@@ -319,7 +319,7 @@ def _walks_sheet(walks: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame
 def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     rows = total.reset_index()
     rows["label"] = rows["rule"].map(labels)
-    rows["bound"] = rows["bound"].map({EXACT: "", AT_LEAST: say("至少（只据地图）")})
+    rows["bound"] = rows["bound"].map({EXACT: "", AT_LEAST: say("至少（没有查全）")})
     rows = rows if (rows["bound"] != "").any() else rows.drop(columns="bound")
     rows["profile"] = rows["profile"].map(lambda name: walker_name(district, district.profile(name)))
     rows["method"] = rows["method"].map(_said(METHOD_LABELS))

@@ -24,9 +24,8 @@ from ...core import (
     speaking,
     title,
     web_file,
-    word,
 )
-from ...district import place_title, walker_name
+from ...district import place_title, survey_note, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
     DEMONSTRATION_TEXT,
@@ -88,7 +87,7 @@ def brief_page(
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
     if many := too_many_to_meet(district):
         borrowed += f'<p class="line">{e(many)}</p>'
-    borrowed += warning(word(str(district.manifest.get("survey_note") or "")))
+    borrowed += warning(survey_note(district))
     links = {page.file: say(page.link) for page in pages}
     links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(f'<a href="{file}">{what}</a>' for file, what in links.items()) + '<span id="beside"></span>'
@@ -396,7 +395,7 @@ def _survey_next(story: Story) -> str:
     first = say("下一步：先调查{0}。", kinds[0])
     rest = say("然后是{0}。", say("、").join(kinds[1:6])) if kinds[1:] else ""
     why = say(
-        "这些设施取自地图，漏了多少不知道：图上走得到的算走得到，图上走不到的不等于没有。先查涉及的人最多的一类；"
+        "这些设施没有查全，漏了多少不知道：走得到的算走得到，走不到的不等于没有。先查涉及的人最多的一类；"
         "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁在服务范围外、补在哪里。"
     )
     return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'

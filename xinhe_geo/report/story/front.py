@@ -49,7 +49,7 @@ def met_sentence(tally: Tally, what: str) -> str:
     if not tally.promised:
         return say("没有可以核对的{0}：规则表里没有查到出处的条目", what)
     if not tally.whole and not tally.short:
-        return say("{0} 项{1}都还不能判断：数据不足，或设施只取自地图、没有查全", tally.promised, what)
+        return say("{0} 项{1}都还不能判断：数据不足，或设施没有查全", tally.promised, what)
     rest = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
     return say("{0} 项{1}中 {2} 项做到，{3} 项还差", tally.promised, what, tally.whole, tally.short) + rest
 
