@@ -141,6 +141,7 @@ class MadeUpDistrict:
     crs: str = CRS
     year: int = 2022
     list_year: int = 2022
+    known_list_year: int | None = 2022
     surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
     mapped_kinds: frozenset[str] = frozenset()
     drawn_kinds: frozenset[str] = frozenset()

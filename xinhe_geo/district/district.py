@@ -666,6 +666,12 @@ class District:
         """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
         return self._known_kinds[1]
 
+    @property
+    def known_list_year(self) -> int | None:
+        """Of which year the list of communities is, where somebody has said; the year of the data is only what stands in for it."""
+        told = "community_list_year" in self.manifest or self.list_year != self.manifest["data_year"]
+        return self.list_year if told else None
+
     @cached_property
     def drawn_kinds(self) -> frozenset[str]:
         """Kinds of `mapped_kinds` that a map has shown: the manifest lists them so, or a facility has it for its basis."""

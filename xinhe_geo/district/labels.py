@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 import pandas as pd
 
-from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking, stretch_over, word
+from ..core import LAYERS, Profile, Rule, language, layer_name, renamed, say, speaking, stretch_over, word
 from .district import District
 from .reader import EDGE_TOLD, STRETCH_TOLD, WHERE
 
@@ -49,8 +50,28 @@ def name_of_label(layer: str, label: str) -> str:
 
 
 def list_told(district: District) -> str:
-    """Say behind the year of the data of which year the list of communities is; "" where there is none."""
-    return "" if "communities" not in district.layers else say("，社区名录 {0} 年", district.list_year)
+    """Say behind the year of the data of which year the list of communities is; "" where there is none, or nobody has said."""
+    year = district.known_list_year if "communities" in district.layers else None
+    return "" if year is None else say("，社区名录 {0} 年", year)
+
+
+#: Layers that people bring, and what a row of them rests on then.
+_BROUGHT, _OWN_BASES = ("district", "communities", "homes", "facilities"), ("official", "surveyed", "unstated")
+
+
+def credit_of(district: District) -> str:
+    """Return whom the data are from: what the folder credits, and the layers with rows that are of no map where only a map is credited."""
+    credit = str(district.manifest.get("credit", "") or "")
+    if not re.fullmatch("© OpenStreetMap contributors[^；;]*", credit):
+        return credit
+    layers = [name for name in _BROUGHT if name in district.layers]
+    brought = [layer_name(name) for name in layers if district.basis(name).isin(_OWN_BASES).any()]
+    return say("{0}；{1}：本地资料", credit, say("、").join(brought)) if brought else credit
+
+
+def of_list(district: District) -> str:
+    """Say in brackets, behind a number of communities, by the list of which year they are counted; "" where nobody has said."""
+    return "" if district.known_list_year is None else say("（{0} 年名录）", district.known_list_year)
 
 
 #: What importers once wrote into manifests; it is worked out now, for facilities come and go.

@@ -11,7 +11,7 @@ import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
 from ..core import DENOMINATOR_LABELS, amount, per_cent, rounded, say, signed
-from ..district import conflicts, rule_name
+from ..district import conflicts, of_list, rule_name
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
 
@@ -127,7 +127,7 @@ class LiveNumbers:
             areas = {code["id"]: code["name"] for code in numbered_codes(self.model.district, "communities")}
             lacking = [areas[code] for code, there in zip(self.model.areas, answer.has, strict=True) if not there]
             return {
-                "what": say("{0} 个社区（{1} 年名录）中有", of, self.model.district.list_year),
+                "what": say("{0} 个社区{1}中有", of, of_list(self.model.district)),
                 "big": say("{0} 个", have),
                 "now": have / of if of else 0,
                 "was": had / of if of else 0,

@@ -168,7 +168,7 @@ def _content(district: District) -> dict[str, Any]:
     return {
         "name": district.name,
         "year": district.year,
-        "list_year": district.list_year,
+        "list_year": district.known_list_year,
         "planned": district.with_planned,
         "demo": district.is_demonstration,
         "demo_text": say(DEMONSTRATION_TEXT) if district.is_demonstration else "",

@@ -129,7 +129,7 @@
     if (r.metric === "presence") {
       const lack = data.communities.filter((_, i) => !has[i]).map((c) => c.name);
       return {
-        what: `${all} 个社区（${data.list_year} 年名录）中有`, big: `${now} 个`, now: now / Math.max(1, all), was: was / Math.max(1, all),
+        what: data.list_year ? `${all} 个社区（${data.list_year} 年名录）中有` : `${all} 个社区中有`, big: `${now} 个`, now: now / Math.max(1, all), was: was / Math.max(1, all),
         delta: now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`, note: !lack.length ? "全部都有" : r.mapped ? "其余有没有不知道" : "缺：" + lack.join("、"),
       };
     }

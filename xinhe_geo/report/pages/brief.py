@@ -25,7 +25,7 @@ from ...core import (
     title,
     web_file,
 )
-from ...district import place_title, survey_note, walker_name
+from ...district import list_told, place_title, survey_note, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
     DEMONSTRATION_TEXT,
@@ -81,7 +81,9 @@ def brief_page(
     styles = [tone_style(), *([MARKS_STYLE] if story.change is not None else [])]
     styles += [web_file(ENGLISH_STYLE)] if language() == "en" else []
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
-    lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
+    homes = re.match(r"\d{4}", str(district.manifest["layers"].get("homes", {}).get("date", "")))
+    aged = homes is not None and int(homes[0]) != district.year and not district.is_demonstration
+    lists = (say("，小区资料 {0} 年", homes[0]) if homes and aged else "") + list_told(district)
     borrowed = ""
     if not district.has_own_rules:
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'

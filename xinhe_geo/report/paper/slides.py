@@ -22,7 +22,7 @@ from pptx.util import Emu, Inches, Pt
 from ...access import rests_on
 from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, list_told, place_title
+from ...district import District, credit_of, list_told, place_title
 from ...maps import (
     COMPLETENESS,
     DEMONSTRATION_TEXT,
@@ -204,7 +204,7 @@ class Deck:
             "{0}　数据年份 {1}　{2}",
             place_title(self.district),
             self.district.year,
-            self.district.manifest.get("credit", ""),
+            credit_of(self.district),
         )
         self.text(slide, Frame(_LEFT - 0.1, 7.0, _WIDE + 0.2, 0.35), [Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())

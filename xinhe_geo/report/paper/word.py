@@ -30,7 +30,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, kind_name, list_told, place_title
+from ...district import MANIFEST, District, credit_of, kind_name, list_told, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -710,9 +710,8 @@ def _how(paper: Document, story: Story) -> None:
     )
     head = [say("图层"), say("要素数"), say("示意或合成"), say("依据"), say("来源"), say("许可"), say("日期")]
     paper.table(say("数据来源"), head, story.sources, (2.2, 1.4, 1.6, 1.4, 5.6, 2.4, 2.0), right=(1, 2))
-    credit = paper.district.manifest.get("credit")
-    if credit:
-        paper.text(str(credit), colour=_QUIET)
+    if credit := credit_of(paper.district):
+        paper.text(credit, colour=_QUIET)
 
 
 #: The annexes by title, in their order.
