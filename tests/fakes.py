@@ -141,9 +141,12 @@ class MadeUpDistrict:
     crs: str = CRS
     year: int = 2022
     list_year: int = 2022
+    known_list_year: int | None = 2022
     surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
     mapped_kinds: frozenset[str] = frozenset()
+    drawn_kinds: frozenset[str] = frozenset()
     has_own_plan: bool = True
+    has_own_goals: bool = True
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     memo: dict[Any, Any] = field(default_factory=dict)
 

@@ -16,6 +16,7 @@ import xinhe_geo as xh
 from xinhe_geo.access import EXACT, bound_of, only_known
 from xinhe_geo.app.cli import main
 from xinhe_geo.core import Edit
+from xinhe_geo.district import survey_note
 from xinhe_geo.district.district import District
 from xinhe_geo.siting import Openings, link_pairs, links
 
@@ -139,6 +140,43 @@ def test_what_is_reached_is_the_same_and_what_is_not_is_unknown(toy: District, a
     unsure = rests & ~(cover["served"] == 1)
     assert told.loc[unsure, ["served", "served_walk_min", "minutes", "metres", "facility"]].isna().all(axis=None)
     pd.testing.assert_frame_equal(told[~unsure], cover[~unsure])
+
+
+#: What importers wrote into every folder once.
+OF_MAP = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
+
+
+@pytest.mark.parametrize(
+    ("basis", "stored", "surveyed", "said"),
+    [
+        ("osm", "", (), OF_MAP),
+        ("osm", OF_MAP, KINDS, ""),
+        ("unstated", OF_MAP, (), ""),
+        ("official", OF_MAP, (), ""),
+        ("official", "设施由街道逐处核过", (), "设施由街道逐处核过"),
+    ],
+)
+def test_facilities_are_said_to_be_a_maps_only_where_they_are(
+    tmp_path: Path, basis: str, stored: str, surveyed: tuple[str, ...], said: str
+) -> None:
+    folder = toy_folder(tmp_path / "toy", surveyed=surveyed, mapped=None, basis=basis)
+    manifest = folder / "district.toml"
+    manifest.write_text(
+        f"survey_note = {json.dumps(stored, ensure_ascii=False)}\n" + manifest.read_text("utf-8"), "utf-8"
+    )
+    district = xh.District.load(folder)
+    assert survey_note(district) == said
+    assert bool(district.drawn_kinds) == (basis == "osm" and not surveyed)
+    some = district.rows["facilities"].assign(basis="official").iloc[:1]
+    mixed = district.with_rows({"facilities": pd.concat([some, district.rows["facilities"].iloc[1:]])})
+    assert survey_note(mixed) == said or survey_note(mixed).startswith("4 处设施中 3 处取自 OpenStreetMap，")
+
+
+@pytest.mark.slow
+def test_what_was_not_surveyed_is_not_a_maps_for_that(tmp_path: Path) -> None:
+    district = xh.District.load(toy_folder(tmp_path / "toy", mapped=None, basis="official"))
+    row = xh.headlines(district, xh.coverage(district)).loc["plan_clinic_15"]
+    assert (row["bound"], row["mark"]) == ("at_least", "没有查全（不作结论）") and "图上" not in row["headline"]
 
 
 @pytest.mark.slow

@@ -49,6 +49,7 @@ from xinhe_geo.io.dxf import drawing_of
 from xinhe_geo.io.row_report import REPORT_COLUMNS, tally
 from xinhe_geo.io.sheets import read_workbook
 from xinhe_geo.io.template import template
+from xinhe_geo.report.analysis import sources_table
 
 # The package offers a function of this name, which hides the module from `import`.
 adding = importlib.import_module("xinhe_geo.io.add")
@@ -1357,3 +1358,29 @@ def test_a_row_with_a_name_and_no_number_is_told_that_the_number_is_missing(toy:
     report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84")
     (reason,) = of(report, "refused")["reason"]
     assert "没有编号" in reason and "没有名称" not in reason
+
+
+@pytest.mark.slow
+def test_a_basis_that_does_not_come_in_is_told(tmp_path: Path) -> None:
+    """`basis` is of rows that are new or move; of the others it is said what they go on resting on, here and in the table of layers."""
+    folder = shutil.copytree(TOY, tmp_path / "toy")
+    there = District.load(folder).rows["facilities"].to_crs(4326)
+    lines = [
+        f"{key},{row['name']}（改）,{row['kind']},{row.geometry.x},{row.geometry.y}" for key, row in there.iterrows()
+    ]
+    lines.append(f"N1,新食堂,canteen,{there.geometry.x.iloc[0] + 0.002},{there.geometry.y.iloc[0]}")
+    (tmp_path / "a.csv").write_text("\n".join(["编号,名称,类别,经度,纬度", *lines]), "utf-8-sig")
+    told = add(
+        tmp_path / "a.csv", folder, "facilities", crs="WGS84", datum_checked=CHECKED, basis="official", apply=True
+    )
+    note = told.loc[(told["column"] == "依据类型").to_numpy(), "reason"]
+    assert list(note) == [f"目录里已有、位置没有动的行依据不变：实测 {len(there)}；--basis 只记在新增和移动的行上"]
+    district = District.load(folder)
+    bases = district.basis("facilities")  # of those that stand in the year of the data
+    assert bases["N1"] == "official" and set(bases.drop("N1")) == {"surveyed"}
+    table = sources_table(district).set_index("图层")["依据类型"]
+    assert table["设施"] == f"实测 {len(bases) - 1}、官方 1" and table["小区"] == "实测"
+    again = add(tmp_path / "a.csv", folder, "facilities", crs="WGS84", datum_checked=CHECKED, basis="surveyed")
+    assert "官方 1；" in again.loc[(again["column"] == "依据类型").to_numpy(), "reason"].iloc[0]
+    silent = add(tmp_path / "a.csv", folder, "facilities", crs="WGS84", datum_checked=CHECKED)
+    assert not silent["reason"].str.contains("依据不变").any()

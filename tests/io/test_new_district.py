@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import osmium
+import pandas as pd
 import pytest
 import shapely
 from test_osm_import import town
@@ -66,6 +67,9 @@ def test_without_answers_nothing_is_called_official_or_surveyed(office: Path) ->
         "utf-8-sig"
     )
     district = District.load(office / "新胡")
+    report = pd.read_csv(office / "新胡" / "import" / "report.csv", encoding="utf-8-sig").set_index("what")
+    absent = set(report.loc["有对照规则而没有找到", "examples"].split(" 等 ")[0].split("、"))
+    assert absent and absent.isdisjoint(district.kinds.loc[list(set(district.rows["facilities"]["kind"])), "label"])
     assert district.name == "新胡街道"
     assert district.crs == "EPSG:4548", "CGCS2000, three-degree zone around 117 E"
     assert list(district.rows["homes"]["name"]) == ["甲苑", "乙苑"], "the office's compounds, and none of the map's"

@@ -17,7 +17,7 @@ import pytest
 import shapely
 
 from xinhe_geo.core.errors import EnvironmentProblem, SourceError
-from xinhe_geo.district import beside, exchange
+from xinhe_geo.district import beside, exchange, survey_note
 from xinhe_geo.district.district import District
 from xinhe_geo.io import new_folder
 from xinhe_geo.io.osm_import import import_osm
@@ -240,7 +240,7 @@ def test_kinds_found_were_seen_on_a_map_and_none_counts_as_surveyed(taken: tuple
     report, d = taken
     assert d.mapped_kinds == {"clinic_station", "pharmacy", "park", "kindergarten"}
     assert d.surveyed_kinds == frozenset() and d.manifest["surveyed_kinds"] == []
-    assert "是否齐全未知" in d.manifest["survey_note"]
+    assert "是否齐全未知" in survey_note(d)
     assert line(report, "facilities", "有对照规则而没有找到")["reason"] == "不能断定没有，按数据不足处理"
     assert "library" in {rule.kind for rule in read_tag_rules()}
 

@@ -15,7 +15,7 @@ from xinhe_geo.app.cli import main
 from xinhe_geo.core import speaking
 from xinhe_geo.district import undo
 from xinhe_geo.ledger import not_offered, offered, take_targets, write_targets
-from xinhe_geo.ledger.plan_text import cells_alone, numeral, quantities, said_in, years
+from xinhe_geo.ledger.plan_text import cells_alone, numeral, plain, quantities, said_in, years
 from xinhe_geo.ledger.targets import HEADS, SHEET
 
 TOY = Path(__file__).parent.parent / "toy"
@@ -102,6 +102,36 @@ def test_numerals_are_read_as_they_are_spoken() -> None:
 )
 def test_years(text: str, said: str) -> None:
     assert years(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("十五五期间，全街道覆盖率达到95%。\n建设一处图书馆。", ["2026-2030", ""]),
+        ("十五五期间，全街道覆盖率达到95%。建设一处图书馆。", ["2026-2030", ""]),
+        ("某街道十五五规划\n建设一处图书馆。\n到2028年建设一处图书馆。", ["2026-2030", "2028"]),
+        (
+            "某街道十五五规划\n一、“十四五”回顾\n建设一处图书馆。\n二、目标\n建设一处图书馆。",
+            ["2021-2025", "2026-2030"],
+        ),
+        ("一、“十五五”目标\n建设一处图书馆。\n二、其他\n建设一处图书馆。", ["2026-2030", ""]),
+    ],
+)
+def test_a_sentence_has_the_years_of_itself_its_heading_or_the_title(text: str, said: list[str]) -> None:
+    assert [piece.years for piece in said_in(text, [])] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("15分钟基本医疗卫生服务圈覆盖率达到95%", ["95%"]),
+        ("建成5、10、15分钟生活圈3个", ["3个"]),
+        ("打造15分钟为老服务圈", ["15分钟"]),
+        ("95%以上的老人步行15分钟可达", ["95%", "15分钟"]),
+    ],
+)
+def test_minutes_that_name_a_circle_are_no_amount_beside_another(text: str, said: list[str]) -> None:
+    assert [f"{plain(q.low)}{q.unit}" for q in quantities(text)] == said
 
 
 PLAN = """某街道国民经济和社会发展第十五个五年规划纲要

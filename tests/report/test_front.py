@@ -110,7 +110,7 @@ def test_a_walk_takes_the_minutes_that_its_gap_says(story: Story) -> None:
     ],
 )
 def test_what_cannot_be_judged_is_never_called_met(tally: Tally, said: str) -> None:
-    assert front.met_sentence(tally, True).startswith(said)
+    assert front.met_sentence(tally, "规划提出的目标").startswith(said)
     worst = front.worst_sentence(None, tally, ["药店"])
     assert (worst == "能判断的目标没有短板") == bool(tally.whole)
     assert front.next_sentence(None, None, ["药店"]) == "下一步：调查药店，查全了才能判断谁在服务范围外、补在哪里"

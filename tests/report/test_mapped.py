@@ -6,19 +6,23 @@ import base64
 import contextlib
 import json
 import re
+import shutil
 import sqlite3
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from docx import Document
+from ledger_toy import ALL, CIRCLE, folder_with, measure
 from mapped import KINDS, TOY, toy_folder
 from pptx import Presentation
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import main
+from xinhe_geo.core import bundled_folder, speaking
 from xinhe_geo.report.paper import write_brief, write_slides
 
 pytestmark = pytest.mark.slow  # each writes whole reports
@@ -51,6 +55,15 @@ def said(path: Path) -> Iterator[str]:
             yield "\n".join(str(row) for row in database.execute("select table_name from gpkg_contents"))
     else:
         yield path.read_text("utf-8")
+
+
+def own_promises(folder: Path, *, copied: bool) -> Path:
+    """Return the toy with a promise of its own, measured by a rule of the program, or by the same row in a table of its own."""
+    folder_with(folder, [measure("c", "coverage", **CIRCLE, **ALL)])
+    if copied:
+        (folder / "standards").mkdir(exist_ok=True)
+        shutil.copy(bundled_folder() / "standards" / "rules.csv", folder / "standards" / "rules.csv")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +100,7 @@ def test_the_brief_says_what_follows_and_what_to_survey_next(out: Path) -> None:
     assert "若图上的设施都在、路都能走，出入口按最近处计：成人步行 15 分钟，常住人口的 97% 走得到" in text
     assert "下一步：先调查" in text and "surveyed_kinds" in text
     book = "\n".join(said(out / "tables/coverage.xlsx"))
-    assert "至少（只据地图）" in book and "只据地图（不作结论）" in book
+    assert "至少（没有查全）" in book and "只据地图（不作结论）" in book
 
 
 def test_the_meeting_map_knows_which_rules_rest_on_a_map(out: Path) -> None:
@@ -119,3 +132,39 @@ def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
     assert not [path.name for path in files for text in said(path) if next(iter(plan)) in text]
     assert "不是本街道自己规划提出的目标" in next(said(out / "index.html"))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("copied", [False, True], ids=["rules of the program", "rules copied into the folder"])
+def test_promises_of_ones_own_make_no_other_plan_ones_own(tmp_path: Path, lang: str, copied: bool) -> None:
+    """Whoever records a sentence of his own plan still borrows the yardsticks: nothing says that his plan, or another, sets them here."""
+    folder = own_promises(tmp_path / "toy", copied=copied)
+    out, district = tmp_path / "out", xh.District.load(folder)
+    bundled = xh.District.load().rules
+    standards = set(bundled["standard"][(bundled["set"] == "plan").to_numpy()])
+    assert len(standards) == 1 and district.has_own_plan and not district.has_own_goals
+    assert main(["report", str(folder), "--out", str(out), "--lang", lang]) == 0
+    with speaking(lang):
+        write_brief(district, out / "b.docx")
+        write_slides(district, out / "s.pptx")
+    words = {
+        "zh": ("规划提出的目标中", "规划提出的目标 ", "一项规划目标的", "规划目标缺口图", "有原文可查的目标"),
+        "en": ("goals of the plan", "in what the plan promises", "Targets and standards whose"),
+    }
+    denied = "不是本街道自己规划提出的目标"
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
+    texts = [(path.name, text.replace(denied, "")) for path in files for text in said(path)]
+    found = {(name, word) for name, text in texts for word in (*standards, *words[lang]) if word in text}
+    assert not found
+    first = {"zh": "项参考口径", "en": "the yardsticks"}[lang]
+    assert first in next(said(out / "index.html"))
+
+
+def test_rules_that_were_verified_for_a_place_are_its_own(tmp_path: Path) -> None:
+    folder = own_promises(tmp_path / "toy", copied=True)
+    table = folder / "standards" / "rules.csv"
+    rules = pd.read_csv(table, dtype="str", encoding="utf-8-sig", keep_default_na=False).set_index("rule")
+    rules.loc["plan_clinic_15", ["verified_by", "verified_on"]] = ["甲", "2026-11-24"]
+    rules.to_csv(table)
+    district = xh.District.load(folder)
+    assert [r for r in rules.index if district.rule(r).of_plan] == ["plan_clinic_15"] and district.has_own_goals

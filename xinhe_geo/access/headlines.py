@@ -30,6 +30,7 @@ from ..district import (
     buildings_said,
     kind_name,
     must_be_district,
+    of_list,
     rule_name,
     stretch_said,
     walker_name,
@@ -174,7 +175,7 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
         "people_unserved": unserved if bound == EXACT else np.nan,
         "denominator": denominator or "",
         "bound": bound,
-        "mapped": not district.mapped_kinds.isdisjoint(rule.kinds),
+        "mapped": not district.drawn_kinds.isdisjoint(rule.kinds),
         "value_high": np.nan,
         "walk_share": np.nan,
         "unchecked": unchecked_of(district, rule.kinds),
@@ -277,14 +278,14 @@ def _community_headline(
     row["value"], row["value_high"] = float(has.mean()), float(might.mean())
     count = f"{int(has.sum())}" if upper is None else f"{int(has.sum())}—{int(might.sum())}"
     if row["bound"] == AT_LEAST:
-        told = "{0}：{1} 个社区（{2} 年名录）中 {3} 个看得到；其余有没有不知道"
-        row["headline"] = say(told, _if(row), len(has), district.list_year, count)
+        told = "{0}：{1} 个社区{2}中 {3} 个看得到；其余有没有不知道"
+        row["headline"] = say(told, _if(row), len(has), of_list(district), count)
         return
     communities = district.layers.get("communities")
     names = communities["name"] if communities is not None else pd.Series(dtype="str")
     lacks = [str(names.get(c, c)) for c in has.index[~has]]
     missing = say("；缺：{0}", say("、").join(lacks)) if lacks else ""
-    row["headline"] = say("{0} 个社区（{1} 年名录）中 {2} 个有{3}", len(has), district.list_year, count, missing)
+    row["headline"] = say("{0} 个社区{1}中 {2} 个有{3}", len(has), of_list(district), count, missing)
 
 
 def limit_text(district: District, rule: Rule, walker: Profile) -> str:

@@ -10,14 +10,17 @@ from .journal import ANSWERS, MANIFEST, SUGGESTED, commit, district_folder, fini
 from .labels import (
     buildings_said,
     column_name,
+    credit_of,
     kind_name,
     list_told,
     name_of_label,
+    of_list,
     place_name,
     place_title,
     rule_name,
     state_name,
     stretch_said,
+    survey_note,
     walker_name,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number

@@ -62,7 +62,7 @@ from ..core import (
 from ..network import Graph, WalkNetwork, network_of
 from .journal import MANIFEST, MEANWHILE
 from .looks import page, short
-from .reader import judged, left_out, mapped_kinds, read_folder
+from .reader import OWN, judged, left_out, mapped_kinds, read_folder, rows_of_the_program, shared_promises
 from .resolve import Named, meant
 from .scenario import Scenario, label_of, plan_files
 from .street_edits import merged_streets
@@ -666,6 +666,19 @@ class District:
         """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
         return self._known_kinds[1]
 
+    @property
+    def known_list_year(self) -> int | None:
+        """Of which year the list of communities is, where somebody has said; the year of the data is only what stands in for it."""
+        told = "community_list_year" in self.manifest or self.list_year != self.manifest["data_year"]
+        return self.list_year if told else None
+
+    @cached_property
+    def drawn_kinds(self) -> frozenset[str]:
+        """Kinds of `mapped_kinds` that a map has shown: the manifest lists them so, or a facility has it for its basis."""
+        facilities = self.layers.get("facilities")
+        shown = set() if facilities is None else set(facilities["kind"][(self.basis("facilities") == "osm").to_numpy()])
+        return self.mapped_kinds & (shown | set(self.manifest.get("mapped_kinds", ())))
+
     def key(self, layer: str, said: Named) -> str:
         """
         Return the code of what is meant: a kind, a home, a facility, a community, a parcel, a rule ….
@@ -1062,7 +1075,8 @@ class District:
             metric=str(row["metric"]),
             elsewhere=name in self._promised_elsewhere,
             of_plan=self.has_own_plan
-            and self.files.at["rules", "from"] == "本目录"
+            and self.has_own_rules
+            and name not in self._promised_elsewhere
             and str(row["set"]) == "plan"
             and str(row["confidence"]) == "read",
             **text,
@@ -1071,34 +1085,31 @@ class District:
     @property
     def has_own_plan(self) -> bool:
         """Whether the folder has commitments of its own: the bundled ones are another district's."""
-        return "commitments" in self.files.index and self.files.at["commitments", "from"] == "本目录"
+        return "commitments" in self.files.index and self.files.at["commitments", "from"] == OWN
+
+    @property
+    def has_own_rules(self) -> bool:
+        """Whether the folder has a table of rules of its own; only such rules can be what its own plan says."""
+        return "rules" in self.files.index and self.files.at["rules", "from"] == OWN
+
+    @cached_property
+    def has_own_goals(self) -> bool:
+        """Whether its own plan says any of its rules: commitments alone do not make the program's yardsticks goals of this place."""
+        return any(self.rule(str(name)).of_plan for name in self._rows["rules"].index)
 
     @cached_property
     def _promised_elsewhere(self) -> frozenset[str]:
         """
-        Return the rules that another place's plan promises, where the folder has neither promises nor rules of its own.
+        Return the rules that another place's plan promises: those of the plan that comes with the program, where it is not this one's.
 
-        What is its plan, the borrowed tables say themselves: the text that promises are measured by and that no measure beyond
-        the promises stands on.
+        A row that was copied from there into a table of one's own is no better for it, unless somebody has verified it for this place.
         """
-        if any(
-            name in self.files.index and self.files.at[name, "from"] == "本目录" for name in ("commitments", "rules")
-        ):
+        if self.has_own_plan and shared_promises(self._rows["commitments"]):
             return frozenset()
-        measures, rules = self._rows.get("measures"), self._rows["rules"]
-        if measures is None:
-            return frozenset()
-        promised = measures["commitment"].notna()
-
-        def standards(rows: pd.DataFrame) -> set[str]:
-            cited = {
-                name for cell in (*rows["rule"].dropna(), *rows["also_rules"].dropna()) for name in str(cell).split(";")
-            }
-            named = rules[rules.index.isin(cited) & (rules["confidence"] == "read").to_numpy()]
-            return set(named["standard"].dropna())
-
-        plan = standards(measures[promised & (measures["role"] == "own")]) - standards(measures[~promised])
-        return frozenset(rules.index[rules["standard"].isin(plan).to_numpy()])
+        rules, theirs = self._rows["rules"], rows_of_the_program("rules")
+        plan = theirs["standard"][((theirs["set"] == "plan") & (theirs["confidence"] == "read")).to_numpy()].dropna()
+        named = rules["standard"].isin(plan)
+        return frozenset(rules.index[named & rules["verified_by"].isna()] if self.has_own_rules else rules.index[named])
 
     # --- groups and basis
 

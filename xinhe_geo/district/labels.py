@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 import pandas as pd
 
-from ..core import LAYERS, Profile, Rule, language, renamed, say, speaking, stretch_over
+from ..core import LAYERS, Profile, Rule, language, layer_name, renamed, say, speaking, stretch_over, word
 from .district import District
 from .reader import EDGE_TOLD, STRETCH_TOLD, WHERE
 
@@ -49,8 +50,47 @@ def name_of_label(layer: str, label: str) -> str:
 
 
 def list_told(district: District) -> str:
-    """Say behind the year of the data of which year the list of communities is; "" where there is none."""
-    return "" if "communities" not in district.layers else say("，社区名录 {0} 年", district.list_year)
+    """Say behind the year of the data of which year the list of communities is; "" where there is none, or nobody has said."""
+    year = district.known_list_year if "communities" in district.layers else None
+    return "" if year is None else say("，社区名录 {0} 年", year)
+
+
+#: Layers that people bring, and what a row of them rests on then.
+_BROUGHT, _OWN_BASES = ("district", "communities", "homes", "facilities"), ("official", "surveyed", "unstated")
+
+
+def credit_of(district: District) -> str:
+    """Return whom the data are from: what the folder credits, and the layers with rows that are of no map where only a map is credited."""
+    credit = str(district.manifest.get("credit", "") or "")
+    if not re.fullmatch("© OpenStreetMap contributors[^；;]*", credit):
+        return credit
+    layers = [name for name in _BROUGHT if name in district.layers]
+    brought = [layer_name(name) for name in layers if district.basis(name).isin(_OWN_BASES).any()]
+    return say("{0}；{1}：本地资料", credit, say("、").join(brought)) if brought else credit
+
+
+def of_list(district: District) -> str:
+    """Say in brackets, behind a number of communities, by the list of which year they are counted; "" where nobody has said."""
+    return "" if district.known_list_year is None else say("（{0} 年名录）", district.known_list_year)
+
+
+#: What importers once wrote into manifests; it is worked out now, for facilities come and go.
+_OF_MAP = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
+
+
+def survey_note(district: District) -> str:
+    """Say that facilities are a map's and nobody has surveyed them, as far as they are; else what somebody wrote of it, or ""."""
+    stored, facilities = str(district.manifest.get("survey_note") or ""), district.layers.get("facilities")
+    if stored and stored != _OF_MAP:
+        return word(stored)
+    if facilities is None:
+        return ""
+    unsure = facilities["kind"].isin(district.mapped_kinds).to_numpy()
+    seen = int((unsure & (district.basis("facilities") == "osm").to_numpy()).sum())
+    if seen == len(facilities):
+        return say(_OF_MAP) if seen else ""
+    told = "{0} 处设施中 {1} 处取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有"
+    return say(told, len(facilities), seen) if seen else ""
 
 
 def walker_name(district: District, walker: Profile) -> str:

@@ -138,7 +138,7 @@ def _completeness(district: Shown) -> Iterator[str]:
             yield (
                 say("已普查 {0} 类：{1}", len(named), some)
                 if surveyed
-                else say("只取自地图 {0} 类：{1}", len(named), some)
+                else say("没有查全 {0} 类：{1}", len(named), some)
             )
 
 

@@ -118,7 +118,7 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 #: Where a table is from that is not the program's.
-_OWN = "本目录"
+OWN = "本目录"
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def _read_folder(
         if frame is None or not (digest := _sha256(path, name, str(entry["file"]), problems)):
             continue
         rows[name] = frame
-        files.append((name, str(entry["file"]), _OWN if path.resolve() == folder.resolve() else "随程序", digest))
+        files.append((name, str(entry["file"]), OWN if path.resolve() == folder.resolve() else "随程序", digest))
     table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     _leave_to_its_plan(rows, table["from"])
     if target is not None:
@@ -208,16 +208,14 @@ def _bounded(found: Iterator[Problem]) -> Iterator[Problem]:
 
 def _leave_to_its_plan(rows: dict[str, pd.DataFrame], origin: pd.Series) -> None:
     """Take out of borrowed tables what they say of promises that a folder with a plan of its own does not make."""
-    if origin.get("commitments") != _OWN:
+    if origin.get("commitments") != OWN:
         return
-    theirs = _of_the_program("commitments", _changed_at("commitments"))[0]
-    quotes = {} if theirs is None else theirs["quote"].to_dict()
-    kept = {str(key) for key, quote in rows["commitments"]["quote"].items() if quotes.get(key) == quote}
-    if "measures" in rows and origin["measures"] != _OWN:
+    kept = shared_promises(rows["commitments"])
+    if "measures" in rows and origin["measures"] != OWN:
         own = rows["measures"]
         own = own[(own["commitment"].isna() | own["commitment"].isin(kept)).to_numpy()]
         rows["measures"] = own[(own["of"].isna() | own["of"].isin(own.index)).to_numpy()]
-    if "contradictions" in rows and origin["contradictions"] != _OWN:
+    if "contradictions" in rows and origin["contradictions"] != OWN:
         own = rows["contradictions"]
         rows["contradictions"] = own[
             [bool(said) and set(said) <= kept for said in map(listed, own["touches"].fillna(""))]
@@ -448,6 +446,18 @@ def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS
         wrong(say("{0} 不是以米为单位的投影坐标系", text), say("换成当地的投影坐标系，长度和面积才可信"))
         return None
     return crs
+
+
+def rows_of_the_program(name: str) -> pd.DataFrame:
+    """Return a table that comes with the program; not to be changed."""
+    rows = _of_the_program(name, _changed_at(name))[0]
+    return pd.DataFrame(columns=list(LAYERS[name].names)) if rows is None else rows
+
+
+def shared_promises(commitments: pd.DataFrame) -> set[str]:
+    """Return which promises of a plan are, word for word, those of the plan that comes with the program."""
+    quotes = rows_of_the_program("commitments")["quote"].to_dict()
+    return {str(key) for key, quote in commitments["quote"].items() if quotes.get(key) == quote}
 
 
 @cache

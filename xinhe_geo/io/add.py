@@ -18,12 +18,14 @@ import shapely
 
 from ..core import (
     BASES,
+    BASIS_LABELS,
     LAYERS,
     UNSTATED,
     DataError,
     Layer,
     SourceError,
     UnknownNameError,
+    amount,
     layer_name,
     refuse_uncleared,
     say,
@@ -126,6 +128,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     origin = origin_of(rows, placed, checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
     _say_unstated(edits, request, current, report)
+    _say_basis_kept(edits, rows, matched, request, current)
     _say_doors_left(edits, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
@@ -223,6 +226,28 @@ def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer
             say(
                 "知道就写 --basis surveyed（实测）、official（官方）、osm（开放地图）或 derived（推算），或在表里加“依据类型”一列"
             ),
+            Where(column=say(UNSTATED_COLUMN)),
+        )
+
+
+def _say_basis_kept(
+    edits: Sequence[Edit], rows: FileRows, matched: Matched, request: Request, current: CurrentLayer
+) -> None:
+    """Say of how many rows that are there already the basis stays what it is: a file that moves none of them vouches for no position."""
+    if request.basis == UNSTATED or current.layer.geometry is None or "basis" in rows.cells:
+        return
+    given = {edit.at for edit in edits if "basis" in edit.cells or edit.shape is not None}
+    out = {*rows.refused, *rows.unclear, *rows.left, *rows.foreign}
+    kept = [at for i, at in matched.at.items() if i not in out and at not in given]
+    own = current.rows["basis"].iloc[kept] if "basis" in current.rows.columns else pd.Series(index=kept, dtype="str")
+    bases = own.fillna(str((current.entry or {}).get("basis", UNSTATED)))
+    other = bases[(bases != request.basis).to_numpy()].value_counts()
+    if len(other):
+        said = say("、").join(f"{say(BASIS_LABELS[str(name)])} {amount(n)}" for name, n in other.items())
+        rows.report.say(
+            "note",
+            say("目录里已有、位置没有动的行依据不变：{0}；--basis 只记在新增和移动的行上", said),
+            say("这些行的位置也核过，就在表里加“依据类型”一列写明"),
             Where(column=say(UNSTATED_COLUMN)),
         )
 

@@ -40,7 +40,7 @@ from ..core import (
 from ..district import MANIFEST, District, beside, exchange
 from .add import Coordinates, Request, checked_words, plan_import, unconfirmed
 from .new_folder import may_write, seal, write_manifest
-from .osm_import import boundary_box, import_osm
+from .osm_import import boundary_box, import_osm, without_given
 from .row_report import tally
 
 #: In place of a file with streets: they are downloaded.
@@ -253,7 +253,9 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
             rows[layer] = _added(own[layer], fresh, layer)
             write_text(fresh / "import" / f"{layer}.csv", csv_text(rows[layer], index=False), mark=True)
     _settle_years(fresh, own, new=[layer for layer in rows if layer not in layers])
-    District.load(fresh)
+    made = District.load(fresh)
+    if "facilities" in rows:
+        taken = without_given(taken, set(made.rows["facilities"]["kind"]))
     seal(fresh, taken)
     return Made(taken, rows)
 

@@ -46,7 +46,7 @@ from .blocks import Blocks, blocks_of
 from .densities import Drawn, tell_densities
 from .home_cells import as_cells
 from .homes_table import homes_from_table
-from .import_log import ImportLog
+from .import_log import ImportLog, some
 from .incoming import LONLAT
 from .new_folder import NewFolder, may_write, write_folder
 from .osm_extract import OSM_SUFFIXES, Found, OfMap, area_of, check_extract, read_map
@@ -61,7 +61,6 @@ Crs = pyproj.CRS | str | int
 
 #: Written into manifests. Where `import_osm` stood at first: the same extract gives the same folder, byte for byte.
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
-SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
 OUTLINE_MARGIN_M = 25.0
 
@@ -87,6 +86,17 @@ def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return flat
 
 
+_ABSENT = "有对照规则而没有找到"
+
+
+def without_given(report: pd.DataFrame, kinds: set[str]) -> pd.DataFrame:
+    """Return a report that calls no kind absent that came with another file."""
+    told = ((report.index == "facilities") & (report["what"] == say(_ABSENT))).to_numpy()
+    absent = [label for kind, label in labels_of(read_tag_rules()).items() if kind not in kinds]
+    report = report.assign(examples=report["examples"].mask(told, some(absent)))
+    return report if absent else report[~told]
+
+
 def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.GeoDataFrame:
     frame = _layer("facilities", ["name", "kind", "note"], found.rows.get("facilities", []))
     doubtful = frame["note"].str.startswith(TO_CONFIRM)
@@ -100,7 +110,7 @@ def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.
         log.took("facilities", say("{0}（{1}）", label, kind), int(chosen.sum()), remark, frame.loc[chosen, "facility"])
     absent = [label for kind, label in labels.items() if not (frame["kind"] == kind).any()]
     if absent:
-        log.note("facilities", say("有对照规则而没有找到"), say("不能断定没有，按数据不足处理"), absent)
+        log.note("facilities", say(_ABSENT), say("不能断定没有，按数据不足处理"), absent)
     log.left("facilities", say("停用的"), len(found.closed_down), say("标为 disused/abandoned"), found.closed_down)
     log.left("facilities", say("画成线或一般关系的"), len(found.lines), say("不是点也不是面"), found.lines)
     if found.several:
@@ -476,7 +486,6 @@ def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public
         "data_year": int(origin.date[:4]),
         "surveyed_kinds": [],
         "mapped_kinds": kinds,
-        "survey_note": SURVEY_NOTE,
         "credit": origin.credit,
         "secrecy": origin.secrecy if public else "internal",
     }

@@ -43,7 +43,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, Named, column_name, list_told, must_be_district
+from ..district import District, Named, column_name, credit_of, list_told, must_be_district
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
@@ -364,7 +364,6 @@ def foot(district: District) -> str:
     mark += borrowed_plan(district)
     mark += say("{0}。", keeping(district.manifest))
     scenario = say("，方案：{0}", district.manifest["scenario"]) if district.manifest.get("scenario") else ""
-    credit = str(district.manifest.get("credit", ""))
     return say(
         "{0}{1}，数据年份 {2}{3}{4}。{5}",
         mark,
@@ -372,13 +371,13 @@ def foot(district: District) -> str:
         district.year,
         list_told(district),
         scenario,
-        credit,
+        credit_of(district),
     )
 
 
 def has_own_plan(district: District) -> bool:
     """A folder without its own commitments has no plan here: the bundled one is another district's."""
-    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
+    return district.has_own_plan
 
 
 def borrowed_plan(district: District, lang: str | None = None) -> str:

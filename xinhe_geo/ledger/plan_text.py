@@ -75,6 +75,10 @@ _HEADING = re.compile(
 
 #: Signs of a number, and of what makes it large (十百千万亿): nobody writes more. Twice as much, twice, and so on: so many times.
 _LONGEST, _MOST_SIZES, _MOST_TIMES = 24, 4, 60
+#: A text says in its title, among its first lines, which years it is for; a title is no sentence, and no heading of a part.
+_TITLE, _NO_TITLE = 30, re.compile(rf"[，,。！？!?；;：:]|{_HEADING.pattern}")
+#: 15分钟…服务圈: minutes that are the name of a circle say how much of nothing, where anything else does.
+_CIRCLE = re.compile(r"(?:[/、]\d+)*(?:分钟)?[^，,。；;\d]{0,12}圈")
 #: Lines of a table with one cell in each: so short, so many on end, and so many of them a number alone.
 _CELL, _CELLS, _NUMBERS = 24, 4, 2
 #: What stands before a number reaches so far back.
@@ -195,7 +199,8 @@ def quantities(sentence: str) -> list[Quantity]:
     for i in range(len(found) - 2, -1, -1):  # 5/10/15分钟: the unit stands behind the last
         if not found[i].unit and text[found[i].end : found[i + 1].start] in ("/", "、"):
             found[i] = found[i]._replace(unit=found[i + 1].unit)
-    return found
+    names = [q for q in found if q.unit == "分钟" and _CIRCLE.match(text, q.end)]
+    return [q for q in found if q not in names] or found
 
 
 def _masked(text: str) -> str:
@@ -349,12 +354,13 @@ def said_in(text: str, places: Sequence[str]) -> Iterator[Said]:
     named = [p for p in places if len(p) >= 2]
     heads = ["", "", ""]
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    period = next((y for line in lines[:30] if "-" in (y := years(line))), "")
+    title = next((y for line in lines[:_TITLE] if "-" in (y := years(line)) and not _NO_TITLE.search(line)), "")
     for number, line in enumerate(lines, 1):
         if _is_heading(line, heads) or not re.search("[^\\W\\d_]{2}", line):  # a cell of a table: a number alone
             continue
         for sentence in filter(None, map(str.strip, re.split(r"(?<=[。！？!?；;])", line))):
             section = "".join(heads)
+            period = of_head if "-" in (of_head := years(section)) else title  # never another sentence's
             before, whole, wished = "", years(sentence), any(w in sentence for w in _WISHED)
             some = False
             for words in _pieces(sentence):

@@ -42,6 +42,7 @@ from .themes import (
     is_presence,
     land_text,
     limit_text,
+    list_of,
     percent,
     rows_of,
     rule_lines,
@@ -416,9 +417,7 @@ def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDat
     counts = [int((pick == i).sum()) for i in range(4)]
     mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [amount(c) for c in counts])
     names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
-    text = t["presence_change"].format(a=int(a.sum()), b=int(b.sum()), n=len(pick)) + t["list_of"].format(
-        y=after.list_year
-    )
+    text = t["presence_change"].format(a=int(a.sum()), b=int(b.sum()), n=len(pick)) + list_of(after, t)
     fact = {"big": signed(int(b.sum()) - int(a.sum()), 0), "text": text}
     if is_demonstration(after, ("communities", "facilities")):
         fact["tag"] = t["demo_value"]

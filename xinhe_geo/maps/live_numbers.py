@@ -11,7 +11,7 @@ import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
 from ..core import DENOMINATOR_LABELS, amount, per_cent, rounded, say, signed
-from ..district import conflicts, rule_name
+from ..district import conflicts, of_list, rule_name
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
 
@@ -127,14 +127,14 @@ class LiveNumbers:
             areas = {code["id"]: code["name"] for code in numbered_codes(self.model.district, "communities")}
             lacking = [areas[code] for code, there in zip(self.model.areas, answer.has, strict=True) if not there]
             return {
-                "what": say("{0} 个社区（{1} 年名录）中有", of, self.model.district.list_year),
+                "what": say("{0} 个社区{1}中有", of, of_list(self.model.district)),
                 "big": say("{0} 个", have),
                 "now": have / of if of else 0,
                 "was": had / of if of else 0,
                 "delta": say("与现状相同") if have == had else say("现状 {0} 个，{1} 个", had, signed(have - had, 0)),
                 "note": say("全部都有")
                 if not lacking
-                else say("其余有没有，图上看不出来")
+                else say("其余有没有不知道")
                 if self.mapped
                 else say("缺：{0}", say("、").join(lacking)),
             }
@@ -147,7 +147,7 @@ class LiveNumbers:
         served = rounded(known, digits) - rounded(out, digits)  # the three agree
         note = say("可达 {0}／{1} {2}", amount(served, digits), amount(known, digits), unit)
         if self.mapped:
-            note += say("；只据地图：受益为至多，图上走不到的不等于没有")
+            note += say("；没有查全：受益为至多，走不到的不等于没有")
         else:
             note += say("，还在服务范围外 {0} {1}", amount(out, digits), unit)
         blank = int(self.model.facts[denominator].isna().sum())

@@ -170,7 +170,7 @@ def _content(district: District) -> dict[str, Any]:
     return {
         "name": district.name,
         "year": district.year,
-        "list_year": district.list_year,
+        "list_year": district.known_list_year,
         "planned": district.with_planned,
         "demo": district.is_demonstration,
         "demo_text": say(DEMONSTRATION_TEXT) if district.is_demonstration else "",
@@ -297,7 +297,8 @@ def _rules(district: District) -> list[dict[str, Any]]:
             "minutes": rule.minutes,
             "profile": rule.profile,
             "denominator": rule.denominator,
-            "promised": rule.of_plan or (rule.confidence == "read" and not (PLAN in presets and district.has_own_plan)),
+            "promised": rule.of_plan
+            or (rule.confidence == "read" and not (PLAN in presets and district.has_own_goals)),
             "standard": rule.cited if PLAN in presets and not rule.of_plan else rule.basis_text,
             # which of the plan's preset the plan itself says
             **({"heading": rule.heading} if PLAN in presets else {}),

@@ -49,7 +49,7 @@ def themes(district: District, lang: str = "zh") -> pd.Series:
     fixed = {
         OVERVIEW: t["overview_plan" if district.manifest.get("scenario") else "overview"],
         COMPLETENESS: t["sheet_completeness"],
-        GAPS: t["sheet_gaps" if district.has_own_plan else "sheet_gaps_reference"],
+        GAPS: t["sheet_gaps" if district.has_own_goals else "sheet_gaps_reference"],
         PARCELS: t["sheet_parcels"],
     }
     own = {name: rule_label(district, district.rule(name), lang) for name in rules.index}

@@ -30,7 +30,7 @@ from ..core import (
     web_file,
     word,
 )
-from ..district import District, rule_name
+from ..district import District, credit_of, rule_name
 
 #: Stands before names of a picture's own until the picture is complete; no text can hold it.
 OWN = "\ue000"
@@ -286,13 +286,18 @@ def _weak_rows(district: District, name: str, kinds: Sequence[str]) -> tuple[int
     return len(basis), len(weak), sorted(weak.unique())
 
 
+#: Layers whose outlines people take for borders.
+_BORDERS = ("district", "zones", "areas", "communities", "parcels")
+
+
 def foot_lines(district: District, lang: str) -> list[str]:
     """Return the lines every map must carry: years, CRS, source, borders, who made it."""
     t, manifest = wording(lang), district.manifest
     years = t["year"].format(y=district.year)
-    if district.layers.get("communities") is not None:
-        years += t["semicolon"] + t["list_year"].format(y=district.list_year)
-    credit = str(manifest.get("credit", "") or "")
+    if district.layers.get("communities") is not None and district.known_list_year is not None:
+        years += t["semicolon"] + t["list_year"].format(y=district.known_list_year)
+    with speaking(lang):
+        credit = credit_of(district)
     entries = [e for e in dict(manifest.get("layers", {})).values() if isinstance(e, Mapping)]
     open_map = any(e.get("basis") == "osm" or "ODbL" in str(e.get("licence", "")) for e in entries)
     if open_map and "OpenStreetMap" not in credit:
@@ -300,7 +305,9 @@ def foot_lines(district: District, lang: str) -> list[str]:
     lines = [years, t["crs"].format(crs=crs_label(district.crs, named=True))]
     lines += [t["credit"].format(c=credit)] if credit else []
     lines += [t["producer"].format(p=manifest["made_by"])] if manifest.get("made_by") else []
-    return [*lines, t["schematic_bounds"]]
+    drawn = [layer for layer in _BORDERS if layer in district.layers]
+    schematic = any(district.basis(layer).isin(DEMONSTRATION).any() for layer in drawn)
+    return [*lines, t["schematic_bounds" if schematic else "no_legal_bounds"]]
 
 
 def badges_of(district: District, demonstration: bool, lang: str) -> list[tuple[str, str]]:

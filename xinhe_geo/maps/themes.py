@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -329,10 +329,16 @@ def are_demonstrations(district: District, *tables: pd.DataFrame) -> bool:
     return is_demonstration(district, ("homes", "facilities", "streets"))
 
 
+def list_of(district: District, t: Mapping[str, str]) -> str:
+    """Return by the list of which year communities are counted, in brackets; "" where nobody has said."""
+    year = district.known_list_year
+    return "" if year is None else t["list_of"].format(y=year)
+
+
 def at_least_text(lang: str) -> tuple[str, str]:
-    """Return what is written on what rests on a map alone, in short and in full."""
+    """Return what is written on what rests on facilities that may not be all, in short and in full."""
     with speaking(lang):
-        return say("只据地图（不作结论）"), say("若图上的设施都在、路都能走，出入口按最近处计；图上走不到的不等于没有")
+        return say("没有查全（不作结论）"), say("若列出的设施就是全部；走不到的不等于没有")
 
 
 def _reach_table(district: District, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
@@ -450,7 +456,7 @@ def _presence_theme(
     names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
     counts = [int((pick == i).sum()) for i in range(len(styles))]
     has, label = int(np.isin(pick, (0, 1)).sum()), rule_label(district, rule, lang)
-    text = t["of_communities"].format(n=len(pick), k=has) + t["list_of"].format(y=district.list_year)
+    text = t["of_communities"].format(n=len(pick), k=has) + list_of(district, t)
     facts = [{"big": t["unknown"] if unknown else f"{has} / {len(pick)}", "text": "" if unknown else text}]
     if is_demonstration(district, ("communities", "facilities")) and not unknown:
         facts[0]["tag"] = t["demo_value"]
@@ -466,7 +472,7 @@ def _presence_theme(
         table.insert(1, (t["can_walk"], [None if math.isnan(part) else percent(part) for part in walk]))
     told = [t["n_communities"].format(n=n) for n in counts]
     mode = Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, told)
-    lines = [t["line_denominator"].format(v=t["den_community"]) + t["list_of"].format(y=district.list_year)]
+    lines = [t["line_denominator"].format(v=t["den_community"]) + list_of(district, t)]
     lines.append(_standing(rule, lang))
     return Theme(
         rule.name,

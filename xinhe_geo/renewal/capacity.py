@@ -139,7 +139,7 @@ def _needed(states: tuple[District, District], norm: pd.Series, lived: pd.Series
 
 def at_most_in_words(bound: str, silent: int) -> str:
     """Say why what lacks is at most so much; "" where it is known."""
-    told = say("（只据地图，至多如此）") if bound != EXACT else ""
+    told = say("（没有查全，至多如此）") if bound != EXACT else ""
     return told + (say("（{0} 个小区没有写自有的有多少，至多如此）", silent) if silent else "")
 
 

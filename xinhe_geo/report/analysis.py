@@ -37,6 +37,7 @@ from ..core import (
     DEMONSTRATION,
     LAYERS,
     SitingError,
+    amount,
     language,
     layer_name,
     named_by_homes,
@@ -426,13 +427,20 @@ def sources_table(district: District) -> pd.DataFrame:
         said = district.manifest["layers"].get(name, {})
         layer = LAYERS[str(name)]
         frame = district.layers.get(str(name)) if layer.geometry else None
-        weak = int(district.basis(str(name)).isin(DEMONSTRATION).sum()) if frame is not None else 0
+        bases = pd.Series(dtype="str") if frame is None else district.basis(str(name))
+        weak, counts = int(bases.isin(DEMONSTRATION).sum()), bases.value_counts()
+        labels = [say(BASIS_LABELS[str(basis)]) for basis in counts.index]
+        several = say("、").join(f"{label} {amount(n)}" for label, n in zip(labels, counts, strict=True))
         rows.append(
             {
                 "图层": layer_name(str(name)),
                 "文件": entry["file"],
                 "出处": word(entry["from"]),
-                "依据类型": word(BASIS_LABELS.get(said.get("basis", ""), "")),
+                "依据类型": several
+                if len(labels) > 1
+                else labels[0]
+                if labels
+                else word(BASIS_LABELS.get(said.get("basis", ""), "")),
                 "要素数": np.nan if frame is None else len(frame),
                 "其中示意或合成": np.nan if frame is None else weak,
                 "来源": said.get("source", ""),

@@ -21,7 +21,7 @@ import shapely
 
 from ..access import rests_on
 from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule, amount, per_cent, say
-from ..district import District, kind_name, rule_name, walker_name
+from ..district import District, kind_name, rule_name, survey_note, walker_name
 from .analysis import Analysis
 
 LONLAT = "EPSG:4326"
@@ -86,7 +86,7 @@ def facts(district: District, results: Analysis) -> dict[str, Any]:
             "list_year": district.list_year,
             "demonstration": district.is_demonstration,
             "rests_on": rests_on(district),
-            "survey_note": str(district.manifest.get("survey_note", "")),
+            "survey_note": survey_note(district),
             "outline_basis": say(BASIS_LABELS[basis]) if basis in BASIS_LABELS else "",
             "area_km2": _number(area, 4),
             "homes": 0 if homes is None else len(homes),

@@ -62,7 +62,7 @@ _ALIASES = {
     "people_60plus_unserved": "不可达60岁及以上",
     "share_unserved": "不可达比例",
     "unserved": "不可达数",
-    "bound": "界（at_least：只据地图，至少）",
+    "bound": "界（at_least：没有查全，至少）",
     "counted": "按什么人口",
     "crosses": "隔着",
     "gate_known": "出入口已知",

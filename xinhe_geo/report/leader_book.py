@@ -68,9 +68,7 @@ def _goals(book: xlsxwriter.Workbook, form: _Forms, story: Story) -> None:
     sheet = book.add_worksheet(say("一览"))
     district, tally, change = story.district, story.tally, story.change
     sheet.write_string(0, 0, place_title(district), form.title)
-    unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
-    sentence = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}"
-    sheet.write_string(1, 0, say(sentence, tally.promised, tally.whole, tally.short, unknown), form.strong)
+    sheet.write_string(1, 0, story.checked, form.strong)
     mark = say(DEMONSTRATION_TEXT) + say("　") if district.is_demonstration else ""
     sheet.merge_range(2, 0, 2, 12, mark + rests_on(district), form.quiet)
     sheet.set_row(2, 30)

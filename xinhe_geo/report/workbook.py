@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
-from ..district import District, kind_name, list_told, place_title, walker_name
+from ..district import District, credit_of, kind_name, list_told, of_list, place_title, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import LISTED, Analysis, by_heading
 from .story.evidence import layers_told, may_be_told
@@ -83,7 +83,7 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
         table = matrix.rename(columns={kind: kind_name(district, str(kind)) for kind in matrix.columns})
         table.insert(0, "社区", names.reindex(table.index))
         table.index.name = "社区代码"
-        unit = say("开放设施个数；{0} 年社区名录共 {1} 个", district.list_year, len(table))
+        unit = say("开放设施个数；{0} 个社区{1}", len(table), of_list(district))
     else:
         table, unit = pd.DataFrame({"说明": [say("数据不足：没有社区界或没有设施")]}), ""
     yield "社区×设施矩阵", table.reset_index(), unit
@@ -319,7 +319,7 @@ def _walks_sheet(walks: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame
 def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     rows = total.reset_index()
     rows["label"] = rows["rule"].map(labels)
-    rows["bound"] = rows["bound"].map({EXACT: "", AT_LEAST: say("至少（只据地图）")})
+    rows["bound"] = rows["bound"].map({EXACT: "", AT_LEAST: say("至少（没有查全）")})
     rows = rows if (rows["bound"] != "").any() else rows.drop(columns="bound")
     rows["profile"] = rows["profile"].map(lambda name: walker_name(district, district.profile(name)))
     rows["method"] = rows["method"].map(_said(METHOD_LABELS))
@@ -399,7 +399,14 @@ def _width(text: str) -> int:
 def foot(district: District) -> str:
     """Return what stands under every table: demonstration or not, who may see it, year, CRS, credit."""
     mark = say("{0}。", say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
-    credit = str(district.manifest.get("credit", ""))
     mark += say("{0}。", keeping(district.manifest))
     text = "{0}{1}，数据年份 {2}{3}，坐标系 {4}。{5}"
-    return say(text, mark, place_title(district), district.year, list_told(district), crs_label(district.crs), credit)
+    return say(
+        text,
+        mark,
+        place_title(district),
+        district.year,
+        list_told(district),
+        crs_label(district.crs),
+        credit_of(district),
+    )

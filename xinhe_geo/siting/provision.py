@@ -228,7 +228,7 @@ def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.In
         "missing": missing,
         "to_build": whole,
         "facilities": _who(near, str(norm["unit"])),
-        "verdict": said if bound == EXACT or not missing > 0 else say("至多{0}（只据地图，漏了多少不知道）", said),
+        "verdict": said if bound == EXACT or not missing > 0 else say("至多{0}（没有查全，漏了多少不知道）", said),
         "bound": bound,
         "standard_text": standing(str(norm["confidence"]), text["standard"], text["clause"], text["source"]),
         "confidence": norm["confidence"],

@@ -37,7 +37,7 @@ from ...core import (
     whole,
     word,
 )
-from ...district import District, column_name, kind_name, list_told, walker_name
+from ...district import District, column_name, kind_name, list_told, of_list, walker_name
 
 #: Metrics that count communities; what they lack is said with the people who live there.
 IN_COMMUNITIES = ("communities_with", "communities_without")
@@ -544,7 +544,7 @@ def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     missing = [c for c in wanted if c not in frame.index and c not in names]
     # phases of an estate are built one after the other: those that stand are taken
     if missing and not (layer == "homes" and len(missing) < len(wanted)):
-        when = say("（{0} 年名录）", district.list_year) if layer == "communities" else ""
+        when = of_list(district) if layer == "communities" else ""
         raise Lacks(say("{0}{1}里没有“{2}”", layer_name(layer), when, say("、").join(missing)))
     return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
 

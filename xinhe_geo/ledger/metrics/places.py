@@ -13,7 +13,7 @@ import shapely
 
 from ...access import TOLERANCE_MIN, WAY_OUT, entrances_of_open, facility_entrances, grounds_text, presence
 from ...core import TOLERANCE_M, language, layer_name, listed, say
-from ...district import District, column_name
+from ...district import District, column_name, of_list
 from .base import (
     NAMED_AT_MOST,
     SCOPE_LAYERS,
@@ -90,7 +90,7 @@ def _communities_with(district: District, m: Measure) -> Found:
     lacking = has.index[~has]
     joint = "和" if m["combine"] == "all" else "或"
     what = kind_names(district, kinds, joint)
-    counted = say("{0} 个社区（{1} 年名录）中 {2} 个有", len(has), district.list_year, int(has.sum()))
+    counted = say("{0} 个社区{1}中 {2} 个有", len(has), of_list(district), int(has.sum()))
     if grounds := grounds_text(district, kinds, has.index):
         counted += say("（{0}）", grounds)
     without = m["metric"] == "communities_without"
@@ -432,9 +432,9 @@ def _per_communities(district: District, m: Measure) -> Found:
     # between the two it is enough by the larger circle: nothing is short
     short = say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value) if value < few else ""
     said = say(
-        "{0} 个社区（{1} 年名录），每 {2:g}—{3:g} 个 1 处，应有 {4}—{5} 处，现有 {6:.0f} 处",
+        "{0} 个社区{1}，每 {2:g}—{3:g} 个 1 处，应有 {4}—{5} 处，现有 {6:.0f} 处",
         n,
-        district.list_year,
+        of_list(district),
         m["low"],
         m["high"],
         few,

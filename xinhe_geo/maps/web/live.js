@@ -116,7 +116,7 @@ function render({ model, el }) {
 
   function lists() {
     const s = app.state, g = s.gaps, change = rounded(g.people) - rounded(g.people_before);
-    put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${persons(g.people)}${g.who ? "（" + g.who + "）" : ""}，${number(g.homes)} 个小区` +
+    put(ui.gapHead, g.unknown ? "缺口：数据不足（没有查全，走不到的不等于没有）" : `缺口：${persons(g.people)}${g.who ? "（" + g.who + "）" : ""}，${number(g.homes)} 个小区` +
       (change ? `（${change > 0 ? "+" : "−"}${number(Math.abs(change))} 人）` : ""));
     fill(ui.gaps, g.rows.map((r) => [homes.name[r.home], `${persons(r.people)}，${r.far}`, () => { reveal(r.home); }]));
     fill(ui.changes, s.changes.map((c) => [c.name, c.what, () => choose(c.id)]));

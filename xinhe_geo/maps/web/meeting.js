@@ -70,7 +70,7 @@
     }
     parts.push("分母 " + DENOMINATORS[r.denominator], "数据年份 " + data.year);
     if (data.scenario) parts.push("在方案“" + data.scenario + "”之上");
-    if (r.mapped) parts.push("只据地图：受益为至多，图上走不到的不等于没有");
+    if (r.mapped) parts.push("没有查全：受益为至多，走不到的不等于没有");
     return parts;
   }
 
@@ -129,8 +129,8 @@
     if (r.metric === "presence") {
       const lack = data.communities.filter((_, i) => !has[i]).map((c) => c.name);
       return {
-        what: `${all} 个社区（${data.list_year} 年名录）中有`, big: `${now} 个`, now: now / Math.max(1, all), was: was / Math.max(1, all),
-        delta: now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`, note: !lack.length ? "全部都有" : r.mapped ? "其余有没有，图上看不出来" : "缺：" + lack.join("、"),
+        what: data.list_year ? `${all} 个社区（${data.list_year} 年名录）中有` : `${all} 个社区中有`, big: `${now} 个`, now: now / Math.max(1, all), was: was / Math.max(1, all),
+        delta: now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`, note: !lack.length ? "全部都有" : r.mapped ? "其余有没有不知道" : "缺：" + lack.join("、"),
       };
     }
     const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), [unit, k, digits] = UNITS[d];
@@ -138,9 +138,9 @@
     const known = rounded(t.known * k, digits), out = rounded((t.known - t.served) * k, digits), amount = (v) => number(v, digits); // these and what is left agree
     const blank = model.homes.blank[d] || 0;
     return {
-      what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
+      what: (r.mapped ? "若列出的设施就是全部：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
-      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(known - out)} / ${amount(known)} ${unit}，还在服务范围外 ${amount(out)} ${unit}`) +
+      note: (r.mapped ? "走不到的不等于没有" : `可达 ${amount(known - out)} / ${amount(known)} ${unit}，还在服务范围外 ${amount(out)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${number(blank)} 个小区人口不详，未计入` : ""),
     };
   }
@@ -778,7 +778,7 @@
     for (let h = 0; h < homes.count; h++) {
       const where = [name(data.zones, homes.zone[h]), name(data.communities, homes.community[h])];
       const counted = [homes.people[h], homes.people_60plus[h], Math.round(homes.area_m2[h] * 10) / 10];
-      const result = [base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : r.mapped ? "只据地图，至多" : ""];
+      const result = [base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : r.mapped ? "没有查全，至多" : ""];
       rows.push([shownName(), r.label, asked, homes.id[h], homes.name[h], ...where, ...counted, ...result]);
     }
     return rows;

@@ -24,9 +24,8 @@ from ...core import (
     speaking,
     title,
     web_file,
-    word,
 )
-from ...district import place_title, walker_name
+from ...district import list_told, place_title, survey_note, walker_name
 from ...ledger import has_own_plan
 from ...maps import (
     DEMONSTRATION_TEXT,
@@ -47,7 +46,7 @@ from ...maps import Line as ChartLine
 from ..files import is_as_written, put_over
 from ..record import RECORD, read_run
 from ..story.change import Change
-from ..story.front import TOLD_AT
+from ..story.front import TOLD_AT, aims
 from ..story.records import Figure, Goal, Line, WalkTold
 from ..story.story import Story
 from ..workbook import foot
@@ -82,13 +81,15 @@ def brief_page(
     styles = [tone_style(), *([MARKS_STYLE] if story.change is not None else [])]
     styles += [web_file(ENGLISH_STYLE)] if language() == "en" else []
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
-    lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
+    homes = re.match(r"\d{4}", str(district.manifest["layers"].get("homes", {}).get("date", "")))
+    aged = homes is not None and int(homes[0]) != district.year and not district.is_demonstration
+    lists = (say("，小区资料 {0} 年", homes[0]) if homes and aged else "") + list_told(district)
     borrowed = ""
-    if district.files.at["rules", "from"] != "本目录":
+    if not district.has_own_rules:
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
     if many := too_many_to_meet(district):
         borrowed += f'<p class="line">{e(many)}</p>'
-    borrowed += warning(word(str(district.manifest.get("survey_note") or "")))
+    borrowed += warning(survey_note(district))
     links = {page.file: say(page.link) for page in pages}
     links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(f'<a href="{file}">{what}</a>' for file, what in links.items()) + '<span id="beside"></span>'
@@ -365,7 +366,7 @@ def _gap_section(story: Story) -> str:
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
         "{0} {1} 项，共有 {2} 个小区至少在其中一项的服务范围外；下面 {3} 个，步行在服务范围外的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
-        say("规划提出的目标") if has_own_plan(district) else say("参考口径"),
+        aims(district),
         len(story.exact),
         len(story.gaps),
         len(top),
@@ -396,7 +397,7 @@ def _survey_next(story: Story) -> str:
     first = say("下一步：先调查{0}。", kinds[0])
     rest = say("然后是{0}。", say("、").join(kinds[1:6])) if kinds[1:] else ""
     why = say(
-        "这些设施取自地图，漏了多少不知道：图上走得到的算走得到，图上走不到的不等于没有。先查涉及的人最多的一类；"
+        "这些设施没有查全，漏了多少不知道：走得到的算走得到，走不到的不等于没有。先查涉及的人最多的一类；"
         "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁在服务范围外、补在哪里。"
     )
     return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'

@@ -9,8 +9,8 @@ import pandas as pd
 import shapely
 
 from ...access import audit, rests_on
-from ...core import crs_label, marked, per_cent, say, title, word
-from ...district import District, kind_name, place_title
+from ...core import crs_label, marked, per_cent, say, title
+from ...district import District, kind_name, place_title, survey_note
 from ..story.evidence import may_be_told
 from ..workbook import foot
 from .shell import figure, heads, html_page, scrolled, warning
@@ -33,7 +33,7 @@ def ground_page(district: District, picture: str) -> str:
     body = f"""<header>
 <h1>{e(heading)}</h1>
 <p class="line">{e(said)}</p>
-{warning(word(str(district.manifest.get("survey_note") or "")))}
+{warning(survey_note(district))}
 {warning(note)}
 <p><b>{e(add)}</b></p>
 </header>

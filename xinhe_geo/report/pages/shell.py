@@ -146,7 +146,7 @@ def page_text(district: District, title: str, nav: str, body: str, *, style: str
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     kinds = [kind_name(district, str(kind)) for kind in district.kinds.index if kind in district.mapped_kinds]
     names = say("、").join(kinds[:NAMED]) + (say(" 等 {0} 类", len(kinds)) if len(kinds) > NAMED else "")
-    told = "只取自地图、没有查全的设施：{0}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有"
+    told = "没有查全的设施：{0}。凡涉及这些类别，受益人数为至多，走不到的不等于没有"
     mark += warning(say(told, names) if kinds else "")
     content = f"""<header><h1>{html.escape(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>

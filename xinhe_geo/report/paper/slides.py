@@ -22,7 +22,7 @@ from pptx.util import Emu, Inches, Pt
 from ...access import rests_on
 from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, list_told, place_title
+from ...district import District, credit_of, list_told, place_title
 from ...maps import (
     COMPLETENESS,
     DEMONSTRATION_TEXT,
@@ -204,7 +204,7 @@ class Deck:
             "{0}　数据年份 {1}　{2}",
             place_title(self.district),
             self.district.year,
-            self.district.manifest.get("credit", ""),
+            credit_of(self.district),
         )
         self.text(slide, Frame(_LEFT - 0.1, 7.0, _WIDE + 0.2, 0.35), [Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
@@ -491,7 +491,11 @@ def _moved(deck: Deck, story: Story) -> None:
 def _tally(story: Story) -> str:
     """Say how many goals are met."""
     tally = story.tally
-    title = say("{0} 项目标和标准中，{1} 项没有缺口，{2} 项还有缺口", tally.promised, tally.whole, tally.short)
+    own, other = (
+        "{0} 项目标和标准中，{1} 项没有缺口，{2} 项还有缺口",
+        "{0} 项参考口径中，{1} 项没有缺口，{2} 项还有缺口",
+    )
+    title = say(own if story.district.has_own_goals else other, tally.promised, tally.whole, tally.short)
     return title + (say("，{0} 项数据不足", tally.unknown) if tally.unknown else "")
 
 
@@ -552,7 +556,9 @@ def _completeness(deck: Deck, story: Story) -> None:
 
 
 def _gaps(deck: Deck, story: Story) -> None:
-    title = say("{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
+    own = "{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}"
+    other = "{0} 个小区至少在一项参考口径的服务范围外，缺口最大的是{1}"
+    title = say(own if deck.district.has_own_goals else other, len(story.gaps), story.gaps[0].name)
     first = [say("{0} {1}：{2}", str(i), gap.name, gap.why) for i, gap in enumerate(story.gaps[:LISTED], 1)]
     notes = [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), *first, rests_on(deck.district)]
     slide = deck.page(title, notes)

@@ -30,7 +30,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, kind_name, list_told, place_title
+from ...district import MANIFEST, District, credit_of, kind_name, list_told, place_title
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -393,7 +393,7 @@ def _report(paper: Document, story: Story) -> None:
     warn(paper)
     _changed(paper, story)
     paper.heading(say("总体情况"))
-    paper.say(say("{0}。", _tally(story)))
+    paper.say(say("{0}。", story.checked))
     met = [goal.label for goal in story.judged if goal.state == "whole"]
     if met:
         paper.part(say("已实现的目标"))
@@ -408,7 +408,9 @@ def _report(paper: Document, story: Story) -> None:
         paper.say(say("{0}。", say("、").join(goal.label for goal in story.unknown)))
     paper.heading(say("主要短板"))
     if story.gaps:
-        gaps = say("{0} 个小区至少在一项规划目标的服务范围外，按步行在服务范围外的人数从多到少排列", len(story.gaps))
+        own = "{0} 个小区至少在一项规划目标的服务范围外，按步行在服务范围外的人数从多到少排列"
+        other = "{0} 个小区至少在一项参考口径的服务范围外，按步行在服务范围外的人数从多到少排列"
+        gaps = say(own if story.district.has_own_goals else other, len(story.gaps))
         paper.say(say("{0}。", gaps))
         told = "{0}：{1}，{2}在服务范围外。"
         paper.points(say(told, gap.name, gap.label, gap.unserved.told) for gap in story.gaps[:TOLD])
@@ -469,14 +471,6 @@ def warn(paper: Document) -> None:
     """Say of a demonstration that it is one."""
     if paper.district.is_demonstration:
         paper.say(say("{0}。", say(DEMONSTRATION_TEXT)))
-
-
-def _tally(story: Story) -> str:
-    """Say how many goals are met."""
-    tally = story.tally
-    unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
-    told = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}"
-    return say(told, tally.promised, tally.whole, tally.short, unknown)
 
 
 def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
@@ -540,6 +534,8 @@ def _targets(paper: Document, story: Story) -> None:
     if plan is None:
         paper.text(say("本街道目录没有自己的规划承诺表，上面是随程序的默认口径。"))
         return
+    if not story.district.has_own_rules:
+        paper.text(say("{0}。", say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")))
     paper.table(
         say("规划 {0} 项目标的核对结果（条），逐条见规划目标落实核对表", plan.total),
         [say("类别"), *plan.verdicts, say("合计")],
@@ -714,9 +710,8 @@ def _how(paper: Document, story: Story) -> None:
     )
     head = [say("图层"), say("要素数"), say("示意或合成"), say("依据"), say("来源"), say("许可"), say("日期")]
     paper.table(say("数据来源"), head, story.sources, (2.2, 1.4, 1.6, 1.4, 5.6, 2.4, 2.0), right=(1, 2))
-    credit = paper.district.manifest.get("credit")
-    if credit:
-        paper.text(str(credit), colour=_QUIET)
+    if credit := credit_of(paper.district):
+        paper.text(credit, colour=_QUIET)
 
 
 #: The annexes by title, in their order.

@@ -39,15 +39,27 @@ TOLD_AT = (5, 10, 15, 20, 30)
 LEGS = {"inside": "小区内", "access": "到街道", "street": "沿街", "wait": "过街等候", "entrance": "进门"}
 
 
-def met_sentence(tally: Tally, own_plan: bool) -> str:
+def aims(district: District) -> str:
+    """Return what the goals are called: the plan's only where this place's own plan says them."""
+    return say("规划提出的目标") if district.has_own_goals else say("参考口径")
+
+
+def met_sentence(tally: Tally, what: str) -> str:
     """Say how many goals are met."""
-    what = say("规划提出的目标") if own_plan else say("参考口径")
     if not tally.promised:
         return say("没有可以核对的{0}：规则表里没有查到出处的条目", what)
     if not tally.whole and not tally.short:
-        return say("{0} 项{1}都还不能判断：数据不足，或设施只取自地图、没有查全", tally.promised, what)
+        return say("{0} 项{1}都还不能判断：数据不足，或设施没有查全", tally.promised, what)
     rest = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
     return say("{0} 项{1}中 {2} 项做到，{3} 项还差", tally.promised, what, tally.whole, tally.short) + rest
+
+
+def checked_sentence(tally: Tally, *, own: bool) -> str:
+    """Say how many of the plan's goals, or of the yardsticks beside it, have a gap; no full stop."""
+    unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
+    goals = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}"
+    told = goals if own else "核对 {0} 项参考口径：{1} 项没有缺口，{2} 项还有缺口{3}"
+    return say(told, tally.promised, tally.whole, tally.short, unknown)
 
 
 def worst_sentence(goal: Goal | None, tally: Tally, survey: Sequence[str]) -> str:

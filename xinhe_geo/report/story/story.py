@@ -202,6 +202,12 @@ class Story:
             return {r: steps.steps_of(self.district, by_rule[r], sites[r]) for r in order if sites.get(r)}
 
     @property
+    def checked(self) -> str:
+        """How many goals have a gap, in one sentence."""
+        with speaking(self.analysis.lang):
+            return front.checked_sentence(self.tally, own=self.district.has_own_goals)
+
+    @property
     def leading(self) -> Goal | None:
         """The goal that comes first: the one with a next step, else the first that is not met; what the plan itself promises goes before."""
         order = [*self.steps, *steps.siting_order(self.worst)]
@@ -220,7 +226,7 @@ class Story:
             goal = next((goal for goal in self.worst if goal.rule == worst), None)
             step = next(iter(self.plans), None)
             sentences = (
-                front.met_sentence(self.tally, has_own_plan(self.district)),
+                front.met_sentence(self.tally, front.aims(self.district)),
                 front.worst_sentence(goal, self.tally, self.survey),
                 front.next_sentence(self.leading, step, self.survey),
             )
