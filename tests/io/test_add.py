@@ -1357,3 +1357,24 @@ def test_a_row_with_a_name_and_no_number_is_told_that_the_number_is_missing(toy:
     report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84")
     (reason,) = of(report, "refused")["reason"]
     assert "没有编号" in reason and "没有名称" not in reason
+
+
+@pytest.mark.slow
+def test_rows_of_another_layer_are_called_by_their_names(tmp_path: Path) -> None:
+    """Gates by the name of their home, under any usual head; of a name that several have the codes are suggested."""
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    for head in ("小区", "小区名称", "所属小区", "小区编号"):
+        path = tmp_path / f"{head}.csv"
+        path.write_text(
+            f"{head},出入口名称,东坐标,北坐标\n甲苑,甲苑西门,500020,4320050\n丙苑小区,丙苑门,500410,4320150\n", "utf-8"
+        )
+        report = add(path, folder, "gates", crs=4548, apply=head == "小区编号", datum_checked="测试里量过")
+        assert tally(report)["new"] == 2, report.to_string()
+    gates = District.load(folder).rows["gates"]
+    assert gates.set_index("name")["home"].loc[["甲苑西门", "丙苑门"]].tolist() == ["A", "C"]
+    homes = folder / "homes" / "homes.geojson"
+    homes.write_text(homes.read_text("utf-8").replace("丙苑", "甲苑"), "utf-8")
+    path.write_text("小区,出入口名称,东坐标,北坐标\n甲苑,又一门,500020,4320060\n", "utf-8")
+    with pytest.raises(DataError, match="写编号：A、C"):
+        add(path, folder, "gates", crs=4548, datum_checked="测试里量过")

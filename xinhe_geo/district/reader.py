@@ -55,7 +55,7 @@ from ..core import (
     stretch_over,
 )
 from .beside import put_back
-from .doubles import doubled
+from .doubles import doubled, plain_name
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
 from .parcel_facts import ledger_problems
 from .project_facts import project_problems
@@ -839,10 +839,17 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
                 for code in listed(cells[i]) if column.several else (str(cells[i]),):
                     if code not in known:
                         said = say("“{0}”在{1}里不存在", code, layer_name(column.parent[0]))
-                        remedy = (
-                            did_you_mean(code, known) if len(parent) <= 60 else say("改成已有的编号，或先补上那一行")
-                        )
+                        remedy = _code_meant(code, rows[column.parent[0]], known)
                         yield Problem("error", name, file, str(frame.index[i]), column.name, said, remedy)
+
+
+def _code_meant(said: str, parents: pd.DataFrame, known: set[str]) -> str:
+    """Say which code to write: that of what is called so, else the nearest."""
+    names = parents.get("name", pd.Series(dtype="object"))
+    called = [str(code) for code, name in names.items() if plain_name(name) and plain_name(name) == plain_name(said)]
+    if called:
+        return say("写编号：{0}", say("、").join(dict.fromkeys(called[:12])))
+    return did_you_mean(said, known) if len(parents) <= 60 else say("改成已有的编号，或先补上那一行")
 
 
 def _unknown_kinds(

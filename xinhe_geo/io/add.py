@@ -78,6 +78,7 @@ class Request:
     values: Path | None = None
     wishes: Wishes = field(default_factory=Wishes)
     decide: Path | None = None  # the sheet of decisions: read where it is there, else written
+    sure: bool = False  # of a list: its year is meant, whichever it is
 
 
 @dataclass

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from ..core import (
+    LAYERS,
     PEOPLE_KINDS,
     RESIDENT,
     Column,
@@ -200,7 +201,7 @@ def _word(plain: str, words: Mapping[str, str]) -> str | None:
 
 def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowReport) -> dict[str, int]:
     """Return which column of the file means what. People's columns go first, and nothing of them is kept."""
-    words = header_words(layer) | _own_name(incoming.heads, layer)
+    words = header_words(layer) | _own_name(incoming.heads, layer) | _owners(incoming.heads, layer)
     found: dict[str, int] = {}
     if key is not None:
         if key not in incoming.heads:
@@ -283,6 +284,20 @@ def _own_name(heads: Sequence[str], layer: Layer) -> dict[str, str]:
     own = [h for h in plain if h.endswith("名称") and h not in words]
     own = [h for h in own if not _OTHERS_NAME.fullmatch(h) and not ABOUT_PERSONS.search(h)]
     return {own[0]: "name"} if len(own) == 1 else {}
+
+
+def _owners(heads: Sequence[str], layer: Layer) -> dict[str, str]:
+    """Return the heads that name what a row belongs to ("小区" among gates), where no head is that of its code."""
+    words, plain = header_words(layer), [plain_header(head) for head in heads]
+    found: dict[str, str] = {}
+    for column in layer.names.values():
+        owner = LAYERS.get(column.parent[0]) if column.required and column.parent else None
+        if owner is None or owner.geometry is None or column.name in map(words.get, plain):
+            continue
+        nouns = (owner.label, *_NOUNS.get(owner.name, ()))
+        told = {f"{of}{noun}{end}" for of in ("", "所属", "所在") for noun in nouns for end in ("", "名称", "名")}
+        found |= {head: column.name for head in plain if head in told}
+    return found
 
 
 def refuse_secret_rows(incoming: Incoming, layer: Layer, manifest: Mapping[str, object]) -> None:

@@ -522,7 +522,9 @@ def update(
     file: Annotated[Path, typer.Argument(help="这一年的名录（add 能读的文件）")],
     to: Annotated[Path, typer.Option("--to", help="街道目录")],
     kind: Annotated[str, typer.Option("--kind", help="设施类别（如 pharmacy、药店），或大类")],
-    year: Annotated[int, typer.Option("--year", help="哪一年的名录", min=1900, max=2200)],
+    year: Annotated[
+        int, typer.Option("--year", help="哪一年的名录：不早于数据年份，也不晚于它和今年两年以上", min=1900, max=2200)
+    ],
     crs: Annotated[str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …")] = None,
     sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
     key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
@@ -539,12 +541,20 @@ def update(
     values: Annotated[Path | None, typer.Option("--values", help="不认识的类别和状态写到哪张对照表（见 add）")] = None,
     datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    sure: Annotated[bool, typer.Option("--sure", help="年份确实比数据年份早，或晚很多")] = False,
     lang: Lang = "zh",
 ) -> None:
     """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
     wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
     request = Request(
-        Coordinates(crs, checked=datum_checked), basis, sheet, key, values=values, wishes=wishes, decide=decide
+        Coordinates(crs, checked=datum_checked),
+        basis,
+        sheet,
+        key,
+        values=values,
+        wishes=wishes,
+        decide=decide,
+        sure=sure,
     )
     waiting = decide is not None and not decide.exists()
     with watched(file.name):
