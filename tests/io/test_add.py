@@ -11,6 +11,7 @@ import importlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -1159,8 +1160,36 @@ def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
     add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     file = toy / "pois" / "facilities.geojson"
     file.write_bytes(file.read_bytes() + b"\n")
-    with pytest.raises(SourceError, match="又改过"):
+    with pytest.raises(SourceError, match="手工改过"):
         undo(toy)
+
+
+@pytest.mark.slow
+def test_what_was_changed_by_hand_can_be_undone_as_it_is_said(tmp_path: Path, toy: Path) -> None:
+    """Whoever follows the steps has the folder as it was, and what he wrote into the manifest himself."""
+    before = contents(toy)
+    cells = [["编号", "设施编号", "经度", "纬度"], ["E1", "F1", LON, LAT]]
+    add(text(tmp_path / "a.csv", cells), toy, "entrances", crs="WGS84", apply=True, datum_checked=CHECKED)
+    manifest = toy / "district.toml"
+    manifest.write_bytes(manifest.read_bytes() + b"# mine\n")
+    with pytest.raises(SourceError, match=r"district\.toml 在导入以后手工改过") as stopped:
+        undo(toy)
+    said = str(stopped.value)
+    kept, names = re.findall(r"把 (\S+/old) 里的 (\S+) 拷回原位", said)[0]
+    for name in names.split("、"):
+        shutil.copy(toy / kept / name, toy / name)
+    for name in re.findall(r"删去这一次才有的 (\S+?)；", said)[0].split("、"):
+        (toy / name).unlink()
+    shutil.rmtree(toy / re.findall(r"删去文件夹 (\S+?)；", said)[0])
+    manifest.write_bytes(manifest.read_bytes() + b"# mine\n")
+    assert {k: v for k, v in contents(toy).items() if not k.startswith(".history")} == {
+        **before,
+        "district.toml": before["district.toml"] + b"# mine\n",
+    }
+    with pytest.raises(SourceError, match="没有可以撤销"):
+        undo(toy)
+    with pytest.raises(SourceError, match="没有这个文件夹"):
+        undo(toy / "没有")
 
 
 @pytest.mark.slow

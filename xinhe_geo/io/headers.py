@@ -37,7 +37,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "households": ("户数", "总户数", "居民户数", "住户数", "常住户数"),
     "people": (
-        *("常住人口", "人口", "人口数", "总人口", "常住人口数"),
+        *("常住人口", "人口", "人口数", "总人口", "常住人口数", "居住人口", "居住人口数", "人数"),
         *(f"{kind}{word}" for kind in ("户籍", "实有") for word in ("人口", "人口数", "人数")),
     ),
     "people_kind": ("口径", "人口类型", "统计口径"),
@@ -46,6 +46,10 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "serves_community": ("服务的社区", "所服务的社区", "所服务社区", "服务社区名称", "覆盖社区"),
     "people_60plus": ("60岁及以上", "60岁以上", "60岁及以上人口", "60岁以上人口", "老年人口"),
     "built": ("建成年代", "建成年份", "建成时间", "建造年代", "竣工年份", "竣工时间"),
+    "since": (
+        *(f"{word}{end}" for word in ("开业", "启用", "投用", "开办") for end in ("时间", "年份", "年度", "日期")),
+        *("投入使用年份", "投入使用时间"),
+    ),
     "floor_area_m2": ("建筑面积", "总建筑面积", "面积"),
     "community": ("社区代码", "社区编码"),
     "year": ("年份", "年度"),
@@ -136,7 +140,7 @@ _DATUMS |= {"bd09": "BD-09", "百度": "BD-09", "cgcs2000": "WGS84"}
 _DATUM = re.compile("|".join(_DATUMS))
 #: What offices put around the word that a header is: of which year, how many, on whose map.
 _AROUND = re.compile(
-    rf"^(其中|截至|核定|现有|(19|20)\d\d年?[末底度]?|poi|{_DATUM.pattern})+|(总数|数量|情况|°|{_DATUM.pattern})+$"
+    rf"^(其中|截至|核定|现有|(19|20)\d\d年?[末底度]?|poi|{_DATUM.pattern})+|(总数|数量|情况|°|m2|平方米|平米|{_DATUM.pattern})+$"
 )
 _YEAR_IN_HEAD = re.compile(r"(?:19|20)\d\d(?=年)")
 

@@ -229,6 +229,8 @@ def new(
         _show_added(rows, lang, guarded=False)
     _say_unanswered(said)
     OUT.print(escape(message(lang, "imported", shown_path(folder), shown_path(folder))))
+    for rows in made.rows.values():
+        _say_unread(rows)
     if any(asked(rows) for rows in made.rows.values()):
         raise typer.Exit(PARTLY)
 
@@ -514,6 +516,8 @@ def add(
     for row in report_[report_["column"] == say(UNPROVEN)].itertuples():
         ERR.print(escape(say("注意：{0}。{1}", row.reason, row.remedy)))
     _say_written(report_, lang, decide, waiting=waiting, yes=yes, takes_away=replace)
+    if not is_guarded(to):
+        _say_unread(report_)
     if report_["result"].isin(["refused", "unclear"]).any():
         raise typer.Exit(PARTLY)
 
@@ -637,8 +641,17 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     said = [say(counts.get(name, "{0} {1:,} 行"), say(words[name]), n) for name, n in tally(report_).items() if n]
     OUT.print(escape(say("，").join(said)))
     people = report_[(report_["column"] == say(PEOPLE_COLUMN)) & (report_["result"] == "note")]
-    for reason in () if guarded else people["reason"]:
+    for reason in () if guarded else people.loc[people["value"] == "", "reason"]:
         OUT.print(escape(reason))
+
+
+def _say_unread(report_: pd.DataFrame) -> None:
+    """Print last of all which columns look like numbers of people and were not read, where nobody knows any."""
+    unread = report_[
+        (report_["column"] == say(PEOPLE_COLUMN)) & (report_["result"] == "note") & (report_["value"] != "")
+    ]
+    for reason in unread["reason"]:
+        ERR.print(escape(say("注意：{0}", reason)))
 
 
 def _say_of_file(stays: pd.DataFrame, notes: pd.DataFrame) -> None:
