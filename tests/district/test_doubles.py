@@ -22,6 +22,7 @@ from xinhe_geo.core import DataError, speaking
 from xinhe_geo.district import District, alike, check
 from xinhe_geo.district.doubles import (
     DENSE,
+    MOST_PAIRS,
     NEAR_M,
     SHARED,
     SPOT_M,
@@ -274,7 +275,10 @@ def test_a_hundred_thousand_homes_in_bounded_time() -> None:
     touching = homes(list(shapely.box(x, y, x + 50, y + 50)))
     assert not shared_homes(touching)
     heap = homes(list(shapely.points(np.zeros(n), np.zeros(n))), [f"点{i // 2}" for i in range(n)])
-    assert len(shared_homes(heap)) == n // 2
+    assert len(shared_homes(heap)) == MOST_PAIRS
+    assert len(copied_homes(heap.assign(name=None, people_60plus=2.0, households=3.0))) == MOST_PAIRS
+    apart = heap.assign(people=np.arange(n) + 1.0, people_60plus=np.nan, households=np.nan)
+    assert not copied_homes(apart)
     crowd = facilities([(i * 0.01, f"点{i}", "canteen") for i in range(20_000)])
     assert not near_facilities(crowd)
     assert time.process_time() - start < 60

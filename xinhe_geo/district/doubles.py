@@ -36,6 +36,8 @@ _LONGEST = 200
 #: So many pairs of homes are told. Rows that are held against all others at once: whoever draws one outline many times over has as
 #: many pairs as the square of that.
 MOST_PAIRS, _AT_ONCE = 6_000, 64
+#: So many near pairs are looked at for figures that are the same, of so many homes at once.
+_MOST_LOOKED, _FEW_AT_ONCE = 20_000_000, 8
 
 #: What tells one place from the next that is called like it: 一站 and 二站, 东门 and 西门, A座 and B座.
 _MARKS = re.compile(r"\d+|[一二三四五六七八九十百东西南北上下左右前后男女甲乙丙丁戊己庚辛]|(?<![a-z])[a-z](?![a-z])")
@@ -227,14 +229,19 @@ def copied_homes(homes: gpd.GeoDataFrame) -> list[Pair]:
 
 def _same_figures(shapes: np.ndarray, figures: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield near rows (the earlier first) of which a figure is the same and none differs."""
-    tree = shapely.STRtree(shapes)
-    for start in range(0, len(shapes), _AT_ONCE):
-        a, b = tree.query(shapes[start : start + _AT_ONCE], predicate="dwithin", distance=NEAR_M)
+    tree, looked = shapely.STRtree(shapes), 0
+    for start in range(0, len(shapes), _FEW_AT_ONCE):
+        a, b = tree.query(shapes[start : start + _FEW_AT_ONCE], predicate="dwithin", distance=NEAR_M)
         a, b = a[a + start < b] + start, b[a + start < b]
         one, other = figures[a], figures[b]
         equal = ((one == other) & (one > 0)).any(axis=1)
         differ = ((one != other) & ~np.isnan(one) & ~np.isnan(other)).any(axis=1)
         yield from zip(a[equal & ~differ].tolist(), b[equal & ~differ].tolist(), strict=True)
+        looked += len(a)
+        if (
+            looked > _MOST_LOOKED
+        ):  # a heap on one spot has as many pairs as the square of its homes; a city has some for each
+            return
 
 
 # --- facilities -----------------------------------------------------------------------------------------------------

@@ -287,7 +287,7 @@ def _ask_copies(which: Sequence[int], held: _Held, at: Mapping[int, int]) -> Non
     for k, new in enumerate(homes):
         if new.i not in fresh:
             continue
-        near = sorted(tree.query(new.shape, predicate="dwithin", distance=NEAR_M).tolist())
+        near = sorted(tree.query(new.shape, predicate="dwithin", distance=NEAR_M).tolist())[:CROWD]
         alike_ones = (
             homes[n]
             for n in near
@@ -308,7 +308,11 @@ def _copied(new: _Home, other: _Home, held: _Held, *, claimed: bool) -> Unclear:
     why = say("叫“{0}”，相距 {1} 米，人数、户数没有不同", printable(other.row["name"]), away)
     if other.p is not None and not claimed:
         return _unclear([_Alike(other.p, False, 0.0, why)], rows, new.i, held.current)
-    own = say("第 {0} 行", rows.lines[other.i]) if other.p is None else printable(held.current.ids()[other.p])
+    own = (
+        say("第 {0} 行", rows.lines[other.i])
+        if other.p is None
+        else say("目录里的 {0}", printable(held.current.ids()[other.p]))
+    )
     line = _line_word(rows, new.i)
     remedy = say("是同一处写 --skip {0}，不是写 --new {0}", line)
     reason = say("说不清是不是{0}（{1}），没有写入", own, why)
