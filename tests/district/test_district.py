@@ -17,6 +17,7 @@ from xinhe_geo.access.od_table import od_table
 from xinhe_geo.core import WrongValueError
 from xinhe_geo.core.i18n import named_by_homes, speaking
 from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district import check
 from xinhe_geo.district.given import must_be_cover
 from xinhe_geo.district.labels import walker_name
 from xinhe_geo.district.renewal_edits import stands
@@ -473,3 +474,16 @@ def test_whoever_speaks_of_a_district_asks_it_for_nothing_that_it_has_not(
     district = xh.District.load(toy)
     monkeypatch.setattr(xh.District, "__getattr__", refuse)
     assert named_by_homes(lambda own: own.year)(district) == district.year
+
+
+def test_kinds_in_the_manifest_may_be_called_by_their_labels(toy: Path) -> None:
+    manifest, there = toy / "district.toml", xh.District.load(toy)
+    text = manifest.read_text("utf-8")
+    for kind in there.surveyed_kinds:
+        text = text.replace(f'"{kind}"', f'"{there.kinds.loc[kind, "label"]}"')
+    manifest.write_text(text, "utf-8")
+    assert '"canteen"' not in text and xh.District.load(toy).surveyed_kinds == there.surveyed_kinds
+    manifest.write_text(text.replace(str(there.kinds.loc["canteen", "label"]), "老年食堂"), "utf-8")
+    assert xh.District.load(toy).surveyed_kinds == there.surveyed_kinds, "without what stands in brackets"
+    manifest.write_text(text.replace(str(there.kinds.loc["canteen", "label"]), "药店店"), "utf-8")
+    assert "药店" in check(toy).loc[lambda p: p["field"] == "surveyed_kinds", "remedy"].iloc[0]

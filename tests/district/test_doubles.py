@@ -20,7 +20,17 @@ from hypothesis import strategies as st
 
 from xinhe_geo.core import DataError, speaking
 from xinhe_geo.district import District, alike, check
-from xinhe_geo.district.doubles import DENSE, NEAR_M, SHARED, SPOT_M, doubled, near_facilities, shared_homes
+from xinhe_geo.district.doubles import (
+    DENSE,
+    MOST_PAIRS,
+    NEAR_M,
+    SHARED,
+    SPOT_M,
+    copied_homes,
+    doubled,
+    near_facilities,
+    shared_homes,
+)
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -50,6 +60,35 @@ def test_outlines_against_every_pair(boxes: list[tuple[int, int, int, int]]) -> 
             if common > SHARED * min(w * h, a * b):
                 expected.add((j, i))
     assert pairs(homes([shapely.box(x, y, x + w, y + h) for x, y, w, h in boxes])) == expected
+
+
+placed = st.tuples(
+    st.integers(0, 9), st.integers(0, 9), st.sampled_from(["甲苑", "甲苑一期", "甲苑（二期）", "乙苑", None])
+)
+counts = st.tuples(*[st.sampled_from([None, 0.0, 10.0, 20.0])] * 3)
+
+
+@settings(max_examples=trials(60), deadline=None)
+@given(st.lists(st.tuples(placed, counts), min_size=2, max_size=12))
+def test_homes_typed_twice_against_every_pair(
+    rows: list[tuple[tuple[int, int, str | None], tuple[float | None, ...]]],
+) -> None:
+    """Seven metres apart: the near pairs that agree in a figure and differ in none, by name or by a second figure."""
+    where, figures = zip(*rows, strict=True)
+    heads = dict(zip(("people", "people_60plus", "households"), zip(*figures, strict=True), strict=True))
+    frame = homes([shapely.Point(7 * x, 7 * y) for x, y, _ in where], [name for *_, name in where], **heads)
+
+    def twice(i: int, j: int) -> bool:
+        both = [(a, b) for a, b in zip(figures[i], figures[j], strict=True) if a is not None and b is not None]
+        equal = sum(a == b > 0 for a, b in both)
+        bare = [str(where[k][2] or "？").replace("（", "").replace("）", "") for k in (i, j)]
+        names = None not in (where[i][2], where[j][2]) and (bare[0] in bare[1] or bare[1] in bare[0])
+        phases = {"甲苑一期", "甲苑二期"} == set(bare)
+        near = 7 * np.hypot(where[i][0] - where[j][0], where[i][1] - where[j][1]) <= NEAR_M
+        return bool(near and all(a == b for a, b in both) and equal and (names or (equal > 1 and not phases)))
+
+    expected = {(i, j) for j in range(len(rows)) for i in range(j) if twice(i, j)}
+    assert {pair[:2] for pair in copied_homes(frame)} == expected
 
 
 spot = st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from(["甲苑", "乙苑", None]))
@@ -236,7 +275,10 @@ def test_a_hundred_thousand_homes_in_bounded_time() -> None:
     touching = homes(list(shapely.box(x, y, x + 50, y + 50)))
     assert not shared_homes(touching)
     heap = homes(list(shapely.points(np.zeros(n), np.zeros(n))), [f"点{i // 2}" for i in range(n)])
-    assert len(shared_homes(heap)) == n // 2
+    assert len(shared_homes(heap)) == MOST_PAIRS
+    assert len(copied_homes(heap.assign(name=None, people_60plus=2.0, households=3.0))) == MOST_PAIRS
+    apart = heap.assign(people=np.arange(n) + 1.0, people_60plus=np.nan, households=np.nan)
+    assert not copied_homes(apart)
     crowd = facilities([(i * 0.01, f"点{i}", "canteen") for i in range(20_000)])
     assert not near_facilities(crowd)
     assert time.process_time() - start < 60

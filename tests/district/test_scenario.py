@@ -88,6 +88,45 @@ def test_close_and_move(toy: xh.District) -> None:
     assert metres(moved, "A", "clinic_station") == pytest.approx(50 + 60, abs=1e-3)
 
 
+STATION: dict[str, dict[str, object]] = {
+    "close_facility": {},
+    "move_facility": {"xy": [500110.0, 4320000.0]},
+    "resize_facility": {"capacity": 7},
+    "open_planned": {},
+    "open_facility": {"kind": "clinic_station", "xy": [500120.0, 4320300.0]},
+}
+
+
+@pytest.mark.parametrize("own", ["F1", "F4"])
+@pytest.mark.parametrize("second", STATION)
+@pytest.mark.parametrize("first", STATION)
+def test_of_two_edits_of_one_facility_the_later_has_its_effect_or_a_conflict(
+    toy: xh.District, first: str, second: str, own: str
+) -> None:
+    both = plan(*((do, {"facility": own, **STATION[do]}) for do in (first, second)), year=2022)
+    found = conflicts(both, toy)
+    if not found.empty:
+        assert found["problem"].str.contains(own).all()
+        return
+    row = both.on(toy).facilities.reindex([own]).iloc[0]
+    done = {
+        "close_facility": lambda: pd.isna(row["kind"]) or row["state"] == "closed",
+        "move_facility": lambda: (
+            row["state"] == "open" and row.geometry.distance(shapely.Point(500110, 4320000)) < 0.01
+        ),
+        "resize_facility": lambda: row["state"] == "open" and row["capacity"] == 7,
+        "open_planned": lambda: row["state"] == "open",
+    }
+    assert done[second](), f"{first}, {second}: nothing is said, and nothing is done"
+
+
+def test_what_a_step_has_closed_is_named_with_the_step(toy: xh.District) -> None:
+    moved = plan(
+        ("close_facility", {"facility": "F1"}), ("move_facility", {"facility": "F1", **STATION["move_facility"]})
+    )
+    assert conflicts(moved, toy)["problem"].tolist() == ["F1 在第 1 步已经停用；两步删去一步"]
+
+
 def test_planned_opens(toy: xh.District) -> None:
     after = plan(("open_planned", {"facility": "F4"}), year=2022).on(toy)
     assert metres(after, "B", "clinic_station") == pytest.approx(50 + 10)

@@ -11,6 +11,7 @@ import importlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -1160,8 +1161,36 @@ def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
     add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     file = toy / "pois" / "facilities.geojson"
     file.write_bytes(file.read_bytes() + b"\n")
-    with pytest.raises(SourceError, match="又改过"):
+    with pytest.raises(SourceError, match="手工改过"):
         undo(toy)
+
+
+@pytest.mark.slow
+def test_what_was_changed_by_hand_can_be_undone_as_it_is_said(tmp_path: Path, toy: Path) -> None:
+    """Whoever follows the steps has the folder as it was, and what he wrote into the manifest himself."""
+    before = contents(toy)
+    cells = [["编号", "设施编号", "经度", "纬度"], ["E1", "F1", LON, LAT]]
+    add(text(tmp_path / "a.csv", cells), toy, "entrances", crs="WGS84", apply=True, datum_checked=CHECKED)
+    manifest = toy / "district.toml"
+    manifest.write_bytes(manifest.read_bytes() + b"# mine\n")
+    with pytest.raises(SourceError, match=r"district\.toml 在导入以后手工改过") as stopped:
+        undo(toy)
+    said = str(stopped.value)
+    kept, names = re.findall(r"把 (\S+/old) 里的 (\S+) 拷回原位", said)[0]
+    for name in names.split("、"):
+        shutil.copy(toy / kept / name, toy / name)
+    for name in re.findall(r"删去这一次才有的 (\S+?)；", said)[0].split("、"):
+        (toy / name).unlink()
+    shutil.rmtree(toy / re.findall(r"删去文件夹 (\S+?)；", said)[0])
+    manifest.write_bytes(manifest.read_bytes() + b"# mine\n")
+    assert {k: v for k, v in contents(toy).items() if not k.startswith(".history")} == {
+        **before,
+        "district.toml": before["district.toml"] + b"# mine\n",
+    }
+    with pytest.raises(SourceError, match="没有可以撤销"):
+        undo(toy)
+    with pytest.raises(SourceError, match="没有这个文件夹"):
+        undo(toy / "没有")
 
 
 @pytest.mark.slow
@@ -1384,3 +1413,24 @@ def test_a_basis_that_does_not_come_in_is_told(tmp_path: Path) -> None:
     assert "官方 1；" in again.loc[(again["column"] == "依据类型").to_numpy(), "reason"].iloc[0]
     silent = add(tmp_path / "a.csv", folder, "facilities", crs="WGS84", datum_checked=CHECKED)
     assert not silent["reason"].str.contains("依据不变").any()
+
+
+@pytest.mark.slow
+def test_rows_of_another_layer_are_called_by_their_names(tmp_path: Path) -> None:
+    """Gates by the name of their home, under any usual head; of a name that several have the codes are suggested."""
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    for head in ("小区", "小区名称", "所属小区", "小区编号"):
+        path = tmp_path / f"{head}.csv"
+        path.write_text(
+            f"{head},出入口名称,东坐标,北坐标\n甲苑,甲苑西门,500020,4320050\n丙苑小区,丙苑门,500410,4320150\n", "utf-8"
+        )
+        report = add(path, folder, "gates", crs=4548, apply=head == "小区编号", datum_checked="测试里量过")
+        assert tally(report)["new"] == 2, report.to_string()
+    gates = District.load(folder).rows["gates"]
+    assert gates.set_index("name")["home"].loc[["甲苑西门", "丙苑门"]].tolist() == ["A", "C"]
+    homes = folder / "homes" / "homes.geojson"
+    homes.write_text(homes.read_text("utf-8").replace("丙苑", "甲苑"), "utf-8")
+    path.write_text("小区,出入口名称,东坐标,北坐标\n甲苑,又一门,500020,4320060\n", "utf-8")
+    with pytest.raises(DataError, match="写编号：A、C"):
+        add(path, folder, "gates", crs=4548, datum_checked="测试里量过")

@@ -257,3 +257,77 @@ def test_the_command(tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[st
     assert "--sure" in capsys.readouterr().err
     assert main([*command, "--update", "K=E", "--basis", "official", "--sure", "--yes"]) == DONE
     assert json.loads((toy / "homes" / "homes.geojson").read_text("utf-8"))["features"][4]["properties"]["people"] == 90
+
+
+def with_points(folder: Path) -> gpd.GeoDataFrame:
+    """The homes of a folder as an office's table has them: points, each with all its figures."""
+    there = District.load(folder).rows["homes"].drop(columns="parcel", errors="ignore")
+    there = there.assign(people=[937, 801, 655, 512, 433], people_60plus=[215, 180, 140, 99, 70])
+    there = there.assign(households=[347, 300, 240, 190, 160], geometry=there.geometry.centroid)
+    path = next((folder / "homes").glob("homes.*"))
+    path.unlink()
+    there.reset_index().to_file(path, driver="GeoJSON")
+    return there
+
+
+def office_rows(
+    there: gpd.GeoDataFrame, said: str, metres: float, more: int = 0, far: float = 0.0
+) -> list[dict[str, Any]]:
+    """Each home again as a row of an office's table, its name said otherwise."""
+    figures = zip(
+        there["name"], there["people"], there["people_60plus"], there["households"], there.geometry, strict=True
+    )
+    return [
+        {
+            "名称": said.format(name),
+            "常住人口": people + more,
+            "60岁及以上人口": older + more,
+            "户数": households + more,
+            "geometry": shapely.affinity.translate(spot, metres + far, far),
+        }
+        for name, people, older, households, spot in figures
+    ]
+
+
+COPIES = ["{}（一期）", "原{}", "某某{}家园"]
+
+
+@pytest.mark.slow
+@pytest.mark.one_in(4)
+@pytest.mark.parametrize("whole", [False, True], ids=["copies", "with the list"])
+@pytest.mark.parametrize("metres", [1.0, 20.0])
+@pytest.mark.parametrize("said", COPIES)
+def test_no_copy_of_a_home_is_written_unasked(tmp_path: Path, toy: Path, said: str, metres: float, whole: bool) -> None:
+    """Typed again with more words and a little moved, alone or below the row it copies: asked about, and nobody comes twice."""
+    there = with_points(toy)
+    before = District.load(toy).homes["people"].sum()
+    copies = office_rows(there, said, metres)
+    path = written(tmp_path / "又.gpkg", [*(office_rows(there, "{}", 0.0) if whole else []), *copies])
+    put(path, toy)
+    assert District.load(toy).homes["people"].sum() == before
+    lines = result_of(add(path, toy, "homes", crs=4548, datum_checked=CHECKED))
+    assert "new" not in lines.values(), lines
+    put(path, toy, new=["all"], sure=True)
+    assert check(toy)["problem"].str.contains("同一批人会算两次").sum() >= len(there)
+
+
+@pytest.mark.slow
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize(("more", "far"), [(7, 0.0), (0, 40.0)], ids=["own figures", "own place"])
+@pytest.mark.parametrize("said", ["{}二期", "{}（二期）"])
+def test_phases_with_figures_or_a_place_of_their_own_are_new(
+    tmp_path: Path, toy: Path, said: str, more: int, far: float
+) -> None:
+    path = written(tmp_path / "二期.gpkg", office_rows(with_points(toy), said, 5.0, more, far))
+    assert set(result_of(put(path, toy, sure=True)).values()) == {"new"}
+    assert len(District.load(toy).homes) == 10
+
+
+@pytest.mark.slow
+def test_the_later_of_two_new_rows_that_can_be_one_is_asked_about(tmp_path: Path, toy: Path) -> None:
+    there = with_points(toy)
+    new = office_rows(there.iloc[:1], "新{}", 0.0, more=3, far=300.0)
+    path = written(tmp_path / "新.gpkg", [*new, *office_rows(there.iloc[:1], "新{}（一期）", 4.0, more=3, far=300.0)])
+    report = put(path, toy, sure=True)
+    assert list(result_of(report).values()) == ["new", "unclear"]
+    assert "--skip" in report.loc[report["result"] == "unclear", "remedy"].iloc[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from xinhe_geo.access import rests_on
+from xinhe_geo.app.cli import main
 from xinhe_geo.core import LAYERS, DataError
 from xinhe_geo.district import District, check
 from xinhe_geo.io import add, blanks, tally
@@ -139,3 +141,34 @@ def test_what_is_blank_is_asked_on_a_sheet_that_reads_back(tmp_path: Path, toy: 
     assert after["homes"].loc["C", "people"] == 12
     assert (check(toy)["severity"] != "error").all()
     assert blanks(sheet, toy)["homes.people"] == 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "head", "column"),
+    [
+        ("homes", "居住人口（人）", "people"),
+        ("homes", "居住人口数", "people"),
+        ("homes", "现有人口", "people"),
+        ("homes", "人数", "people"),
+        ("facilities", "面积㎡", "floor_area_m2"),
+        ("facilities", "建筑面积（㎡）", "floor_area_m2"),
+        ("facilities", "开业时间", "since"),
+        ("facilities", "启用年份", "since"),
+        ("facilities", "开业年份", "since"),
+    ],
+)
+def test_everyday_heads_are_read(layer: str, head: str, column: str) -> None:
+    assert read(layer, ["名称", head], ["甲", "3"]).columns.get(column) == 1
+
+
+@pytest.mark.slow
+def test_a_column_like_people_that_was_not_read_is_told_last(
+    tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    homes = toy / "homes" / "homes.geojson"
+    homes.write_text(re.sub(r'"(people|people_60plus)": \d+', r'"\1": null', homes.read_text("utf-8")), "utf-8")
+    path = tmp_path / "台账.csv"
+    path.write_text("编号,名称,在册住民人丁\nA,甲苑,120\nB,乙苑,210\n", "utf-8")
+    main(["add", str(path), "--to", str(toy), "--layer", "homes"])
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.endswith("注意：“在册住民人丁”一列像常住人口，没有读：表头改成“常住人口”再来"), told

@@ -365,3 +365,17 @@ def test_a_list_does_not_close_what_lies_outside_the_district(folder: Path, tmp_
     )
     report = update(ends, folder, kind="canteen", year=2026, request=SAID)
     assert "东食堂" in set(report.loc[report["result"] == "closed", "value"]), "unless the list says so of it"
+
+
+@pytest.mark.parametrize(("year", "said"), [(1926, "早于数据年份 2022"), (2021, "早于数据年份 2022"), (2099, "太远")])
+def test_a_year_typed_wrong_is_not_taken_unasked(tmp_path: Path, year: int, said: str) -> None:
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    following = table(tmp_path / "a.csv", [row("F2", "北食堂", (150, 290))])
+    for apply in (False, True):
+        with pytest.raises(SourceError, match=said):
+            update(following, folder, kind="canteen", year=year, request=SAID, apply=apply)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+    if year > 2022:
+        assert tally(update(following, folder, kind="canteen", year=year, request=replace(SAID, sure=True)))["rows"]

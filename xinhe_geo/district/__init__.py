@@ -2,7 +2,7 @@
 
 from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
-from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, moved_m, plain_name
+from .doubles import NEAR_M, SHARED, SPOT_M, Counted, alike, bare_name, moved_m, plain_name, typed_twice
 from .edited_rows import EditedRows, Flow
 from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district

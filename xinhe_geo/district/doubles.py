@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import geopandas as gpd
 import numpy as np
@@ -36,6 +36,8 @@ _LONGEST = 200
 #: So many pairs of homes are told. Rows that are held against all others at once: whoever draws one outline many times over has as
 #: many pairs as the square of that.
 MOST_PAIRS, _AT_ONCE = 6_000, 64
+#: So many near pairs are looked at for figures that are the same, of so many homes at once.
+_MOST_LOOKED, _FEW_AT_ONCE = 20_000_000, 8
 
 #: What tells one place from the next that is called like it: 一站 and 二站, 东门 and 西门, A座 and B座.
 _MARKS = re.compile(r"\d+|[一二三四五六七八九十百东西南北上下左右前后男女甲乙丙丁戊己庚辛]|(?<![a-z])[a-z](?![a-z])")
@@ -86,6 +88,43 @@ def alike(one: object, other: object) -> bool:
 
 def _marks(name: object) -> list[str]:
     return _MARKS.findall(unicodedata.normalize("NFKC", str(name)).lower())
+
+
+class Counted(NamedTuple):
+    """What a row of homes is called, and how many live there (in the order of `_HEADS`): missing is NaN."""
+
+    name: object
+    figures: tuple[float, ...]
+
+    @classmethod
+    def of(cls, row: Mapping[str, object]) -> Self:
+        """Return what a row says of itself."""
+        return cls(row.get("name"), tuple(_number(row.get(head)) for head in _HEADS))
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return np.nan
+
+
+def typed_twice(one: Counted, other: Counted) -> bool:
+    """
+    Whether two homes that stand near each other can be one, typed twice.
+
+    No figure of one may contradict the other's: phases with figures of their own are two. Then either name lies within the other
+    (柳河新村 in 柳河新村（一期）), or two figures are equal and no number or point of the compass tells the names apart.
+    """
+    both = [(a, b) for a, b in zip(one.figures, other.figures, strict=True) if pd.notna(a) and pd.notna(b)]
+    if any(a != b for a, b in both):
+        return False
+    short, long = sorted((plain_name(one.name), plain_name(other.name)), key=len)
+    if len(short) > 1 and len(long) <= _LONGEST and short in long:
+        return True
+    marks = _marks(one.name), _marks(other.name)
+    told_apart = all(marks) and sorted(marks[0]) != sorted(marks[1])
+    return sum(a > 0 for a, _ in both) > 1 and not told_apart
 
 
 # --- homes ----------------------------------------------------------------------------------------------------------
@@ -165,6 +204,46 @@ def _together(rows: pd.DataFrame) -> Callable[[Pair], bool]:
     return lambda pair: max(since[pair[0]], since[pair[1]]) <= min(until[pair[0]], until[pair[1]])
 
 
+def copied_homes(homes: gpd.GeoDataFrame) -> list[Pair]:
+    """
+    Return the homes that can be one typed twice: the same people within `NEAR_M` (`typed_twice`), in the same year.
+
+    Parameters
+    ----------
+    homes
+        Homes in a metric CRS, with `name`, `people`, `people_60plus`, `households`, `since`, `until`.
+    """
+    figures = homes[list(_HEADS)].to_numpy("float64", na_value=np.nan)
+    rows = np.flatnonzero((figures > 0).any(axis=1) & ~shapely.is_missing(np.asarray(homes.geometry.array)))
+    shapes, figures = np.asarray(homes.geometry.array)[rows], figures[rows]
+    names = homes["name"].to_numpy(object)[rows]
+    live = _together(homes)
+    found: list[Pair] = []
+    for i, j in islice(_same_figures(shapes, figures), 10 * MOST_PAIRS):
+        one, other = (Counted(names[k], tuple(figures[k].tolist())) for k in (i, j))
+        pair = Pair(int(rows[i]), int(rows[j]), metres=float(shapely.distance(shapes[i], shapes[j])))
+        if typed_twice(one, other) and moved_m(shapes[i], shapes[j]) <= NEAR_M and live(pair):
+            found.append(pair)
+    return found[:MOST_PAIRS]
+
+
+def _same_figures(shapes: np.ndarray, figures: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield near rows (the earlier first) of which a figure is the same and none differs."""
+    tree, looked = shapely.STRtree(shapes), 0
+    for start in range(0, len(shapes), _FEW_AT_ONCE):
+        a, b = tree.query(shapes[start : start + _FEW_AT_ONCE], predicate="dwithin", distance=NEAR_M)
+        a, b = a[a + start < b] + start, b[a + start < b]
+        one, other = figures[a], figures[b]
+        equal = ((one == other) & (one > 0)).any(axis=1)
+        differ = ((one != other) & ~np.isnan(one) & ~np.isnan(other)).any(axis=1)
+        yield from zip(a[equal & ~differ].tolist(), b[equal & ~differ].tolist(), strict=True)
+        looked += len(a)
+        if (
+            looked > _MOST_LOOKED
+        ):  # a heap on one spot has as many pairs as the square of its homes; a city has some for each
+            return
+
+
 # --- facilities -----------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +316,27 @@ def counts_people(homes: pd.DataFrame, pair: Pair) -> bool:
 
 
 def _doubled_homes(homes: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
-    for pair in shared_homes(homes):
+    shared = shared_homes(homes)
+    told = {pair[:2] for pair in shared}
+    for pair in copied_homes(homes):
+        if pair[:2] in told:
+            continue
+        first, second = _called(homes, pair.first), _called(homes, pair.second)
+        yield Problem(
+            "warning",
+            "homes",
+            file,
+            str(homes.index[pair.second]),
+            "people",
+            say(
+                "{0} 和 {1} 相距 {2} 米，人数、户数没有不同，可能是同一处：同一批人会算两次",
+                second,
+                first,
+                amount(pair.metres),
+            ),
+            say("和 {0} 是同一处就删去一处；不是就核对各自的人数", homes.index[pair.first]),
+        )
+    for pair in shared:
         first, second = _called(homes, pair.first), _called(homes, pair.second)
         where = (
             say("重叠 {0} m²（较小一处的 {1}）", amount(pair.area_m2), per_cent(pair.share, 0))

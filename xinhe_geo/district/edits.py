@@ -168,17 +168,28 @@ def _opened_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
     return say("新开{0}：{1}", kind, e.get("name", e["facility"])), say("；").join(assumed)
 
 
+def _running(work: EditedRows, facility: str) -> None:
+    """Need a facility, and note a clash where it does not stand in the plan's year or no longer runs: what is done to it has no effect."""
+    work.need("facilities", facility)
+    work.note_if_absent("facilities", facility)
+    if work.frame("facilities").loc[facility, "state"] != "closed":
+        return
+    step = work.made.get(("closed", facility))
+    work.clashes.append(
+        say("{0} 已经停用；删去这一步", facility)
+        if step is None
+        else say("{0} 在第 {1} 步已经停用；两步删去一步", facility, step)
+    )
+
+
 def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
-    work.need("facilities", e["facility"])
-    work.note_if_absent("facilities", e["facility"])
-    if work.frame("facilities").loc[e["facility"], "state"] == "closed":
-        work.clashes.append(say("{0} 已经停用；删去这一步", e["facility"]))
+    _running(work, e["facility"])
+    work.made.setdefault(("closed", e["facility"]), work.step)
     work.put("facilities", e["facility"], "state", "closed")
 
 
 def _move_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
-    work.need("facilities", e["facility"])
-    work.note_if_absent("facilities", e["facility"])
+    _running(work, e["facility"])
     work.put("facilities", e["facility"], "geometry", work.spot(e))
     # its drawn entrances stand where it was
     entrances = work.frame("entrances")
@@ -187,8 +198,7 @@ def _move_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 
 def _resize_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
-    work.need("facilities", e["facility"])
-    work.note_if_absent("facilities", e["facility"])
+    _running(work, e["facility"])
     work.put("facilities", e["facility"], "capacity", float(e["capacity"]))
 
 

@@ -500,6 +500,27 @@ def _content(folder: Path, name: str) -> bytes | None:
         return stream.read() if os.fstat(stream.fileno()).st_size <= _MOST_KEPT else b""
 
 
+def _changed_since(file: str, record: _Record, version: str) -> SourceError:
+    """Return why an import is not undone, and how to undo it by hand without losing what was changed since."""
+    back = say("、").join(step.file for step in record.steps if step.old is not None)
+    away = say("、").join(step.file for step in record.steps if step.old is None)
+    steps = [
+        say("把 {0} 另存一份", file),
+        *([say("把 {0}/{1}/old 里的 {2} 拷回原位", HISTORY, version, back)] if back else []),
+        *([say("删去这一次才有的 {0}", away)] if away else []),
+        say("删去文件夹 {0}/{1}", HISTORY, version),
+        say("把自己改的那几处照另存的补进 {0}", file),
+    ]
+    numbered = say("；").join(f"{n}. {text}" for n, text in enumerate(steps, 1))
+    return SourceError(
+        say(
+            "{0} 在导入以后手工改过，撤销会丢掉那些修改，没有动任何文件。把改的几处一字不差改回去就能撤销，或手工撤销：{1}",
+            file,
+            numbered,
+        )
+    )
+
+
 def recover(folder: str | Path, *, trust: bool = False) -> bool:
     """
     Finish what a killed import or undo left half done; return whether there was anything.
@@ -541,6 +562,8 @@ def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
         The folder cannot be written, or another process is writing it.
     """
     target = Path(folder)
+    if not target.is_dir():
+        raise SourceError(say("没有这个文件夹：{0}。检查路径", target.name or target))
     if not (target / HISTORY).is_dir():
         raise SourceError(say("{0} 没有可以撤销的导入", target.name or target))
     _refuse_sealed(target)
@@ -554,9 +577,7 @@ def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
             raise _stranger(target, say("导入"), record)
         for step in record.steps:
             if _now(target, step.file) != step.new:
-                raise SourceError(
-                    say("{0} 在导入以后又改过，撤销会丢掉那些修改。先把它另存，或手工从 {1} 恢复", step.file, HISTORY)
-                )
+                raise _changed_since(step.file, record, versions[-1].name)
         _kept(target, versions[-1].name, record, "old")
         _carry_out(target, _write_note(target, versions[-1].name, "undo", record.text))
     lines = [(s.file, record.layer, record.source, "removed" if s.old is None else "restored") for s in record.steps]

@@ -55,7 +55,7 @@ from ..core import (
     stretch_over,
 )
 from .beside import put_back
-from .doubles import doubled
+from .doubles import bare_name, doubled, plain_name
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
 from .parcel_facts import ledger_problems
 from .project_facts import project_problems
@@ -177,6 +177,7 @@ def _read_folder(
         problems += _bounded(_misplaced(rows, declared))
         problems += _bounded(doubled(rows, declared))
     problems += _bounded(_orphans(rows, declared))
+    _read_labels_of_kinds(manifest, rows)
     problems += _bounded(_unknown_kinds(manifest, rows, declared))
     problems += _bounded(ledger_problems(rows, declared))
     if not any(as_read(name).startswith("scenarios/") for name in unsealed):  # it reads the plans that projects name
@@ -849,10 +850,34 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
                 for code in listed(cells[i]) if column.several else (str(cells[i]),):
                     if code not in known:
                         said = say("“{0}”在{1}里不存在", code, layer_name(column.parent[0]))
-                        remedy = (
-                            did_you_mean(code, known) if len(parent) <= 60 else say("改成已有的编号，或先补上那一行")
-                        )
+                        remedy = _code_meant(code, rows[column.parent[0]], known)
                         yield Problem("error", name, file, str(frame.index[i]), column.name, said, remedy)
+
+
+def _code_meant(said: str, parents: pd.DataFrame, known: set[str]) -> str:
+    """Say which code to write: that of what is called so, else the nearest."""
+    names = parents.get("name", pd.Series(dtype="object"))
+    called = [str(code) for code, name in names.items() if plain_name(name) and plain_name(name) == plain_name(said)]
+    if called:
+        return say("写编号：{0}", say("、").join(dict.fromkeys(called[:12])))
+    return did_you_mean(said, known) if len(parents) <= 60 else say("改成已有的编号，或先补上那一行")
+
+
+def _kinds_by_word(kinds: pd.DataFrame) -> dict[str, str]:
+    """Return the kind that each word means: its code, its label, or the label without brackets where only one has it."""
+    bare: dict[str, list[str]] = {}
+    for kind, label in kinds["label"].dropna().items():
+        bare.setdefault(bare_name(label), []).append(str(kind))
+    labels = {str(label): str(kind) for kind, label in kinds["label"].dropna().items()}
+    codes = {str(kind): str(kind) for kind in kinds.index}
+    return {word: found[0] for word, found in bare.items() if len(found) == 1} | labels | codes
+
+
+def _read_labels_of_kinds(manifest: dict[str, Any], rows: Mapping[str, pd.DataFrame]) -> None:
+    """Put the codes of kinds where the manifest calls them by their labels."""
+    if "kinds" in rows and any(manifest.get(key) for key in KIND_LISTS):
+        words = _kinds_by_word(rows["kinds"])
+        manifest |= {key: [words.get(kind, kind) for kind in manifest[key]] for key in KIND_LISTS if key in manifest}
 
 
 def _unknown_kinds(
@@ -864,7 +889,8 @@ def _unknown_kinds(
     for key in KIND_LISTS:
         for kind in manifest.get(key, ()):
             if kind not in known:
-                what, remedy = say("没有设施类别“{0}”", kind), did_you_mean(str(kind), known)
+                words = [word for word in _kinds_by_word(rows["kinds"]) if word not in known] + sorted(known)
+                what, remedy = say("没有设施类别“{0}”", kind), did_you_mean(str(kind), words)
                 yield Problem("error", "district.toml", MANIFEST, "", key, what, remedy)
     for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
         if table in rows and column in rows[table].columns:

@@ -39,7 +39,7 @@ from .datum_check import UNPROVEN, check_datum
 from .decisions import choices_of, read_decisions, write_decisions
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
-from .head_count import HeadCount, PeopleJump, head_count, say_whom
+from .head_count import HeadCount, PeopleJump, head_count, say_unread, say_whom
 from .headers import one_datum, refuse_secret_rows
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
@@ -80,6 +80,7 @@ class Request:
     values: Path | None = None
     wishes: Wishes = field(default_factory=Wishes)
     decide: Path | None = None  # the sheet of decisions: read where it is there, else written
+    sure: bool = False  # of a list: its year is meant, whichever it is
 
 
 @dataclass
@@ -132,6 +133,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     _say_doors_left(edits, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
+    say_unread(rows, people)
     if placed is not None:
         ask_decisions(request, matched, (rows, placed, current), people)
     if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):

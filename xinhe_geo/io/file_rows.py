@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import Column, Layer, SourceError, UnknownNameError, say, word
-from ..district import bare_name
+from ..district import bare_name, plain_name
 from .cells import (
     PRIVATE_VALUE,
     WIDE,
@@ -141,24 +141,35 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
 
 
 def name_codes(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Put the codes of communities where the file has their names; several of them are parted by `;`."""
+    """Put codes where the file calls rows of another layer by names that only one has; several of them are parted by `;`."""
     for name in list(rows.cells):
         column = rows.layer.names[name]
-        if column.parent != ("communities", "community") or "communities" not in tables:
+        known = tables.get(column.parent[0]) if column.parent else None
+        if known is None or "name" not in known.columns:
             continue
-        known = tables["communities"]
-        called: dict[str, set[str]] = {}
-        for code, own in known["name"].dropna().items():
-            for text in (str(own), bare_name(own), *(bare_name(own).removesuffix(end) for end in ("社区", "居委会"))):
-                called.setdefault(text, set()).add(str(code))
-        codes = {word: codes.pop() for word, codes in called.items() if len(codes) == 1}
-        codes |= {str(code): str(code) for code in known.index}
+        ends = ("社区", "居委会") if column.parent == ("communities", "community") else ()
+        codes = _codes_by_name(known, ends)
         cells = rows.cells[name]
         for i, value in enumerate(cells):
             if value is not None:
                 parts = re.split("[;；、,，/]", str(value)) if column.several else [str(value)]
                 words = [part.strip() for part in parts if part.strip()]
-                cells[i] = ";".join(codes.get(w, codes.get(w.removesuffix("社区"), w)) for w in words)
+                bare = [w.removesuffix(ends[0]) if ends else plain_name(w) for w in words]
+                cells[i] = ";".join(codes.get(w, codes.get(b, w)) for w, b in zip(words, bare, strict=True))
+
+
+def _codes_by_name(known: pd.DataFrame, ends: Sequence[str]) -> dict[str, str]:
+    """Return the code that each word means: the code itself, else a whole name, else what is left of one, if only one has it."""
+    whole: dict[str, set[str]] = {}
+    left: dict[str, set[str]] = {}
+    for code, own in known["name"].dropna().items():
+        whole.setdefault(str(own), set()).add(str(code))
+        for text in (plain_name(own), bare_name(own), *(bare_name(own).removesuffix(end) for end in ends)):
+            left.setdefault(text, set()).add(str(code))
+    words = (left, whole)  # the latter goes before
+    return {w: next(iter(codes)) for some in words for w, codes in some.items() if len(codes) == 1} | {
+        str(code): str(code) for code in known.index
+    }
 
 
 def _say_of_numbers(column: Column, written: Sequence[object], values: Sequence[Cell], rows: FileRows) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..core import PEOPLE_KINDS, RESIDENT, SourceError, amount, at_year, say
 from ..district import Edit, is_missing
+from .cells import is_blank, printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows
 from .headers import counted_as
@@ -47,6 +48,27 @@ def say_whom(rows: FileRows, matched: Matched, current: CurrentLayer) -> None:
         if people is not None and years[i] is None and year is not None:
             years[i] = year.group()
     rows.cells |= {n: c for n, c in (("people_kind", kinds), ("people_year", years)) if any(v is not None for v in c)}
+
+
+#: What a header of people may say that is none of those understood.
+_OF_PEOPLE = re.compile("人|口|people|pop", re.IGNORECASE)
+
+
+def say_unread(rows: FileRows, people: HeadCount | None) -> None:
+    """Say of columns that were not read that they look like numbers of people, where nobody knows any."""
+    if people is None or pd.notna(people.after):
+        return
+    for j, head in enumerate(rows.incoming.heads):
+        cells = [
+            str(row[j]).strip().removesuffix("人").replace(",", "")
+            for row in rows.incoming.rows
+            if not is_blank(row[j])
+        ]
+        numbers = pd.to_numeric(pd.Series(cells, dtype="object"), errors="coerce")
+        whole = numbers.notna() & (numbers >= 1) & (numbers % 1 == 0)
+        if j not in rows.columns.values() and _OF_PEOPLE.search(head) and whole.sum() > len(rows) / 2:
+            said = say("“{0}”一列像常住人口，没有读：表头改成“常住人口”再来", printable(head))
+            rows.report.say("note", said, "", Where(column=say(PEOPLE_COLUMN), value=printable(head)))
 
 
 class HeadCount(NamedTuple):

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from ..core import (
+    LAYERS,
     PEOPLE_KINDS,
     RESIDENT,
     Column,
@@ -36,7 +37,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "households": ("户数", "总户数", "居民户数", "住户数", "常住户数"),
     "people": (
-        *("常住人口", "人口", "人口数", "总人口", "常住人口数"),
+        *("常住人口", "人口", "人口数", "总人口", "常住人口数", "居住人口", "居住人口数", "人数"),
         *(f"{kind}{word}" for kind in ("户籍", "实有") for word in ("人口", "人口数", "人数")),
     ),
     "people_kind": ("口径", "人口类型", "统计口径"),
@@ -45,6 +46,10 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "serves_community": ("服务的社区", "所服务的社区", "所服务社区", "服务社区名称", "覆盖社区"),
     "people_60plus": ("60岁及以上", "60岁以上", "60岁及以上人口", "60岁以上人口", "老年人口"),
     "built": ("建成年代", "建成年份", "建成时间", "建造年代", "竣工年份", "竣工时间"),
+    "since": (
+        *(f"{word}{end}" for word in ("开业", "启用", "投用", "开办") for end in ("时间", "年份", "年度", "日期")),
+        *("投入使用年份", "投入使用时间"),
+    ),
     "floor_area_m2": ("建筑面积", "总建筑面积", "面积"),
     "community": ("社区代码", "社区编码"),
     "year": ("年份", "年度"),
@@ -135,7 +140,7 @@ _DATUMS |= {"bd09": "BD-09", "百度": "BD-09", "cgcs2000": "WGS84"}
 _DATUM = re.compile("|".join(_DATUMS))
 #: What offices put around the word that a header is: of which year, how many, on whose map.
 _AROUND = re.compile(
-    rf"^(其中|截至|核定|现有|(19|20)\d\d年?[末底度]?|poi|{_DATUM.pattern})+|(总数|数量|情况|°|{_DATUM.pattern})+$"
+    rf"^(其中|截至|核定|现有|(19|20)\d\d年?[末底度]?|poi|{_DATUM.pattern})+|(总数|数量|情况|°|m2|平方米|平米|{_DATUM.pattern})+$"
 )
 _YEAR_IN_HEAD = re.compile(r"(?:19|20)\d\d(?=年)")
 
@@ -200,7 +205,7 @@ def _word(plain: str, words: Mapping[str, str]) -> str | None:
 
 def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowReport) -> dict[str, int]:
     """Return which column of the file means what. People's columns go first, and nothing of them is kept."""
-    words = header_words(layer) | _own_name(incoming.heads, layer)
+    words = header_words(layer) | _own_name(incoming.heads, layer) | _owners(incoming.heads, layer)
     found: dict[str, int] = {}
     if key is not None:
         if key not in incoming.heads:
@@ -283,6 +288,20 @@ def _own_name(heads: Sequence[str], layer: Layer) -> dict[str, str]:
     own = [h for h in plain if h.endswith("名称") and h not in words]
     own = [h for h in own if not _OTHERS_NAME.fullmatch(h) and not ABOUT_PERSONS.search(h)]
     return {own[0]: "name"} if len(own) == 1 else {}
+
+
+def _owners(heads: Sequence[str], layer: Layer) -> dict[str, str]:
+    """Return the heads that name what a row belongs to ("小区" among gates), where no head is that of its code."""
+    words, plain = header_words(layer), [plain_header(head) for head in heads]
+    found: dict[str, str] = {}
+    for column in layer.names.values():
+        owner = LAYERS.get(column.parent[0]) if column.required and column.parent else None
+        if owner is None or owner.geometry is None or column.name in map(words.get, plain):
+            continue
+        nouns = (owner.label, *_NOUNS.get(owner.name, ()))
+        told = {f"{of}{noun}{end}" for of in ("", "所属", "所在") for noun in nouns for end in ("", "名称", "名")}
+        found |= {head: column.name for head in plain if head in told}
+    return found
 
 
 def refuse_secret_rows(incoming: Incoming, layer: Layer, manifest: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ is new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 
 from ..core import SourceError, amount, per_cent, say
-from ..district import NEAR_M, SHARED, SPOT_M, alike, is_missing, plain_name
+from ..district import NEAR_M, SHARED, SPOT_M, Counted, alike, is_missing, moved_m, plain_name, typed_twice
 from .cells import printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal, Unclear
@@ -119,8 +119,15 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
             del at[i]  # its blanks are not to be filled from a stranger
     for i, wish in asked.items():
         _grant(i, wish, held, matched, known)
+    at |= {i: one.at for i, one in known.items()}
+    _ask_copies(open_rows, held, at)
+    _keep_ids(known, rows, matched, current)
+    return Matched(matched.keys, at)
+
+
+def _keep_ids(known: Mapping[int, _Alike], rows: FileRows, matched: Matched, current: CurrentLayer) -> None:
+    """Say of rows which they are; an id of the file that differs becomes an `other_id`."""
     for i, one in known.items():
-        at[i] = one.at
         own = str(current.rows.index[one.at])
         rows.known[i] = say("认作目录里的 {0}：{1}", printable(own), one.why)
         if rows.layer.key in rows.cells and matched.keys[i] != own:
@@ -130,7 +137,6 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
             ids = [] if is_missing(there) else str(there).split(";")
             if cells[i] is None and key is not None:
                 cells[i] = ";".join(dict.fromkeys([*ids, key]))
-    return Matched(matched.keys, at)
 
 
 def _grant(i: int, wish: str | int, held: _Held, matched: Matched, known: dict[int, _Alike]) -> None:
@@ -225,9 +231,7 @@ def _best(candidates: Mapping[int, list[_Alike]]) -> dict[int, _Alike | list[_Al
 def _unclear(some: list[_Alike], rows: FileRows, i: int, current: CurrentLayer) -> Unclear:
     shown = say("；").join(say("{0}（{1}）", printable(str(current.rows.index[c.at])), c.why) for c in some[:3])
     own = printable(str(current.rows.index[some[0].at]))
-    line = str(rows.lines[i])
-    if any(str(key) == line for j, key in enumerate(rows.cells.get(rows.layer.key, ())) if j != i):
-        line = say("行{0}", line)  # another row has this number for its id
+    line = _line_word(rows, i)
     return Unclear(
         Refusal(
             "",
@@ -237,6 +241,82 @@ def _unclear(some: list[_Alike], rows: FileRows, i: int, current: CurrentLayer) 
         ),
         [c.at for c in some],
     )
+
+
+def _line_word(rows: FileRows, i: int) -> str:
+    """Return how a row is called on the command line."""
+    line = str(rows.lines[i])
+    if any(str(key) == line for j, key in enumerate(rows.cells.get(rows.layer.key, ())) if j != i):
+        return say("行{0}", line)  # another row has this number for its id
+    return line
+
+
+class _Home(NamedTuple):
+    """A home as the folder has it or a row of the file would leave it: that row, where it stands in the layer, what it says."""
+
+    i: int  # -1: of the folder
+    p: int | None
+    row: Mapping[str, object]
+    shape: shapely.Geometry
+
+
+def _homes(held: _Held, which: Iterable[int], at: Mapping[int, int]) -> Iterator[_Home]:
+    """Yield the homes that are there, and rows of the file; what a row leaves blank stays as it is there."""
+    heads = ["name", "people", "people_60plus", "households", "since", "until"]
+    there = held.current.rows.reindex(columns=heads).to_dict("records")
+    yield from (_Home(-1, p, row, held.shapes[p]) for p, row in enumerate(there))
+    for i in which:
+        said = {head: held.rows.column_cell(head, i) for head in heads}
+        own = {head: there[at[i]][head] if i in at and value is None else value for head, value in said.items()}
+        yield _Home(i, at.get(i), own, held.placed.metric[i])
+
+
+def _ask_copies(which: Sequence[int], held: _Held, at: Mapping[int, int]) -> None:
+    """
+    Put down as unclear which of the new homes can be another one, typed twice: one of the folder, or of the file.
+
+    Also one that another row of the file already speaks for is held against them. Of two new ones the later is asked about.
+    """
+    rows = held.rows
+    if rows.layer.name != "homes":
+        return
+    fresh = {i for i in which if i not in at and i not in rows.unclear}
+    placed = [i for i in sorted(fresh | set(at)) if i not in rows.refused and held.placed.metric[i] is not None]
+    homes = list(_homes(held, placed, at))
+    tree, counted = shapely.STRtree([home.shape for home in homes]), [Counted.of(home.row) for home in homes]
+    for k, new in enumerate(homes):
+        if new.i not in fresh:
+            continue
+        near = sorted(tree.query(new.shape, predicate="dwithin", distance=NEAR_M).tolist())[:CROWD]
+        alike_ones = (
+            homes[n]
+            for n in near
+            if (n < k or homes[n].i not in fresh)
+            and n != k
+            and typed_twice(counted[n], counted[k])
+            and moved_m(homes[n].shape, new.shape) <= NEAR_M
+            and _years_meet(homes[n].row, new.row)
+        )
+        other = next(alike_ones, None)
+        if other is not None:
+            rows.unclear[new.i] = _copied(new, other, held, claimed=other.p in at.values())
+
+
+def _copied(new: _Home, other: _Home, held: _Held, *, claimed: bool) -> Unclear:
+    """Say of a new home what it can be a copy of, and what to write."""
+    rows, away = held.rows, amount(float(shapely.distance(new.shape, other.shape)))
+    why = say("叫“{0}”，相距 {1} 米，人数、户数没有不同", printable(other.row["name"]), away)
+    if other.p is not None and not claimed:
+        return _unclear([_Alike(other.p, False, 0.0, why)], rows, new.i, held.current)
+    own = (
+        say("第 {0} 行", rows.lines[other.i])
+        if other.p is None
+        else say("目录里的 {0}", printable(held.current.ids()[other.p]))
+    )
+    line = _line_word(rows, new.i)
+    remedy = say("是同一处写 --skip {0}，不是写 --new {0}", line)
+    reason = say("说不清是不是{0}（{1}），没有写入", own, why)
+    return Unclear(Refusal("", new.row["name"], reason, remedy), [] if other.p is None else [other.p])
 
 
 class _Held:
@@ -371,12 +451,8 @@ class _Held:
         """Whether there is a year in which the row of the file and the row that is there both live."""
         if not self.rows.layer.dated:
             return True
-        frame = self.current.rows
-        starts = [self.rows.column_cell("since", i), frame["since"].iloc[p]]
-        ends = [self.rows.column_cell("until", i), frame["until"].iloc[p]]
-        first = max((float(str(v)) for v in starts if _is_year(v)), default=None)
-        last = min((float(str(v)) for v in ends if _is_year(v)), default=None)
-        return first is None or last is None or first <= last
+        own = {name: self.rows.column_cell(name, i) for name in ("since", "until")}
+        return _years_meet(own, self.current.rows[["since", "until"]].iloc[p])
 
 
 class _Names(NamedTuple):
@@ -386,6 +462,13 @@ class _Names(NamedTuple):
     alike: bool
     silent: bool
     said: str
+
+
+def _years_meet(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether there is a year in which two rows both live."""
+    first = max((float(str(v)) for v in (one["since"], other["since"]) if _is_year(v)), default=None)
+    last = min((float(str(v)) for v in (one["until"], other["until"]) if _is_year(v)), default=None)
+    return first is None or last is None or first <= last
 
 
 def _is_year(value: object) -> bool:

@@ -87,7 +87,9 @@ def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, row
     assert column.parent is not None
     label = layer_name(column.parent[0])
     words = next((c for c in ("label", "name") if c in parents.columns), None)
-    names = {} if words is None else {str(w): str(k) for k, w in parents[words].dropna().items()}
+    names: dict[str, list[str]] = {}
+    for own, word in () if words is None else parents[words].dropna().items():
+        names.setdefault(str(word), []).append(str(own))
     known = [*(str(k) for k in parents.index), *names]
     shown = [*names] or known
     choices = say(
@@ -100,7 +102,9 @@ def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, row
         for said in codes
     ]
     for i in np.flatnonzero(unknown):
-        remedy = nearest(str(codes.iloc[i]), known) or choices
+        said = str(codes.iloc[i])
+        called = say("写编号：{0}", say("、").join(map(printable, names.get(said, ())[:12])))
+        remedy = called if said in names else nearest(said, known) or choices
         rows.refuse(int(i), Refusal(column_word(column), codes.iloc[i], say("在{0}里不存在", label), remedy))
 
 

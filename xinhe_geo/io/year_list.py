@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,8 @@ from .row_report import RowReport, Where, tally
 _LAYER = LAYERS["facilities"]
 #: What a list says of a place that is not there any more.
 _ENDED = ("closed", "moved")
+#: A list of a year further ahead than this (of the data's year and of today) is likely typed wrong.
+AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def update(
         A kind, its label, or a group of kinds (大类); of a group only kinds that the file has.
     year
         The year whose list it is. What the list lacks ends with the year before, where it lies in the district; planned
-        ones that it has are open from this year on. A later year than that of the data becomes the year of the data.
+        ones that it has are open from this year on. A later year than that of the data becomes the year of the data. Neither
+        before the year of the data nor more than `AHEAD` years after it and today, unless `request.sure`.
     request
         What else is said of the file (as `add`: coordinates, basis, wishes).
     apply
@@ -141,6 +145,8 @@ def _planned(
 ) -> tuple[pd.DataFrame, dict[str, bytes], bool]:
     """Work out everything an update would do: the report, the new files, whether the datum is confirmed."""
     whole = read_current(folder, _LAYER)
+    if not request.sure:
+        _refuse_odd_year(whole, year)
     kinds = kinds_meant(whole, kind)
     rows_there = whole.rows
     alive = rows_there["kind"].isin(kinds) & (rows_there["until"].astype("float64").fillna(np.inf) >= year)
@@ -192,6 +198,30 @@ def _planned(
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
     return report.frame(), {**answered, **files}, proven or bool(request.coordinates.checked)
+
+
+def _refuse_odd_year(current: CurrentLayer, year: int) -> None:
+    """Stop at a year that is likely typed wrong: before that of the data, whose years it would end, or far ahead."""
+    of_data = current.manifest.get("data_year")
+    if not isinstance(of_data, int):
+        return
+    last = max(of_data, date.today().year) + AHEAD
+    if of_data <= year <= last:
+        return
+    why = (
+        say("早于数据年份 {0}，已有的设施会从 {1} 年起算停用", of_data, year)
+        if year < of_data
+        else say("离数据年份 {0} 和今年都太远", of_data)
+    )
+    raise SourceError(
+        say(
+            "--year 写的是 {0}：{1}。没有写入任何东西。写 {2}—{3} 之间的年份；确实是这一年就加 --sure（sure=True）",
+            year,
+            why,
+            of_data,
+            last,
+        )
+    )
 
 
 def _say_in_all(rows: FileRows, matched: Matched, current: CurrentLayer) -> None:

@@ -229,6 +229,8 @@ def new(
         _show_added(rows, lang, guarded=False)
     _say_unanswered(said)
     OUT.print(escape(message(lang, "imported", shown_path(folder), shown_path(folder))))
+    for rows in made.rows.values():
+        _say_unread(rows)
     if any(asked(rows) for rows in made.rows.values()):
         raise typer.Exit(PARTLY)
 
@@ -514,6 +516,8 @@ def add(
     for row in report_[report_["column"] == say(UNPROVEN)].itertuples():
         ERR.print(escape(say("注意：{0}。{1}", row.reason, row.remedy)))
     _say_written(report_, lang, decide, waiting=waiting, yes=yes, takes_away=replace)
+    if not is_guarded(to):
+        _say_unread(report_)
     if report_["result"].isin(["refused", "unclear"]).any():
         raise typer.Exit(PARTLY)
 
@@ -522,7 +526,9 @@ def update(
     file: Annotated[Path, typer.Argument(help="这一年的名录（add 能读的文件）")],
     to: Annotated[Path, typer.Option("--to", help="街道目录")],
     kind: Annotated[str, typer.Option("--kind", help="设施类别（如 pharmacy、药店），或大类")],
-    year: Annotated[int, typer.Option("--year", help="哪一年的名录", min=1900, max=2200)],
+    year: Annotated[
+        int, typer.Option("--year", help="哪一年的名录：不早于数据年份，也不晚于它和今年两年以上", min=1900, max=2200)
+    ],
     crs: Annotated[str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …")] = None,
     sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
     key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
@@ -539,12 +545,20 @@ def update(
     values: Annotated[Path | None, typer.Option("--values", help="不认识的类别和状态写到哪张对照表（见 add）")] = None,
     datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    sure: Annotated[bool, typer.Option("--sure", help="年份确实比数据年份早，或晚很多")] = False,
     lang: Lang = "zh",
 ) -> None:
     """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
     wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
     request = Request(
-        Coordinates(crs, checked=datum_checked), basis, sheet, key, values=values, wishes=wishes, decide=decide
+        Coordinates(crs, checked=datum_checked),
+        basis,
+        sheet,
+        key,
+        values=values,
+        wishes=wishes,
+        decide=decide,
+        sure=sure,
     )
     waiting = decide is not None and not decide.exists()
     with watched(file.name):
@@ -627,8 +641,17 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     said = [say(counts.get(name, "{0} {1:,} 行"), say(words[name]), n) for name, n in tally(report_).items() if n]
     OUT.print(escape(say("，").join(said)))
     people = report_[(report_["column"] == say(PEOPLE_COLUMN)) & (report_["result"] == "note")]
-    for reason in () if guarded else people["reason"]:
+    for reason in () if guarded else people.loc[people["value"] == "", "reason"]:
         OUT.print(escape(reason))
+
+
+def _say_unread(report_: pd.DataFrame) -> None:
+    """Print last of all which columns look like numbers of people and were not read, where nobody knows any."""
+    unread = report_[
+        (report_["column"] == say(PEOPLE_COLUMN)) & (report_["result"] == "note") & (report_["value"] != "")
+    ]
+    for reason in unread["reason"]:
+        ERR.print(escape(say("注意：{0}", reason)))
 
 
 def _say_of_file(stays: pd.DataFrame, notes: pd.DataFrame) -> None:
