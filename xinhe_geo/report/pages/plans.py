@@ -70,6 +70,7 @@ _EFFECT_NAMES = {
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
+    "people_60plus_lose": "受影响的60岁及以上（人）",
     "people_crowded": "服务负荷上升的居民（人）",
     "people_relieved": "设施更松的居民（人）",
     "people_new_served": "导入人口可达（人）",

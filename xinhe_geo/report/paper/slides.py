@@ -477,11 +477,11 @@ def _moved(deck: Deck, story: Story) -> None:
     felt = [row for row in change.felt.itertuples() if row.Index == rule]
     lines = [Line(shift.net, 30, STRONG, True)] if shift else []
     for row in felt:
-        for words, number, who in (
-            ("住在这里的居民中，改为可达的：{0} 人", row.people_gain, row.homes_gain),
-            ("住在这里的居民中，不再可达的：{0} 人", row.people_lose, row.homes_lose),
+        for words, told, who in (
+            ("住在这里的居民中，改为可达的：{0}", row.gain_text, row.homes_gain),
+            ("住在这里的居民中，不再可达的：{0}", row.lose_text, row.homes_lose),
         ):
-            lines += [Line(say(words, amount(number)), 16, INK, True), Line(_cut(str(who), 90), 13)]
+            lines += [Line(say(words, told), 16, INK, True), Line(_cut(str(who), 90), 13)]
     others = [s for s in change.moved if s.rule != rule][:LISTED]
     lines += [Line(say("其他变了的目标"), 16, INK, True)] if others else []
     lines += [Line(say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net), 14, INK) for s in others]

@@ -49,6 +49,25 @@ _NET_UNITS = {
 }
 
 
+def with_whom(table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return `effects` with whom each rule is about: `gain` and `lose`, how many of them, and `gain_text` and `lose_text` (740 名老人).
+
+    They are those whom the rule itself counts, so that they agree with its net gain: of a rule for the old the old, else everybody.
+    """
+    old = (table["net_of"] == "people_60plus").to_numpy()
+    for side in ("gain", "lose"):
+        number = table[f"people_60plus_{side}"].where(old, table[f"people_{side}"])
+        texts = [people_told(n, aged=aged) for n, aged in zip(number, old, strict=True)]
+        table = table.assign(**{side: number, f"{side}_text": texts})
+    return table
+
+
+def people_told(number: float, *, aged: bool) -> str:
+    """Return a number of people with its unit: of the old (`aged`) or of everybody."""
+    return say("数据不足") if np.isnan(number) else say("{0:,.0f} 名老人" if aged else "{0:,.0f} 人", number)
+
+
 def with_net(table: pd.DataFrame) -> pd.DataFrame:
     """
     Return `effects` with `net_text`: what a rule gains, losses taken off, in what it counts itself (+69 老人).
@@ -86,7 +105,7 @@ class Change:
         district, table = self.pair.before.district, self.pair.effects
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
         change = table["change"].mask(table["change"].abs() < ROUNDING, 0.0)
-        table = with_net(table.assign(label=labels, code=table.index, points=change * 100))
+        table = with_whom(with_net(table.assign(label=labels, code=table.index, points=change * 100)))
         return table.assign(firm=[self.firm.get(str(rule), "") for rule in table.index]) if self.firm else table
 
     @cached_property
@@ -190,16 +209,16 @@ class Change:
         return [*said, *self._residents()]
 
     def _residents(self) -> list[Said]:
-        """Whom the goals that move most residents serve anew, and whom no longer: people who live here before and after."""
+        """Whom the goals that move most of their own serve anew, and whom no longer: people who live here before and after."""
         told = []
         for column, sentence in (
-            ("people_gain", "住在这里的居民，受益最多的一项新增可达 {0:,.0f} 人（{1}）"),
-            ("people_lose", "住在这里的居民，受影响最多的一项有 {0:,.0f} 人不再可达（{1}）"),
+            ("gain", "住在这里的居民，受益最多的一项新增可达 {0}（{1}）"),
+            ("lose", "住在这里的居民，受影响最多的一项有 {0}不再可达（{1}）"),
         ):
             known = self.goals[(self.goals[column] > PEOPLE).to_numpy()]
             if len(known):
                 row = known.loc[known[column].idxmax()]
-                told.append(Said(say(sentence, row[column], row["label"]), str(row["code"])))
+                told.append(Said(say(sentence, row[f"{column}_text"], row["label"]), str(row["code"])))
         return told
 
     @property
