@@ -6,10 +6,14 @@ import re
 from functools import cache
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
+import shapely
 
 import xinhe_geo as xh
+from xinhe_geo.access import facility_changes
 from xinhe_geo.core import Edit
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.report.analysis import Comparison
@@ -61,3 +65,67 @@ def test_who_loses_can_be_added_up_again() -> None:
             found = str(receipt(sides[0], str(rule), after=sides[1]))
             for side in ("gain", "lose"):
                 assert not row[side] or re.search(rf"60岁及以上.*'{row[side]:,.0f}'", found), (rule, side)
+
+
+def rebuilt(**older: float) -> tuple[xh.District, xh.District]:
+    """The toy whose home A stands on a parcel of its own, and with it torn down, built anew for more, and half of its people back."""
+    toy = states()[0]
+    ground = toy.homes.geometry["A"].buffer(5)
+    parcels = gpd.GeoDataFrame({"name": ["甲"]}, geometry=[ground], crs=toy.crs, index=pd.Index(["jia"], name="parcel"))
+    before = toy.with_rows({**toy.rows, "parcels": parcels})
+    edits = (
+        Edit("demolish_homes", {"homes": ["A"]}),
+        Edit("build_homes", {"parcel": "jia", "home": "new", "name": "新苑", "people": 150.0, **older}),
+        Edit("return_households", {"parcel": "jia", "home": "new", "people": 50.0}),
+    )
+    return before, xh.Scenario("p", "p", edits).on(before)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_share_of_others_is_no_change(lang: str, backwards: bool) -> None:
+    """Where nobody knows how many of a new home are old, no share of the old is compared with one after, and the page says why."""
+    known, unknown = rebuilt(share_60plus=0.2), rebuilt()
+    known, unknown = (known[::-1], unknown[::-1]) if backwards else (known, unknown)
+    with speaking(lang):
+        sure, blank = (Change(Comparison.of(*sides)) for sides in (known, unknown))
+        lines = sure.people, blank.people
+    old = (blank._effects["net_of"] == "people_60plus") & sure._effects["change"].notna()
+    assert old.any() and blank._effects.loc[old, "change"].isna().all()
+    of_old = blank.goals["net_of"] == "people_60plus"
+    assert (blank.goals.loc[of_old & (blank.goals["net"] == 0), "tone"] == "unknown").all()
+    pd.testing.assert_series_equal(blank._effects.loc[~old, "change"], sure._effects.loc[~old, "change"])
+    assert "新苑" not in lines[0] and "新苑" in lines[1] and "60" in lines[1].partition("新苑")[2 if lang == "zh" else 0]
+    assert known[not backwards].homes.loc["new", "people_60plus"] == pytest.approx(0.2 * 150 + 20)
+    assert unknown[not backwards].homes["people_60plus"].isna()["new"], "what nobody knows is not made up"
+
+
+def test_what_comes_of_others_is_told_apart() -> None:
+    """A sentence that gives two shares and a net gain says so where the gain of those who live here does not make the difference."""
+    for before, after in (states(), states()[::-1], rebuilt(share_60plus=0.2)):
+        change = Change(Comparison.of(before, after))
+        told = 0
+        for shift in change.shifts:
+            row = change.goals.loc[shift.rule]
+            total = change.pair.before.summary.loc[shift.rule].get(row["net_of"], np.nan)
+            elsewhere = abs(row["change"] - row["net"] / total) > 5e-4 if np.isfinite(total) else False
+            assert ("其余因" in shift.told) == elsewhere and shift.told.count(shift.net) == 1
+            told += elsewhere
+        assert bool(told) is ("new" in after.homes.index)
+
+
+def test_another_name_changes_nothing_and_nobody_still_reaches_what_they_did_not() -> None:
+    """Another name on the canteen that is too far for A, and a new one beside A: A gains by the new one, and by that alone."""
+    before = states()[0]
+    more = before.rows["facilities"].copy()
+    spot = shapely.get_coordinates(before.homes.geometry["A"].centroid)[0]
+    edit = Edit("open_facility", {"facility": "N", "kind": "canteen", "name": "新食堂", "xy": [float(v) for v in spot]})
+    more.loc["F2", "name"] = "换了名"
+    after = xh.Scenario("p", "p", (edit,)).on(before.with_rows({**before.rows, "facilities": more}))
+    table = facility_changes(before, after)
+    assert table["change"].to_dict() == {"F2": "renamed", "N": "opened"}
+    assert not any(table.loc["F2", ["homes_gain", "homes_lose", "homes_other"]]) and table.loc["F2", "people_gain"] == 0
+    assert before.homes.loc["A", "name"] in table.loc["N", "homes_gain"]
+    edits = (edit, Edit("close_facility", {"facility": "F2"}))
+    closed = facility_changes(before, xh.Scenario("p", "p", edits).on(before)).loc["F2"]
+    assert closed["change"] == "closed" and before.homes.loc["A", "name"] not in closed["homes_other"]

@@ -25,6 +25,7 @@ from .effects import (
     crowding,
     effects,
     effects_of,
+    people_told,
     facility_names,
     home_changes,
     home_changes_of,

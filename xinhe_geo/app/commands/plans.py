@@ -67,7 +67,7 @@ def compare(
         OUT.print(people_line(before, after))
         table = with_whom(with_net(by_residents(table)))
         table["label"] = [rule_name(after, after.rule(str(name))) for name in table.index]
-        changed = table[(table["change"].abs().round(4) > 0) & table["before"].notna()]
+        changed = table[~(table["change"].abs().round(4) <= 0) & table["before"].notna()]
         headings = [after.rule(str(name)).heading for name in changed.index]
         for heading in sorted(dict.fromkeys(headings), key=headings.index):
             _show_effects(changed[[h == heading for h in headings]], say("　").join((title, escape(heading))))

@@ -470,7 +470,7 @@ def _moved(deck: Deck, story: Story) -> None:
     shift = next((s for s in change.moved if s.tone in ("gain", "lose")), None)  # what moves those who live here
     rule, label = (shift.rule, shift.label) if shift else next(iter(change.drawn.items()))
     shift = shift or next((s for s in change.shifts if s.rule == rule), None)
-    told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.net) if shift else label
+    told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.told) if shift else label
     slide = deck.page(told, [*(said.text for said in change.verdict), _method(deck), rests_on(deck.district)])
     scene = difference_scene(change.pair.maps, rule, language())
     deck.scene(slide, replace(scene, bounds=change.around(rule, scene.bounds)), told)
@@ -484,7 +484,7 @@ def _moved(deck: Deck, story: Story) -> None:
             lines += [Line(say(words, told), 16, INK, True), Line(_cut(str(who), 90), 13)]
     others = [s for s in change.moved if s.rule != rule][:LISTED]
     lines += [Line(say("其他变了的目标"), 16, INK, True)] if others else []
-    lines += [Line(say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net), 14, INK) for s in others]
+    lines += [Line(say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.told), 14, INK) for s in others]
     deck.text(slide, BESIDE, [line for line in lines if line.words])
 
 

@@ -144,6 +144,7 @@ class Shift(NamedTuple):
     points: str  # percentage points, with their sign
     net: str
     tone: str  # gain, lose, same, others (only who comes or goes makes its share another), unknown
+    told: str  # the net gain, and that the rest of the change comes of who moves in or out where some of it does
     firm: str = ""  # between which ends the difference lies; "" where nobody asked
 
 
