@@ -326,7 +326,9 @@ def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(fold
     assert canteens["people_lose"].sum() <= float(now.loc[list(lost), counted.pop()].sum())
     served = set(names[list(then.index[then["served"].fillna(0) > 0])])
     for row in canteens.itertuples():
-        assert set(row.homes_other) <= served - set(names[list(gained | lost)]), "still: as before, neither more nor less"
+        assert set(row.homes_other) <= served - set(names[list(gained | lost)]), (
+            "still: as before, neither more nor less"
+        )
         assert row.change != "renamed" or not (row.homes_gain or row.homes_lose or row.homes_other)
 
 

@@ -13,10 +13,14 @@ import pytest
 import shapely
 
 import xinhe_geo as xh
-from xinhe_geo.access import facility_changes
+from xinhe_geo.access import facility_changes, home_points, starts_in_words
 from xinhe_geo.core import Edit
 from xinhe_geo.core.i18n import speaking
+from xinhe_geo.io.row_changes import _shown
+from xinhe_geo.ledger.metrics.places import _from_to
 from xinhe_geo.report.analysis import Comparison
+from xinhe_geo.report.pages.change import _goal_row
+from xinhe_geo.report.pages.plans import _matrix_cell
 from xinhe_geo.report.receipts import receipt
 from xinhe_geo.report.story.change import Change
 
@@ -95,7 +99,9 @@ def test_a_share_of_others_is_no_change(lang: str, backwards: bool) -> None:
     of_old = blank.goals["net_of"] == "people_60plus"
     assert (blank.goals.loc[of_old & (blank.goals["net"] == 0), "tone"] == "unknown").all()
     pd.testing.assert_series_equal(blank._effects.loc[~old, "change"], sure._effects.loc[~old, "change"])
-    assert "新苑" not in lines[0] and "新苑" in lines[1] and "60" in lines[1].partition("新苑")[2 if lang == "zh" else 0]
+    assert (
+        "新苑" not in lines[0] and "新苑" in lines[1] and "60" in lines[1].partition("新苑")[2 if lang == "zh" else 0]
+    )
     assert known[not backwards].homes.loc["new", "people_60plus"] == pytest.approx(0.2 * 150 + 20)
     assert unknown[not backwards].homes["people_60plus"].isna()["new"], "what nobody knows is not made up"
 
@@ -129,3 +135,43 @@ def test_another_name_changes_nothing_and_nobody_still_reaches_what_they_did_not
     edits = (edit, Edit("close_facility", {"facility": "F2"}))
     closed = facility_changes(before, xh.Scenario("p", "p", edits).on(before)).loc["F2"]
     assert closed["change"] == "closed" and before.homes.loc["A", "name"] not in closed["homes_other"]
+
+
+@pytest.mark.parametrize(
+    ("points", "said"), [(0, "均匀分布的点出发"), (1, "（图上只是一个点的小区从这个点）"), (9, "只是一个点，")]
+)
+def test_walks_start_where_they_are_said_to(points: int, said: str) -> None:
+    """From points all over a home only where it has an outline."""
+    toy = states()[0]
+    homes = toy.rows["homes"].copy()
+    homes["geometry"] = homes.geometry.mask(homes.geometry.area == 0, homes.geometry.buffer(60))
+    first = homes.index[:points]
+    homes.loc[first, "geometry"] = homes.loc[first, "geometry"].centroid
+    made = toy.with_rows({**toy.rows, "homes": homes})
+    count = home_points(made)["home"].value_counts()
+    assert said in starts_in_words(made) and (count[first] == 1).all()
+    assert ("均匀" in starts_in_words(made)) == bool((count > 1).any())
+
+
+@pytest.mark.parametrize("net", [np.nan, 3.0])
+def test_what_nobody_knows_is_tinted_as_no_gain(net: float) -> None:
+    """A share that rises by a kind only seen on a map gives no net gain: its cell says so, and has not the colour of one."""
+    row = pd.Series(
+        {"code": "r", "label": "x", "before": 0.1, "after": 0.2, "points": 10.0, "tone": "gain", "net": net}
+    )
+    row["net_text"] = "数据不足" if np.isnan(net) else "+3 人"
+    table = pd.concat({"甲": row.to_frame().T[["net_text", "points", "tone"]]}, axis=1)
+    for markup in (_goal_row(row, 10.0, None), _matrix_cell(table.iloc[0]["甲"], "", "r")):
+        assert ('class="gain"' in markup) == bool(np.isfinite(net)), markup
+
+
+@pytest.mark.parametrize(("few", "many", "said"), [(1, 1, "1"), (4, 5, "4—5")])
+def test_two_ends_that_are_the_same_are_said_once(few: int, many: int, said: str) -> None:
+    assert _from_to(few, many) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(937.0, "937"), (0.5, "0.5"), ("200.0", "200.0"), (12, "12"), (True, "True")]
+)
+def test_a_whole_number_is_shown_without_decimals(value: object, said: str) -> None:
+    assert _shown(value) == said

@@ -25,12 +25,12 @@ from .effects import (
     crowding,
     effects,
     effects_of,
-    people_told,
     facility_names,
     home_changes,
     home_changes_of,
     known_sum,
     newcomers,
+    people_told,
     sharing,
     sharing_of,
 )
@@ -42,6 +42,7 @@ from .entrances import (
     home_entrances,
     home_points,
     same_compound,
+    starts_in_words,
 )
 from .gaps import gaps, reasons, rule_in, rule_meant
 from .headlines import (

@@ -72,8 +72,9 @@ def walks_during(course: Course, rules: str | Sequence[str | Rule] = "plan") -> 
     walks
         Index home, rule, year: homes that stand with the plan and without it, in the years in which the plan does something, where it makes
         the walk longer or serves fewer. Columns name, label, people (who live there both ways: the lesser number), minutes_without,
-        minutes (missing: nothing within reach), served_without, served (shares), counted (people; of a rule for the old people_60plus), lose (how many of these are no longer served), worst (the year in
-        which most of them lose it, then the longest walk, then the first: one for each home and rule).
+        minutes (missing: nothing within reach), served_without, served (shares), counted (people; of a rule for the old
+        people_60plus), lose (how many of these are no longer served), worst (the year in which most of them lose it,
+        then the longest walk, then the first: one for each home and rule).
 
     Raises
     ------

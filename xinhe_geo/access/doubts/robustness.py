@@ -84,7 +84,8 @@ def robustness(
         reached, not only never left; False also where a street in doubt, closed, can leave somebody without a door, who is attached anew: of more than
         four such streets only all and none are looked at, and a gate that is shut as well may leave the range), `bias` (mean of the draws minus the value),
         `facts` (how many in doubt touch it), `varied` (what of which layers these are, "gates:gate;facilities:position") and `fixed` (what bears
-        on the share as well, and was taken as recorded, since nothing of it is in doubt), `cause` (layer and what of it, "gates:gate", that alone moves it most; "" where nothing does),
+        on the share as well, and was taken as recorded, since nothing of it is in doubt),
+        `cause` (layer and what of it, "gates:gate", that alone moves it most; "" where nothing does),
         `cause_facts` (how many these are), `who` (who finds out and by when, as typed, those of most facts first, with ";" between),
         `denominator`. Missing: 数据不足; of a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
 

@@ -72,7 +72,9 @@ class PlanFigures:
         if lose.empty:
             OUT.print(escape(say("逐年看（施工期间和建成以后），没有居民因方案失去走得到的服务")))
             return
-        shown = _by_year(say("目标"), self.years, say("逐年不再可达的居民（人，为老的目标只计老人；施工期间和建成以后）"))
+        shown = _by_year(
+            say("目标"), self.years, say("逐年不再可达的居民（人，为老的目标只计老人；施工期间和建成以后）")
+        )
         for row in lose.itertuples(index=False):
             shown.add_row(escape(str(row[0])), *(amount(n, unknown=say("数据不足")) for n in row[1:]))
         OUT.print(shown)

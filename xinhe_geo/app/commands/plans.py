@@ -95,7 +95,10 @@ def _show_effects(table: pd.DataFrame, title: str) -> None:
             escape(row.label),
             *("—" if np.isnan(v) else _told("至少 {0}", per_cent(v), exact) for v in (row.before, row.after)),
             row.net_text,
-            *(_told("至多 {0}", say("不详") if np.isnan(v) else told, exact or not v >= MOST_FROM) for v, told in people),
+            *(
+                _told("至多 {0}", say("不详") if np.isnan(v) else told, exact or not v >= MOST_FROM)
+                for v, told in people
+            ),
         )
     OUT.print(shown)
 

@@ -381,7 +381,8 @@ def _matrix_cell(found: pd.Series, page: str, rule: str) -> str:
     if found["tone"] not in ("gain", "lose", "others"):
         return f'<td class="same">{say("数据不足") if found["tone"] == "unknown" else "—"}</td>'
     told = f"{html.escape(found['net_text'])}<br>{say('（{0}）', signed(found['points'])).strip()}"
-    return f'<td class="{found["tone"]}">{followed(told, page, rule) if page else told}</td>'
+    tone = "unknown" if found["net_text"] == say("数据不足") else found["tone"]
+    return f'<td class="{tone}">{followed(told, page, rule) if page else told}</td>'
 
 
 @named_by_homes

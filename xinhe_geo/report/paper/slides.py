@@ -20,7 +20,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District, list_told, place_title
 from ...maps import (
@@ -565,8 +565,10 @@ def _gaps(deck: Deck, story: Story) -> None:
 def _help(deck: Deck, story: Story) -> None:
     first = story.first_remedies[0]
     labels = say("、").join(say("“{0}”", remedy.label) for remedy in story.first_remedies)
-    title = say("补一处受益最多的是{0}：新增服务 {1}", labels, first.gained.told)
-    notes = [say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。")]
+    title = say("补一处受益最多的是{0}：{1}", labels, first.brings)
+    notes = [
+        say("每项各补一处，取新增覆盖最多的候选点，已证明最优；每个社区都要有的，只优选到社区；没有考虑用地和造价。")
+    ]
     for r in story.remedies:
         notes += [
             say(
@@ -574,7 +576,7 @@ def _help(deck: Deck, story: Story) -> None:
                 r.label,
                 f"{r.before.counted}{r.before.text}",
                 r.after.text,
-                r.gained.told,
+                r.brings,
                 r.reason,
             ),
             r.near_ties,
@@ -582,7 +584,7 @@ def _help(deck: Deck, story: Story) -> None:
     slide = deck.page((say("规划目标里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
     shown = [r for r in story.remedies if r.before.known and r.after.known][:CHANGED]
     sides = {say("补前"): [r.before.plotted for r in shown], say("补后"): [r.after.plotted for r in shown]}
-    names = [say("{0}（新增 {1}）", r.label, r.gained.told) for r in shown]
+    names = [say("{0}（{1}）", r.label, r.brings_shortly) for r in shown]
     deck.bars(slide, WHOLE, Bars(say("每项目标各补一处，补前和补后（各条自己的分母）"), names, sides, colours=SIDES))
 
 

@@ -362,6 +362,7 @@ class GoalRow(Protocol):
     after: float
     points: float
     tone: str
+    net: float
     net_text: str
 
 
