@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from mapped import toy_folder
 from test_robustness import DOUBTS, TOY, doubting
 
 import xinhe_geo as xh
@@ -28,6 +30,11 @@ def test_the_verdict_stays_at_what_is_agreed(lang: str) -> None:
             (one,) = firmness_of(analysis, ranges.assign(low=low, high=high, cause="gates:gate", cause_facts=3))
             told.append((one.text, one.turns))
     gates = "3 处出入口未核，" if lang == "zh" else "3 gates unchecked; "
+    what = {
+        "zh": "（只变动了出入口开没开；设施开没开、设施位置、街道通不通、小区人数没有存疑，按录入的算）",
+        "en": " (varied: only whether gates are open; taken as recorded, as nothing of it is in doubt: "
+        "whether facilities are open, where facilities are, whether streets can be walked, how many live where)",
+    }[lang]
     said = {
         "zh": (f"{gates}核实后为 40%—98%，不影响“未达标”", "按统一口径未达标；待核3 处出入口，核实后为 40%—100%"),
         "en": (
@@ -36,7 +43,41 @@ def test_the_verdict_stays_at_what_is_agreed(lang: str) -> None:
         ),
     }[lang]
     same = f"{gates}核实前后都是 97%" if lang == "zh" else f"{gates}97% before and after a check"
+    said, same = tuple(text + what for text in said), same + what
     assert told == [(said[0], False), (said[1], True), (same, False)]
+
+
+@pytest.mark.slow
+def test_a_range_says_what_was_varied_and_what_was_not() -> None:
+    """Every sort of doubt is said to be varied, and all else that bears on the share to be as recorded; without doubts nothing is certain."""
+    toy = xh.District.load(TOY)
+    for names in (["g"], ["f"], ["g", "f"], []):
+        ranges = xh.robustness(doubting(toy, {name: DOUBTS[name] for name in names}), draws=39)
+        known = ranges[ranges["value"].notna()]
+        own = {f"{DOUBTS[name]['layer']}:{DOUBTS[name]['what']}" for name in names}
+        for _, row in known.iterrows():
+            varied, fixed = (set(filter(None, row[of].split(";"))) for of in ("varied", "fixed"))
+            assert varied <= own and not varied & fixed and bool(varied) == bool(row["facts"])
+            assert "facilities:existence" in varied | fixed, "that it may have closed bears on every share"
+        for goal in firmness_of(Analysis.of(toy), ranges):
+            row = ranges.loc[(goal.rule, "")]
+            if row["facts"]:
+                varied, fixed = goal.text.rpartition("变动了")[2].split("；")
+                assert ("设施开没开" in varied) == ("facilities:existence" in row["varied"])
+                assert ("设施开没开" in fixed) == ("facilities:existence" in row["fixed"])
+            elif row["value"] == row["value"]:
+                assert goal.text.startswith("没有登记存疑的事，按录入为 ") and "就是" not in goal.text
+
+
+@pytest.mark.slow
+def test_what_was_only_seen_on_a_map_is_never_certain(tmp_path: Path) -> None:
+    """Without any doubt on record its share is at least so much, it is no conclusion, and nobody has checked it."""
+    mapped = xh.District.load(toy_folder(tmp_path / "toy"))
+    ranges = xh.robustness(mapped, draws=39)
+    goals = [goal for goal in firmness_of(Analysis.of(mapped), ranges) if np.isfinite(goal.shares[0])]
+    assert goals
+    for goal in goals:
+        assert goal.checked == "待核" and "不知道" in goal.text and "不作结论" in goal.text, goal.text
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from xinhe_geo.app.commands import plans
 from xinhe_geo.app.commands.console import Inert, grid
 from xinhe_geo.app.commands.helping import GROUPS, columns, help_for, wrapped
 from xinhe_geo.core import english, speaking
+from xinhe_geo.report import with_whom
 
 ROOT = typer.main.get_command(app)
 
@@ -123,8 +124,9 @@ def test_what_a_plan_changes_is_told_whole_on_a_narrow_screen(
     label, net = "十五分钟基本医疗卫生服务圈", "数据不足"
     people = {f"people_{name}": 123_456.0 for name in ("gain", "lose", "crowded", "new_served")}
     row = {"label": label, "bound": "at_least", "before": 0.2403, "after": 0.8871, "net_text": net, **people}
+    row |= {"net_of": "people", "people_60plus_gain": 1.0, "people_60plus_lose": 1.0}
     monkeypatch.setattr(plans, "OUT", Inert(highlight=False))
-    plans._show_effects(pd.DataFrame([row]), "选址方案")
+    plans._show_effects(with_whom(pd.DataFrame([row])), "选址方案")
     said = capsys.readouterr().out
     lines = said.splitlines()
     assert max(map(cell_len, lines)) <= 80

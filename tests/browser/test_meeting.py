@@ -1572,6 +1572,7 @@ PROPOSED = {
             "zones": [[[[553400.0, 4320400.0], [553600.0, 4320400.0], [553600.0, 4320600.0]]]],
             "people": 100.0,
             "people_60plus": None,
+            "communities": None,
             "short_of_proof": 0.0,
         }
     ]

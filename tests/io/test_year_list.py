@@ -321,7 +321,15 @@ def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(fold
     canteens = table[table["kind"] == "canteen"]
     assert {n for row in canteens["homes_gain"] for n in row} <= set(names[list(gained)])
     assert {n for row in canteens["homes_lose"] for n in row} <= set(names[list(lost)])
-    assert canteens["people_lose"].sum() <= float(now.loc[list(lost), "people"].sum())
+    counted = set(canteens["counted"])
+    assert counted == {"people_60plus" if (now["denominator"] == "people_60plus").any() else "people"}
+    assert canteens["people_lose"].sum() <= float(now.loc[list(lost), counted.pop()].sum())
+    served = set(names[list(then.index[then["served"].fillna(0) > 0])])
+    for row in canteens.itertuples():
+        assert set(row.homes_other) <= served - set(names[list(gained | lost)]), (
+            "still: as before, neither more nor less"
+        )
+        assert row.change != "renamed" or not (row.homes_gain or row.homes_lose or row.homes_other)
 
 
 @pytest.mark.slow

@@ -47,7 +47,8 @@ def test_three_sentences_come_first_and_say_how_many_are_met_which_is_worst_and_
     assert worst == "短板突出的是“每个社区有日间照料中心”：0 / 2 个社区有，没有的社区住着 350 人"
     assert (
         nxt.startswith("下一步：为“每个社区有日间照料中心”在")
-        and "新增服务 250 人，有的社区由 0% 提高到 50%（已证明最优）" in nxt
+        and "覆盖 1 个社区（住着 250 人，设在社区内哪里都算），有的社区由 0% 提高到 50%" in nxt
+        and nxt.endswith("（已证明最优：只比选哪个社区，不比社区内的位置）")
     )
 
 
@@ -58,6 +59,18 @@ def test_goals_stand_worst_first_and_those_that_are_met_last(story: Story) -> No
     assert missed == sorted(missed, reverse=True) and {line.goal.rule for line in story.lines} == {
         g.rule for g in story.goals
     }
+
+
+@pytest.mark.slow
+def test_what_is_asked_of_each_community_is_told_in_communities(story: Story) -> None:
+    """Never as people who come to be served: wherever in it the place stands, all who live there count."""
+    every = [*story.remedies, *(step for steps in story.steps.values() for step in steps)]
+    asked = {one.rule: story.district.rule(one.rule).metric == "presence" for one in every}
+    assert set(asked.values()) == {True, False}
+    for one in every:
+        count = round((one.after.value - one.before.value) * len(story.district.communities))
+        assert one.communities == (count if asked[one.rule] else 0)
+        assert ("新增服务" in one.brings) is not asked[one.rule] and one.gained.told in one.brings
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from .effects import (
     home_changes_of,
     known_sum,
     newcomers,
+    people_told,
     sharing,
     sharing_of,
 )
@@ -41,6 +42,7 @@ from .entrances import (
     home_entrances,
     home_points,
     same_compound,
+    starts_in_words,
 )
 from .gaps import gaps, reasons, rule_in, rule_meant
 from .headlines import (

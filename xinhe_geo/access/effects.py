@@ -24,7 +24,8 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
     Returns
     -------
     table
-        Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change`; `net_of` (what the rule itself
+        Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change` (missing where one of
+        the two leaves out homes that the other has or counts, as nobody knows how many of the rule's own live there); `net_of` (what the rule itself
         counts: people, people_60plus, area_m2, or community where it asks whether each has one), `net` (how many of these more
         are served, those who lose taken off); `people_gain`, `people_lose`
         (people of homes that exist in both, newly served or no longer), `people_60plus_gain`, `people_60plus_lose`,
@@ -55,7 +56,7 @@ def effects_of(
     old, new = (summary(a), summary(b)) if sums is None else sums
     table = old[["label"]].copy()
     table["before"], table["after"] = old["share"], new["share"].reindex(old.index)
-    table["change"] = table["after"] - table["before"]
+    table["change"] = (table["after"] - table["before"]).mask(table.index.isin(_of_others(a, b)))
     both = a[["served", "people", "people_60plus", "area_m2", "name"]].join(
         b["served"].rename("served_after"), how="inner"
     )
@@ -81,6 +82,16 @@ def effects_of(
         table[column] = names[mask].groupby(level="rule").apply(_some)
     table[["homes_gain", "homes_lose"]] = table[["homes_gain", "homes_lose"]].astype("object").fillna("")
     return table
+
+
+def _of_others(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
+    """Return the rules whose share leaves homes out in one state only, since nobody knows how many it counts there: the two are of others."""
+    blank = []
+    for cover in (a, b):
+        counted = cover["people"].mask(cover["denominator"] == "people_60plus", cover["people_60plus"])
+        asked = cover["denominator"].isin(["people", "people_60plus"]) & cover["served"].notna()
+        blank.append(cover.index[(asked & counted.isna() & (cover["people"] != 0).fillna(True)).to_numpy(bool)])
+    return list(blank[0].symmetric_difference(blank[1]).unique("rule"))
 
 
 def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
@@ -116,6 +127,11 @@ def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
     came = {home: number for home, who in after.arrived.items() if np.isfinite(number := float(who["people"]))}
     homes, people = fresh.index.get_level_values("home"), fresh["people"]
     return pd.Series([came.get(home, own) for home, own in zip(homes, people, strict=True)], fresh.index, float)
+
+
+def people_told(number: float, *, aged: bool) -> str:
+    """Return a number of people with its unit: of the old (`aged`) or of everybody."""
+    return say("数据不足") if np.isnan(number) else say("{0:,.0f} 名老人" if aged else "{0:,.0f} 人", number)
 
 
 def known_sum(parts: pd.Series, amounts: pd.Series) -> float:

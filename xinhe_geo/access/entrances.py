@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Profile
+from ..core import Profile, say
 from ..district import District
 from .walls import (
     barriers_of,
@@ -79,6 +79,19 @@ def home_points(district: District) -> gpd.GeoDataFrame:
         home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64 (of a cell 16); a point home is itself.
     """
     return _kept(district, "home_points", _home_points, ("homes",))
+
+
+def starts_in_words(district: District) -> str:
+    """Say from where walks start: from points all over homes that have an outline, else from the one point a home is."""
+    homes = district.homes
+    flat = [True] if homes is None or homes.empty else list(homes.geometry.area == 0)
+    if not any(flat):
+        return say("从小区内均匀分布的点出发")
+    return say(
+        "小区在图上只是一个点，从这个点出发"
+        if all(flat)
+        else "从小区内均匀分布的点（图上只是一个点的小区从这个点）出发"
+    )
 
 
 def _home_points(district: District) -> gpd.GeoDataFrame:

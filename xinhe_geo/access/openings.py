@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import shapely
@@ -18,7 +16,7 @@ from .home_shares import SHARE_TOLERANCE
 OPENED, CLOSED, MOVED_AWAY, REDRAWN, RENAMED = "opened", "closed", "moved", "redrawn", "renamed"
 COLUMNS = (
     *("change", "kind", "name", "name_before", "metres", "rule", "known", "at_most"),
-    *("homes_gain", "homes_lose", "homes_other", "people_gain", "people_lose"),
+    *("homes_gain", "homes_lose", "homes_other", "people_gain", "people_lose", "counted"),
 )
 
 
@@ -39,8 +37,9 @@ def facility_changes(before: District, after: District) -> pd.DataFrame:
         missing where none does), `known` (whether that rule can be counted),
         `at_most` (the kind was only seen on a map, so that homes may have another), `homes_gain`, `homes_lose` (names of homes
         whose nearest it is now, or was, and whose share in reach rose, or fell), `homes_other` (whose nearest it was, and which
-        now go elsewhere and still reach it), `people_gain`, `people_lose` (missing where nobody knows). A home is counted with one
-        facility only: the nearest.
+        now go elsewhere and reach it as before), `people_gain`, `people_lose` (missing where nobody knows), `counted` (who they are:
+        people, or people_60plus where the rule counts these). A home is counted with one facility only: the nearest; another name
+        changes nothing for anybody.
     """
     old, new = before.open_facilities, after.open_facilities
     if old is None or new is None:
@@ -54,7 +53,7 @@ def facility_changes(before: District, after: District) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["facility", *COLUMNS[:5]]).set_index("facility")
     table["rule"] = [_leading(after, str(kind)) for kind in table["kind"]]
     effects = [
-        _effect(before, after, str(rule), table.index[table["rule"] == rule])
+        _effect(before, after, str(rule), table["change"][table["rule"] == rule])
         for rule in table["rule"].dropna().unique()
     ]
     found = pd.concat(effects) if effects else pd.DataFrame(columns=list(COLUMNS[6:]))
@@ -88,26 +87,29 @@ def _leading(district: District, kind: str) -> str | None:
     return None if rule is None or pd.isna(rule) else str(rule)
 
 
-def _effect(before: District, after: District, rule: str, facilities: Sequence[str]) -> pd.DataFrame:
-    """Return whom each of the facilities of a rule brings into reach, or puts out of it."""
+def _effect(before: District, after: District, rule: str, became: pd.Series) -> pd.DataFrame:
+    """Return whom each of the facilities of a rule brings into reach, or puts out of it; `became`: what each became."""
     a, b = (coverage(d, rules=[rule]).xs(rule, level="rule") for d in (before, after))
     later = b[["served", "facility", "bound"]].rename(columns={"served": "served_after", "facility": "facility_after"})
-    both = a[["served", "facility", "name", "people"]].join(later, how="inner")
+    counted = "people_60plus" if (a["denominator"] == "people_60plus").any() else "people"
+    both = a[["served", "facility", "name", counted]].join(later, how="inner")
     known = bool(both["served"].notna().any() and both["served_after"].notna().any())
     change = (both["served_after"].fillna(0.0) - both["served"].fillna(0.0)).astype("float64")
     gains, loses = change > SHARE_TOLERANCE, change < -SHARE_TOLERANCE
     rows = []
-    for key in facilities:
-        won, lost = gains & (both["facility_after"] == key), loses & (both["facility"] == key)
-        other = (both["facility"] == key) & (both["facility_after"] != key) & ~loses & (both["served_after"] > 0)
+    for key, change_of in became.items():
+        was, now = ((both[of] == key) & (change_of != RENAMED) for of in ("facility", "facility_after"))
+        won, lost = gains & now, loses & was
+        other = was & ~now & ~gains & ~loses & (both["served"] > 0)
         rows.append(
             {
                 "facility": key,
                 "known": known,
                 "at_most": bool((both["bound"] != EXACT).any()),
                 **{f"homes_{n}": _names(both[m]) for n, m in (("gain", won), ("lose", lost), ("other", other))},
-                "people_gain": known_sum(change.where(won, 0.0), both["people"]),
-                "people_lose": known_sum((-change).where(lost, 0.0), both["people"]),
+                "people_gain": known_sum(change.where(won, 0.0), both[counted]),
+                "people_lose": known_sum((-change).where(lost, 0.0), both[counted]),
+                "counted": counted,
             }
         )
     return pd.DataFrame(rows).set_index("facility")

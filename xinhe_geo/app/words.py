@@ -36,6 +36,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "after": "实施后（%）",
         "people_gain": "受益居民（人）",
         "people_lose": "受影响居民（人）",
+        "people_60plus_lose": "受影响的60岁及以上（人）",
         "people_new_served": "导入人口可达（人）",
         "people_new_unserved": "导入人口不可达（人）",
         "homes_gain": "受益小区",

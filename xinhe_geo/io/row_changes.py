@@ -205,10 +205,15 @@ def _changes(
         new, before = column[i], there[name]
         if is_missing(before) or new != before:
             values[name] = new
-            said = say("空") if is_missing(before) else printable(before)
+            said = say("空") if is_missing(before) else _shown(before)
             result = "renamed" if name == "name" and not is_missing(before) else "changed"
-            changes.append(_Change(result, column_word(rows.layer.names[name]), printable(new), said))
+            changes.append(_Change(result, column_word(rows.layer.names[name]), _shown(new), said))
     return values, changes
+
+
+def _shown(value: object) -> str:
+    """Return a cell as it is typed: a whole number without decimals."""
+    return printable(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, row: Where) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..access import facility_changes
+from ..access import facility_changes, people_told
 from ..core import (
     LAYERS,
     SourceError,
@@ -228,11 +228,12 @@ def _for_whom(row: pd.Series) -> str:
     if row["known"] is not True:
         return word("数据不足")
     most = say("最多 ") if row["at_most"] else ""
+    aged = row["counted"] == "people_60plus"
     told = [
-        say(words, say("、").join(homes), most + amount(people, unknown=word("数据不足")))
+        say(words, say("、").join(homes), most + people_told(people, aged=aged))
         for words, homes, people in (
-            ("{0} 改为可达（{1} 人）", row["homes_gain"], row["people_gain"]),
-            ("{0} 不再可达（{1} 人）", row["homes_lose"], row["people_lose"]),
+            ("{0} 改为可达（{1}）", row["homes_gain"], row["people_gain"]),
+            ("{0} 不再可达（{1}）", row["homes_lose"], row["people_lose"]),
         )
         if homes
     ]

@@ -72,8 +72,9 @@ def walks_during(course: Course, rules: str | Sequence[str | Rule] = "plan") -> 
     walks
         Index home, rule, year: homes that stand with the plan and without it, in the years in which the plan does something, where it makes
         the walk longer or serves fewer. Columns name, label, people (who live there both ways: the lesser number), minutes_without,
-        minutes (missing: nothing within reach), served_without, served (shares), lose (people who are no longer served), worst (the year in
-        which most of them lose it, then the longest walk, then the first: one for each home and rule).
+        minutes (missing: nothing within reach), served_without, served (shares), counted (people; of a rule for the old
+        people_60plus), lose (how many of these are no longer served), worst (the year in which most of them lose it,
+        then the longest walk, then the first: one for each home and rule).
 
     Raises
     ------
@@ -86,8 +87,11 @@ def walks_during(course: Course, rules: str | Sequence[str | Rule] = "plan") -> 
         a, b = as_divided(coverage(without, rules=rules), made), coverage(made, rules=rules)
         both = home_changes_of(a, b)
         both = both[(both["state"] == "both").to_numpy()]
-        own = pd.concat([a["people"].reindex(both.index), b["people"].reindex(both.index)], axis=1)
-        people = own.min(axis=1, skipna=False)
+        people, older = (
+            pd.concat([side[of].reindex(both.index) for side in (a, b)], axis=1).min(axis=1, skipna=False)
+            for of in ("people", "people_60plus")
+        )
+        old = b["denominator"].reindex(both.index) == "people_60plus"
         unreachable = both["minutes_after"].isna() & both["minutes_before"].notna()
         lost = (-both["served_change"]).clip(lower=0.0).fillna(0.0)
         lost = lost.where(lost > SHARE, 0.0)
@@ -98,7 +102,8 @@ def walks_during(course: Course, rules: str | Sequence[str | Rule] = "plan") -> 
             minutes=both["minutes_after"],
             served_without=both["served_before"],
             served=both["served_after"],
-            lose=people * lost,
+            counted=np.where(old, "people_60plus", "people"),
+            lose=people.mask(old, older) * lost,
         )
         found.append(rows[worse.to_numpy(dtype=bool)].assign(year=year))
     table = pd.concat(found).set_index("year", append=True).sort_index()
@@ -123,7 +128,7 @@ def _worst(table: pd.DataFrame) -> np.ndarray:
 
 def affected_by_year(walks: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     """
-    Count the residents whom a plan takes something away from, by goal and year.
+    Count the residents whom a plan takes something away from, by goal and year: of a goal for the old the old.
 
     Parameters
     ----------

@@ -17,14 +17,13 @@ from typing import NamedTuple
 import pandas as pd
 import shapely
 
-from ..access import PLAN
+from ..access import PLAN, people_told
 from ..core import (
     URGENT,
     Edit,
     Rule,
     SitingError,
     UnknownNameError,
-    amount,
     as_text,
     listed,
     say,
@@ -196,11 +195,15 @@ def _places(district: District, rule: Rule, each: int) -> Iterator[_Idea]:
         label = str(district.kinds["label"].get(row["kind"], row["kind"]))
         what = {"kind": str(row["kind"]), "xy": [round(float(v), 2) for v in row.geometry.coords[0]]}
         do = "use_rooms" if row["origin"] == "room" else "open_facility"
-        gained = amount(float(row["people_gained"]), unknown=say("数据不足"))
+        aged = rule.denominator == "people_60plus"
+        gained = people_told(float(row["people_60plus_gained" if aged else "people_gained"]), aged=aged)
+        told = "按“{0}”选址，新增服务 {1}；位置为推算"
+        if rule.metric == "presence":
+            told = "按“{0}”选址，所在社区住着 {1}，设在社区内哪里都算；位置为推算"
         yield _Idea(
             SITES,
             say("新增{0}（{1}）", label, row["name"]),
-            say("按“{0}”选址，新增服务 {1} 人；位置为推算", rule.label, gained),
+            say(told, rule.label, gained),
             Edit(do, {"facility": str(site), **what}),
         )
 

@@ -33,7 +33,7 @@ from .receipts import receipt
 from .record import RECORD, read_json
 from .report import brief, documents, write_ledger, write_report
 from .states import Asked, Sides, State, sides_of, state_of
-from .story.change import Change, by_residents, people_line, with_net
+from .story.change import Change, by_residents, people_line, with_net, with_whom
 from .story.parcels import Option, Parcel, Parcels, PromiseLine, Total, budget_name, concluded, options_grid, topic_name
 from .story.promises import Promises
 from .story.records import Firmness, Goal

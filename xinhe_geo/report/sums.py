@@ -779,6 +779,7 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
         "people_gain": ("受益居民（人）", both, gain * people),
         "people_60plus_gain": ("其中60岁及以上（人）", both, gain * _floats(both["people_60plus"])),
         "people_lose": ("受影响居民（人）", both, lose * people),
+        "people_60plus_lose": ("受影响的60岁及以上（人）", both, lose * _floats(both["people_60plus"])),
         "people_crowded": ("服务负荷上升的居民（人）", crowd, _floats(crowd["people_crowded"]) * crowded),
         "people_relieved": ("设施更松的居民（人）", crowd, _floats(crowd["people_relieved"]) * crowded),
         "people_new_served": ("导入人口可达（人）", fresh, np.nan_to_num(served) * came),
@@ -795,7 +796,8 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
         times = sign * (1e-4 if row["net_of"] == "area_m2" else 1.0)
         gained, lost = (row.get(f"{row['net_of']}_{side}", np.nan) for side in ("gain", "lose"))
         if pd.notna(gained) and pd.notna(lost):  # as printed, so that the three agree
-            two = {"gain": (title("受益居民（人）"), whole(gained)), "lose": (title("受影响居民（人）"), -whole(lost))}
+            names = [title(parts[f"{row['net_of']}_{side}"][0]) for side in ("gain", "lose")]
+            two = {"gain": (names[0], whole(gained)), "lose": (names[1], -whole(lost))}
             found.append(_added(printed[0], two, printed, times))
         else:
             own = Parts(both["name"], pd.Series(change * _floats(both[row["net_of"]]), index=both.index))

@@ -39,7 +39,7 @@ BESIDE = "\0level"
 BIASED = 0.25
 RANGE_COLUMNS = (
     *("value", "low", "high", "low_80", "high_80", "least", "most", "exact", "bias"),
-    *("facts", "cause", "cause_facts", "who", "denominator"),
+    *("facts", "varied", "fixed", "cause", "cause_facts", "who", "denominator"),
 )
 
 
@@ -83,7 +83,9 @@ def robustness(
         `low_80`, `high_80`, `least`, `most` (all that gates, streets and existence can do, positions and people as recorded), `exact` (these two are
         reached, not only never left; False also where a street in doubt, closed, can leave somebody without a door, who is attached anew: of more than
         four such streets only all and none are looked at, and a gate that is shut as well may leave the range), `bias` (mean of the draws minus the value),
-        `facts` (how many in doubt touch it), `cause` (layer and what of it, "gates:gate", that alone moves it most; "" where nothing does),
+        `facts` (how many in doubt touch it), `varied` (what of which layers these are, "gates:gate;facilities:position") and `fixed` (what bears
+        on the share as well, and was taken as recorded, since nothing of it is in doubt),
+        `cause` (layer and what of it, "gates:gate", that alone moves it most; "" where nothing does),
         `cause_facts` (how many these are), `who` (who finds out and by when, as typed, those of most facts first, with ";" between),
         `denominator`. Missing: 数据不足; of a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
 
@@ -315,13 +317,18 @@ class Case:
         assert isinstance(found, Ways)
         return found
 
+    def bearing(self, rule: Rule) -> list[str]:
+        """Return what a rule's share can depend on, be it in doubt or not: layers and what of them."""
+        walked = rule.metric == "reach" and rule.method != "buffer"
+        counted = self.denominator(rule) in ("people", "people_60plus") and rule.metric == "reach"
+        ways, people = ["gates:gate", "streets:street"] if walked else [], ["homes:people"] if counted else []
+        return ["facilities:existence", "facilities:position", *ways, *people]
+
     def touching(self, rule: Rule) -> pd.DataFrame:
         """Return the facts that a rule's share can depend on."""
         facts, own = self.facts, self.facilities.index[self.chosen(rule)]
-        walked = rule.metric == "reach" and rule.method != "buffer"
-        counted = self.denominator(rule) in ("people", "people_60plus") and rule.metric == "reach"
-        touched = (facts["layer"] == "facilities") & facts["id"].isin(own)
-        touched |= facts["layer"].isin([*(["gates", "streets"] if walked else []), *(["homes"] if counted else [])])
+        layers = {sort.partition(":")[0] for sort in self.bearing(rule)} - {"facilities"}
+        touched = (facts["layer"] == "facilities") & facts["id"].isin(own) | facts["layer"].isin(layers)
         if rule.method != "walk_min" or self.district.profile(rule.profile).steps:
             touched &= facts["what"] != "stairs"  # nobody minds them
         if rule.metric == "presence":
@@ -603,6 +610,8 @@ def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[st
     blank |= {
         "exact": False,
         "facts": 0,
+        "varied": "",
+        "fixed": "",
         "cause": "",
         "cause_facts": 0,
         "who": "",
@@ -615,6 +624,8 @@ def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[st
     value = _recorded(case, rule, groups)
     blank |= {"facts": len(facts), "who": ";".join(facts["who"][(facts["who"] != "").to_numpy()].value_counts().index)}
     found = _Found(case, rule, facts, groups, Ends(value[None], value[None]))
+    varied = list(dict.fromkeys(found.sort))
+    blank |= {"varied": ";".join(varied), "fixed": ";".join(s for s in case.bearing(rule) if s not in varied)}
     monotone = facts["what"].isin(MONOTONE)
     extremes = case.ends(rule, facts[monotone.to_numpy()], groups, drawn=False) if monotone.any() else found.recorded
     causes = {sort: _width(found.of([sort])) for sort in sorted(set(found.sort))}

@@ -11,6 +11,7 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
+from ...access import people_told
 from ...core import HOLDERS, amount, say, word
 from ...district import District, Scenario
 from ...renewal import (
@@ -71,7 +72,9 @@ class PlanFigures:
         if lose.empty:
             OUT.print(escape(say("逐年看（施工期间和建成以后），没有居民因方案失去走得到的服务")))
             return
-        shown = _by_year(say("目标"), self.years, say("逐年不再可达的居民（人；施工期间和建成以后）"))
+        shown = _by_year(
+            say("目标"), self.years, say("逐年不再可达的居民（人，为老的目标只计老人；施工期间和建成以后）")
+        )
         for row in lose.itertuples(index=False):
             shown.add_row(escape(str(row[0])), *(amount(n, unknown=say("数据不足")) for n in row[1:]))
         OUT.print(shown)
@@ -79,8 +82,10 @@ class PlanFigures:
         worst = worst[(worst["lose"] != 0).to_numpy()].sort_values("lose", ascending=False, kind="stable")
         for (_, _, year), row in worst.head(PLACES).iterrows():
             then = say("走不到") if math.isnan(row["minutes"]) else say("{0:.1f} 分钟", row["minutes"])
-            told = "{0}（{1}）：影响最大是 {2} 年，{3:.1f} 分钟变为{4}，{5} 人不再可达"
-            people = amount(row["lose"], unknown=say("人口数据不足"))
+            told = "{0}（{1}）：影响最大是 {2} 年，{3:.1f} 分钟变为{4}，{5}不再可达"
+            lost = row["lose"]
+            aged = row["counted"] == "people_60plus"
+            people = say("人口数据不足") if math.isnan(lost) else people_told(lost, aged=aged)
             OUT.print(escape(say(told, row["name"], row["label"], year, row["minutes_without"], then, people)))
 
     def _show_load(self) -> None:

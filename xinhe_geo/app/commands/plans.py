@@ -22,6 +22,7 @@ from ...report import (
     provision_sheet,
     state_of,
     with_net,
+    with_whom,
     write_comparison,
     write_new,
     write_plans,
@@ -64,9 +65,9 @@ def compare(
     with speaking(lang):
         title = escape(new.label if other is None else f"{old.label} → {new.label}")
         OUT.print(people_line(before, after))
-        table = with_net(by_residents(table))
+        table = with_whom(with_net(by_residents(table)))
         table["label"] = [rule_name(after, after.rule(str(name))) for name in table.index]
-        changed = table[(table["change"].abs().round(4) > 0) & table["before"].notna()]
+        changed = table[~(table["change"].abs().round(4) <= 0) & table["before"].notna()]
         headings = [after.rule(str(name)).heading for name in changed.index]
         for heading in sorted(dict.fromkeys(headings), key=headings.index):
             _show_effects(changed[[h == heading for h in headings]], say("　").join((title, escape(heading))))
@@ -80,19 +81,24 @@ def compare(
 
 
 def _show_effects(table: pd.DataFrame, title: str) -> None:
-    """Print what changes: the shares, the net gain in what each rule counts, who gains and loses."""
+    """Print what changes: the shares, the net gain in what each rule counts, who gains and loses of those whom it counts."""
     heads = ("指标", "前", "后", "净增", "受益居民", "受影响", "服务负荷上升", "迁入")
     shown = grid(*map(say, heads), title=title)
     shown.padding = (0, 0)  # eight columns have to fit on a narrow screen
     for row in table.itertuples():
         # of a kind only seen on a map: whoever gains or loses may be served by one that it does not show
         exact = row.bound == EXACT
-        people = (row.people_gain, row.people_lose, row.people_crowded, row.people_new_served)
+        own = [(row.gain, row.gain_text), (row.lose, row.lose_text)]
+        own = own if row.net_of == "people_60plus" else [(number, amount(number)) for number, _ in own]
+        people = [*own, *((number, amount(number)) for number in (row.people_crowded, row.people_new_served))]
         shown.add_row(
             escape(row.label),
             *("—" if np.isnan(v) else _told("至少 {0}", per_cent(v), exact) for v in (row.before, row.after)),
             row.net_text,
-            *(_told("至多 {0}", amount(v, unknown=say("不详")), exact or not v >= MOST_FROM) for v in people),
+            *(
+                _told("至多 {0}", say("不详") if np.isnan(v) else told, exact or not v >= MOST_FROM)
+                for v, told in people
+            ),
         )
     OUT.print(shown)
 

@@ -430,20 +430,24 @@ def _per_communities(district: District, m: Measure) -> Found:
     value, n = float(len(serving)), len(communities)
     few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
     # between the two it is enough by the larger circle: nothing is short
-    short = say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value) if value < few else ""
+    short = say("还差 {0} 处", _from_to(few - int(value), many - int(value))) if value < few else ""
     said = say(
-        "{0} 个社区{1}，每 {2:g}—{3:g} 个 1 处，应有 {4}—{5} 处，现有 {6:.0f} 处",
+        "{0} 个社区{1}，每 {2:g}—{3:g} 个 1 处，应有 {4} 处，现有 {5:.0f} 处",
         n,
         of_list(district),
         m["low"],
         m["high"],
-        few,
-        many,
+        _from_to(few, many),
         value,
     )
     touched = {**touch(district, "communities"), **facilities_of(district, kinds)}
     fix = planned_text(planned_places(district, kinds)) if short else ""
     return Found(value, said, touched, short, fix, target=float(few), terms=Terms("has", parts(serving, 1.0)))
+
+
+def _from_to(few: int, many: int) -> str:
+    """Return two ends as they are said: as one where they are the same."""
+    return f"{few}" if few == many else f"{few}—{many}"
 
 
 @metric(

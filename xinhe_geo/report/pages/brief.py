@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...access import rests_on
+from ...access import rests_on, starts_in_words
 from ...core import (
     SourceError,
     crs_label,
@@ -47,7 +47,7 @@ from ..files import is_as_written, put_over
 from ..record import RECORD, read_run
 from ..story.change import Change
 from ..story.front import TOLD_AT, aims
-from ..story.records import Figure, Goal, Line, WalkTold
+from ..story.records import Figure, Goal, Line, Step, WalkTold
 from ..story.story import Story
 from ..workbook import foot
 from .change import concluded
@@ -247,9 +247,10 @@ def _plans(story: Story) -> str:
         return ""
     rows = "".join(
         f"<tr><td>{e(say('增设 {0} 处', step.number))}</td><td>{e(say('；').join(f'{place.tag} {place.where}' for place in step.places))}</td>"
-        f'<td class="n">{_said(e(step.gained.told), step.about)}</td><td class="n">{_said(f"{step.before.text} → {step.after.text}", step.about)}</td>'
+        f'<td class="n">{_communities(step)}{_said(e(step.gained.told), step.about)}</td>'
+        f'<td class="n">{_said(f"{step.before.text} → {step.after.text}", step.about)}</td>'
         f'<td class="n">{_said(e(step.left.told), step.about)}</td>'
-        f"<td>{say('已证明最优') if step.proven else e(say('未证明最优，至多还差 {0}', step.unproven.text))}</td></tr>"
+        f"<td>{e(step.sure)}</td></tr>"
         for step in story.plans
     )
     have = story.plans[0].before.counted or say("可达")
@@ -257,6 +258,11 @@ def _plans(story: Story) -> str:
     about = say("怎么补：{0}", goal.label)
     mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark else ""
     return f"<h2>{e(about)}{mark}</h2>{scrolled(heads(names, (2, 3, 4)), rows, 'plans')}"
+
+
+def _communities(step: Step) -> str:
+    """Say how many communities get their first one, before how many live there; "" of a goal that does not ask for one in each."""
+    return html.escape(say("{0} 个社区有了，住着", step.communities)) + " " if step.communities else ""
 
 
 # --- the annex -------------------------------------------------------------------------------------------------------
@@ -460,9 +466,11 @@ def _rests_on(story: Story) -> str:
         f"{walker_name(district, p)} {p.speed_m_s:g} m/s"
         for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
     )
+    told = "{0}，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；距离沿街道精确切算，不取最近节点。"
+    walks = e(say(told, starts_in_words(district)))
     return (
         f"<section><h2>{say('这些数字凭什么')}</h2><ul>"
-        f"<li>{say('从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；距离沿街道精确切算，不取最近节点。')}</li>"
+        f"<li>{walks}</li>"
         f"<li>{say('步速：{0}；过街等候按路段上的秒数计入。', e(walkers))}</li>"
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"

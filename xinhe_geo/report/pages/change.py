@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 
 from ...core import amount, per_cent, say, signed
@@ -52,7 +53,7 @@ def _goal_row(row: GoalRow, longest: float, firm: str | None) -> str:
     return (
         f'<tr><td>{html.escape(row.label)}</td><td class="n">{before}</td><td class="n">{after}</td>'
         f'<td class="diverging">{diverging_bar(row.points, longest, hollow=row.tone == "others")}</td>'
-        f'{points}<td class="{row.tone}">{figure(row.net_text)}</td>{told}</tr>'
+        f'{points}<td class="{"unknown" if math.isnan(row.net) else row.tone}">{figure(row.net_text)}</td>{told}</tr>'
     )
 
 

@@ -70,6 +70,7 @@ _EFFECT_NAMES = {
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
+    "people_60plus_lose": "受影响的60岁及以上（人）",
     "people_crowded": "服务负荷上升的居民（人）",
     "people_relieved": "设施更松的居民（人）",
     "people_new_served": "导入人口可达（人）",
@@ -380,7 +381,8 @@ def _matrix_cell(found: pd.Series, page: str, rule: str) -> str:
     if found["tone"] not in ("gain", "lose", "others"):
         return f'<td class="same">{say("数据不足") if found["tone"] == "unknown" else "—"}</td>'
     told = f"{html.escape(found['net_text'])}<br>{say('（{0}）', signed(found['points'])).strip()}"
-    return f'<td class="{found["tone"]}">{followed(told, page, rule) if page else told}</td>'
+    tone = "unknown" if found["net_text"] == say("数据不足") else found["tone"]
+    return f'<td class="{tone}">{followed(told, page, rule) if page else told}</td>'
 
 
 @named_by_homes

@@ -20,7 +20,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, amount, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District, credit_of, list_told, place_title
 from ...maps import (
@@ -470,21 +470,21 @@ def _moved(deck: Deck, story: Story) -> None:
     shift = next((s for s in change.moved if s.tone in ("gain", "lose")), None)  # what moves those who live here
     rule, label = (shift.rule, shift.label) if shift else next(iter(change.drawn.items()))
     shift = shift or next((s for s in change.shifts if s.rule == rule), None)
-    told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.net) if shift else label
+    told = say("{0}：{1} → {2}（{3}）", label, shift.before.text, shift.after.text, shift.told) if shift else label
     slide = deck.page(told, [*(said.text for said in change.verdict), _method(deck), rests_on(deck.district)])
     scene = difference_scene(change.pair.maps, rule, language())
     deck.scene(slide, replace(scene, bounds=change.around(rule, scene.bounds)), told)
     felt = [row for row in change.felt.itertuples() if row.Index == rule]
     lines = [Line(shift.net, 30, STRONG, True)] if shift else []
     for row in felt:
-        for words, number, who in (
-            ("住在这里的居民中，改为可达的：{0} 人", row.people_gain, row.homes_gain),
-            ("住在这里的居民中，不再可达的：{0} 人", row.people_lose, row.homes_lose),
+        for words, told, who in (
+            ("住在这里的居民中，改为可达的：{0}", row.gain_text, row.homes_gain),
+            ("住在这里的居民中，不再可达的：{0}", row.lose_text, row.homes_lose),
         ):
-            lines += [Line(say(words, amount(number)), 16, INK, True), Line(_cut(str(who), 90), 13)]
+            lines += [Line(say(words, told), 16, INK, True), Line(_cut(str(who), 90), 13)]
     others = [s for s in change.moved if s.rule != rule][:LISTED]
     lines += [Line(say("其他变了的目标"), 16, INK, True)] if others else []
-    lines += [Line(say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net), 14, INK) for s in others]
+    lines += [Line(say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.told), 14, INK) for s in others]
     deck.text(slide, BESIDE, [line for line in lines if line.words])
 
 
@@ -571,8 +571,10 @@ def _gaps(deck: Deck, story: Story) -> None:
 def _help(deck: Deck, story: Story) -> None:
     first = story.first_remedies[0]
     labels = say("、").join(say("“{0}”", remedy.label) for remedy in story.first_remedies)
-    title = say("补一处受益最多的是{0}：新增服务 {1}", labels, first.gained.told)
-    notes = [say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。")]
+    title = say("补一处受益最多的是{0}：{1}", labels, first.brings)
+    notes = [
+        say("每项各补一处，取新增覆盖最多的候选点，已证明最优；每个社区都要有的，只优选到社区；没有考虑用地和造价。")
+    ]
     for r in story.remedies:
         notes += [
             say(
@@ -580,7 +582,7 @@ def _help(deck: Deck, story: Story) -> None:
                 r.label,
                 f"{r.before.counted}{r.before.text}",
                 r.after.text,
-                r.gained.told,
+                r.brings,
                 r.reason,
             ),
             r.near_ties,
@@ -588,7 +590,7 @@ def _help(deck: Deck, story: Story) -> None:
     slide = deck.page((say("规划目标里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
     shown = [r for r in story.remedies if r.before.known and r.after.known][:CHANGED]
     sides = {say("补前"): [r.before.plotted for r in shown], say("补后"): [r.after.plotted for r in shown]}
-    names = [say("{0}（新增 {1}）", r.label, r.gained.told) for r in shown]
+    names = [say("{0}（{1}）", r.label, r.brings_shortly) for r in shown]
     deck.bars(slide, WHOLE, Bars(say("每项目标各补一处，补前和补后（各条自己的分母）"), names, sides, colours=SIDES))
 
 

@@ -16,7 +16,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
-from ...access import rests_on
+from ...access import rests_on, starts_in_words
 from ...core import (
     REFERENCE,
     DataError,
@@ -447,8 +447,8 @@ def _request(paper: Document, story: Story) -> None:
         paper.heading(say("理由"))
         goal = next((goal for goal in story.goals if goal.rule == first.rule), None)
         paper.say(*([say("现状：{0}：{1}。", goal.label, goal.told)] if goal is not None else []))
-        told = "增设以后：{0}：{1}由 {2} 到 {3}，新增服务 {4}（没有考虑用地、造价和权属）。"
-        paper.say(say(told, first.label, first.before.counted, first.before.text, first.after.text, first.gained.told))
+        told = "增设以后：{0}：{1}由 {2} 到 {3}，{4}（没有考虑用地、造价和权属）。"
+        paper.say(say(told, first.label, first.before.counted, first.before.text, first.after.text, first.brings))
     _firm(paper, story)
     paper.say(say("妥否，请批示。"))
     close(paper, _ANNEXES)
@@ -487,7 +487,7 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     paper.part(say("目标的变化"))
     paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
     told = "{0}：由 {1} 到 {2}，净增 {3}"
-    moved = [[say(told, s.label, s.before.text, s.after.text, s.net), s.firm] for s in change.moved]
+    moved = [[say(told, s.label, s.before.text, s.after.text, s.told), s.firm] for s in change.moved]
     paper.points(say("{0}。", say("；").join(filter(None, parts))) for parts in moved)
     if change.unmoved:
         paper.say(say("{0}。", change.unmoved))
@@ -498,12 +498,16 @@ def _next_steps(paper: Document, story: Story) -> None:
     if not story.remedies:
         paper.say(say("没有候选点能让更多人够得着，或数据不足以计算。"))
         return
-    paper.say(say("每项目标各补一处，取新增服务居民最多的位置（已证明最优；没有考虑用地、造价和权属）："))
+    paper.say(
+        say(
+            "每项目标各补一处，取新增服务居民最多的位置（已证明最优；每个社区都要有的，只优选到社区；没有考虑用地、造价和权属）："
+        )
+    )
     paper.points(
         say(
-            "{0}：新增服务 {1}，{2}由 {3} 到 {4}。",
+            "{0}：{1}，{2}由 {3} 到 {4}。",
             r.label,
-            r.gained.told,
+            r.brings,
             r.before.counted,
             r.before.text,
             r.after.text,
@@ -639,7 +643,11 @@ def _help(paper: Document, story: Story) -> None:
         (3.2, 2.6, 1.5, 1.5, 7.8),
         right=(1, 2, 3),
     )
-    paper.text(say("取新增覆盖最多的候选点，求解已证明最优；没有考虑用地、造价和权属。相近的方案："))
+    paper.text(
+        say(
+            "取新增覆盖最多的候选点，求解已证明最优；每个社区都要有的，只优选到社区，设在社区内哪里都算；没有考虑用地、造价和权属。相近的方案："
+        )
+    )
     for remedy in story.remedies:
         paper.text(say("{0}：{1}", remedy.label, remedy.near_ties), bullet=True)
 
@@ -705,7 +713,8 @@ def _how(paper: Document, story: Story) -> None:
         paper.table(say(REFERENCE), [say("指标"), say("现状"), say("标准、条款、可信度")], rows, (4.2, 6.4, 6))
     paper.text(
         say(
-            "从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；过街等候按路段上的秒数计入。“数据不足”不是 0。"
+            "{0}，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；过街等候按路段上的秒数计入。“数据不足”不是 0。",
+            starts_in_words(paper.district),
         )
     )
     head = [say("图层"), say("要素数"), say("示意或合成"), say("依据"), say("来源"), say("许可"), say("日期")]

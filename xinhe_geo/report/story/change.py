@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import attached_anew
+from ...access import attached_anew, people_told
 from ...core import adding_up, amount, per_cent, say, signed, whole
 from ...district import District, rule_name, state_name
 from ...maps import promised_among
@@ -23,6 +23,8 @@ from .records import GOALS, Shift, share
 SHARE, MINUTES, PEOPLE = 5e-5, 0.05, 0.5
 #: A change of a share in its last bits is none: in another order it would add up to the same.
 ROUNDING = 1e-12
+#: From so much of a share on, what comes of people who move is told beside what comes of those who stay.
+OTHERS = 5e-4
 #: How many things that a plan builds or takes away are named.
 BUILT = 5
 #: How much ground is shown around what changes: of its own size on each side, and at least so many metres.
@@ -47,6 +49,20 @@ _NET_UNITS = {
     "area_m2": ("公顷", 1e-4, 1),
     "community": ("个社区", 1.0, 0),
 }
+
+
+def with_whom(table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return `effects` with whom each rule is about: `gain` and `lose`, how many of them, and `gain_text` and `lose_text` (740 名老人).
+
+    They are those whom the rule itself counts, so that they agree with its net gain: of a rule for the old the old, else everybody.
+    """
+    old = (table["net_of"] == "people_60plus").to_numpy()
+    for side in ("gain", "lose"):
+        number = table[f"people_60plus_{side}"].where(old, table[f"people_{side}"])
+        texts = [people_told(n, aged=aged) for n, aged in zip(number, old, strict=True)]
+        table = table.assign(**{side: number, f"{side}_text": texts})
+    return table
 
 
 def with_net(table: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +102,7 @@ class Change:
         district, table = self.pair.before.district, self.pair.effects
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
         change = table["change"].mask(table["change"].abs() < ROUNDING, 0.0)
-        table = with_net(table.assign(label=labels, code=table.index, points=change * 100))
+        table = with_whom(with_net(table.assign(label=labels, code=table.index, points=change * 100)))
         return table.assign(firm=[self.firm.get(str(rule), "") for rule in table.index]) if self.firm else table
 
     @cached_property
@@ -122,8 +138,8 @@ class Change:
         table = table.loc[promised_among(self.pair.before.district, list(table.index))]
         moved, net = table["change"].to_numpy(dtype=float), table["net"].to_numpy(dtype=float)
         felt = np.where(np.isnan(net), moved, np.where(np.abs(net) > 1e-6, net, 0.0))  # from a map: what the share says
-        kinds = [np.isnan(moved), felt > 0, felt < 0, np.abs(moved) > SHARE]
-        tone = np.select(kinds, ["unknown", "gain", "lose", "others"], "same")
+        kinds = [felt > 0, felt < 0, np.isnan(moved), np.abs(moved) > SHARE]
+        tone = np.select(kinds, ["gain", "lose", "unknown", "others"], "same")
         rank = pd.Series(tone).map({"gain": 0, "others": 1, "same": 2, "unknown": 3, "lose": 4}).to_numpy()
         order = np.lexsort((-np.nan_to_num(moved), rank))
         return table.assign(tone=tone).iloc[order]
@@ -145,6 +161,7 @@ class Change:
                 signed(row.points) if np.isfinite(row.points) else say("数据不足"),
                 row.net_text,
                 row.tone,
+                self._for_whom(self._effects.loc[row.Index]),
                 self.firm.get(str(row.Index), ""),
             )
             for row in self.goals.itertuples()
@@ -165,7 +182,7 @@ class Change:
     @property
     def lines(self) -> list[str]:
         """All of it in lines of text: the two states, who lives there, each goal that moves, and how many do not."""
-        told = [say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.net) for s in self.moved]
+        told = [say("{0}：{1} → {2}（{3}）", s.label, s.before.text, s.after.text, s.told) for s in self.moved]
         return [say("{0}与{1}", *self.names), self.people, *told, *([self.unmoved] if self.unmoved else [])]
 
     @cached_property
@@ -184,22 +201,36 @@ class Change:
             first += say("，数据不足 {0} 项", len(of["unknown"]))
         said = [Said(first, GOALS)]
         if len(of["gain"]):
-            said.append(_moved("提高最多：{0}，由 {1} 到 {2}（{3}）", of["gain"].iloc[0]))
+            said.append(self._moved("提高最多：{0}，由 {1} 到 {2}（{3}）", of["gain"].iloc[0]))
         if len(of["lose"]):
-            said.append(_moved("降低最多：{0}，由 {1} 到 {2}（{3}）", of["lose"].iloc[-1]))
+            said.append(self._moved("降低最多：{0}，由 {1} 到 {2}（{3}）", of["lose"].iloc[-1]))
         return [*said, *self._residents()]
 
+    def _moved(self, sentence: str, row: pd.Series) -> Said:
+        """Say how far a goal moves, and for whom: of a share that who comes and goes moves too, both."""
+        shares = (per_cent(row[side], 0) for side in ("before", "after"))
+        return Said(say(sentence, row["label"], *shares, self._for_whom(row)), str(row["code"]))
+
+    def _for_whom(self, row: pd.Series) -> str:
+        """Say what a goal gains for those who live here, and that the rest of its change comes of others where some of it does."""
+        counted = self.pair.before.summary
+        total = counted.loc[row["code"], row["net_of"]] if row["net_of"] in counted else np.nan
+        here = row["net"] / total if total > 0 else np.nan  # a rule of communities gains nothing else
+        if not abs(row["change"] - here) > OTHERS:
+            return str(row["net_text"])
+        return say("住在这里的 {0}，其余因人口迁入、迁出或还迁", row["net_text"])
+
     def _residents(self) -> list[Said]:
-        """Whom the goals that move most residents serve anew, and whom no longer: people who live here before and after."""
+        """Whom the goals that move most of their own serve anew, and whom no longer: people who live here before and after."""
         told = []
         for column, sentence in (
-            ("people_gain", "住在这里的居民，受益最多的一项新增可达 {0:,.0f} 人（{1}）"),
-            ("people_lose", "住在这里的居民，受影响最多的一项有 {0:,.0f} 人不再可达（{1}）"),
+            ("gain", "住在这里的居民，受益最多的一项新增可达 {0}（{1}）"),
+            ("lose", "住在这里的居民，受影响最多的一项有 {0}不再可达（{1}）"),
         ):
             known = self.goals[(self.goals[column] > PEOPLE).to_numpy()]
             if len(known):
                 row = known.loc[known[column].idxmax()]
-                told.append(Said(say(sentence, row[column], row["label"]), str(row["code"])))
+                told.append(Said(say(sentence, row[f"{column}_text"], row["label"]), str(row["code"])))
         return told
 
     @property
@@ -331,16 +362,12 @@ class GoalRow(Protocol):
     after: float
     points: float
     tone: str
+    net: float
     net_text: str
 
 
 #: What figures are about that count who lives there, moves and comes.
 LIVING = "people"
-
-
-def _moved(sentence: str, row: pd.Series) -> Said:
-    told = say(sentence, row["label"], *(per_cent(row[side], 0) for side in ("before", "after")), row["net_text"])
-    return Said(told, str(row["code"]))
 
 
 def _called(table: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -451,8 +478,20 @@ def people_line(before: District, after: District) -> str:
     if lost:
         told = "；{0}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
         text += say(told, say("、").join(lost))
+    text += _of_unknown_age(old, new)
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
+
+
+def _of_unknown_age(old: pd.DataFrame, new: pd.DataFrame) -> str:
+    """Say in which homes of one state only nobody knows how many of those who live there are old: no share of the old counts them."""
+    blank = [frame[frame["people_60plus"].isna() & (frame["people"] > 0).fillna(False)] for frame in (old, new)]
+    only = pd.concat([one[~one.index.isin(other.index)] for one, other in (blank, blank[::-1])])
+    if only.empty:
+        return ""
+    names = say("、").join(map(str, only["name"].fillna(only.index.to_series())))
+    told = "；{0}住着 {1:,.0f} 人，其中60岁及以上多少不详，没有算进为老目标的份额，这些目标前后的份额不能相减"
+    return say(told, few_names(names), float(only["people"].sum()))
 
 
 def side_by_side(moved: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

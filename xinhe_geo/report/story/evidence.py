@@ -29,6 +29,7 @@ def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
                 after=share("share_after", name, float(row.share_after), rule.denominator),
                 reason=str(row.reason),
                 near_ties=str(row.near_ties),
+                communities=int(row.communities_gained) if rule.metric == "presence" else 0,
             )
         )
     return tuple(sorted(found, key=lambda remedy: -remedy.gained.value if remedy.gained.known else np.inf))

@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from ...access import SHARE_TOLERANCE, doubted
+from ...access import EXACT, SHARE_TOLERANCE, bound_of, doubted
 from ...core import UnknownNameError, amount, listed, per_cent, say
 from ...district import District
 from .records import Firmness, Goal
@@ -20,6 +20,15 @@ _DOUBTED = {
     "homes:people": "{0} 个小区的人数",
     "streets:street": "{0} 段街道能不能走",
     "streets:stairs": "{0} 段街道有没有台阶",
+}
+#: What was varied for a range, and what of the rest was taken as recorded.
+_VARIED = {
+    "facilities:existence": "设施开没开",
+    "facilities:position": "设施位置",
+    "gates:gate": "出入口开没开",
+    "homes:people": "小区人数",
+    "streets:street": "街道通不通",
+    "streets:stairs": "街道有没有台阶",
 }
 #: As many of those who check are named in a sentence.
 NAMED = 3
@@ -51,20 +60,27 @@ def firm_of(goal: Goal, row: pd.Series, communities: int) -> Firmness:
     ends = _ends(low, high, count)
     verdict = {"whole": say("达标"), "short": say("未达标")}.get(goal.state, "") if not goal.mark else ""
     turns = bool(verdict) and (high >= 1.0 - SHARE_TOLERANCE if goal.state == "short" else low < 1.0 - SHARE_TOLERANCE)
-    text = _told(row, (_ends(value, value, count), ends), verdict, turns=turns)
+    text = _told(row, (_ends(value, value, count), ends), verdict, turns=turns) + _varied(row)
+    if row["facts"] == 0 and goal.mark and np.isfinite(value):
+        text = say("{0}；{1}", text, goal.mark)
     judged = goal.mark or (say("待核") if turns else say("{0}，不改判", verdict) if verdict else "")
     shares = value, low, high
     recorded, who = _ends(value, value, count), say("、").join(listed(str(row["who"])))
     return Firmness(
-        goal.rule, goal.label, recorded, ends, shares, text, judged, turns, checked_mark(value, row["facts"]), who
+        *(goal.rule, goal.label, recorded, ends, shares, text, judged, turns),
+        *(checked_mark(value, row["facts"], surveyed=bool(np.isfinite(high))), who),
     )
 
 
-def checked_mark(value: float, facts: float) -> str:
-    """Say 已核 or 待核 of a figure by how many facts in doubt it depends on; "" where either is not known."""
+def checked_mark(value: float, facts: float, *, surveyed: bool) -> str:
+    """
+    Say 已核 or 待核 of a figure by how many facts in doubt it depends on; "" where either is not known.
+
+    What was only seen on a map, and not `surveyed`, is never 已核: nobody has looked for what the map does not show.
+    """
     if not (np.isfinite(value) and np.isfinite(facts)):
         return ""
-    return say("待核") if facts else say("已核")
+    return say("待核") if facts or not surveyed else say("已核")
 
 
 def checked_marks(district: District, rows: pd.DataFrame) -> list[str]:
@@ -85,7 +101,9 @@ def checked_marks(district: District, rows: pd.DataFrame) -> list[str]:
             own[name] = district.rule(name)
     found = doubted(district, list({rule.name: rule for rule in own.values()}.values())) if own else {}
     facts = [found[own[name].name] if name in own else np.nan for name in rules]
-    return [checked_mark(float(value), float(count)) for value, count in zip(rows["value"], facts, strict=True)]
+    surveyed = [name not in own or bound_of(district, own[name].kinds) == EXACT for name in rules]
+    rows_of = zip(rows["value"], facts, surveyed, strict=True)
+    return [checked_mark(float(value), float(count), surveyed=seen) for value, count, seen in rows_of]
 
 
 def difference_told(names: tuple[str, str], row: pd.Series) -> str:
@@ -123,13 +141,25 @@ def _ends(low: float, high: float, count: int) -> str:
     return say("{0} 个社区（共 {1} 个）", told, count) if count else told
 
 
+def _varied(row: pd.Series) -> str:
+    """Say what a range was worked out by varying, and what bears on it as well and was taken as recorded; "" where there is no range."""
+    if not row["facts"] or not np.isfinite(row["value"]):
+        return ""
+    varied, fixed = (say("、").join(say(_VARIED[sort]) for sort in listed(str(row[of]))) for of in ("varied", "fixed"))
+    if not fixed:
+        return say("（变动的有{0}）", varied)
+    return say("（只变动了{0}；{1}没有存疑，按录入的算）", varied, fixed)
+
+
 def _told(row: pd.Series, ends: tuple[str, str], verdict: str, *, turns: bool) -> str:
     """Say what is in doubt, and what it leaves of the share and of the verdict, where there is one."""
     recorded, left = ends
     if not np.isfinite(row["value"]):
         return say("数据不足")
     if not row["facts"]:
-        return say("没有存疑的事，就是 {0}", recorded)
+        if not np.isfinite(row["high"]):
+            return say("没有登记存疑的事；按录入{0}，图上没有的不知道", left)
+        return say("没有登记存疑的事，按录入为 {0}", recorded)
     cause, some, every = str(row["cause"]), int(row["cause_facts"]), int(row["facts"])
     what = say(_DOUBTED[cause], some) if cause else say("{0} 件事", every)
     if cause and every > some:

@@ -81,17 +81,16 @@ def next_sentence(goal: Goal | None, step: Step | None, survey: Sequence[str]) -
     """Say what to do next, and what it brings."""
     if goal is not None and step is not None:
         place = step.places[0]
-        sure = say("已证明最优") if step.proven else say("未证明最优，至多还差 {0}", step.unproven.text)
-        said = "下一步：为“{0}”在{1}增设 1 处，新增服务 {2}，{3}由 {4} 提高到 {5}（{6}）"
+        said = "下一步：为“{0}”在{1}增设 1 处，{2}，{3}由 {4} 提高到 {5}（{6}）"
         return say(
             said,
             goal.label,
             place.where,
-            step.gained.told,
+            step.brings,
             step.before.counted,
             step.before.text,
             step.after.text,
-            sure,
+            step.sure,
         )
     if survey:
         return say("下一步：调查{0}，查全了才能判断谁在服务范围外、补在哪里", say("、").join(survey[:NAMED]))
@@ -120,7 +119,7 @@ def _next(goal: Goal, short: Sequence[Part], step: Step | None, survey: bool) ->
     if goal.state != "short":
         return say("先把设施查全") if survey else say("补齐数据")
     if step is not None:
-        return say("在{0}增设 1 处，新增服务 {1}", step.places[0].where, step.gained.told)
+        return say("在{0}增设 1 处，{1}", step.places[0].where, step.brings)
     named = [part for part in short if not part.nowhere]
     if not named:
         return say("测算选址")

@@ -228,8 +228,8 @@ class Option(NamedTuple):
 
 #: What plans of a parcel are compared by, and whether more of it is better (1) or worse (-1).
 CRITERIA = {
-    "gain": ("受益居民（人，受益最多的一项）", 1),
-    "lose": ("受影响居民（人，受影响最多的一项）", -1),
+    "gain": ("受益居民（人，为老的目标只计老人；受益最多的一项）", 1),
+    "lose": ("受影响居民（人，为老的目标只计老人；受影响最多的一项）", -1),
     "better": ("提高的目标（项）", 1),
     "worse": ("降低的目标（项）", -1),
     "missing": ("还缺的承诺（条）", -1),
@@ -577,8 +577,8 @@ class Parcels:
         gone = books[[parcel in _line(made, str(own)) for own in books.index.get_level_values("parcel")]]
         gone = gone[(gone.index.get_level_values("count") == "people") & (gone.index.get_level_values("holder") == "")]
         values = {
-            "gain": float(goals["people_gain"].max()),
-            "lose": float(goals["people_lose"].max()),
+            "gain": float(goals["gain"].max()),
+            "lose": float(goals["lose"].max()),
             "better": float((goals["tone"] == "gain").sum()),
             "worse": float((goals["tone"] == "lose").sum()),
             "missing": math.nan if own.empty else float((own["status"] == "missing").sum()),
@@ -586,6 +586,8 @@ class Parcels:
             "back": float(gone["returned"].sum(skipna=False)),
         }
         texts = {key: amount(value, unknown=say("数据不足")) for key, value in values.items()}
+        most = {side: goals[side].idxmax() for side in ("gain", "lose") if goals[side].notna().any()}
+        texts |= {side: str(goals.loc[rule, f"{side}_text"]) for side, rule in most.items()}
         cost = spent(after, plan, parcel)
         texts[SPENT] = say("待填")
         if not math.isnan(cost.low):

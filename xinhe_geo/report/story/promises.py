@@ -91,7 +91,8 @@ def promises_of(table: pd.DataFrame) -> Promises | None:
         measured=tuple(
             Promise(
                 str(c),
-                say("{0}（{1}）", first.loc[c, "quote"], first.loc[c, "section"]),
+                # that of a plan without sections stands in brackets already
+                say("{0}（{1}）", first.loc[c, "quote"], str(first.loc[c, "section"]).strip("（）")),
                 say("{0}；{1}", _where_it_stands(table.loc[[c]]), said[c]),
             )
             for c in measured

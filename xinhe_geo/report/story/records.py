@@ -144,6 +144,7 @@ class Shift(NamedTuple):
     points: str  # percentage points, with their sign
     net: str
     tone: str  # gain, lose, same, others (only who comes or goes makes its share another), unknown
+    told: str  # the net gain, and that the rest of the change comes of who moves in or out where some of it does
     firm: str = ""  # between which ends the difference lies; "" where nobody asked
 
 
@@ -214,6 +215,17 @@ class Remedy(NamedTuple):
     after: Figure
     reason: str
     near_ties: str
+    communities: int = 0  # how many get their first one, of a goal that asks for one in each
+
+    @property
+    def brings(self) -> str:
+        """What it brings, in words."""
+        return brought(self.gained, self.communities)
+
+    @property
+    def brings_shortly(self) -> str:
+        """The same where there is little room."""
+        return say("新增 {0} 个社区", self.communities) if self.communities else say("新增 {0}", self.gained.told)
 
 
 class Place(NamedTuple):
@@ -223,6 +235,13 @@ class Place(NamedTuple):
     where: str
     x: float
     y: float
+
+
+def brought(gained: Figure, communities: int) -> str:
+    """Say what new places bring: to whom they come near, or which communities have one at last, wherever in them it stands."""
+    if communities:
+        return say("覆盖 {0} 个社区（住着 {1}，设在社区内哪里都算）", communities, gained.told)
+    return say("新增服务 {0}", gained.told)
 
 
 class Step(NamedTuple):
@@ -236,6 +255,19 @@ class Step(NamedTuple):
     after: Figure
     left: Figure
     unproven: Figure  # how far the best that cannot be ruled out lies above; 0 where it is proven
+    communities: int = 0  # how many get their first one, of a goal that asks for one in each
+
+    @property
+    def brings(self) -> str:
+        """What they bring, in words."""
+        return brought(self.gained, self.communities)
+
+    @property
+    def sure(self) -> str:
+        """How sure it is that no other places bring more, and which choice that is about."""
+        if not self.proven:
+            return say("未证明最优，至多还差 {0}", self.unproven.text)
+        return say("已证明最优：只比选哪个社区，不比社区内的位置") if self.communities else say("已证明最优")
 
     @property
     def about(self) -> str:

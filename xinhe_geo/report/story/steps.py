@@ -73,7 +73,7 @@ def _key(analysis: Analysis) -> str:
     return total.hexdigest()
 
 
-_NUMBERS = ("people", "people_60plus", "before", "after", "short_of_proof")
+_NUMBERS = ("people", "people_60plus", "communities", "before", "after", "short_of_proof")
 
 
 def _readable(rows: object) -> bool:
@@ -112,6 +112,7 @@ def _row(table: gpd.GeoDataFrame) -> dict[str, Any]:
     numbers = {
         "people": last["people_cumulative"],
         "people_60plus": last["people_60plus_cumulative"],
+        "communities": last["communities_cumulative"],
         "before": last["share_before"],
         "after": last["share_after"],
         "short_of_proof": 0.0 if table["proven"].all() else gap,
@@ -154,6 +155,7 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
                 after=share("share_after", about, _number(row, "after"), rule.denominator),
                 left=people("left", about, left if math.isnan(left) else max(left, 0.0), of),
                 unproven=share("unproven", about, _number(row, "short_of_proof")),
+                communities=int(_number(row, "communities")) if rule.metric == "presence" else 0,
             )
         )
     return tuple(steps)
