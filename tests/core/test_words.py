@@ -185,7 +185,7 @@ SINGULAR = (
     "comes",
     "begins",
 )
-SINGULAR += ("hangs", "overruns", "counts", "reaches", "is", "has")
+SINGULAR += ("hangs", "lives", "overruns", "counts", "reaches", "is", "has")
 
 
 def of_one(sentence: str, counts: set[str]) -> str:
