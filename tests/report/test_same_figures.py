@@ -212,7 +212,9 @@ def check_remedies(own: Told) -> None:
         said = [remedy.label, remedy.gained.told, f"{remedy.before.counted}{remedy.before.text}", remedy.after.text]
         assert any(row[:4] == said for row in word), said
         sides = pytest.approx(remedy.before.value, abs=1e-6), pytest.approx(remedy.after.value, abs=1e-6)
-        assert any(remedy.label in name and said[1] in name and bar == sides for name, bar in slides), said
+        assert any(remedy.label in name and remedy.brings_shortly in name and bar == sides for name, bar in slides), (
+            said
+        )
         if goals[remedy.rule].metric == "reach":
             assert remedy.before.text == goals[remedy.rule].share.text
     for pace in story.paces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from xinhe_geo.core.i18n import speaking
 from xinhe_geo.io.row_changes import _shown
 from xinhe_geo.ledger.metrics.places import _from_to
 from xinhe_geo.report.analysis import Comparison
-from xinhe_geo.report.pages.change import _goal_row
+from xinhe_geo.report.pages.change import _goal_row, concluded
 from xinhe_geo.report.pages.plans import _matrix_cell
 from xinhe_geo.report.receipts import receipt
 from xinhe_geo.report.story.change import Change
@@ -94,6 +95,9 @@ def test_a_share_of_others_is_no_change(lang: str, backwards: bool) -> None:
     with speaking(lang):
         sure, blank = (Change(Comparison.of(*sides)) for sides in (known, unknown))
         lines = sure.people, blank.people
+        for change, there in ((sure, False), (blank, True)):
+            assert bool(change.left_out) is there and (change.left_out in change.people)
+            assert not there or ("新苑" in change.left_out and html.escape(change.left_out) in concluded(change))
     old = (blank._effects["net_of"] == "people_60plus") & sure._effects["change"].notna()
     assert old.any() and blank._effects.loc[old, "change"].isna().all()
     of_old = blank.goals["net_of"] == "people_60plus"

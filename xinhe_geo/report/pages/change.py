@@ -28,6 +28,7 @@ def concluded(change: Change) -> str:
         names = [group.label for group in change.living]
         people = scrolled(heads(names, range(len(names))), f"<tr>{cells}</tr>", "short")
         people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
+    people += f'<p class="small">{e(change.left_out)}</p>' if change.left_out else ""
     rows = "".join(_goal_row(row, change.longest, change.firm.get(row.code)) for row in goals.itertuples())
     names = [say("目标"), column_title("之前"), column_title("之后"), say("降低 ← → 提高")]
     names += [column_title("变化（百分点）"), column_title("净增（按本指标）")]

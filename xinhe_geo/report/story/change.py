@@ -215,10 +215,12 @@ class Change:
         """Say what a goal gains for those who live here, and that the rest of its change comes of others where some of it does."""
         counted = self.pair.before.summary
         total = counted.loc[row["code"], row["net_of"]] if row["net_of"] in counted else np.nan
+        if np.isnan(row["change"]) and np.isfinite(row["net"]) and np.isfinite([row["before"], row["after"]]).all():
+            return say("住在这里的净增 {0}，前后份额的分母不同，不能相减", row["net_text"])
         here = row["net"] / total if total > 0 else np.nan  # a rule of communities gains nothing else
         if not abs(row["change"] - here) > OTHERS:
             return str(row["net_text"])
-        return say("住在这里的 {0}，其余因人口迁入、迁出或还迁", row["net_text"])
+        return say("住在这里的净增 {0}，其余因人口迁入、迁出或还迁", row["net_text"])
 
     def _residents(self) -> list[Said]:
         """Whom the goals that move most of their own serve anew, and whom no longer: people who live here before and after."""
@@ -339,6 +341,12 @@ class Change:
             Group(what, say(label), number, *(own.get(said[what], 0.0) if what in said else None for own in sides))
             for what, (label, number) in figures.items()
         ]
+
+    @property
+    def left_out(self) -> str:
+        """Whom no share counts, since only one state has them and nobody knows how many they are; "" where there are none."""
+        old, new = (side.district.homes for side in (self.pair.before, self.pair.after))
+        return "" if old is None or new is None else _of_unknown(old, new).lstrip("；; ")
 
     @property
     def people(self) -> str:
@@ -478,20 +486,22 @@ def people_line(before: District, after: District) -> str:
     if lost:
         told = "；{0}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
         text += say(told, say("、").join(lost))
-    text += _of_unknown_age(old, new)
+    text += _of_unknown(old, new)
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
 
 
-def _of_unknown_age(old: pd.DataFrame, new: pd.DataFrame) -> str:
-    """Say in which homes of one state only nobody knows how many of those who live there are old: no share of the old counts them."""
-    blank = [frame[frame["people_60plus"].isna() & (frame["people"] > 0).fillna(False)] for frame in (old, new)]
-    only = pd.concat([one[~one.index.isin(other.index)] for one, other in (blank, blank[::-1])])
-    if only.empty:
-        return ""
-    names = say("、").join(map(str, only["name"].fillna(only.index.to_series())))
+def _of_unknown(old: pd.DataFrame, new: pd.DataFrame) -> str:
+    """Say in which homes of one state only nobody knows how many people, or how many old ones, live: no share of theirs counts them."""
+    aged = [frame[frame["people_60plus"].isna() & (frame["people"] > 0).fillna(False)] for frame in (old, new)]
+    nobody = [frame[frame["people"].isna()] for frame in (old, new)]
     told = "；{0}住着 {1:,.0f} 人，其中60岁及以上多少不详，没有算进为老目标的份额，这些目标前后的份额不能相减"
-    return say(told, few_names(names), float(only["people"].sum()))
+    text = ""
+    for blank, sentence in ((aged, told), (nobody, "；{0}只在一边有，人口不详，没有算进份额，前后的份额不能相减")):
+        only = pd.concat([one[~one.index.isin(other.index)] for one, other in (blank, blank[::-1])])
+        names = say("、").join(map(str, only["name"].fillna(only.index.to_series())))
+        text += say(sentence, few_names(names), float(only["people"].sum())) if len(only) else ""
+    return text
 
 
 def side_by_side(moved: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
