@@ -528,12 +528,13 @@
   }
   function suggestions() {
     const rows = proposedRows(), row = rows[app.proposed - 1], who = rule().denominator === "people_60plus" ? "people_60plus" : "people";
-    const gain = (one) => (one[who] === null ? "未知" : `+${number(one[who])} 人`);
+    const each = rule().metric === "presence"; // wherever in a community it stands, all who live there count
+    const gain = (one) => (each ? `+${number(one.communities)} 个社区` : one[who] === null ? "未知" : `+${number(one[who])} 人`);
     ui.sites.replaceChildren(...(rows.length ? rows.map((one, i) => button(`${i + 1} 处 ${gain(one)}`, () => { app.proposed = app.proposed === i + 1 ? 0 : i + 1; settle(); }, { "aria-pressed": String(app.proposed === i + 1) })) :
       [make("span", { class: "xm-soft" }, "这一项没有事先算；report 加 --suggest 为每项目标算")]));
     ui.siteWords.hidden = !row;
     if (!row) return;
-    ui.siteWords.replaceChildren(...proposed().map((p) => make("span", {}, `${p.tag} ${p.name}`)), make("span", {}, row.short_of_proof ? `比最优至多差 ${percent(row.short_of_proof)}` : "已证明最优"),
+    ui.siteWords.replaceChildren(...proposed().map((p) => make("span", {}, `${p.tag} ${p.name}`)), make("span", {}, row.short_of_proof ? `比最优至多差 ${percent(row.short_of_proof)}` : each ? "已证明最优：只比选哪个社区，不比社区内的位置" : "已证明最优"),
       make("span", {}, "斜线范围内可以挪动"), button("照此设为方案", adoptSites));
   }
   function adoptSites() {
