@@ -134,6 +134,7 @@ def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
     assert "不是本街道自己规划提出的目标" in next(said(out / "index.html"))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("copied", [False, True], ids=["rules of the program", "rules copied into the folder"])
 def test_promises_of_ones_own_make_no_other_plan_ones_own(tmp_path: Path, lang: str, copied: bool) -> None:

@@ -38,6 +38,7 @@ from ..core import (
     crs_of,
     did_you_mean,
     guarded_problems,
+    language,
     layer_name,
     levels_of,
     listed,
@@ -889,7 +890,8 @@ def _unknown_kinds(
     for key in KIND_LISTS:
         for kind in manifest.get(key, ()):
             if kind not in known:
-                words = [word for word in _kinds_by_word(rows["kinds"]) if word not in known] + sorted(known)
+                labels = [word for word in _kinds_by_word(rows["kinds"]) if word not in known]
+                words = [*(labels if language() == "zh" else []), *sorted(known)]
                 what, remedy = say("没有设施类别“{0}”", kind), did_you_mean(str(kind), words)
                 yield Problem("error", "district.toml", MANIFEST, "", key, what, remedy)
     for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
