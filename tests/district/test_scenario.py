@@ -553,7 +553,7 @@ NEVER_ALONE = {"return_households"}
 def test_every_edit_taken_back_leaves_the_district_it_was(ground: xh.District, do: str, data: st.DataObject) -> None:
     """With the edit and without it again: the same rows, the same streets, the same coverage."""
     edit = data.draw(
-        edits_of(ground).filter(lambda e: e.do == do and conflicts(Scenario("p", edits=(e,)), ground).empty)
+        edits_of(ground, only=do).filter(lambda e: e.do == do and conflicts(Scenario("p", edits=(e,)), ground).empty)
     )
     before, cover, streets = state_of(ground), xh.coverage(ground, rules=FEW), ground.network.edges.copy()
     done = Scenario("p", edits=(edit,)).on(ground)
