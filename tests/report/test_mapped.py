@@ -11,6 +11,7 @@ import sqlite3
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -51,7 +52,7 @@ def said(path: Path) -> Iterator[str]:
         with zipfile.ZipFile(path) as project:
             yield from (TAG.sub("\n", project.read(name).decode("utf-8")) for name in project.namelist())
     elif path.suffix == ".gpkg":
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database:
             yield "\n".join(str(row) for row in database.execute("select table_name from gpkg_contents"))
     else:
         yield path.read_text("utf-8")
