@@ -92,6 +92,7 @@ def toy() -> xh.District:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("profile", ["adult", "wheelchair"])
 @pytest.mark.parametrize("seed", seeds(1, 2, 60))
 def test_random_plans_on_random_districts(tmp_path: Path, seed: int, profile: str) -> None:

@@ -127,6 +127,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "command", [pytest.param(name, marks=[pytest.mark.matrix] * (name in LONG)) for name in places(TOY)]
 )

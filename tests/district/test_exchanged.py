@@ -275,7 +275,7 @@ def test_nothing_outside_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         touched, _ = run(once)
         assert "甲" in said[0] and LEAK not in said[0]
         moments = [(at, above) for at, path in enumerate(touched) for above in (0, 1) if can_exchange(path, above)]
-        moments = some(moments, part, 12)
+        moments = some(moments, part, 6)
         for at, above in moments:
             again()
             _, done = run(once, at, above, LEAK)

@@ -52,6 +52,7 @@ def _all(folder: Path) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("edit", EDITS)
 def test_what_has_been_read_before_is_as_if_read_anew(toy: Path, edit: str) -> None:
     reader.read_folder(toy)

@@ -41,6 +41,7 @@ CELLS: dict[str, Any] = {
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("what", CELLS)
 def test_a_wrong_cell_is_told_in_english(toy: Path, what: str) -> None:
     """In every column of every layer at once; the first item of each also carries a column that nobody knows."""

@@ -106,6 +106,7 @@ def test_in_china_the_national_zone_is_taken_as_it_is(tmp_path: Path, lon: float
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("lon", "lat"), [(105.0, 33.0), (11.0, 45.0)])
 def test_a_country_is_measured_in_one_plane_and_what_that_stretches_is_told(
     tmp_path: Path, lon: float, lat: float

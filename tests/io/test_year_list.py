@@ -153,6 +153,7 @@ def test_a_position_put_right_says_which_doors_are_drawn_where_it_was(folder: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("east", "there"), [(0, {"W", "E"}), (20, {"W", "E"}), (45, {"E"}), (200, set())])
 def test_an_outline_that_moves_keeps_its_past_and_the_doors_that_are_still_its_own(
     folder: Path, tmp_path: Path, east: float, there: set[str]

@@ -507,6 +507,7 @@ def before(toy: Small) -> xh.District:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("touch", TOUCHES)
 def test_what_a_plan_leaves_alone_comes_to_the_same_anew(before: xh.District, touch: str) -> None:
     """A row is taken over from the district before a plan only where it reads nothing that the plan touched: in no column it differs."""

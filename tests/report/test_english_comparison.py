@@ -55,6 +55,7 @@ def said(out: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("cells", [0, 2, 14])
 def test_the_comparison_is_english_but_for_names(cells: int, tmp_path: Path) -> None:
     """With what is seldom there: outliers, several years, a crowd, districts that failed or are apart, a code twice."""
