@@ -454,6 +454,10 @@ def in_two(district: xh.District, parcel: str) -> list[dict[str, object]]:
     return [{"parcel": f"{parcel}-1", "outline": [list(at) for at in ring]}, {"parcel": f"{parcel}-2"}]
 
 
+def test_the_help_of_a_plan_names_every_edit() -> None:
+    assert not [do for do in ACTIONS if do not in str(Scenario.__doc__)]
+
+
 def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit]:
     """Any edit there is (with `only` in its name), on anything there is."""
     ids = {

@@ -242,14 +242,14 @@ def test_the_layers_an_import_fills_are_declared_and_take_what_the_table_gives_t
 # --- against the reference -------------------------------------------------------------------------------------------
 
 
-def test_kinds_are_those_of_the_reference(tables: dict[str, pd.DataFrame]) -> None:
+def test_every_kind_of_the_reference_is_there(tables: dict[str, pd.DataFrame]) -> None:
     text = REFERENCE / "standards.md"
     if not text.is_file():
         pytest.skip("没有参考资料 standards.md（../shared/reference 不在）")
     section = text.read_text("utf-8").split("## 4.")[1].split("归类纪律")[0]
     cells = re.findall(r"\|\s*([a-z_/ ]+?)\s*(?=\|)", section)
     keys = {key.strip() for cell in cells for key in cell.split("/") if key.strip()}
-    assert keys - NOT_FACILITIES == set(tables["kinds"].index)
+    assert keys and keys - NOT_FACILITIES <= set(tables["kinds"].index)  # of others there may be any number
 
 
 def test_the_essential_kinds_are_those_of_s04(tables: dict[str, pd.DataFrame]) -> None:

@@ -30,14 +30,14 @@ from shapely import affinity
 import xinhe_geo as xh
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.ledger.ledger import MET, NO_DATA, PARTLY, REPORTED, TO_FILL, UNMET, beyond, judged
-from xinhe_geo.ledger.metrics.base import Found, Lacks, kinds_of, listed, measure_rows, target_of
+from xinhe_geo.ledger.metrics.base import METRICS, Found, Lacks, kinds_of, listed, measure_rows, target_of
 from xinhe_geo.ledger.metrics.registry import evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 with (ROOT / "data" / "standards" / "measures.csv").open(encoding="utf-8-sig", newline="") as _lines:
     ROWS = list(csv.DictReader(_lines))
-#: Rows that are measured by walks take a while.
-WALKS = ("coverage", "completeness", "capacity", "in_gap", "difference", "gini", "theil", "best_use", "change", "near")
+#: Rows that are measured by walks take a while, and so does what has changed of one.
+WALKS = {"change", *(name for name, record in METRICS.items() if "streets" in record.layers)}
 NAMES = [
     pytest.param(m["measure"], marks=pytest.mark.slow)
     if m["metric"] in WALKS or (m["metric"] == "kinds_present" and m["minutes"])

@@ -50,7 +50,8 @@ from xinhe_geo.ledger.communities import community_targets
 from xinhe_geo.ledger.metrics import figures as typed_in
 from xinhe_geo.ledger.metrics import homes, shapes
 from xinhe_geo.ledger.metrics import registry as _measures
-from xinhe_geo.ledger.metrics.base import Metric, number_text
+from xinhe_geo.ledger.metrics.base import Metric, measure_rows, number_text
+from xinhe_geo.ledger.metrics.terms import terms
 from xinhe_geo.ledger.panel import panel_sheet
 from xinhe_geo.report.pages.ledger import ledger_page
 from xinhe_geo.report.report import write_ledger
@@ -61,9 +62,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def by_hand(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def toy_by_hand(tmp_path_factory: pytest.TempPathFactory) -> xh.District:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
-    return of_t1(xh.District.load(folder_with(tmp_path_factory.mktemp("hand") / "toy", rows)))
+    return xh.District.load(folder_with(tmp_path_factory.mktemp("hand") / "toy", rows))
+
+
+@pytest.fixture(scope="module")
+def by_hand(toy_by_hand: xh.District) -> pd.DataFrame:
+    return of_t1(toy_by_hand)
 
 
 @pytest.mark.parametrize(("name", "value", "verdict"), [(row[0], row[3], row[4]) for row in BY_HAND])
@@ -179,6 +185,15 @@ def test_an_area_is_per_so_many_people_only_where_a_number_says_so() -> None:
 
 def test_every_metric_is_worked_out() -> None:
     assert {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(_measures.METRICS)
+
+
+def test_every_number_worked_out_says_what_it_is_added_up_from(toy_by_hand: xh.District, by_hand: pd.DataFrame) -> None:
+    """A receipt of one that does not would add the number up from itself."""
+    numbers = by_hand.index[np.isfinite(by_hand["value"])]
+    rows = {m["measure"].removeprefix("T1."): m for m in measure_rows(toy_by_hand)}
+    assert len(numbers) > 30 and not {
+        rows[name]["metric"] for name in numbers if terms(toy_by_hand, rows[name]) is None
+    }
 
 
 def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
@@ -1014,27 +1029,8 @@ def only_mapped(district: xh.District, *kinds: str) -> xh.District:
     return replace(district, manifest=MappingProxyType({**district.manifest, **said}))
 
 
-#: Metrics that rest on facilities of some kinds.
-OF_KINDS = (
-    "communities_with",
-    "communities_without",
-    "coverage",
-    "completeness",
-    "kinds_present",
-    "near",
-    "in_gap",
-    "difference",
-    "gini",
-    "theil",
-    "per_thousand",
-    "capacity",
-    "per_communities",
-    "attribute",
-    "named",
-    "ratio",
-    "change",
-    "best_use",
-)
+#: Metrics that rest on facilities of some kinds; two do by what their rows say.
+OF_KINDS = {"named", "change", *(name for name, own in _measures.METRICS.items() if "facilities" in own.layers)}
 
 
 @pytest.mark.slow

@@ -18,11 +18,14 @@ import pandas as pd
 import pyogrio
 import pytest
 from fastparquet import ParquetFile
+from ledger_toy import measure, toy_with
 
 import xinhe_geo as xh
+from xinhe_geo.core import keeping
 from xinhe_geo.report import report
 from xinhe_geo.report.analysis import Analysis, analyse
 from xinhe_geo.report.leader_book import LEADER_BOOK
+from xinhe_geo.report.pages.registry import PAGES
 from xinhe_geo.report.story.story import Story
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -202,6 +205,18 @@ def test_brief_says_what_it_rests_on(output: Path) -> None:
     assert "步行 15 分钟可达常住人口 97%，" in text
     assert "演示值" not in text  # the toy district is surveyed
     assert "数据不足" in text
+
+
+@pytest.mark.slow
+def test_every_page_says_at_its_foot_who_may_see_it(toy_report: Path, tmp_path: Path) -> None:
+    """The brief and the pages it links; the meeting map carries the badges of every map instead."""
+    toy = toy_with([measure("canteen", "communities_with", kinds="canteen")])
+    report.write_ledger(toy, xh.ledger(toy), tmp_path)
+    files = {"index.html", *(page.file for page in PAGES)} - {"meeting.html"}
+    written = {path.name: path for folder in (toy_report, tmp_path) for path in folder.glob("*.html")}
+    assert files <= set(written)
+    feet = {file: written[file].read_text("utf-8").partition("<footer>")[2] for file in files}
+    assert {file for file, foot in feet.items() if keeping(toy.manifest) not in foot} == set()
 
 
 @pytest.mark.slow
