@@ -153,6 +153,11 @@ def geopackage(folder: Path) -> Path:
     return folder / "a.gpkg"
 
 
+def flatgeobuf(folder: Path) -> Path:
+    pyogrio.write_dataframe(points(), folder / "a.fgb")
+    return folder / "a.fgb"
+
+
 def two_layers(folder: Path) -> Path:
     geopackage(folder)
     pyogrio.write_dataframe(points(), folder / "a.gpkg", layer="other", append=False)
@@ -369,19 +374,19 @@ HOSTILE: dict[str, Make] = {
     "a folder that ends in csv": lambda folder: ((folder / "d.csv").mkdir(), folder / "d.csv")[1],
     **{
         f"empty {e}": raw(f"a.{e}", b"")
-        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "shp", "kml", "kmz", "dxf")
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "fgb", "shp", "kml", "kmz", "dxf")
     },
     **{
         f"noise in {e}": raw(f"a.{e}", np.random.default_rng(5).bytes(3000))
-        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "fgb", "kml", "kmz", "dxf")
     },
     **{
         f"png as {e}": raw(f"a.{e}", b"\x89PNG\r\n\x1a\n\xff\xff\xff\x00" * 20)
-        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "fgb", "kml", "kmz", "dxf")
     },
     **{
         f"web page as {e}": raw(f"a.{e}", b"<!DOCTYPE html><html><body>404 not found</body></html>")
-        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "fgb", "kml", "kmz", "dxf")
     },
     **{
         f"not taken: {e}": raw(f"a.{e}", b"x" * 50)
@@ -486,6 +491,7 @@ HOSTILE: dict[str, Make] = {
     "two layers": two_layers,
     "lines in gpkg": long_lines,
     **{f"gpkg cut at {s:.0%}": cut(geopackage, s) for s in (0.01, 0.1, 0.3, 0.6)},
+    **{f"fgb cut at {s:.0%}": cut(flatgeobuf, s) for s in (0.01, 0.1, 0.3, 0.6)},
     "shp without dbf": lacking(".dbf"),
     "shp without shx": lacking(".shx"),
     **{f"{e} cut at {s:.0%}": cut(shapefile, s, e) for e, s in itertools.product((".shp", ".dbf"), (0.0, 0.2))},

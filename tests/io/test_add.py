@@ -411,9 +411,9 @@ def points(n: int = 3) -> gpd.GeoDataFrame:
 @pytest.mark.slow
 @pytest.mark.one_in(4)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # GDAL cuts UTF-8 names in half
-@pytest.mark.parametrize("kind", ["gbk", "gbk without cpg", "utf-8", "geojson", "gpkg"])
+@pytest.mark.parametrize("kind", ["gbk", "gbk without cpg", "utf-8", "geojson", "gpkg", "fgb"])
 def test_gis_files(tmp_path: Path, toy: Path, kind: str) -> None:
-    suffix = kind if kind in ("geojson", "gpkg") else "shp"
+    suffix = kind if kind in ("geojson", "gpkg", "fgb") else "shp"
     path = tmp_path / f"食堂.{suffix}"
     how: dict[str, Any] = {"encoding": "gbk" if "gbk" in kind else "utf-8"} if suffix == "shp" else {}
     pyogrio.write_dataframe(points(), path, **how)

@@ -208,7 +208,7 @@ def test_a_file_that_cannot_be_read_says_why(city: Path, tmp_path: Path) -> None
     """A shapefile that came without its index: the words of what reads it are handed on."""
     border = tmp_path / "a.shp"
     border.write_bytes((9994).to_bytes(4, "big") + bytes(96))
-    with pytest.raises(SourceError, match=r"a\.shp 读不出来（Unable to open .*shx.*）。街道界可用"):
+    with pytest.raises(SourceError, match=r"a\.shp：文件不完整或格式不对（Unable to open .*shx.*）。"):
         split(city, Division(border, "代码"), tmp_path / "out")
 
 

@@ -14,8 +14,8 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +49,28 @@ def _inside(path: Path, home: str) -> None:
         raise _refused(path, say("是指向文件夹外面的链接"), say("把文件本身放进来"))
 
 
+@contextmanager
+def _driven(path: Path) -> Iterator[None]:
+    """Say in one way what drivers, and shapes made of damaged bytes, raise in many; of their warnings callers report what counts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (SourceError, OSError, MemoryError):
+            raise
+        except Exception as error:  # their message is what matters
+            first = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            remedy = say("在 QGIS 里打开看看，重新拷贝或重新导出")
+            raise _refused(path, say("文件不完整或格式不对（{0}）", first), remedy) from error
+
+
 def layers_in(path: Path) -> list[tuple[str, str | None]]:
     """Return name and kind of shape of each layer of a file, None for a table without shapes."""
     return apart(_layers_in, path)
 
 
 def _layers_in(path: Path) -> list[tuple[str, str | None]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is odd about a file, the reader reports
+    with _driven(path):
         return [(str(name), None if kind is None else str(kind)) for name, kind in pyogrio.list_layers(_opened(path))]
 
 
@@ -87,7 +101,7 @@ def read_layer(
     Raises
     ------
     SourceError
-        It is not what its name says, or would reach out of itself.
+        It is not what its name says, is damaged, or would reach out of itself.
     """
     return apart(_read_layer, path, folder, layer, encoding, most, folder=folder)
 
@@ -95,8 +109,7 @@ def read_layer(
 def _read_layer(
     path: Path, folder: Path | None, layer: str | None, encoding: str | None, most: int | None
 ) -> gpd.GeoDataFrame | pd.DataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # drivers warn of what the caller reports with row and remedy
+    with _driven(path):
         try:
             found: gpd.GeoDataFrame | pd.DataFrame = pyogrio.read_dataframe(
                 _opened(path, folder), layer=layer, encoding=encoding, max_features=most
@@ -119,8 +132,7 @@ def size_of(path: Path, *, layer: str | None = None, encoding: str | None = None
 
 
 def _size_of(path: Path, layer: str | None, encoding: str | None) -> tuple[int, int]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _driven(path):
         info = pyogrio.read_info(_opened(path), layer=layer, encoding=encoding)
     return int(info["features"]), len(info["fields"])
 

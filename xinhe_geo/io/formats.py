@@ -24,6 +24,7 @@ from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
     is_collection,
+    read_flatgeobuf,
     read_geodatabase,
     read_geojson,
     read_geopackage,
@@ -73,6 +74,7 @@ FORMATS = {
     ),
     ".geojson": Format(lambda path, *_: read_geojson(path)),
     ".gpkg": Format(lambda path, _layer, sheet, _report: read_geopackage(path, sheet)),
+    ".fgb": Format(lambda path, *_: read_flatgeobuf(path)),
     ".shp": Format(lambda path, *_: read_shapefile(path)),
     ".kml": Format(lambda path, _layer, sheet, _report: read_kml(path, sheet)),
     ".kmz": Format(lambda path, _layer, sheet, _report: read_kmz(path, sheet)),

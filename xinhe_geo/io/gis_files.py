@@ -1,4 +1,4 @@
-"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, GPX, file geodatabase."""
+"""Files with geometry of their own: GeoJSON, GeoPackage, FlatGeobuf, shapefile, KML, GPX, file geodatabase."""
 
 from __future__ import annotations
 
@@ -75,6 +75,11 @@ def read_geopackage(path: Path, layer: str | None) -> Incoming:
         if not stream.read(16).startswith(b"SQLite format 3"):
             raise cannot_take(path.name, say("不是 GeoPackage"), say("检查扩展名；在 QGIS 里重新导出"))
     return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
+
+
+def read_flatgeobuf(path: Path) -> Incoming:
+    """Read a FlatGeobuf."""
+    return _of_frame(path, _drivers(path))
 
 
 def read_geodatabase(path: Path, layer: str | None) -> Incoming:
@@ -333,21 +338,14 @@ def _decodes(raw: bytes, *, cut: bool = False) -> bool:
 
 
 def _drivers(path: Path, *, layer: str | None = None, encoding: str | None = None) -> gpd.GeoDataFrame:
-    try:
-        features, fields = size_of(path, layer=layer, encoding=encoding)
-        most = say("最多 {0:,} 个要素、{1} 列", MOST_ROWS, MOST_COLUMNS)
-        if features > MOST_ROWS or fields > MOST_COLUMNS:
-            raise cannot_take(path.name, say("有 {0:,} 个要素、{1} 列", features, fields), most)
-        # What a file says of itself need not be so.
-        frame = read_layer(path, layer=layer, encoding=encoding, most=MOST_ROWS + 1)
-        if len(frame) > MOST_ROWS:
-            raise cannot_take(path.name, say("超过 {0:,} 个要素", MOST_ROWS), most)
-    except SourceError:
-        raise
-    except Exception as error:  # drivers raise many types; the message is what matters
-        raise cannot_take(
-            path.name, say("读不出来，可能不完整"), say("在 QGIS 里打开看看，重新拷贝或重新导出")
-        ) from error
+    features, fields = size_of(path, layer=layer, encoding=encoding)
+    most = say("最多 {0:,} 个要素、{1} 列", MOST_ROWS, MOST_COLUMNS)
+    if features > MOST_ROWS or fields > MOST_COLUMNS:
+        raise cannot_take(path.name, say("有 {0:,} 个要素、{1} 列", features, fields), most)
+    # What a file says of itself need not be so.
+    frame = read_layer(path, layer=layer, encoding=encoding, most=MOST_ROWS + 1)
+    if len(frame) > MOST_ROWS:
+        raise cannot_take(path.name, say("超过 {0:,} 个要素", MOST_ROWS), most)
     if not isinstance(frame, gpd.GeoDataFrame):
         raise cannot_take(path.name, say("没有图形"), say("表格请存为 .xlsx 或 .csv"))
     return frame

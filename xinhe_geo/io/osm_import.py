@@ -283,13 +283,7 @@ def read_outlines(path: Path) -> gpd.GeoDataFrame:
     remedy = say("街道界可用 GeoJSON 或 GeoPackage 的面")
     if not path.is_file():
         raise SourceError(say("文件不存在：{0}。{1}", path.name, remedy))
-    try:
-        frame = read_layer(path)
-    except SourceError:
-        raise
-    except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(say("{0} 读不出来（{1}）。{2}", path.name, first, remedy)) from error
+    frame = read_layer(path)
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
         raise SourceError(say("{0} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage", path.name))
     return frame

@@ -113,15 +113,8 @@ def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
 
 def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the lines of a vector file, and the day its last change is dated."""
-    try:
-        name = _layer_of_lines(path, layers_in(path))
-        frame = read_layer(path, layer=name)
-    except SourceError:
-        raise
-    except Exception as error:  # drivers raise many types; the message is what matters
-        raise SourceError(
-            say("{0} 读不出来（{1}）。文件不完整或格式不对", path.name, str(error)[:160].splitlines()[0])
-        ) from error
+    name = _layer_of_lines(path, layers_in(path))
+    frame = read_layer(path, layer=name)
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SourceError(say("{0} 的图层 {1} 没有坐标系。在 QGIS 里指定坐标系后另存为 GeoPackage", path.name, name))
     return frame, apart(_day_of_geopackage, path, name) if path.suffix.lower() == ".gpkg" else ""

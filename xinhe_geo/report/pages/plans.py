@@ -213,12 +213,7 @@ def read_shapes(path: Path) -> gpd.GeoDataFrame:
     """
     if not path.is_file():
         raise SourceError(say("文件不存在：{0}", path.name))
-    try:
-        frame = read_layer(path)
-    except SourceError:
-        raise
-    except Exception as error:  # drivers raise many types; the message is what matters
-        raise SourceError(say("读不出来：{0}（{1}）", path.name, str(error).splitlines()[0][:160])) from error
+    frame = read_layer(path)
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SourceError(say("{0} 没有图形或坐标系；用 GIS 存成 GeoJSON 或 GeoPackage", path.name))
     return frame.explode(index_parts=False, ignore_index=True)
