@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import random
 import re
 import shutil
 import sqlite3
@@ -13,14 +15,16 @@ from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
 from fastparquet import ParquetFile
+from xlsxwriter.worksheet import Worksheet
 
 import xinhe_geo as xh
-from xinhe_geo.report import report
+from xinhe_geo.report import report, workbook
 from xinhe_geo.report.analysis import Analysis, analyse
 from xinhe_geo.report.leader_book import LEADER_BOOK
 from xinhe_geo.report.story.story import Story
@@ -100,6 +104,35 @@ def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
     report.workbook(district, results, tmp_path / "book.xlsx")
     cell = openpyxl.load_workbook(tmp_path / "book.xlsx")["社区×设施矩阵"]["A4"]
     assert cell.value == "=1+1" and cell.data_type == "s"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_workbook_is_to_the_byte_what_its_library_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whatever stands in the cells of a table, and wherever nothing does, rows and columns at its ends among them."""
+    draw = random.Random(seed)
+    texts = ["", "=1+1", " a\n", "<&>\"'", "\x07", "_x0041_", "小区", "https://a.b"]
+    numbers = [0, -1, 2.5, 1e300, -1e-300, 2**60, 0.1 + 0.2, math.nan, math.inf, True, None, pd.NA]
+    typed = [np.float32(0.1), np.int64(7), np.bool_(True), np.float64(1 / 3), np.uint8(255)]
+    tables = []
+    for size in (0, 1, 14, 17, 30, 300):
+        kinds = [
+            draw.choice([texts, numbers, typed, texts + numbers, [None]])
+            for _ in range(3 if size == 300 else draw.choice([1, 29]))
+        ]
+        cells = {
+            f"{draw.choice(['份额', '人口', '<&>', '年份', '分钟'])} {j}": draw.choices(
+                [*kind, *[None] * draw.choice([1, 200])], k=size
+            )
+            for j, kind in enumerate(kinds)
+        }
+        cells["人数"] = [*["长" * 33_000, "😀" * 17_000][:size], *[None] * (size - 2)]  # longer than a cell can be
+        tables.append((f"表 {size}", pd.DataFrame(cells, dtype=draw.choice([object, None])), "单位"))
+    workbook.write_workbook(tmp_path / "ours.xlsx", "表", 2025, tables, "注")
+    monkeypatch.setattr(workbook, "_Sheet", Worksheet)
+    workbook.write_workbook(tmp_path / "theirs.xlsx", "表", 2025, tables, "注")
+    assert (tmp_path / "ours.xlsx").read_bytes() == (tmp_path / "theirs.xlsx").read_bytes()
 
 
 @pytest.mark.slow

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from xlsxwriter.utility import xl_rowcol_to_cell_fast
+from xlsxwriter.worksheet import Worksheet
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
@@ -23,6 +25,7 @@ from .tables import is_year
 
 if TYPE_CHECKING:
     import xlsxwriter
+    from xlsxwriter.format import Format
 
 #: Where the results of homes stand if they are too many to be listed.
 DETAILS = "coverage.parquet"
@@ -327,12 +330,34 @@ def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -
     return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", "bound": "界", **_SUMMARY_NAMES})
 
 
+class _Sheet(Worksheet):  # type: ignore[misc]
+    """A sheet of texts and finite numbers, no whole row or column of which has a look: XlsxWriter asks each cell for much more."""
+
+    write_string = Worksheet._write_string  # where it stands is never said as "B4"
+
+    def write_number(self, row: int, col: int, number: float, look: Format) -> None:
+        self._check_dimensions(row, col)
+        self.table[row][col] = number, look
+
+    def _write_cell(self, row: int, col: int, cell: Any) -> None:
+        value, look = cell
+        said = "" if look is None else f' s="{look._get_xf_index()}"'
+        said += f"><v>{value:.16G}" if type(cell) is tuple else f' t="s"><v>{value}'  # the place of a text among all
+        self.fh.write(f'<c r="{xl_rowcol_to_cell_fast(row, col)}"{said}</v></c>')
+
+    def _calculate_spans(self) -> None:
+        for first in range(0, self.dim_rowmax + 1, 16):
+            there = set().union(*(self.table.get(row, ()) for row in range(first, first + 16)))
+            if there:
+                self.row_spans[first // 16] = f"{min(there) + 1}:{max(there) + 1}"
+
+
 def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
     """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
     if len(table) > FITTING:
         unit += say("；共 {0} 行，这里是前 {1} 行", f"{len(table):,}", f"{FITTING:,}")
         table = table.head(FITTING)
-    sheet = book.add_worksheet(title(name))
+    sheet = book.add_worksheet(title(name), _Sheet)
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
     quiet = book.add_format({"italic": True, "font_color": "#666666"})
     sheet.write_string(
@@ -342,18 +367,20 @@ def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit:
         book.add_format({"bold": True, "font_size": 13}),
     )
     sheet.write_string(1, 0, note, quiet)
+    looks: dict[str, Format] = {}  # each made once: XlsxWriter asks every cell again for that of two which are the same
     for j, (column, own) in enumerate(table.items()):  # two may be called the same: names are the data's
         shown = title(str(column))
         sheet.write_string(2, j, shown, head)
-        style = book.add_format({"num_format": _number_format(own, str(column))})
-        values = own.to_numpy(dtype=object).tolist()
-        for i, value in enumerate(values, 3):
+        shape = _number_format(own, str(column))
+        look = looks[shape] = looks.get(shape) or book.add_format({"num_format": shape})
+        texts = {shown}
+        for i, value in enumerate(own.to_numpy(dtype=object).tolist(), 3):
             if isinstance(value, str):
                 sheet.write_string(i, j, value)
+                texts.add(value)
             elif value is not None and value is not pd.NA and math.isfinite(value):
-                sheet.write_number(i, j, value, style)
-        longest = max(map(_width, {shown, *(v for v in values if isinstance(v, str))}))
-        sheet.set_column(j, j, min(max(longest + 1, 7), 60))
+                sheet.write_number(i, j, value, look)
+        sheet.set_column(j, j, min(max(max(map(_width, texts)) + 1, 7), 60))
     sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)
     if len(table) and len(table.columns):
         sheet.autofilter(2, 0, 2 + len(table), len(table.columns) - 1)
