@@ -16,6 +16,8 @@ from .i18n import HTML_LANG
 from .sentences import language
 
 _TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+#: In UTF-8 one of them begins with D8, a rare byte where nobody writes Arabic; the others with E2, and go on so.
+_AFTER_E2 = tuple(sign.encode()[1:] for sign in _TURNING[1:])
 _NOT_IN_MARKUP = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ue000\ufffe\uffff]")
 
 
@@ -80,8 +82,8 @@ def by_hash(page: str) -> str:
     policy does not allow at all stays so. What is attached to single elements counts as well (`onclick`, `style`). Signs that turn the
     direction of what follows are taken out: a number beside such a name would be read backwards.
     """
-    for sign in _TURNING:  # twelve times to look for one sign is a fifth of looking for any of twelve
-        if sign in page:  # and a ninth of replacing what is not there
+    if _turns(page):
+        for sign in _TURNING:
             page = page.replace(sign, "")
     parts = _apart(page)
     for kind, found in (("script", _scripts), ("style", _styles)):
@@ -92,6 +94,12 @@ def by_hash(page: str) -> str:
                 sources.insert(0, "'unsafe-hashes'")
             page = page.replace(f"{kind}-src 'unsafe-inline'", f"{kind}-src {' '.join(sources)}", 1)
     return page
+
+
+def _turns(page: str) -> bool:
+    """Whether there may be such a sign in a page: to look for two bytes takes a quarter of looking for twelve signs."""
+    told = page.encode("utf-8", "surrogatepass")
+    return b"\xd8" in told or any(part.startswith(_AFTER_E2) for part in told.split(b"\xe2")[1:])
 
 
 class _Parts(NamedTuple):

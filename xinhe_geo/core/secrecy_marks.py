@@ -261,11 +261,12 @@ _KNOWN = {"secrecy", "secret_outputs", "renewal_outputs", "layers"}
 def _like_a_mark(key: str, value: object, level: int, depth: int = 0) -> bool:
     if depth > _DEEPEST or _called_like_a_mark(key):
         return True
-    if isinstance(value, Mapping):
-        return any(_like_a_mark(str(name), inner, level, depth + 1) for name, inner in value.items())
+    if isinstance(value, str):
+        return _says_a_mark(key, value, level)
     if isinstance(value, list):
         return any(_like_a_mark(key, inner, level, depth + 1) for inner in value)
-    return isinstance(value, str) and _says_a_mark(key, value, level)
+    inside = value.items() if isinstance(value, Mapping) else ()
+    return any(_like_a_mark(str(name), inner, level, depth + 1) for name, inner in inside)
 
 
 @lru_cache(maxsize=4096)

@@ -224,7 +224,7 @@ def names_of(district: District, layer: str, codes: pd.Series) -> list[str | Non
         named = {} if frame is None else dict(zip(frame.index, texts_of(frame, "name"), strict=True))
         district.memo["names of", layer] = named
     known = district.memo["names of", layer]
-    return [known.get(c) or text_of(c) for c in codes]
+    return [known.get(c) or text_of(c) for c in codes.tolist()]
 
 
 def _home_table(district: District, homes: gpd.GeoDataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
@@ -244,14 +244,14 @@ def _home_table(district: District, homes: gpd.GeoDataFrame, lang: str) -> list[
 
 def _numbers_plain(values: pd.Series) -> list[str | None]:
     """Return whole numbers without separators (years)."""
-    return [None if is_blank(v) else f"{int(v)}" for v in pd.to_numeric(values, errors="coerce")]
+    return [None if is_blank(v) else f"{int(v)}" for v in pd.to_numeric(values, errors="coerce").tolist()]
 
 
 def _basis_words(district: District, layer: str, frame: gpd.GeoDataFrame, lang: str) -> list[str | None]:
     t = wording(lang)
     basis = district.basis(layer)
     found = basis.reindex(frame.index) if basis.index.is_unique else basis
-    return [None if is_blank(b) else t.get(f"basis_{b}", str(b)) for b in found]
+    return [None if is_blank(b) else t.get(f"basis_{b}", str(b)) for b in found.tolist()]
 
 
 #: How far a home known as a point is drawn around it, in metres, and the part of what a map shows that it is at least.
@@ -371,7 +371,7 @@ def _facility_columns(
     t = wording(lang)
     with speaking(lang):
         called = {state: say(label) for state, label in STATE_LABELS.items()}
-    states = [called.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)]
+    states = [called.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str).tolist()]
     years = _numbers_plain(column_of(frame, "since"))
     states = [
         s + (f"（{y}）" if y and lang == "zh" else f" ({y})" if y else "") for s, y in zip(states, years, strict=True)
@@ -518,7 +518,7 @@ def labels_of(district: District, lang: str) -> list[Label]:
     found = [label for label in found if label.layer != "green" or label.text not in named]
     points = layer_of(district, "facilities")
     if points is not None:
-        kinds = column_of(points, "kind").astype(str)
+        kinds = column_of(points, "kind").astype(str).tolist()
         for text, kind, point in zip(texts_of(points, "name"), kinds, points_of(points), strict=True):
             if text:
                 found.append(Label(text, "point", point, 15.8, 8.0, f"k-{kind}", 13.0))

@@ -243,7 +243,8 @@ class HouseMap(folium.Map):
         badges = "".join(f'<b class="{kind}">{escape(text)}</b>' for kind, text in scene.badges)
         credit = [self._tiles.credit] if self._tiles else []
         foot = "".join(f"<span>{escape(line)}</span>" for line in [*scene.foot, *credit])
-        names = {k: escape(v) for k, v in t.items()}
+        said = ("old", "panel", "search", "north", "scale", "layers", "theme", "script")
+        names = {k: escape(t[k]) for k in said}
         return (
             f'<div class="xh"><header class="xh-head"><h1 id="xh-title" data-old="{names["old"]}">{escape(scene.title)}</h1>'
             f'<div id="xh-line" tabindex="0"></div><div id="xh-badges">{badges}</div>'

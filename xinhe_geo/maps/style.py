@@ -103,6 +103,8 @@ def is_blank(value: object) -> bool:
 
 def text_of(value: object) -> str | None:
     """Return a value as text; None where it is unknown."""
+    if isinstance(value, str):  # most are
+        return str(value)
     if is_blank(value):
         return None
     if isinstance(value, float | np.floating):
@@ -114,10 +116,8 @@ def text_of(value: object) -> str | None:
 
 def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int = 0) -> str | None:
     """Return a number with thousands separators and its unit; None where it is unknown."""
-    if value is None or is_blank(value):
-        return None
     try:
-        number = float(value)
+        number = float(value)  # type: ignore[arg-type]  # what is unknown is none, or NaN
     except (TypeError, ValueError):
         return text_of(value)
     if not math.isfinite(number):
@@ -171,7 +171,7 @@ def words_of(frame: pd.DataFrame, name: str, lang: str) -> list[str | None]:
 
 def numbers_of(frame: pd.DataFrame, name: str, unit: str = "", digits: int = 0) -> list[str | None]:
     """Return a column as numbers with their unit, None where unknown."""
-    return [number_text(v, unit, digits) for v in column_of(frame, name)]
+    return [number_text(v, unit, digits) for v in column_of(frame, name).tolist()]
 
 
 def floats_of(frame: pd.DataFrame, name: str) -> np.ndarray:
