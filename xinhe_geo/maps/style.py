@@ -279,11 +279,11 @@ def evidence_line(district: District, kinds: Sequence[str], lang: str) -> str:
 def _weak_rows(district: District, name: str, kinds: Sequence[str]) -> tuple[int, int, list[str]]:
     """Return how many rows a layer has (facilities of some kinds, where there are any), how many are schematic or synthetic, which."""
     frame = district.layers[name]
-    basis = district.basis(name).reindex(frame.index)
+    basis = district.basis(name).reindex(frame.index).to_numpy(dtype=object)
     if kinds:
         basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
-    weak = basis[basis.isin(DEMONSTRATION)]
-    return len(basis), len(weak), sorted(weak.unique())
+    weak = [own for own in basis.tolist() if own in DEMONSTRATION]
+    return len(basis), len(weak), sorted(set(weak))
 
 
 #: Layers whose outlines people take for borders.
