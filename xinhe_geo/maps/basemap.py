@@ -395,7 +395,7 @@ def _facility_table(
     """Return the table of the facilities of a kind, the rows `own`."""
     table: list[tuple[str, list[str | None]]] = [(wording(lang)["kind"], [label] * len(own))]
     for name, words, always in columns:
-        texts = [words[i] for i in own]
+        texts = [words[i] for i in own.tolist()]
         if always:
             table.append((name, texts))
         elif any(text is not None for text in texts):
@@ -471,7 +471,8 @@ def _area_labels(district: District, lang: str) -> Iterable[Label]:
         lines, points = shapely.get_dimensions(frame.geometry.array) == 1, anchors(frame.geometry)
         if name == "homes" and not is_area(frame).all():
             points = _below_discs(points, frame)
-        for text, point, line, shape in zip(texts_of(frame, "name"), points, lines, frame.geometry, strict=True):
+        shapes = np.asarray(frame.geometry.array)
+        for text, point, line, shape in zip(texts_of(frame, "name"), points, lines, shapes, strict=True):
             if text:
                 away = 5.0 if name == "places" else 0.0
                 area = shape if kind in FIRST_LABELS else None
@@ -493,7 +494,7 @@ def _road_labels(district: District) -> Iterable[Label]:
         for text, klass, shape in zip(
             texts_of(frame, "name"),
             column_of(frame, "class").fillna("").astype(str).tolist(),
-            frame.geometry,
+            np.asarray(frame.geometry.array),
             strict=True,
         ):
             if text and text not in seen:
