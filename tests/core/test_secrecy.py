@@ -19,7 +19,7 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import DATA, main
 from xinhe_geo.app.notebook import _mark_of, keep, run_notebook, sortable
 from xinhe_geo.core.secrecy import keeping, refuse_leaving, refuse_uncleared
-from xinhe_geo.core.secrecy_marks import read_mark
+from xinhe_geo.core.secrecy_marks import read_mark, secret_cells
 from xinhe_geo.district.district import secrets_opened
 from xinhe_geo.report import report
 from xinhe_geo.report.pages import plans
@@ -242,3 +242,27 @@ def test_what_is_no_mark_for_its_length_is_told_at_once_and_counts_as_the_strict
         started = time.process_time()
         assert read_mark(text).secret and not read_mark(text).understood
         assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("column", ["密级", "名称"])
+def test_a_cell_says_beside_others_what_it_says_alone(column: str, known: bool) -> None:
+    """In whatever width, case and script, first or last, and where nothing else in the column says anything."""
+    marks = [
+        "机密★10年",
+        "機密＊10年",
+        "ＳＥＣＲＥＴ",
+        "TOP SECRET",
+        "top\nsecret",
+        "ConFidential",
+        "㊙",
+        "密",
+        "绝密 5年",
+        "内部",
+    ]
+    for mark in marks:
+        alone = [found for _, found in secret_cells(column, [mark], known=known)]
+        for cells in ([mark], [None, "小区", 12, mark], [mark, "é", "e\u0301", "nan"], ["se", mark, "c"]):
+            found = [(at, said) for at, said in secret_cells(column, cells, known=known) if cells[at] == mark]
+            assert found == [(cells.index(mark), said) for said in alone], (cells, found)
+    assert any(list(secret_cells("名称", [mark], known=known)) for mark in marks)

@@ -222,8 +222,10 @@ def secret_cells(column: str, cells: Iterable[object], *, known: bool = False) -
     nothing else; in one that is `known` to mean something else (a name) only a level with star or term.
     """
     named = not known and re.search("密级|保密|涉密|secre", _plain(column)) is not None
-    for at, cell in enumerate(cells):
-        text = "" if cell is None else str(cell).strip()
+    said = [(cell, "" if cell is None else str(cell).strip()) for cell in cells]
+    if not named and not _worth_reading("\n".join(text for _, text in said)):  # of nearly all columns at once
+        return
+    for at, (cell, text) in enumerate(said):
         if text in ("", "nan", "NaN", "NaT", "<NA>"):
             continue
         mark = read_mark(cell) if named else starred(text) if known else secret_words(text)
@@ -261,11 +263,12 @@ _KNOWN = {"secrecy", "secret_outputs", "renewal_outputs", "layers"}
 def _like_a_mark(key: str, value: object, level: int, depth: int = 0) -> bool:
     if depth > _DEEPEST or _called_like_a_mark(key):
         return True
-    if isinstance(value, Mapping):
-        return any(_like_a_mark(str(name), inner, level, depth + 1) for name, inner in value.items())
+    if isinstance(value, str):
+        return _says_a_mark(key, value, level)
     if isinstance(value, list):
         return any(_like_a_mark(key, inner, level, depth + 1) for inner in value)
-    return isinstance(value, str) and _says_a_mark(key, value, level)
+    inside = value.items() if isinstance(value, Mapping) else ()
+    return any(_like_a_mark(str(name), inner, level, depth + 1) for name, inner in inside)
 
 
 @lru_cache(maxsize=4096)

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import openpyxl
-
 from ..core import EnvironmentProblem, SourceError, apart, needing, say
 from .cells import is_blank, printable
 from .incoming import (
@@ -163,6 +161,8 @@ def _has_formulas(path: Path) -> bool:
 
 def _sheets(path: Path, sheet: str | None, *, formulas: bool) -> dict[str, Sheet]:
     """Return each worksheet of an .xlsx, or the one that is asked for."""
+    import openpyxl
+
     # A stream of our own: with a path, the reader leaves the file open when it stumbles.
     book = openpyxl.load_workbook(
         io.BytesIO(path.read_bytes()), read_only=True, data_only=not formulas, keep_links=False

@@ -224,7 +224,7 @@ def names_of(district: District, layer: str, codes: pd.Series) -> list[str | Non
         named = {} if frame is None else dict(zip(frame.index, texts_of(frame, "name"), strict=True))
         district.memo["names of", layer] = named
     known = district.memo["names of", layer]
-    return [known.get(c) or text_of(c) for c in codes]
+    return [known.get(c) or text_of(c) for c in codes.tolist()]
 
 
 def _home_table(district: District, homes: gpd.GeoDataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
@@ -244,14 +244,14 @@ def _home_table(district: District, homes: gpd.GeoDataFrame, lang: str) -> list[
 
 def _numbers_plain(values: pd.Series) -> list[str | None]:
     """Return whole numbers without separators (years)."""
-    return [None if is_blank(v) else f"{int(v)}" for v in pd.to_numeric(values, errors="coerce")]
+    return [None if is_blank(v) else f"{int(v)}" for v in pd.to_numeric(values, errors="coerce").tolist()]
 
 
 def _basis_words(district: District, layer: str, frame: gpd.GeoDataFrame, lang: str) -> list[str | None]:
     t = wording(lang)
     basis = district.basis(layer)
     found = basis.reindex(frame.index) if basis.index.is_unique else basis
-    return [None if is_blank(b) else t.get(f"basis_{b}", str(b)) for b in found]
+    return [None if is_blank(b) else t.get(f"basis_{b}", str(b)) for b in found.tolist()]
 
 
 #: How far a home known as a point is drawn around it, in metres, and the part of what a map shows that it is at least.
@@ -371,7 +371,7 @@ def _facility_columns(
     t = wording(lang)
     with speaking(lang):
         called = {state: say(label) for state, label in STATE_LABELS.items()}
-    states = [called.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)]
+    states = [called.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str).tolist()]
     years = _numbers_plain(column_of(frame, "since"))
     states = [
         s + (f"（{y}）" if y and lang == "zh" else f" ({y})" if y else "") for s, y in zip(states, years, strict=True)
@@ -395,7 +395,7 @@ def _facility_table(
     """Return the table of the facilities of a kind, the rows `own`."""
     table: list[tuple[str, list[str | None]]] = [(wording(lang)["kind"], [label] * len(own))]
     for name, words, always in columns:
-        texts = [words[i] for i in own]
+        texts = [words[i] for i in own.tolist()]
         if always:
             table.append((name, texts))
         elif any(text is not None for text in texts):
@@ -471,7 +471,8 @@ def _area_labels(district: District, lang: str) -> Iterable[Label]:
         lines, points = shapely.get_dimensions(frame.geometry.array) == 1, anchors(frame.geometry)
         if name == "homes" and not is_area(frame).all():
             points = _below_discs(points, frame)
-        for text, point, line, shape in zip(texts_of(frame, "name"), points, lines, frame.geometry, strict=True):
+        shapes = np.asarray(frame.geometry.array)
+        for text, point, line, shape in zip(texts_of(frame, "name"), points, lines, shapes, strict=True):
             if text:
                 away = 5.0 if name == "places" else 0.0
                 area = shape if kind in FIRST_LABELS else None
@@ -493,7 +494,7 @@ def _road_labels(district: District) -> Iterable[Label]:
         for text, klass, shape in zip(
             texts_of(frame, "name"),
             column_of(frame, "class").fillna("").astype(str).tolist(),
-            frame.geometry,
+            np.asarray(frame.geometry.array),
             strict=True,
         ):
             if text and text not in seen:
@@ -518,7 +519,7 @@ def labels_of(district: District, lang: str) -> list[Label]:
     found = [label for label in found if label.layer != "green" or label.text not in named]
     points = layer_of(district, "facilities")
     if points is not None:
-        kinds = column_of(points, "kind").astype(str)
+        kinds = column_of(points, "kind").astype(str).tolist()
         for text, kind, point in zip(texts_of(points, "name"), kinds, points_of(points), strict=True):
             if text:
                 found.append(Label(text, "point", point, 15.8, 8.0, f"k-{kind}", 13.0))

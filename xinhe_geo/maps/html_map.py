@@ -161,8 +161,6 @@ class HouseMap(folium.Map):
     default_js = [("leaflet", "leaflet.js")]  # noqa: RUF012 - as folium declares it
     default_css = [("leaflet_css", "leaflet.css")]  # noqa: RUF012
     _template = Template("""
-        {% macro header(this, kwargs) %}<style><!--xh-style--></style>{% endmacro %}
-        {% macro html(this, kwargs) %}<!--xh-frame-->{% endmacro %}
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.options|tojavascript }});
         xinheDraw({{ this.get_name() }});
@@ -243,7 +241,8 @@ class HouseMap(folium.Map):
         badges = "".join(f'<b class="{kind}">{escape(text)}</b>' for kind, text in scene.badges)
         credit = [self._tiles.credit] if self._tiles else []
         foot = "".join(f"<span>{escape(line)}</span>" for line in [*scene.foot, *credit])
-        names = {k: escape(v) for k, v in t.items()}
+        said = ("old", "panel", "search", "north", "scale", "layers", "theme", "script")
+        names = {k: escape(t[k]) for k in said}
         return (
             f'<div class="xh"><header class="xh-head"><h1 id="xh-title" data-old="{names["old"]}">{escape(scene.title)}</h1>'
             f'<div id="xh-line" tabindex="0"></div><div id="xh-badges">{badges}</div>'
@@ -359,8 +358,8 @@ def _page(figure: Figure, house: HouseMap) -> str:
     # Style sheets of Leaflet come before ours, so that the house style wins.
     head = [c.render(embedded=True) for c in figure.header._children.values() if isinstance(c, Link)]
     rest = [c.render() for k, c in figure.header._children.items() if not isinstance(c, Link) and k != "meta_http"]
-    # What is ours is put in when folium is done: it would read each text as a template, some milliseconds a map.
-    body, script = figure.html.render().replace("<!--xh-frame-->", house.frame(), 1), figure.script.render()
+    # What is ours goes around what folium has made, which would read each text of ours as a template.
+    body, script = f"\n    {house.frame()}{figure.html.render()}", figure.script.render()
     found = _LOADS.search("\n".join([*rest, body, script]))
     if found:
         raise MissingAsset(found.group(0)[:160])
@@ -374,7 +373,7 @@ def _page(figure: Figure, house: HouseMap) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(house)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
         f"<title>{escape(house._scene.title)}</title>\n{''.join(head)}<script>{_icon_script()}{_SHIM}</script>\n"
-        f"{looks.replace('<!--xh-style-->', house.css, 1)}\n</head>\n<body>\n{above}{house._data}{below}\n<script>\n"
+        f"<style>{house.css}</style>{looks}\n</head>\n<body>\n{above}{house._data}{below}\n<script>\n"
         f"{web_file('maps/map.js')}\n{script}\n</script>\n</body>\n</html>\n"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 import geopandas as gpd
@@ -255,7 +256,7 @@ def scene_of(
     first, whole = _fit(district, themes, start, subject)
     name = title or f"{place_title(district, lang)} · " + (t["gaps"] if gap_layers else t["overview"])
     name = themes[start].title if themes else name
-    labels = sorted([*ring_labels, *made_once(district, "labels", lang, labels_of)], key=lambda x: x.rank)
+    labels = sorted([*ring_labels, *made_once(district, "labels", lang, labels_of)], key=attrgetter("rank"))
     return Scene(
         lang,
         name,

@@ -116,9 +116,12 @@ def _geometry_json(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> lis
     return _features(_in_degrees(own, shapes.crs), origin)
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def _text(value: object) -> str:
     """Return JSON that is safe inside a script element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _JSON.encode(value)
     for raw, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
         text = text.replace(raw, escaped)
     return text
@@ -134,7 +137,7 @@ def _object(texts: Mapping[str, str]) -> str:
 
 def _layer_text(layer: Layer, origin: np.ndarray) -> str:
     """Return a layer's JSON, kept on the layer: ground, roads and facilities come back on every map of a district."""
-    key = tuple(int(v) for v in origin)
+    key = tuple(origin.tolist())
     if key not in layer.written:
         layer.written[key] = _text(_layer_json(layer, origin))
     return layer.written[key]
@@ -147,7 +150,7 @@ def _layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
         "label": layer.label,
         "shape": layer.shape,
         "styles": layer.styles,
-        "s": int(pick[0]) if len(set(pick)) == 1 else [int(i) for i in pick],
+        "s": int(pick[0]) if len(set(pick)) == 1 else pick.tolist(),
         "g": _geometry_json(layer.geometry, layer.shape, origin),
     }
     if layer.names is not None:
@@ -164,7 +167,7 @@ def _layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
 
 def _label_texts(labels: Sequence[Label], crs: str, origin: np.ndarray) -> list[str]:
     """Return the JSON of labels, kept on them as that of layers is."""
-    key = tuple(int(v) for v in origin)
+    key = tuple(origin.tolist())
     new = [label for label in labels if key not in label.written]
     for label, entry in zip(new, _labels_json(new, crs, origin), strict=True):
         label.written[key] = _text(entry)
@@ -195,7 +198,7 @@ def _theme_json(scene: Scene, theme: Theme) -> dict[str, Any]:
             "label": m.label,
             "title": m.title,
             "styles": m.styles,
-            "s": [int(i) for i in m.pick],
+            "s": m.pick.tolist(),
             "counts": m.counts,
             "texts": m.texts,
         }
@@ -236,7 +239,7 @@ def _content(scene: Scene, origin: np.ndarray) -> dict[str, str]:
         "mark": scene.mark,
         "bounds": corners(scene, scene.bounds),
         "whole": corners(scene, scene.whole),
-        "origin": [int(v) for v in origin],
+        "origin": origin.tolist(),
     }
     drawn = {
         "layers": _list([_layer_text(layer, origin) for layer in scene.layers]),

@@ -103,6 +103,8 @@ def is_blank(value: object) -> bool:
 
 def text_of(value: object) -> str | None:
     """Return a value as text; None where it is unknown."""
+    if isinstance(value, str):  # most are
+        return str(value)
     if is_blank(value):
         return None
     if isinstance(value, float | np.floating):
@@ -114,10 +116,8 @@ def text_of(value: object) -> str | None:
 
 def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int = 0) -> str | None:
     """Return a number with thousands separators and its unit; None where it is unknown."""
-    if value is None or is_blank(value):
-        return None
     try:
-        number = float(value)
+        number = float(value)  # type: ignore[arg-type]  # what is unknown is none, or NaN
     except (TypeError, ValueError):
         return text_of(value)
     if not math.isfinite(number):
@@ -171,7 +171,7 @@ def words_of(frame: pd.DataFrame, name: str, lang: str) -> list[str | None]:
 
 def numbers_of(frame: pd.DataFrame, name: str, unit: str = "", digits: int = 0) -> list[str | None]:
     """Return a column as numbers with their unit, None where unknown."""
-    return [number_text(v, unit, digits) for v in column_of(frame, name)]
+    return [number_text(v, unit, digits) for v in column_of(frame, name).tolist()]
 
 
 def floats_of(frame: pd.DataFrame, name: str) -> np.ndarray:
@@ -279,11 +279,11 @@ def evidence_line(district: District, kinds: Sequence[str], lang: str) -> str:
 def _weak_rows(district: District, name: str, kinds: Sequence[str]) -> tuple[int, int, list[str]]:
     """Return how many rows a layer has (facilities of some kinds, where there are any), how many are schematic or synthetic, which."""
     frame = district.layers[name]
-    basis = district.basis(name).reindex(frame.index)
+    basis = district.basis(name).reindex(frame.index).to_numpy(dtype=object)
     if kinds:
         basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
-    weak = basis[basis.isin(DEMONSTRATION)]
-    return len(basis), len(weak), sorted(weak.unique())
+    weak = [own for own in basis.tolist() if own in DEMONSTRATION]
+    return len(basis), len(weak), sorted(set(weak))
 
 
 #: Layers whose outlines people take for borders.

@@ -422,17 +422,17 @@ def _write_sheet(
 ) -> None:
     """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup; `mine` is typed into."""
     sheet, style = book.add_worksheet(title(name)), _Styles(book)
-    first, again = _HEADER_ROW + 1, _repeats(rows)
+    first, again, filled_in = _HEADER_ROW + 1, _repeats(rows), mine.to_numpy().tolist()
     sheet.write_string(0, 0, title(name), book.add_format({"bold": True, "font_size": 14}))
     sheet.write_string(1, 0, note, book.add_format({"italic": True, "font_color": "#666666"}))
     for j, column in enumerate(rows.columns):
         sheet.write_string(_HEADER_ROW, j, title(str(column)), style.head)
         sheet.set_column(j, j, _width(column))
-        for i, value in enumerate(rows[column]):
+        for i, value in enumerate(rows[column].tolist()):
             look: Mapping[str, object] = (
                 {"bg_color": COLOURS[value], "bold": True} if column == "判定" and value in COLOURS else {}
             )
-            if mine.iat[i, j]:
+            if filled_in[i][j]:
                 look = _TYPED
             elif again[i] and column in _OF_THE_PROMISE:
                 look = _REPEATED

@@ -266,7 +266,8 @@ def _labelled(frame: gpd.GeoDataFrame) -> str:
 
 def _dressed(frame: gpd.GeoDataFrame, labels: Mapping[str, str], shown: Shown | None, shape: str) -> Iterator[Element]:
     """Yield symbols, labels and aliases."""
-    fields = [str(c) for c in frame.head(0).reset_index().columns if c != frame.active_geometry_name]
+    keys = ["index" if name is None else name for name in frame.index.names]
+    fields = [str(c) for c in (*keys, *frame.columns) if c != frame.active_geometry_name]
     yield _renderer(fields, shown, shape)
     if "name" in fields:
         labeling = Element("labeling", type="simple")

@@ -23,6 +23,7 @@ from .tables import is_year
 
 if TYPE_CHECKING:
     import xlsxwriter
+    from xlsxwriter.format import Format
 
 #: Where the results of homes stand if they are too many to be listed.
 DETAILS = "coverage.parquet"
@@ -342,18 +343,20 @@ def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit:
         book.add_format({"bold": True, "font_size": 13}),
     )
     sheet.write_string(1, 0, note, quiet)
+    looks: dict[str, Format] = {}  # each made once: XlsxWriter asks every cell again for that of two which are the same
     for j, (column, own) in enumerate(table.items()):  # two may be called the same: names are the data's
         shown = title(str(column))
         sheet.write_string(2, j, shown, head)
-        style = book.add_format({"num_format": _number_format(own, str(column))})
-        values = own.to_numpy(dtype=object).tolist()
-        for i, value in enumerate(values, 3):
+        shape = _number_format(own, str(column))
+        look = looks[shape] = looks.get(shape) or book.add_format({"num_format": shape})
+        texts = {shown}
+        for i, value in enumerate(own.to_numpy(dtype=object).tolist(), 3):
             if isinstance(value, str):
                 sheet.write_string(i, j, value)
+                texts.add(value)
             elif value is not None and value is not pd.NA and math.isfinite(value):
-                sheet.write_number(i, j, value, style)
-        longest = max(map(_width, {shown, *(v for v in values if isinstance(v, str))}))
-        sheet.set_column(j, j, min(max(longest + 1, 7), 60))
+                sheet.write_number(i, j, value, look)
+        sheet.set_column(j, j, min(max(max(map(_width, texts)) + 1, 7), 60))
     sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)
     if len(table) and len(table.columns):
         sheet.autofilter(2, 0, 2 + len(table), len(table.columns) - 1)

@@ -134,7 +134,7 @@ def watched(text: str) -> Iterator[Callable[[str], None]]:
     with ERR.status(escape(text)) as status:
 
         def show(said: str) -> None:
-            status.update(escape(said))
+            status.update(Text(said))
 
         with listening(lambda what, done: show(f"{what}　{per_cent(done, 0)}")):
             yield show
