@@ -52,6 +52,8 @@ ENTRANCE_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", 
 
 #: What the walk from a home to the street rests on.
 WAY_OUT = ("homes", "gates", "streets", "barriers")
+#: What the entrances of facilities rest on, but for the homes that they stand in.
+STREET_SIDE = ("streets", "barriers", "entrances")
 
 
 def _kept(
@@ -389,7 +391,11 @@ def entrances_of_open(district: District, walker: Profile | None = None) -> pd.D
 def _entrances_of_open(district: District, level: Profile | None) -> pd.DataFrame:
     """Find them for the facilities that are not as in the district this one was made from, and take the others from there."""
     places = places_open(district, inside_only=False)
-    origin = district.kin((*WAY_OUT, "entrances")) or district.kin(("streets", "barriers", "entrances"))
+    origin = district.kin((*WAY_OUT, "entrances"))
+    alike = district.kin(STREET_SIDE) if origin is None else None
+    while alike is not None and ("facility_entrances", level is not None) not in alike.memo:
+        alike = alike.kin(STREET_SIDE)
+    origin = origin or alike
     if origin is None or (there := places_open(origin, inside_only=False)).empty:
         return facility_entrances(district, places, level)
     known = entrances_of_open(origin, level)

@@ -84,15 +84,14 @@ def ways_by_gates(
     feet, shapes = _gate_feet(district, level), district.layers.get("homes")
     if feet is None or shapes is None:
         return {name: np.empty(0, kind) for name, kind in WAY_COLUMNS.items()}
-    at_home = feet.at_home
+    at_home, rooms = feet.at_home, dict(zip(shapes.index.tolist(), shapes.geometry.to_numpy(), strict=True))
     parts = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]  # spots, rows of feet, metres inside
     for home, here in rows_of_each(homes).items():
-        if home not in at_home or home not in shapes.index:
+        if home not in at_home or home not in rooms:
             continue
         own = at_home[home]
         number, column = np.unique(feet.gate[own], return_inverse=True)
-        room = shapes.geometry.array[shapes.index.get_loc(home)]
-        inside = walk_inside(room, spots[here], feet.places[number])[:, column]
+        inside = walk_inside(rooms[home], spots[here], feet.places[number])[:, column]
         parts.append((np.repeat(here, len(own)), np.tile(own, len(here)), inside.ravel()))
     spot, foot, inside = (np.concatenate(column) for column in zip(*parts, strict=True))
     there = (feet.edge[foot] >= 0) & np.isfinite(inside + feet.access[foot])

@@ -1290,6 +1290,8 @@ def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index
     for column in old.columns:
         here, there = a[column], b[column]
         same = _same_shapes(here, there)
+        if same is None and here.array.equals(there.array):  # as most columns are
+            continue
         if same is None:
             blank = here.isna().to_numpy() & there.isna().to_numpy()
             same = (here == there).to_numpy(dtype=bool, na_value=False) | blank
