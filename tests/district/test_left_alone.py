@@ -13,6 +13,7 @@ from oracle import districts
 from plans import as_if_anew, carried_out, random_plan, told_of
 
 import xinhe_geo as xh
+from xinhe_geo.access import entrances_of_open
 from xinhe_geo.core import Edit
 from xinhe_geo.district import scenarios
 from xinhe_geo.district.district import _equal
@@ -121,3 +122,31 @@ def test_each_kind_is_taken_from_where_it_is_the_same() -> None:
     told_of(streets.at(toy().year - 1), judged=False)
     told_of(toy().at(toy().year - 1), judged=False)
     as_if_anew(streets.at(toy().year - 1), judged=False)
+
+
+def by_another_wall(what: str, home: str) -> xh.District:
+    """Return the toy district by a plan after which a home is gone, larger, elsewhere, or has no gates."""
+    homes, gates = toy().rows["homes"].copy(), toy().rows["gates"]
+    shape = homes.geometry[home]
+    if what == "no gates":
+        return toy().with_rows({"gates": gates[(gates["home"] != home).to_numpy()]}, scenario="p")
+    if what == "gone":
+        return toy().with_rows({"homes": homes.drop(home)}, scenario="p")
+    another = shape.buffer(30) if what == "larger" else shapely.transform(shape, lambda xy: xy + np.array([25, 10]))
+    homes.loc[[home], "geometry"] = [another]
+    return toy().with_rows({"homes": homes}, scenario="p")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["gone", "larger", "elsewhere", "no gates"])
+def test_what_stands_in_a_home_by_another_wall_is_entered_anew(what: str) -> None:
+    told_of(toy(), judged=False)
+    for home in toy().rows["homes"].index:
+        as_if_anew(by_another_wall(what, str(home)), judged=False)
+
+
+def test_a_wall_that_is_overlooked_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xinhe_geo.access.entrances.changed_walls", lambda *_: set())
+    entrances_of_open(toy())
+    with pytest.raises(AssertionError):
+        as_if_anew(by_another_wall("no gates", "B"), judged=False)

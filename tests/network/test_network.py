@@ -727,6 +727,14 @@ def test_kinds_at_once_are_what_each_is_alone(seed: int, exact: bool, kind: int)
         np.testing.assert_allclose(alone["cost"], least, atol=1e-9)
         assert alone["target"].isna().tolist() == least.isna().tolist()
     assert found[None].isna().all(axis=None)
+    columns = {name: numbered[name].to_numpy() for name in ("place", "edge", "at_m", "access_m")}
+    (arrays,), whole = (
+        net.nearest_each(origins, {3: columns}, profile=profile).values(),
+        net.search(origins, numbered, profile=profile),
+    )
+    assert arrays.target.tolist() == whole["target"].fillna(-1).tolist()
+    for name in ("cost", "metres"):
+        np.testing.assert_array_equal(getattr(arrays, name), whole[name])
 
 
 @pytest.mark.slow

@@ -125,7 +125,7 @@ DEFECTS = [
     Defect(
         "a facility in a compound is entered over the wall",
         "access/entrances.py",
-        "walled = pd.Series(inside).isin(district.walled_homes).to_numpy()",
+        "walled = np.array([home in district.walled_homes for home in inside.tolist()], dtype=bool)",
         "walled = np.zeros(len(inside), np.bool_)",
         ACCESS,
     ),

@@ -22,7 +22,7 @@ import pandas as pd
 
 from ..core import DataError, Problem, Profile, UnknownNameError, problems_table, say
 from ..district import District
-from .entrances import home_points
+from .entrances import home_points, places_open
 from .home_shares import TOLERANCE_MIN
 from .od_table import pairs
 
@@ -208,9 +208,9 @@ def within_capacity(
     if not (norm > 0 and per > 0 and math.isfinite(norm * per)):
         raise ValueError(say("应有数和每多少人都要大于 0"))
     zones, walker = decay_of(district, need.decay), district.profile(profile)
-    places = district.open_facilities
+    places = places_open(district, inside_only=False)
     homes, points = district.layers.get("homes"), home_points(district)
-    if homes is None or places is None:
+    if homes is None or "facilities" not in district.layers:
         raise ValueError(say("没有小区或设施图层"))
     offered = sizes(places[places["kind"].isin(kinds).to_numpy()], need.field)
     if offered.isna().any():

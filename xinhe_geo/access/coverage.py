@@ -31,7 +31,7 @@ from ..core import (
 from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district, rule_name, walker_name
 from ..network import Graph, WalkNetwork
 from .bounds import AT_LEAST, EXACT, bound_of
-from .entrances import home_points
+from .entrances import home_points, places_open
 from .home_shares import (
     COST_COLUMNS,
     TOLERANCE_MIN,
@@ -392,6 +392,7 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     by = None if by is None else grouping_of(cover, by)
     rows = cover.reset_index()
     rows["homes"] = 1.0
+    rows["unsure"] = rows["bound"] == AT_LEAST if "bound" in rows.columns else False
     keys, counted = ["rule"] if by is None else [by, "rule"], ["people", "people_60plus", "area_m2", "homes"]
     known, unknown = rows["served"].notna(), [f"{column}_unknown" for column in counted]
     for column in counted:
@@ -399,9 +400,10 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         rows[f"{column}_served"] = rows[column] * rows["served"]
         rows[column] = rows[column].where(known)
     groups = rows.groupby(keys, dropna=False, sort=False)
-    table = groups[["label", "kind", "metric", "method", "profile", "denominator"]].first()
+    said = ["label", "kind", "metric", "method", "profile", "denominator"]  # the same in all rows of a rule
+    table = rows[[*keys, *said]][~rows.duplicated(keys)].set_index(keys)
     sums = groups[[*counted, *(f"{column}_served" for column in counted)]].sum(min_count=1)
-    blank = groups[unknown].sum()
+    blank = groups[[*unknown, "unsure"]].sum()
     for column in counted:
         table[column], table[f"{column}_served"] = sums[column], sums[f"{column}_served"]
         table[f"{column}_share"] = table[f"{column}_served"] / table[column].where(table[column] > 0)
@@ -409,16 +411,9 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     table = table.join(_communities(rows, keys))
     own = table["denominator"].replace({"community": "communities"})
     own = own.where(own != "communities", np.where(table["communities"].notna(), "communities", "homes"))
-    table["share"] = [table[f"{d}_share"].iloc[i] for i, d in enumerate(own)]
-    if "bound" in rows.columns:
-        unsure = (
-            rows.assign(bound=(rows["bound"] == AT_LEAST).to_numpy())
-            .groupby(keys, dropna=False, sort=False)["bound"]
-            .any()
-        )
-        table["bound"] = np.where(unsure.reindex(table.index).to_numpy(dtype=bool), AT_LEAST, EXACT)
-    else:
-        table["bound"] = EXACT
+    shares = {d: table[f"{d}_share"].tolist() for d in set(own)}
+    table["share"] = [shares[d][i] for i, d in enumerate(own)]
+    table["bound"] = np.where(blank["unsure"].to_numpy() > 0, AT_LEAST, EXACT)
     return table if by is None else table.sort_index(level=0, sort_remaining=False)
 
 
@@ -514,8 +509,8 @@ def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[s
         `by_position`: communities that have one only by the position of it; `near_line`: metres of such places to the nearest line
         of a community, of those under 30 m.
     """
-    communities, facilities = district.layers.get("communities"), district.open_facilities
-    if communities is None or facilities is None:
+    communities, facilities = district.layers.get("communities"), places_open(district, inside_only=False)
+    if communities is None or "facilities" not in district.layers:
         return Grounds(0, pd.Series(dtype="float64"))
     asked = communities.index if codes is None else communities.index[communities.index.isin(list(codes))]
     if ("lines", tuple(asked)) not in district.memo:

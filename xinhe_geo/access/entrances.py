@@ -24,6 +24,7 @@ from ..core import Profile, say
 from ..district import District
 from .walls import (
     barriers_of,
+    changed_walls,
     pairs_of_coordinates,
     roomy,
     rows_of_each,
@@ -51,6 +52,8 @@ ENTRANCE_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", 
 
 #: What the walk from a home to the street rests on.
 WAY_OUT = ("homes", "gates", "streets", "barriers")
+#: What the entrances of facilities rest on, but for the homes that they stand in.
+STREET_SIDE = ("streets", "barriers", "entrances")
 
 
 def _kept(
@@ -149,35 +152,44 @@ def home_entrances(district: District, walker: Profile | None = None) -> pd.Data
 
 
 def _home_entrances(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
-    homes = points["home"].to_numpy(object)
-    by_gates = ways_by_gates(district, homes, points.geometry.to_numpy(), level).assign(gate_known=True)
-    walled = points["home"].isin(district.walled_homes).to_numpy()
-    parts = [by_gates, _without_gates(district, points, np.flatnonzero(~walled), level)]
-    ways = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
-    spot = ways["spot"].to_numpy(np.int64)
-    entrances = pd.DataFrame({"place": points.index.to_numpy()[spot], "home": homes[spot]})
-    for name in ENTRANCE_COLUMNS[2:]:
-        entrances[name] = ways[name].to_numpy()
-    return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
+    homes, walled = points["home"].to_numpy(object), district.walled_homes
+    by_gates = ways_by_gates(district, homes, points.geometry.to_numpy(), level)
+    rows = np.flatnonzero([home not in walled for home in homes])
+    others = _without_gates(district, homes, points.geometry, rows, level)
+    ways = {name: np.concatenate([by_gates[name], others[name]]) for name in by_gates}
+    order = np.lexsort((ways["access_m"], ways["spot"]))
+    ways = {name: values[order] for name, values in ways.items()}
+    return pd.DataFrame(
+        {
+            "place": points.index.to_numpy()[ways["spot"]],
+            "home": homes[ways["spot"]],
+            **{name: ways[name] for name in ("edge", "at_m", "access_m", "gate_metres")},
+            "gate_known": order < len(by_gates["spot"]),
+            "gate": pd.array(ways["gate"], dtype="str"),
+            "anew": ways["anew"],
+        }
+    )
 
 
 def _without_gates(
-    district: District, points: gpd.GeoDataFrame, rows: np.ndarray, level: Profile | None
-) -> pd.DataFrame:
+    district: District, homes: np.ndarray, points: gpd.GeoSeries, rows: np.ndarray, level: Profile | None
+) -> dict[str, np.ndarray]:
     """
     Points of homes whose gates are not known walk straight to the nearest street they can reach, public or an own lane.
 
     From a lane they come out at every mouth of it. `rows`: which of the points.
     """
-    own = pd.Series(points["home"].to_numpy()[rows], index=pd.RangeIndex(len(rows)))
-    spots = points.geometry.iloc[rows].reset_index(drop=True)
-    feet = district.network.stand(spots, barriers=barriers_of(district), home=own, profile=level)
+    own = homes[rows]
+    spots = points.iloc[rows].reset_index(drop=True)
+    feet = district.network.stand(spots, barriers=barriers_of(district), home=pd.Series(own), profile=level)
     feet = feet[(feet["edge"] >= 0).to_numpy()]
+    spot, anew = feet["place"].to_numpy(np.int64), feet["anew"].to_numpy(bool)
     ground = district.ground
     if ground is not None and ground.gates is not None:  # its gates are gone from the layer
-        feet["anew"] |= own[feet["place"]].isin(ground.gates["home"]).to_numpy()
-    feet["spot"] = rows[feet["place"]]
-    return feet.assign(gate_metres=np.nan, gate_known=False, gate=np.nan)
+        anew = anew | pd.Index(own[spot]).isin(ground.gates["home"])
+    ways = {name: feet[name].to_numpy() for name in ("edge", "at_m", "access_m")}
+    blank = np.full(len(spot), np.nan)
+    return {"spot": rows[spot], **ways, "gate_metres": blank, "gate": blank.astype(object), "anew": anew}
 
 
 # --- facilities ------------------------------------------------------------------------------------------------------
@@ -206,41 +218,46 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker:
     feet = district.network.stand(spots.at, barriers=barriers_of(district), profile=level)
     streets, near = _by_street(spots, feet)
     own = ~spots.drawn  # drawn entrances say themselves where a place is entered
-    around = _home_around(district, facilities).reindex(spots.label).to_numpy(object)
-    inside = np.where(own & ~(near.now <= ON_STREET_M), around, np.nan)
-    walled = pd.Series(inside).isin(district.walled_homes).to_numpy()
+    around = _home_around(district, facilities)[spots.number]
+    inside = np.where(own & ~(near.now <= ON_STREET_M), around, "")
+    walled = np.array([home in district.walled_homes for home in inside.tolist()], dtype=bool)
     gates = ways_by_gates(district, inside, spots.at.to_numpy(), level)
-    gates["anew"] |= (near.first <= ON_STREET_M)[gates["spot"].to_numpy(np.int64)]
-    by_wall = (streets["added"] & (streets["access_m"] <= ON_STREET_M)).to_numpy()
-    streets = streets[~walled[streets["spot"]] | by_wall].assign(gate=np.nan)
-    shut = np.flatnonzero(walled & ~np.isin(np.arange(len(walled)), [*gates["spot"], *streets["spot"]]))
-    nothing = pd.DataFrame(
-        {"spot": shut, "edge": -1, "at_m": np.nan, "access_m": np.nan, "gate": np.nan, "anew": False}
-    )
-    ways = pd.concat([part for part in (streets, gates, nothing) if len(part)] or [streets], ignore_index=True)
-    spot = ways["spot"].to_numpy(np.int64)
+    gates["anew"] = gates["anew"] | (near.first <= ON_STREET_M)[gates["spot"]]
+    by_wall = streets["added"] & (streets["access_m"] <= ON_STREET_M)
+    streets = {name: values[~walled[streets["spot"]] | by_wall] for name, values in streets.items()}
+    entered = np.zeros(len(walled), np.bool_)
+    entered[np.concatenate([gates["spot"], streets["spot"]])] = True
+    shut = np.flatnonzero(walled & ~entered)
+    nothing = np.full(len(shut), np.nan)
+    streets["gate"] = np.full(len(streets["spot"]), np.nan, dtype=object)
+    closed = {"spot": shut, "edge": np.full(len(shut), -1), "at_m": nothing, "access_m": nothing}
+    closed |= {"gate": nothing.astype(object), "anew": np.zeros(len(shut), np.bool_)}
+    ways = {name: np.concatenate([part[name] for part in (streets, gates, closed)]) for name in closed}
+    rank = np.argsort(facilities.index.argsort())[spots.number]
+    order = np.lexsort((ways["access_m"], rank[ways["spot"]]))
+    ways = {name: values[order] for name, values in ways.items()}
+    spot = ways["spot"]
     xy = shapely.get_coordinates(spots.at.to_numpy()).reshape(-1, 2)[spot]
-    entrances = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "place": spots.label[spot],
-            "edge": ways["edge"].to_numpy(np.int32),
-            "at_m": ways["at_m"].to_numpy(float),
-            "access_m": ways["access_m"].to_numpy(float),
+            "place": facilities.index.to_numpy(object)[spots.number[spot]],
+            "edge": ways["edge"].astype(np.int32),
+            "at_m": ways["at_m"],
+            "access_m": ways["access_m"],
             "x": xy[:, 0],
             "y": xy[:, 1],
-            "inside": pd.array(inside[spot], dtype="str"),
+            "inside": pd.array(np.where(inside == "", np.nan, inside)[spot], dtype="str"),
             "gate": pd.array(ways["gate"], dtype="str"),
-            "anew": ways["anew"].to_numpy(bool),
+            "anew": ways["anew"],
         }
     )
-    return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
 class _Spots(NamedTuple):
-    """Where facilities may be entered: the spots, the facility of each, whether it is drawn as an entrance, or of an outline."""
+    """Where facilities may be entered: the spots, the number of the facility of each, whether it is drawn as an entrance, or of an outline."""
 
     at: gpd.GeoSeries
-    label: np.ndarray
+    number: np.ndarray
     drawn: np.ndarray
     outline: np.ndarray
 
@@ -255,19 +272,19 @@ class _Near(NamedTuple):
 def _spots(district: District, facilities: gpd.GeoDataFrame) -> _Spots:
     """Return the drawn entrances of facilities; of those without, the place itself, or points along the outline of an area."""
     parts: list[tuple[np.ndarray, np.ndarray, bool, bool]] = []
-    ids, shapes, drawn = facilities.index, facilities.geometry.to_numpy(), district.layers.get("entrances")
-    point, rest = _is_point(shapes), np.ones(len(ids), np.bool_)
+    shapes, drawn = facilities.geometry.to_numpy(), district.layers.get("entrances")
+    point, rest = _is_point(shapes), np.ones(len(shapes), np.bool_)
     if drawn is not None:
-        own = drawn["facility"].isin(ids).to_numpy()
-        of = drawn["facility"].to_numpy(object)[own]
-        rest = ~ids.isin(of)
-        parts += [(of, drawn.geometry.to_numpy()[own], True, False)] if len(of) else []
-    parts.append((ids.to_numpy(object)[rest & point], shapes[rest & point], False, False))
-    for label, shape in zip(ids[rest & ~point], shapes[rest & ~point], strict=True):
-        edge = shapely.boundary(shape)
+        of = facilities.index.get_indexer(pd.Index(drawn["facility"]))
+        parts.append((of[of >= 0], drawn.geometry.to_numpy()[of >= 0], True, False))
+        rest[of[of >= 0]] = False
+    alone = np.flatnonzero(rest & point)
+    parts.append((alone, shapes[alone], False, False))
+    for number in np.flatnonzero(rest & ~point):
+        edge = shapely.boundary(shapes[number])
         n = min(max(int(np.ceil(edge.length / EDGE_SPACING_M)), 4), EDGE_ENTRANCES_AT_MOST)
         along = shapely.line_interpolate_point(shapely.line_merge(edge), np.arange(n) / n, normalized=True)
-        parts.append((np.full(n, label, object), along, False, True))
+        parts.append((np.full(n, number), along, False, True))
     count = [len(part[0]) for part in parts]
     at = gpd.GeoSeries(np.concatenate([part[1] for part in parts]), crs=facilities.crs)
     flags = (np.repeat([part[i] for part in parts], count) for i in (2, 3))
@@ -278,48 +295,51 @@ def _is_point(shapes: np.ndarray) -> np.ndarray:
     return np.asarray(shapely.get_type_id(shapes) == shapely.GeometryType.POINT)
 
 
-def _by_street(spots: _Spots, feet: pd.DataFrame) -> tuple[pd.DataFrame, _Near]:
+def _by_street(spots: _Spots, feet: pd.DataFrame) -> tuple[dict[str, np.ndarray], _Near]:
     """
     Return the ways of facilities straight to the street, and how near it is.
 
     An outline is entered where it lies by a street. A facility keeps the ways that it had before a plan; only one that has
     lost them all is looked at anew.
     """
-    feet = feet.rename(columns={"place": "spot"})
-    code = pd.factorize(spots.label)[0]
-    mine = feet[~feet["added"].to_numpy()].set_index("spot")  # one of each spot
-    first, now = mine["first_m"].to_numpy(float), mine["access_m"].to_numpy(float)
+    names = ("place", "edge", "access_m", "first_m", "anew", "added")
+    spot, edge, access, *_, added = whole = [feet[name].to_numpy() for name in names]
+    _, edges, now, first, lost, _ = (values[~added] for values in whole)  # one of each spot
 
     def least(leg: np.ndarray) -> np.ndarray:
         found = np.full(len(leg), np.inf)
-        np.minimum.at(found, code, np.where(np.isnan(leg), np.inf, leg))
-        return found[code]
+        np.minimum.at(found, spots.number, np.where(np.isnan(leg), np.inf, leg))
+        return found[spots.number]
 
     def by_street(leg: np.ndarray) -> np.ndarray:
         return ~spots.outline | (leg <= np.maximum(least(leg), EDGE_TO_STREET_M)) | np.isnan(leg)
 
-    lost, had = mine["anew"].to_numpy(), by_street(first)
-    keeps = np.zeros(len(code), np.bool_)
-    keeps[code[had & ~lost & (mine["edge"] >= 0).to_numpy()]] = True
-    keeps = keeps[code]  # whose facility has one left
+    had = by_street(first)
+    keeps = np.isin(spots.number, spots.number[had & ~lost & (edges >= 0)])  # whose facility has one left
     taken, near = np.where(keeps, had, by_street(now)), np.where(keeps, least(first), least(now))
-    feet["access_m"] = feet["access_m"].where(~(lost & keeps)[feet["spot"]] | feet["added"])
-    feet["edge"] = feet["edge"].where(feet["access_m"].notna(), -1)
-    limit = np.where(spots.outline, np.maximum(near, EDGE_TO_STREET_M), np.inf)[feet["spot"]]
-    some = np.where(feet["added"], feet["access_m"] <= limit, taken[feet["spot"]])
-    feet["anew"] = (~keeps & np.isfinite(least(first)))[feet["spot"]]
-    return feet[some.astype(bool)], _Near(least(first), near)
+    access = np.where((lost & keeps)[spot] & ~added, np.nan, access)
+    limit = np.where(spots.outline, np.maximum(near, EDGE_TO_STREET_M), np.inf)[spot]
+    ways = {
+        "spot": spot,
+        "edge": np.where(np.isnan(access), -1, edge),
+        "at_m": feet["at_m"].to_numpy(),
+        "access_m": access,
+        "anew": (~keeps & np.isfinite(least(first)))[spot],
+        "added": added,
+    }
+    some = np.where(added, access <= limit, taken[spot])
+    return {name: values[some] for name, values in ways.items()}, _Near(least(first), near)
 
 
-def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
+def _home_around(district: District, facilities: gpd.GeoDataFrame) -> np.ndarray:
     """
-    Return the home each facility lies in, missing where in none: one that is walled before another, then the first by id.
+    Return the home each facility lies in, "" where in none: one that is walled before another, then the first by id.
 
     A home drawn as a point holds what is at it, and has no wall. An area counts where all of it is inside, as near as walls are drawn.
     """
-    homes, around = district.layers.get("homes"), np.full(len(facilities), np.nan, dtype=object)
+    homes, around = district.layers.get("homes"), np.full(len(facilities), "", dtype=object)
     if homes is None or homes.empty or facilities.empty or district.cells:  # nobody lives together in a cell
-        return pd.Series(around, index=facilities.index, dtype="str")
+        return around
     shapes = facilities.geometry.to_numpy()
     is_point, walled = _is_point(shapes), homes.index.isin(district.walled_homes)
     found = []
@@ -333,7 +353,7 @@ def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
     order = np.lexsort((rank[home], ~walled[home], place))
     places, first = np.unique(place[order], return_index=True)
     around[places] = homes.index.to_numpy(object)[home[order[first]]]
-    return pd.Series(around, index=facilities.index, dtype="str")
+    return around
 
 
 def _rooms(district: District) -> tuple[shapely.STRtree, shapely.STRtree]:
@@ -372,15 +392,23 @@ def _entrances_of_open(district: District, level: Profile | None) -> pd.DataFram
     """Find them for the facilities that are not as in the district this one was made from, and take the others from there."""
     places = places_open(district, inside_only=False)
     origin = district.kin((*WAY_OUT, "entrances"))
-    if origin is None:
+    alike = district.kin(STREET_SIDE) if origin is None else None
+    while alike is not None and ("facility_entrances", level is not None) not in alike.memo:
+        alike = alike.kin(STREET_SIDE)
+    origin = origin or alike
+    if origin is None or (there := places_open(origin, inside_only=False)).empty:
         return facility_entrances(district, places, level)
-    known, there = entrances_of_open(origin, level), places_open(origin, inside_only=False)
-    both = places.index[places.index.isin(there.index)]
-    same = both[shapely.equals_identical(places.geometry[both].array, there.geometry[both].array)]
-    fresh = places[~places.index.isin(same)]
-    if fresh.empty and len(same) == len(there):
+    known = entrances_of_open(origin, level)
+    row = there.index.get_indexer(places.index)
+    same = (row >= 0) & shapely.equals_identical(places.geometry.to_numpy(), there.geometry.to_numpy()[row])
+    changed = changed_walls(district, origin, level)
+    if changed:
+        here, before = _home_around(district, places), _home_around(origin, there)[row]
+        same &= (here == before) & np.array([home not in changed for home in here.tolist()], dtype=bool)
+    if same.all() and len(places) == len(there):
         return known
-    parts = [known[known["place"].isin(same)], *([] if fresh.empty else [facility_entrances(district, fresh, level)])]
+    fresh, kept = places[~same], known[known["place"].isin(places.index[same]).to_numpy()]
+    parts = [kept, *([] if fresh.empty else [facility_entrances(district, fresh, level)])]
     return pd.concat(parts, ignore_index=True).sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
@@ -412,13 +440,23 @@ def walks_inside(district: District, walker: Profile | None = None) -> pd.DataFr
     """Return the walks to all open facilities that never leave a home, kept; `gate_known`: whether it is known to be walled."""
     level = without_stairs(district, walker)
 
-    def make(district: District) -> pd.DataFrame:
-        points = home_points(district)
-        walks = same_compound(district, points, entrances_of_open(district, level))
+    def make(own: District) -> pd.DataFrame:
+        doors, points = entrances_of_open(own, level), home_points(own)
+        indoors = _indoors(doors)
+        for other, who in ((own if level is not None else None, None), (own.kin(WAY_OUT), level)):
+            if other is not None and indoors.equals(_indoors(entrances_of_open(other, who))):
+                return walks_inside(other, who)
+        walks = same_compound(own, points, doors)
         home = points["home"].reindex(walks["place"])
-        return walks.assign(gate_known=home.isin(district.walled_homes).to_numpy())
+        return walks.assign(gate_known=home.isin(own.walled_homes).to_numpy())
 
     return _kept(district, ("walks_inside", level is not None), make)
+
+
+def _indoors(targets: pd.DataFrame) -> pd.DataFrame:
+    """Return of entrances those that stand in a home."""
+    rows = np.flatnonzero(targets["inside"].notna())
+    return targets[["place", "x", "y", "inside"]].take(rows).reset_index(drop=True)
 
 
 def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -429,8 +467,7 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
     barrier nor public street, as the straight walk to the street does.
     """
     homes = district.layers.get("homes")
-    inside = targets[["place", "x", "y", "inside"]][targets["inside"].notna().to_numpy()]
-    inside = inside.drop_duplicates(["place", "x", "y"])
+    inside = _indoors(targets).drop_duplicates(["place", "x", "y"])
     shapes = points.geometry.to_numpy()
     at_home, at_place = rows_of_each(points["home"].to_numpy()), rows_of_each(inside["inside"].to_numpy(object))
     outlines = {} if homes is None else dict(zip(homes.index, homes.geometry.to_numpy(), strict=True))

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from ..core import Profile
 from ..district import District, Named
+from ..network import Nearest
 from .entrances import WAY_OUT, entrances_of_open, home_entrances, home_points, places_open, walks_inside
 from .walls import without_stairs
 
@@ -148,7 +149,7 @@ class _Ends(NamedTuple):
     """
 
     corners: np.ndarray
-    by_street: pd.DataFrame
+    by_street: dict[str, np.ndarray]
     same: Mapping[str, np.ndarray]
     names: pd.api.extensions.ExtensionArray
 
@@ -176,10 +177,7 @@ def _ends_of(district: District, own: Mapping[str, pd.Index], walker: Profile | 
     by_street = _parted({"place": place[some], **doors}, number[place[some]], len(own))
     inside = {"place": walks["place"].to_numpy(np.int64), "target": target, "metres": walks["metres"].to_numpy(float)}
     same = _parted({**inside, "gate_known": walks["gate_known"].to_numpy(bool)}, number[target], len(own))
-    return {
-        kind: _Ends(corners[k]["xy"], pd.DataFrame(by_street[k], copy=False), same[k], names)
-        for k, kind in enumerate(own)
-    }
+    return {kind: _Ends(corners[k]["xy"], by_street[k], same[k], names) for k, kind in enumerate(own)}
 
 
 def _parted(columns: Mapping[str, np.ndarray], number: np.ndarray, count: int) -> list[dict[str, np.ndarray]]:
@@ -196,7 +194,7 @@ def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _By
     spots = shapely.get_coordinates(points.geometry.to_numpy())
     some = {kind: ids for kind, ids in own.items() if len(ids) and not points.empty}
     ends = _ends_of(district, some, None)
-    searches = district.network.search_each(entrances, {kind: end.by_street for kind, end in ends.items()})
+    searches = district.network.nearest_each(entrances, {kind: end.by_street for kind, end in ends.items()})
     found: dict[str, _ByMetres | None] = dict.fromkeys(own)
     doors = _ways_out(entrances)
     for kind, end in ends.items():
@@ -230,7 +228,7 @@ def _timed(district: District, ends: Mapping[str, _Ends], walker: Profile) -> di
     """Return the columns of each kind that depend on who walks."""
     count, entrances = len(home_points(district)), home_entrances(district, walker)
     targets = {kind: end.by_street for kind, end in ends.items()}
-    searches = district.network.search_each(entrances, targets, profile=walker)
+    searches = district.network.nearest_each(entrances, targets, profile=walker)
     doors = _ways_out(entrances)
     return {kind: _best_entrances(count, doors, searches[kind], end, walker) for kind, end in ends.items()}
 
@@ -245,14 +243,14 @@ def _ways_out(entrances: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _best_entrances(
-    count: int, doors: Mapping[str, np.ndarray], found: pd.DataFrame, near: _Ends, walker: Profile | None
+    count: int, doors: Mapping[str, np.ndarray], found: Nearest, near: _Ends, walker: Profile | None
 ) -> dict[str, Any]:
     """Return, per point, the best of its ways out (as `found`) and of the walks inside its own compound."""
     same = near.same
     inside = same["metres"] if walker is None else same["metres"] / walker.speed_m_s / 60.0
     place = np.concatenate([doors["place"], same["place"]])
-    cost = np.concatenate([found["cost"].to_numpy(float), inside])
-    code = np.concatenate([found["target"].to_numpy(np.int64, na_value=-1), same["target"]])
+    cost = np.concatenate([found.cost, inside])
+    code = np.concatenate([found.target, same["target"]])
     there = np.flatnonzero(np.isfinite(cost))
     least = np.full(count, np.inf)
     np.minimum.at(least, place[there], cost[there])
@@ -266,7 +264,7 @@ def _best_entrances(
     if walker is None:
         return {"facility": facility, "metres": _spread_out(count, points, cost[row])}
     minutes = _spread_out(count, points, cost[row])
-    walked = _spread_out(count, points, np.concatenate([found["metres"].to_numpy(float), same["metres"]])[row])
+    walked = _spread_out(count, points, np.concatenate([found.metres, same["metres"]])[row])
     wait = minutes - walked / walker.speed_m_s / 60.0
     gated = same["gate_known"]
     gate = np.concatenate([doors["gate_metres"], np.where(gated, 0.0, np.nan)])[row]
@@ -318,24 +316,24 @@ def pairs(
     minutes
         Sorted MultiIndex (point, facility); `minutes`. Pairs further apart, or without a way, are absent.
     """
-    walker = district.profile(profile)
+    walker, doors = district.profile(profile), ["place", "edge", "at_m", "access_m"]
     facilities = places_open(district, inside_only=False)
     asked = facilities.index[facilities["kind"].isin(list(kinds)).to_numpy()]
-    entrances, names = home_entrances(district, walker), ["point", "facility"]
+    entrances, names = home_entrances(district, walker)[doors], ["point", "facility"]
     if points is not None:
         entrances = entrances[entrances["place"].isin(points).to_numpy()]
     if asked.empty or entrances.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
     targets = entrances_of_open(district, walker)
-    targets = targets[targets["place"].isin(asked).to_numpy()].reset_index(drop=True)
-    reachable = targets[(targets["edge"] >= 0).to_numpy()]
-    by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
+    reachable = targets["place"].isin(asked).to_numpy() & (targets["edge"] >= 0).to_numpy()
+    targets = targets.loc[reachable, doors].reset_index(drop=True)
+    found = district.network.pairs(entrances, targets, profile=walker, limit=minutes)["minutes"]
     same = walks_inside(district, walker)
-    same = same[same["target"].isin(asked).to_numpy() & same["place"].isin(entrances["place"]).to_numpy()]
-    inside = pd.Series(
-        same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0,
-        index=pd.MultiIndex.from_arrays([same["place"].to_numpy(), same["target"].to_numpy()]),
-    )
-    inside = inside[(inside <= minutes).to_numpy()]
-    rows = pd.concat([part for part in (by_street, inside) if len(part)] or [by_street])
-    return rows.groupby(level=[0, 1]).min().rename_axis(names).rename("minutes")
+    near = same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0
+    near_by = same["target"].isin(asked).to_numpy() & (near <= minutes)
+    near_by &= same["place"].isin(entrances["place"]).to_numpy()
+    if near_by.any():
+        ends = [same["place"].to_numpy()[near_by], same["target"].to_numpy()[near_by]]
+        inside = pd.Series(near[near_by], index=pd.MultiIndex.from_arrays(ends))
+        found = pd.concat([part for part in (found, inside) if len(part)]).groupby(level=[0, 1]).min()
+    return found.rename_axis(names).rename("minutes")

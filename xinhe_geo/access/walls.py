@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from scipy.sparse.csgraph import dijkstra
 
@@ -21,7 +21,29 @@ MOST_CORNERS = 2_000
 #: So many compounds with their gates are remembered.
 WALKS_KEPT = 4_096
 #: How a way to the street is described: the number of its spot, the door, metres to the gate, and how it came about.
-WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "gate", "anew", "added")
+WAY_COLUMNS = {
+    "spot": np.int64,
+    "edge": np.int32,
+    "at_m": np.float64,
+    "access_m": np.float64,
+    "gate_metres": np.float64,
+    "gate": np.object_,
+    "anew": np.bool_,
+}
+
+
+class _GateFeet(NamedTuple):
+    """The doors of open gates on the street: the gate of each (a number), where it is, and how it came about."""
+
+    ids: np.ndarray  # by gate
+    places: np.ndarray  # by gate
+    gate: np.ndarray
+    edge: np.ndarray
+    at: np.ndarray
+    access: np.ndarray
+    anew: np.ndarray
+    added: np.ndarray
+    at_home: dict[object, np.ndarray]  # which doors each home has
 
 
 def barriers_of(district: District) -> gpd.GeoSeries | None:
@@ -40,7 +62,7 @@ def without_stairs(district: District, walker: Profile | None) -> Profile | None
 
 def ways_by_gates(
     district: District, homes: np.ndarray, spots: np.ndarray, level: Profile | None = None
-) -> pd.DataFrame:
+) -> dict[str, np.ndarray]:
     """
     Return the ways from spots in homes to the street by each open gate: the walk inside, then the leg of the gate.
 
@@ -56,33 +78,29 @@ def ways_by_gates(
     Returns
     -------
     ways
-        Columns `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `gate` (its id), `anew` (the spot had lost all its
-        ways), `added` (by a gate or to a street that a plan adds). A spot without a way has no row.
+        Columns: `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `gate` (its id), `anew` (the spot had lost all its
+        ways). A spot without a way has no row.
     """
-    gates, shapes = _open_gates(district), district.layers.get("homes")
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # spots, rows of feet, metres inside
-    if gates is not None and shapes is not None:
-        feet = _gate_feet(district, gates, level)
-        at_home, at_spot = rows_of_each(feet["home"].to_numpy(object)), rows_of_each(homes)
-        gate, places = feet["gate"].to_numpy(), gates.geometry.to_numpy()
-        rooms = dict(zip(shapes.index, shapes.geometry.to_numpy(), strict=True))
-        for home, here in at_spot.items():
-            if home not in at_home or home not in rooms:
-                continue
-            own = at_home[home]
-            number, column = np.unique(gate[own], return_inverse=True)
-            inside = walk_inside(rooms[home], spots[here], places[number])[:, column]
-            parts.append((np.repeat(here, len(own)), np.tile(own, len(here)), inside.ravel()))
-    if not parts or gates is None:
-        return pd.DataFrame({name: [] for name in WAY_COLUMNS})
+    feet, shapes = _gate_feet(district, level), district.layers.get("homes")
+    if feet is None or shapes is None:
+        return {name: np.empty(0, kind) for name, kind in WAY_COLUMNS.items()}
+    at_home, rooms = feet.at_home, dict(zip(shapes.index.tolist(), shapes.geometry.to_numpy(), strict=True))
+    parts = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]  # spots, rows of feet, metres inside
+    for home, here in rows_of_each(homes).items():
+        if home not in at_home or home not in rooms:
+            continue
+        own = at_home[home]
+        number, column = np.unique(feet.gate[own], return_inverse=True)
+        inside = walk_inside(rooms[home], spots[here], feet.places[number])[:, column]
+        parts.append((np.repeat(here, len(own)), np.tile(own, len(here)), inside.ravel()))
     spot, foot, inside = (np.concatenate(column) for column in zip(*parts, strict=True))
-    ways = feet[["edge", "at_m", "anew", "added"]].take(foot).assign(spot=spot, gate_metres=inside)
-    ways["gate"] = np.asarray(gates.index, dtype=object)[gate[foot]]
-    ways["access_m"] = inside + feet["access_m"].to_numpy()[foot]
-    ways = ways[((ways["edge"] >= 0) & np.isfinite(ways["access_m"].to_numpy(dtype=float))).to_numpy()]
-    whose = ways["spot"]  # who has kept another way needs none that was attached anew
-    kept = whose[~(ways["anew"] | ways["added"]).to_numpy(dtype=bool)]
-    return ways[~(ways["anew"].to_numpy(dtype=bool) & whose.isin(kept).to_numpy())].reset_index(drop=True)
+    there = (feet.edge[foot] >= 0) & np.isfinite(inside + feet.access[foot])
+    kept = np.zeros(len(spots), np.bool_)  # who has kept another way needs none that was attached anew
+    kept[spot[there & ~(feet.anew | feet.added)[foot]]] = True
+    there &= ~(feet.anew[foot] & kept[spot])
+    spot, foot, inside = spot[there], foot[there], inside[there]
+    columns = feet.edge[foot], feet.at[foot], inside + feet.access[foot], inside, feet.ids[feet.gate[foot]]
+    return dict(zip(WAY_COLUMNS, (spot, *columns, feet.anew[foot]), strict=True))
 
 
 def rows_of_each(labels: np.ndarray) -> dict[object, np.ndarray]:
@@ -102,23 +120,53 @@ def _open_gates(district: District) -> gpd.GeoDataFrame | None:
     return found
 
 
-def _gate_feet(district: District, gates: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
-    """Return the doors of open gates on the street: `gate` (position), `home`, the door, and how it came about."""
+def _gate_feet(district: District, level: Profile | None) -> _GateFeet | None:
+    """Return the doors of open gates on the street, found once; None where no gates are known."""
     key = "gate_feet", level is not None
-    same = None if key in district.memo else district.kin(("gates", "streets", "barriers"))
-    if same is not None:
-        district.memo[key] = _gate_feet(same, gates, level)
     if key not in district.memo:
-        places = gates.geometry.reset_index(drop=True)
-        feet = district.network.stand(places, barriers=barriers_of(district), profile=level)
-        feet = feet.rename(columns={"place": "gate"}).assign(home=gates["home"].to_numpy()[feet["place"]])
-        if district.ground is not None:
-            were = _open_gates(district.ground)
-            new = ~gates.index.isin(() if were is None else were.index)
-            feet["added"] |= new[feet["gate"]]
-        district.memo[key] = feet
-    found: pd.DataFrame = district.memo[key]
+        same = district.kin(("gates", "streets", "barriers"))
+        district.memo[key] = _find_gate_feet(district, level) if same is None else _gate_feet(same, level)
+    found: _GateFeet | None = district.memo[key]
     return found
+
+
+def _find_gate_feet(district: District, level: Profile | None) -> _GateFeet | None:
+    gates = _open_gates(district)
+    if gates is None:
+        return None
+    places = gates.geometry.reset_index(drop=True)
+    feet = district.network.stand(places, barriers=barriers_of(district), profile=level)
+    names = ("place", "edge", "at_m", "access_m", "anew", "added")
+    gate, edge, at, access, anew, added = (feet[name].to_numpy() for name in names)
+    if district.ground is not None:
+        were = _open_gates(district.ground)
+        added = added | ~gates.index.isin(() if were is None else were.index)[gate]
+    at_home = rows_of_each(gates["home"].to_numpy(object)[gate])
+    ids = gates.index.to_numpy(object)
+    return _GateFeet(ids, places.to_numpy(), gate, edge, at, access, anew, added, at_home)
+
+
+def changed_walls(district: District, origin: District, level: Profile | None) -> set[object]:
+    """Return the homes of either district that are not entered as in the other: by another outline, wall, gate or door of one."""
+    here, there = _walls(district, level), _walls(origin, level)
+    return {home for home in here.keys() | there.keys() if here.get(home) != there.get(home)}
+
+
+def _walls(district: District, level: Profile | None) -> dict[object, tuple[object, ...]]:
+    """Return of each home its outline, whether it is walled, and the doors of its gates."""
+    homes, feet = district.layers.get("homes"), _gate_feet(district, level)
+    if homes is None:
+        return {}
+    at_home: Mapping[object, np.ndarray] = {} if feet is None else feet.at_home
+    doors: list[tuple[object, ...]] = []
+    if feet is not None:
+        own = feet.ids[feet.gate], feet.places[feet.gate], feet.edge, feet.at, feet.access, feet.anew, feet.added
+        doors = list(zip(*(column.tolist() for column in own), strict=True))
+    shapes = zip(homes.index.tolist(), homes.geometry.to_numpy(), strict=True)
+    return {
+        home: (shape, home in district.walled_homes, [doors[row] for row in at_home.get(home, ())])
+        for home, shape in shapes
+    }
 
 
 def walk_inside(

@@ -1040,10 +1040,15 @@ class District:
             limit = f"{name.minutes:g} 分钟" if name.method == "walk_min" else f"{name.metres:g} 米"
             return replace(name, kinds=kinds, label=name.label or f"{'、'.join(map(str, labels[list(kinds)]))} {limit}")
         key = name if isinstance(name, str) and name in self._rows["rules"].index else self._rule_meant(name)
-        if ("rule", key) not in self.memo:
-            self.memo["rule", key] = self._read_rule(key)
-        rule: Rule = self.memo["rule", key]
-        return rule
+        if key not in self._rules_read:
+            self._rules_read[key] = self._read_rule(key)
+        return self._rules_read[key]
+
+    @cached_property
+    def _rules_read(self) -> dict[str, Rule]:
+        """The rules read so far: one collection for all districts whose tables say the same of them."""
+        origin = self.kin(("rules", "commitments"))
+        return {} if origin is None or origin.files is not self.files else origin._rules_read
 
     def _rule_meant(self, said: Named) -> str:
         """Return the rule that is named, or that leads the kind that is."""
@@ -1285,6 +1290,8 @@ def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index
     for column in old.columns:
         here, there = a[column], b[column]
         same = _same_shapes(here, there)
+        if same is None and here.array.equals(there.array):  # as most columns are
+            continue
         if same is None:
             blank = here.isna().to_numpy() & there.isna().to_numpy()
             same = (here == there).to_numpy(dtype=bool, na_value=False) | blank

@@ -311,15 +311,13 @@ class EditedRows:
         self.made[layer, key] = self.step
         columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
         flags = {c for c in columns if LAYERS[layer].names[c].type == "bool"}
-        cells: dict[str, list[Any]] = {
-            c: [bool(row.get(c)) if c in flags and len(frame) else row.get(c)] for c in columns
-        }
-        cells["basis"] = [row.get("basis", "derived")]
-        cells["source"] = [row.get("source", "方案")]
-        new = gpd.GeoDataFrame(cells, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))
+        cells = {c: bool(row.get(c)) if c in flags and len(frame) else row.get(c) for c in columns}
+        cells |= {"basis": row.get("basis", "derived"), "source": row.get("source", "方案")}
+        types = frame.dtypes.to_dict() if len(frame) else {}
+        typed = {c: pd.array([cell], dtype=types[c]) if c in types else [cell] for c, cell in cells.items()}
+        new = gpd.GeoDataFrame(typed, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))
         if len(frame):
-            types = frame.dtypes
-            new = pd.concat([frame, new.astype({c: types[c] for c in columns if c in types})])
+            new = pd.concat([frame, new])
         self.rows[layer] = new
 
     def put(self, layer: str, key: str, column: str, value: object) -> None:

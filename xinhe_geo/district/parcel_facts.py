@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -64,13 +64,18 @@ def fact(facts: pd.DataFrame | None, parcel: str, quantity: str, year: int, hold
     about = (facts["parcel"].to_numpy(object) == parcel) & (facts["quantity"].to_numpy(object) == quantity)
     if not about.any():
         return blank
-    own = facts.take(np.flatnonzero(about))
-    own = own[(own["holder"].fillna("") == holder).to_numpy(dtype=bool) & own["value"].notna().to_numpy()]
-    dated = own["year"].astype("float64").fillna(-math.inf)
-    own = own[(dated <= year).to_numpy()]
-    if own.empty:
+
+    def dated(row: Mapping[Hashable, Any]) -> float:
+        return -math.inf if pd.isna(row["year"]) else float(row["year"])
+
+    own = [
+        row
+        for row in facts.take(np.flatnonzero(about)).to_dict("records")
+        if ("" if pd.isna(row["holder"]) else row["holder"]) == holder and pd.notna(row["value"]) and dated(row) <= year
+    ]
+    if not own:
         return blank
-    row = own.iloc[int(np.argmax(dated[dated <= year].to_numpy()))]
+    row = max(own, key=dated)
     low = parcel_number(row["value"])
     high = low if pd.isna(row["high"]) else float(row["high"])
     text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("basis", "source", "filled_by")}

@@ -221,7 +221,7 @@ class Sources(NamedTuple):
 class Known:
     """A frame of doors that was asked about: its columns, where in memory they lie, and what was made of them so far."""
 
-    columns: Mapping[str, pd.Series]
+    columns: Mapping[str, Any]
     spots: Sequence[Any]
     numbered: tuple[Doors, pd.Index] | None = None
     by_edge: SortedDoors | None = None

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -57,10 +57,35 @@ FIELDS_KEPT = 4  # of searches that are over
 READ_BATCH = 32768  # doors read off at once: what is known of them stays in the processor's cache for all kinds
 
 
+class Nearest(NamedTuple):
+    """The nearest place from every door, a whole number (-1: none), what the way there costs, and its metres."""
+
+    target: NDArray[np.integer[Any]]
+    cost: Floats
+    metres: Floats
+
+
 def search_each(
     streets: Streets, origins: pd.DataFrame, targets: Mapping[Key, pd.DataFrame], profile: Profile | None, limit: float
 ) -> dict[Key, pd.DataFrame]:
     """Find the nearest target of every door for several kinds at once: see `WalkNetwork.search_each`."""
+    return {key: found.frame() for key, found in _search_each(streets, origins, targets, profile, limit).items()}
+
+
+def nearest_each(
+    streets: Streets, origins: pd.DataFrame, targets: Mapping[Key, Mapping[str, Any]], profile: Profile | None
+) -> dict[Key, Nearest]:
+    """Find the same for places that are whole numbers, as arrays: see `WalkNetwork.nearest_each`."""
+    return {key: found.arrays() for key, found in _search_each(streets, origins, targets, profile, math.inf).items()}
+
+
+def _search_each(
+    streets: Streets,
+    origins: pd.DataFrame,
+    targets: Mapping[Key, pd.DataFrame | Mapping[str, Any]],
+    profile: Profile | None,
+    limit: float,
+) -> dict[Key, _Found]:
     bound = checked_limit(limit)
     states = [_start(streets, frame, profile, bound) for frame in targets.values()]
     _relax([(state, seeds_of(state.doors, state.weights)) for state in states])
@@ -76,7 +101,9 @@ def search_state(streets: Streets, targets: pd.DataFrame, profile: Profile | Non
     return state
 
 
-def _start(streets: Streets, targets: pd.DataFrame, profile: Profile | None, limit: float) -> SearchState:
+def _start(
+    streets: Streets, targets: pd.DataFrame | Mapping[str, Any], profile: Profile | None, limit: float
+) -> SearchState:
     """Return the state of a search that has yet to be made."""
     doors, labels = doors_of(streets, targets)
     weights = streets.weights(profile)
@@ -143,7 +170,7 @@ class SearchState:
     def at(self, origins: pd.DataFrame, *, limit: float = math.inf) -> pd.DataFrame:
         """Return `target`, `cost`, `metres` for doors, as `WalkNetwork.search` does."""
         with self.version.lock:
-            return _read_off([self], origins, checked_limit(limit))[0]
+            return _read_off([self], origins, checked_limit(limit))[0].frame()
 
     def costs(self) -> Field:
         """Return a copy of what the search left at the nodes: cost, number of the label, and metres where there are waits."""
@@ -347,8 +374,8 @@ def _relax(starts: Sequence[tuple[SearchState, Seeds]]) -> None:
         _give_back(state.streets, [field for _, field in shares[1:]])
 
 
-def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float) -> list[pd.DataFrame]:
-    """Return `target`, `cost`, `metres` of doors from each state; the states share a network and a profile."""
+def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float) -> list[_Found]:
+    """Return what is nearest of doors from each state; the states share a network and a profile."""
     from . import kernel_doors
 
     if not states:
@@ -378,7 +405,7 @@ def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float
 
     threads.in_threads(run, count, 0, size=READ_BATCH)
     known.ends = weights, ends
-    return [out.frame() for out in found]
+    return found
 
 
 class _Found:
@@ -397,6 +424,11 @@ class _Found:
         metres: Floats = np.empty(0 if shared else count)
         target: NDArray[np.integer[Any]] = np.empty(count, np.int64 if whole else np.int32)
         self.answers = Answers(cost, metres, target, np.empty(count if whole else 0, np.bool_))
+
+    def arrays(self) -> Nearest:
+        """Return what was found of places that are whole numbers."""
+        cost, metres, number, missing = self.answers
+        return Nearest(np.where(missing, -1, number) if len(missing) else number, cost, metres if len(metres) else cost)
 
     def frame(self) -> pd.DataFrame:
         """Return what was found."""

@@ -21,9 +21,9 @@ FEW_DOORS = 8  # rows up to which a frame is read as a whole
 DOOR_COLUMNS = ("place", "edge", "at_m", "access_m")
 
 
-def doors_of(streets: Streets, frame: pd.DataFrame) -> tuple[Doors, pd.Index]:
-    """Check a frame of doors and return it as arrays, with the labels of places in sorted order."""
-    return numbered(streets, recall(streets, frame))
+def doors_of(streets: Streets, frame: pd.DataFrame | Mapping[str, Any]) -> tuple[Doors, pd.Index]:
+    """Check a frame of doors (or its columns) and return it as arrays, with the labels of places in sorted order."""
+    return numbered(streets, recall(streets, frame) if isinstance(frame, pd.DataFrame) else Known(frame, ()))
 
 
 def recall(streets: Streets, frame: pd.DataFrame) -> Known:
@@ -113,15 +113,15 @@ def seeds_of(doors: Doors, weights: Weights, only: Marks | None = None) -> Seeds
     return seeds.take(slice(size))
 
 
-def sorted_codes(labels: pd.Series) -> tuple[Shorts, pd.Index]:
+def sorted_codes(labels: pd.Series | NDArray[Any]) -> tuple[Shorts, pd.Index]:
     """Number labels in sorted order; return the numbers and the labels they stand for."""
-    if pd.api.types.is_integer_dtype(labels.dtype) and isinstance(labels.dtype, np.dtype):
-        values = labels.to_numpy()
+    if isinstance(labels.dtype, np.dtype) and labels.dtype.kind in "iu":
+        values = np.asarray(labels)
         step = np.diff(values)
         if len(values) and (step >= 0).all():  # sorted already, as a plain row number is
             starts = np.concatenate([[True], step > 0])
             return np.cumsum(starts, dtype=np.int32) - np.int32(1), pd.Index(values[starts])
-    if len(labels) == 1 and not pd.isna(labels.iloc[0]):
+    if len(labels) == 1 and not pd.isna(labels).any():
         return np.zeros(1, np.int32), pd.Index(labels, tupleize_cols=False)
     codes, names = pd.factorize(labels)
     if (codes < 0).any():

@@ -43,7 +43,7 @@ from ..core import (
 )
 from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
-from .nearest import SearchState, search_each, search_state
+from .nearest import Nearest, SearchState, nearest_each, search_each, search_state
 from .nearest_edges import Barriers
 from .osm import WalkFilter
 from .osmnx_graphs import Graph
@@ -523,6 +523,31 @@ class WalkNetwork:
             A limit below 0 or a missing label.
         """
         return search_each(self._streets, origins, targets, profile, limit)
+
+    def nearest_each(
+        self, origins: pd.DataFrame, targets: Mapping[Key, Mapping[str, Any]], *, profile: Profile | None = None
+    ) -> dict[Key, Nearest]:
+        """
+        Find what `search_each` finds of places that are whole numbers, as arrays: for many kinds of few doors frames take longest.
+
+        Parameters
+        ----------
+        origins, profile
+            As in `search_each`.
+        targets
+            The doors of each kind: `place` (whole numbers), `edge`, `at_m` and `access_m`, each an array.
+
+        Returns
+        -------
+        dict
+            By key `target` (-1 where there is none), `cost` and `metres`, in the order of the origins.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        """
+        return nearest_each(self._streets, origins, targets, profile)
 
     def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
         """

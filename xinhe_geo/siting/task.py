@@ -289,12 +289,8 @@ def task_of(
     """Check what is asked, and put it into numbers; parameters as in `models.solve`."""
     table = tidy_costs(costs)
     given = _weights(weights, siting.weight, siting)
-    demands = pd.Index(
-        in_order([*table["demand"].unique(), *given.index])
-        if weights is not None
-        else in_order(table["demand"].unique()),
-        name="demand",
-    )
+    asking, offered = (table[end].unique().tolist() for end in ("demand", "site"))
+    demands = pd.Index(in_order([*asking, *given.index] if weights is not None else asking), name="demand")
     weight = np.ones(len(demands)) if weights is None else given.reindex(demands).to_numpy(dtype=float)
     people = np.zeros(len(demands))
     if siting.ties is not None:
@@ -305,8 +301,8 @@ def task_of(
     for values in (weight, people):
         if (values < 0).any() or np.isinf(values).any():
             raise SitingError(say("权重必须是不小于 0 的数：{0}", some(demands[(values < 0) | np.isinf(values)])))
-    sites = pd.Index(in_order([*table["site"].unique(), *known.ids, *siting.existing]), name="site")
-    _check_n(n, siting, sites, known_sites={*table["site"], *known.ids})
+    sites = pd.Index(in_order([*offered, *known.ids, *siting.existing]), name="site")
+    _check_n(n, siting, sites, known_sites={*offered, *known.ids})
     within = np.ones(len(table), dtype=bool)
     if siting.limit is not None:
         within = (table["cost"] <= siting.limit + tolerance(costs)).to_numpy()
