@@ -8,6 +8,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from xinhe_geo import maps
 from xinhe_geo.core.errors import UnknownNameError, XinheError
 from xinhe_geo.core.html import web_file
 from xinhe_geo.core.numbers import per_cent
-from xinhe_geo.maps import html_map, scene_json
+from xinhe_geo.maps import html_map, presets, scene_json
 from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.room import Room
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
@@ -798,3 +799,20 @@ def test_rows_of_a_rule_stand_as_the_homes_do(keys: list[tuple[str, str]], homes
     shapes = gpd.GeoDataFrame(geometry=gpd.GeoSeries([None] * 4, index=pd.Index(homes, name="home")))
     found = rows_of(cover, "near", shapes)["served"]
     assert list(found.index) == homes and found.dropna().to_dict() == first
+
+
+@pytest.mark.slow
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_map_is_the_same_whatever_was_drawn_before_it(lang: str) -> None:
+    """Maps of one district share what lies under them: how many processes draw them must not show."""
+    district = xh.District.load()
+    names = ["overview", "completeness", "gaps", "parcels", "plan_clinic_15", "plan_canteen_community"]
+
+    def drawn(order: list[str]) -> dict[str, str]:
+        here = replace(district)  # knows nothing of what was drawn of another
+        return {name: page(maps.HouseMap(presets.scene_for(here, name, lang=lang))) for name in order}
+
+    forth, back = drawn(names), drawn(names[::-1])
+    assert not [name for name in names if forth[name] != back[name]]
+    assert len(set(forth.values())) == len(names)

@@ -36,7 +36,7 @@ _GREY = "#6b7076"
 _Part = TypeVar("_Part")
 
 
-@dataclass
+@dataclass(frozen=True)  # many maps share one
 class Layer:
     """Features drawn alike: `shape` A (areas), L (lines) or P (points); `pick` the style of each feature."""
 
@@ -53,10 +53,10 @@ class Layer:
     ask: bool = False
     one: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
-    written: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
+    written: dict[tuple[int, ...], str] = field(default_factory=dict, init=False, repr=False)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Label:
     """A name on the map: at a point, or along the line `geometry`; lower `rank` is placed first."""
 
@@ -70,7 +70,7 @@ class Label:
     until: float = 0.0
     #: The area that is named, where a name may move about in it.
     area: shapely.Geometry | None = None
-    written: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
+    written: dict[tuple[int, ...], str] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def first(self) -> bool:

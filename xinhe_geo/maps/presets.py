@@ -401,22 +401,24 @@ def _of_parcels(district: District, scene: Scene, results: Analysed | None, edit
     lang = edition.lang
     t, land = wording(lang), parcels.geometry.area
     sizes: list[str | None] = [land_text(m2, lang) for m2 in land]
-    layer.styles = [{**layer.styles[0], **house_style()["parcel_first"]}]
+    look = {**layer.styles[0], **house_style()["parcel_first"]}
     for row in (r for group in scene.groups for r in group["rows"] if r["ids"] == [layer.id]):
-        row["key"] = [layer.styles[0], layer.shape]
+        row["key"] = [look, layer.shape]
     texts = _parcel_texts(district, parcels, results, edition)
-    layer.table = [(t["land"], sizes), (t["parcel_what"], list(texts))]
-    layer.extra["list"] = [
+    table: list[tuple[str, list[str | None]]] = [(t["land"], sizes), (t["parcel_what"], list(texts))]
+    listed = [
         {"name": name or str(i), "people": size, "why": why}
         for i, name, size, why in zip(parcels.index, texts_of(parcels, "name"), sizes, texts, strict=True)
     ]
+    first = replace(layer, styles=[look], table=table, extra={**layer.extra, "list": listed})
+    layers = [first if x is layer else x for x in scene.layers]
     lines = [t["n_parcels"].format(n=len(parcels)), land_text(land.sum(), lang)]
     west, south, east, north = parcels.total_bounds
     edge = 0.25 * max(east - west, north - south)
     bounds = (float(west - edge), float(south - edge), float(east + edge), float(north + edge))
-    labels = [replace(x, zoom=0.0, rank=-1.0, written={}) if x.layer == "parcels" else x for x in scene.labels]
+    labels = [replace(x, zoom=0.0, rank=-1.0) if x.layer == "parcels" else x for x in scene.labels]
     labels = sorted(labels, key=lambda x: x.rank)
-    return replace(_without_facilities(scene), lines=lines, bounds=bounds, labels=labels)
+    return _without_facilities(replace(scene, layers=layers, lines=lines, bounds=bounds, labels=labels))
 
 
 def _parcel_texts(

@@ -288,7 +288,7 @@ def with_layers_of(old: Scene, new: Scene) -> tuple[list[Layer], list[dict[str, 
     missing = [layer for layer in old.layers if layer.id not in known]
     layers = [
         *new.layers,
-        *(replace(x, geometry=x.geometry.iloc[:0], pick=x.pick[:0], names=None, table=[], written={}) for x in missing),
+        *(replace(x, geometry=x.geometry.iloc[:0], pick=x.pick[:0], names=None, table=[]) for x in missing),
     ]
     groups = []
     for group in new.groups:
