@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -71,7 +71,8 @@ def effects_of(
     amounts = {what: both[what].to_numpy(float, na_value=np.nan) for what in both.columns.intersection(table["net_of"])}
     table["net"] = [_net(communities, row, moved, amounts, of_rule.get(row.Index, [])) for row in table.itertuples()]
     fresh = b[~b.index.isin(a.index)]
-    came = newcomers(fresh, after)
+    people = fresh["people"].to_numpy(np.float64, na_value=np.nan)
+    came = pd.Series(newcomers(fresh.index.get_level_values("home"), people, after), fresh.index)
     table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), came, rules_there)
     table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), came, rules_there)
     shared = crowding(a, b) if shared is None else shared
@@ -120,13 +121,12 @@ def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
     return pd.concat([cover[~level.isin(list(parts))], *pieces])
 
 
-def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
-    """Return who of the people in homes that only exist after (rows of a coverage) came in: not who returned, nor who lived there before."""
-    if fresh.empty or not after.arrived:
-        return fresh["people"]
+def newcomers(homes: Iterable[str], people: np.ndarray, after: District) -> np.ndarray:
+    """Return who of the people in homes that only exist after came in: not who returned, nor who lived there before."""
+    if not after.arrived:
+        return people
     came = {home: number for home, who in after.arrived.items() if np.isfinite(number := float(who["people"]))}
-    homes, people = fresh.index.get_level_values("home"), fresh["people"]
-    return pd.Series([came.get(home, own) for home, own in zip(homes, people, strict=True)], fresh.index, float)
+    return np.array([came.get(home, own) for home, own in zip(homes, people, strict=True)], np.float64)
 
 
 def people_told(number: float, *, aged: bool) -> str:
