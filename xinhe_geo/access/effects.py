@@ -202,7 +202,8 @@ def home_changes(before: District, after: District, *, rules: str | Sequence[str
 def home_changes_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     """Return `home_changes`, given the coverages of both states."""
     every = b.index.append(a.index[~a.index.isin(b.index)])
-    left, right = a.reindex(every), b.reindex(every)
+    told = ["name", "label", "people", "people_60plus", "minutes", "served", "facility"]
+    left, right = a[told].reindex(every), b[told].reindex(every)
     here, there = every.isin(a.index), every.isin(b.index)
     table = pd.DataFrame(index=every)
     for column in ("name", "label", "people", "people_60plus"):

@@ -184,7 +184,9 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
 
 def _evaluated(district: District) -> pd.DataFrame:
     _refuse_bad_rows(district)
-    commitments: dict[Hashable, Any] = promises(district).to_dict("index")
+    commitments: dict[Hashable, Any] = once(
+        district, "promised", lambda: promises(district).to_dict("index"), ("commitments",)
+    )
     measures = [m for m in measure_rows(district) if m["commitment"]]
     rows = []
     with work(say("核对规划目标"), len(commitments)) as step:
