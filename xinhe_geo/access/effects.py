@@ -207,7 +207,7 @@ def home_changes_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     here, there = every.isin(a.index), every.isin(b.index)
     table = pd.DataFrame(index=every)
     for column in ("name", "label", "people", "people_60plus"):
-        table[column] = right[column].where(there, left[column])
+        table[column] = right[column] if there.all() else right[column].where(there, left[column])
     table["state"] = pd.Series("both", index=every).where(here, "new").where(there, "gone")
     for column in ("minutes", "served"):
         table[f"{column}_before"], table[f"{column}_after"] = left[column], right[column]
@@ -247,7 +247,7 @@ def sharing_of(a: pd.DataFrame, b: pd.DataFrame, names: Mapping[str, str]) -> pd
     labels = pd.concat([a, b])["label"].groupby(level="rule").first()
     table.insert(0, "label", labels.reindex(table.index.get_level_values("rule")).to_numpy())
     ids = table.index.get_level_values("facility")
-    table.insert(1, "name", [names.get(i, i) for i in ids])
+    table.insert(1, "name", [names.get(i, i) for i in ids.to_numpy(object).tolist()])
     return table
 
 

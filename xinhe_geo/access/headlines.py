@@ -378,7 +378,7 @@ def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
         "路段": district.basis("streets") if "streets" in district.layers else pd.Series(dtype="str"),
     }
     for label, basis in rows.items():
-        counts = Counter(basis.tolist())
+        counts = Counter(basis.to_numpy().tolist())
         weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
             words = say("、").join(say(BASIS_LABELS[b]) for b in weak)

@@ -499,7 +499,9 @@ def scope_text(district: District, m: Measure) -> str:
 
 def _first_names(district: District, layer: str) -> dict[object, object]:
     frame = district.layers.get(layer)
-    rows = () if frame is None else zip(frame.index.tolist(), frame["name"].tolist(), strict=True)
+    rows = (
+        () if frame is None else zip(*(c.to_numpy(object).tolist() for c in (frame.index, frame["name"])), strict=True)
+    )
     return dict(reversed(list(rows)))  # of a key that stands twice the first
 
 
@@ -630,7 +632,8 @@ def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
     """Return the kinds that were surveyed: not those of which a map shows some, for nobody knows how many are missing."""
 
     def make() -> frozenset[str]:
-        return (district.surveyed_kinds | set(district.layers["facilities"]["kind"])) - district.mapped_kinds
+        seen = district.layers["facilities"]["kind"].to_numpy(object)
+        return district.surveyed_kinds.union(seen.tolist()) - district.mapped_kinds
 
     known = once(district, "surveyed", make)
     return [k for k in kinds if k in known]
@@ -652,7 +655,7 @@ def require_survey(district: District, kinds: Sequence[str], *, every: bool = Fa
 def open_places(
     district: District, m: Measure, kinds: Sequence[str], *, one_by_one: bool = False
 ) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
-    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`; without their shapes."""
+    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`: `name`, `kind`, size."""
     require_survey(district, kinds, one_by_one=one_by_one)
     shape, touched = scope_shape(district, m)
     places = district.open_facilities
@@ -660,7 +663,12 @@ def open_places(
     own = places["kind"].isin(kinds).to_numpy()
     if m["since"] == m["since"]:
         own = own & (places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)
-    plain = once(district, "open without shapes", lambda: pd.DataFrame(places.drop(columns="geometry")))
+    told = [
+        "name",
+        "kind",
+        *places.columns.intersection([m["field"], "capacity_unit"] if m["field"] else [], sort=False),
+    ]
+    plain = once(district, ("open", *told), lambda: pd.DataFrame(places[told]))
     return plain.take(_within(places, own, shape)), {**facilities_of(district, kinds), **touched}
 
 

@@ -142,7 +142,7 @@ def _find_figures(district: District, indicator: str) -> pd.DataFrame:
     twice = own["year"][own["year"].duplicated()]
     if len(twice):
         raise Lacks(say("台账填报表 {0} 的 {1} 年填了两次，不知取哪一个", indicator, int(twice.iloc[0])))
-    return own.astype({"year": "int64"})
+    return own.assign(year=own["year"].astype("int64"))
 
 
 def _typed_target(district: District, m: Measure, year: int) -> float:

@@ -307,7 +307,8 @@ def _coverage(district: District, m: Measure) -> Found:
     )
     unknown = int(weights.isna().sum())
     note = say("{0} 处小区的{1}不详、未计入", unknown, say(WEIGHTS[weight][0])) if unknown else ""
-    missed = (weights * (1.0 - served)).dropna()
+    lost = weights.to_numpy() * (1.0 - served.to_numpy())
+    missed = pd.Series(lost[~np.isnan(lost)], homes.index[~np.isnan(lost)])
     gap = _missed(homes, missed, weight)
     fix = (
         say("在缺口最大的小区附近增设{0}，或增开出入口；候选位置用选址计算", kind_names(district, kinds, "或"))
@@ -432,7 +433,9 @@ def _classes_reached(district: District, m: Measure) -> pd.DataFrame:
     kinds = list(dict.fromkeys(kind for one in classes for kind in one))
     has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
     reached = {kind_names(district, one, "或"): np.any([has[kind] for kind in one], axis=0) for one in classes}
-    return pd.DataFrame(reached, index=home_points(district).index)
+    points = home_points(district).index
+    each = np.array(list(reached.values()), bool).reshape(len(reached), len(points))
+    return pd.DataFrame(each.T, points, list(reached))
 
 
 def first_profile(district: District) -> str:

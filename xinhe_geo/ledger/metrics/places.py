@@ -214,9 +214,8 @@ def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series
 def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
     """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
     serving = once(district, "who is planned", lambda: district.serving(planned(district)))
-    lacking, pairs = {*has.index[~has]}, zip(serving["facility"].tolist(), serving["community"].tolist(), strict=True)
-    places = planned_places(district, kinds)
-    due = places[places.index.isin([place for place, community in pairs if community in lacking])]
+    lacking, places = serving["community"].isin(has.index[~has]).to_numpy(), planned_places(district, kinds)
+    due = places[places.index.isin(serving["facility"].array[lacking])]
     text = say("每个缺的社区补 1 处{0}，共 {1} 处", what, int((~has).sum()))
     said = planned_text(due)
     return say("{0}；{1}", text, said) if said else text
