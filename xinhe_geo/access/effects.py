@@ -89,9 +89,10 @@ def _of_others(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
     """Return the rules whose share leaves homes out in one state only, since nobody knows how many it counts there: the two are of others."""
     blank = []
     for cover in (a, b):
-        counted = cover["people"].mask(cover["denominator"] == "people_60plus", cover["people_60plus"])
-        asked = cover["denominator"].isin(["people", "people_60plus"]) & cover["served"].notna()
-        blank.append(cover.index[(asked & counted.isna() & (cover["people"] != 0).fillna(True)).to_numpy(bool)])
+        columns = (cover[c].to_numpy(np.float64, na_value=np.nan) for c in ("people", "people_60plus", "served"))
+        (people, aged, served), whose = columns, cover["denominator"].to_numpy(object)
+        unsaid = ((whose == "people") & np.isnan(people)) | ((whose == "people_60plus") & np.isnan(aged))
+        blank.append(cover.index[unsaid & ~np.isnan(served) & (people != 0)])
     return list(blank[0].symmetric_difference(blank[1]).unique("rule"))
 
 

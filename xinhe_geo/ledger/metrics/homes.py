@@ -113,6 +113,7 @@ def _per_thousand(district: District, m: Measure) -> Found:
         layers=("facilities",),
         columns=("kinds", "near_kinds", "field"),
         sized=True,
+        declared=True,
     ),
 )
 def _ratio(district: District, m: Measure) -> Found:

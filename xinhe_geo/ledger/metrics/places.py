@@ -304,7 +304,7 @@ def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[li
     goals = once(district, "ends by kind", lambda: _ends_by_kind(district))
     known = {kind: goals[kind] for kind in kinds if kind in goals}
     found = district.network.search_each(doors, known, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
-    return [kind for kind, rows in found.items() if rows["cost"].notna().any()], walk(district)
+    return [kind for kind, rows in found.items() if np.isfinite(rows["cost"].to_numpy()).any()], walk(district)
 
 
 def _ends_by_kind(district: District) -> dict[str, pd.DataFrame]:
@@ -459,7 +459,10 @@ def _from_to(few: int, many: int) -> str:
 
 
 @metric(
-    "named", Metric("点名的在不在", "原文点名的设施或图形里，范围内有且开放的个数", columns=("named",), in_parts=True)
+    "named",
+    Metric(
+        "点名的在不在", "原文点名的设施或图形里，范围内有且开放的个数", columns=("named",), in_parts=True, declared=True
+    ),
 )
 def _named(district: District, m: Measure) -> Found:
     """How many of the places (or rows of a layer) that the plan names stand in the scope, open."""

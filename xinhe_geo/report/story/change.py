@@ -507,7 +507,8 @@ def _of_unknown(old: pd.DataFrame, new: pd.DataFrame) -> str:
     for asked, sentence in ((aged, told), (nobody, "；{0}只在一边有，人口不详，没有算进份额，前后的份额不能相减")):
         if not any(rows.any() for rows in asked):
             continue
-        blank = [pd.DataFrame(frame[["name", "people"]][rows]) for frame, rows in zip((old, new), asked, strict=True)]
+        sides = zip((old, new), asked, strict=True)
+        blank = [pd.DataFrame({c: frame[c] for c in ("name", "people")})[rows] for frame, rows in sides]
         only = pd.concat([one[~one.index.isin(other.index)] for one, other in (blank, blank[::-1])])
         names = say("、").join(map(str, only["name"].fillna(only.index.to_series())))
         text += say(sentence, few_names(names), float(only["people"].sum())) if len(only) else ""
