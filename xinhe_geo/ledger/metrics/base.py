@@ -663,11 +663,8 @@ def open_places(
     own = places["kind"].isin(kinds).to_numpy()
     if m["since"] == m["since"]:
         own = own & (places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)
-    told = [
-        "name",
-        "kind",
-        *places.columns.intersection([m["field"], "capacity_unit"] if m["field"] else [], sort=False),
-    ]
+    size = [m["field"], "capacity_unit"] if m["field"] else []
+    told = ["name", "kind", *places.columns.intersection(size, sort=False)]
     plain = once(district, ("open", *told), lambda: pd.DataFrame(places[told]))
     return plain.take(_within(places, own, shape)), {**facilities_of(district, kinds), **touched}
 
@@ -686,11 +683,9 @@ def planned(district: District) -> gpd.GeoDataFrame:
 def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> pd.DataFrame:
     """Return the planned facilities of some kinds (that meet a shape): `name` and `since`."""
     places = planned(district)
-    told, own = (
-        once(district, "planned told", lambda: pd.DataFrame(places[["name", "since"]])),
-        places["kind"].isin(kinds),
-    )
-    return told.take(np.flatnonzero(own) if shape is None else _within(places, own.to_numpy(), shape))
+    told = once(district, "planned told", lambda: pd.DataFrame(places[["name", "since"]]))
+    own = places["kind"].isin(kinds).to_numpy()
+    return told.take(np.flatnonzero(own) if shape is None else _within(places, own, shape))
 
 
 def _within(places: gpd.GeoDataFrame, own: np.ndarray, shape: shapely.Geometry) -> np.ndarray:

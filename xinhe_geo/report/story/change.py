@@ -494,6 +494,7 @@ def people_line(before: District, after: District) -> str:
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
 
 
+#: Whom shares count: everybody, and the old.
 _COUNTED = ("people", "people_60plus")
 
 
