@@ -145,7 +145,7 @@ def leaders(story: Story, folder: Path) -> str:
 def tables(story: Story, folder: Path) -> str:
     """Write the workbook; return its sentences: its numbers are those of every home, and compared with their sheets."""
     assert story.change is not None
-    changed = comparison(story.change.pair, targets=False)
+    changed = comparison(story.change, targets=False)
     workbook(story.district, story.analysis, folder / "coverage.xlsx", changed)
     book = openpyxl.load_workbook(folder / "coverage.xlsx")
     told = [book[title(heading)] for heading in (*story.headings, "一页表")]

@@ -163,9 +163,9 @@ def test_what_several_plans_stand_on_is_one_year(years: list[int | None], expect
 
 def test_nothing_differs_from_itself(folder: Path) -> None:
     district = xh.District.load(folder)
-    pair = Comparison.of(district, district)
-    assert all(table.empty for table, _ in comparison(pair, targets=False).values())
-    assert pair.verdicts.empty
+    change = Change(Comparison.of(district, district))
+    assert all(table.empty for table, _ in comparison(change, targets=False).values())
+    assert change.pair.verdicts.empty
 
 
 def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:

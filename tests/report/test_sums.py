@@ -324,7 +324,10 @@ def test_a_page_of_a_city_lists_the_largest_rows_and_still_adds_up(homes: int, m
     names = pd.Series([None] * homes, index=[f"h{i}" for i in range(homes)], dtype=object)
     weights = pd.Series(rng.uniform(0, 900, homes), index=names.index)
     values = weights * rng.uniform(0, 1, homes)
-    sums = {f"rule{k}": [Parts(names, values, weights).of("x", []), Parts(names, values).of("y", [])] for k in range(8)}
+    sums = {
+        f"rule{k}": [Parts.by(names, values, weights).of("x", []), Parts.by(names, values).of("y", [])]
+        for k in range(8)
+    }
     few, listed = thinned(sums)
     assert (listed == 0) == (homes == 10)
     assert sum(len(one["rows"]) for own in few.values() for one in own) <= 3_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -71,7 +71,8 @@ def effects_of(
     amounts = {what: both[what].to_numpy(float, na_value=np.nan) for what in both.columns.intersection(table["net_of"])}
     table["net"] = [_net(communities, row, moved, amounts, of_rule.get(row.Index, [])) for row in table.itertuples()]
     fresh = b[~b.index.isin(a.index)]
-    came = newcomers(fresh, after)
+    people = fresh["people"].to_numpy(np.float64, na_value=np.nan)
+    came = pd.Series(newcomers(fresh.index.get_level_values("home"), people, after), fresh.index)
     table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), came, rules_there)
     table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), came, rules_there)
     shared = crowding(a, b) if shared is None else shared
@@ -88,9 +89,10 @@ def _of_others(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
     """Return the rules whose share leaves homes out in one state only, since nobody knows how many it counts there: the two are of others."""
     blank = []
     for cover in (a, b):
-        counted = cover["people"].mask(cover["denominator"] == "people_60plus", cover["people_60plus"])
-        asked = cover["denominator"].isin(["people", "people_60plus"]) & cover["served"].notna()
-        blank.append(cover.index[(asked & counted.isna() & (cover["people"] != 0).fillna(True)).to_numpy(bool)])
+        columns = (cover[c].to_numpy(np.float64, na_value=np.nan) for c in ("people", "people_60plus", "served"))
+        (people, aged, served), whose = columns, cover["denominator"].to_numpy(object)
+        unsaid = ((whose == "people") & np.isnan(people)) | ((whose == "people_60plus") & np.isnan(aged))
+        blank.append(cover.index[unsaid & ~np.isnan(served) & (people != 0)])
     return list(blank[0].symmetric_difference(blank[1]).unique("rule"))
 
 
@@ -120,13 +122,12 @@ def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
     return pd.concat([cover[~level.isin(list(parts))], *pieces])
 
 
-def newcomers(fresh: pd.DataFrame, after: District) -> pd.Series:
-    """Return who of the people in homes that only exist after (rows of a coverage) came in: not who returned, nor who lived there before."""
-    if fresh.empty or not after.arrived:
-        return fresh["people"]
+def newcomers(homes: Iterable[str], people: np.ndarray, after: District) -> np.ndarray:
+    """Return who of the people in homes that only exist after came in: not who returned, nor who lived there before."""
+    if not after.arrived:
+        return people
     came = {home: number for home, who in after.arrived.items() if np.isfinite(number := float(who["people"]))}
-    homes, people = fresh.index.get_level_values("home"), fresh["people"]
-    return pd.Series([came.get(home, own) for home, own in zip(homes, people, strict=True)], fresh.index, float)
+    return np.array([came.get(home, own) for home, own in zip(homes, people, strict=True)], np.float64)
 
 
 def people_told(number: float, *, aged: bool) -> str:
@@ -202,11 +203,12 @@ def home_changes(before: District, after: District, *, rules: str | Sequence[str
 def home_changes_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     """Return `home_changes`, given the coverages of both states."""
     every = b.index.append(a.index[~a.index.isin(b.index)])
-    left, right = a.reindex(every), b.reindex(every)
+    told = ["name", "label", "people", "people_60plus", "minutes", "served", "facility"]
+    left, right = a[told].reindex(every), b[told].reindex(every)
     here, there = every.isin(a.index), every.isin(b.index)
     table = pd.DataFrame(index=every)
     for column in ("name", "label", "people", "people_60plus"):
-        table[column] = right[column].where(there, left[column])
+        table[column] = right[column] if there.all() else right[column].where(there, left[column])
     table["state"] = pd.Series("both", index=every).where(here, "new").where(there, "gone")
     for column in ("minutes", "served"):
         table[f"{column}_before"], table[f"{column}_after"] = left[column], right[column]
@@ -246,7 +248,7 @@ def sharing_of(a: pd.DataFrame, b: pd.DataFrame, names: Mapping[str, str]) -> pd
     labels = pd.concat([a, b])["label"].groupby(level="rule").first()
     table.insert(0, "label", labels.reindex(table.index.get_level_values("rule")).to_numpy())
     ids = table.index.get_level_values("facility")
-    table.insert(1, "name", [names.get(i, i) for i in ids])
+    table.insert(1, "name", [names.get(i, i) for i in ids.to_numpy(object).tolist()])
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -297,10 +298,13 @@ def limit_text(district: District, rule: Rule, walker: Profile) -> str:
 
 def _share_of(own: pd.DataFrame, denominator: str, method: str) -> float:
     """Return the share that a method finds served, of what is known."""
-    weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
-    weight = weight[own["served"].notna()]  # a home in no community is in neither part of the share
-    known = weight.sum()
-    return float((own[f"served_{method}"] * weight).sum() / known) if known > 0 else np.nan
+    columns = ("served", f"served_{method}", *([] if denominator == "homes" else [denominator]))
+    served, by_method, *counted = (own[column].to_numpy(np.float64, na_value=np.nan) for column in columns)
+    weight = np.where(
+        np.isnan(served), np.nan, *(counted or [1.0])
+    )  # a home in no community is in neither part of the share
+    known = np.nansum(weight)
+    return float(np.nansum(by_method * weight) / known) if known > 0 else np.nan
 
 
 def _alternatives(district: District, rule: Rule, found: _Found, denominator: str) -> str:
@@ -374,10 +378,11 @@ def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
         "路段": district.basis("streets") if "streets" in district.layers else pd.Series(dtype="str"),
     }
     for label, basis in rows.items():
-        weak = basis[basis.isin(DEMONSTRATION)]
-        if len(weak):
-            words = say("、").join(say(BASIS_LABELS[b]) for b in DEMONSTRATION if (weak == b).any())
-            told = say(label), len(basis), len(weak), words
+        counts = Counter(basis.to_numpy().tolist())
+        weak = [b for b in DEMONSTRATION if counts[b]]
+        if weak:
+            words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
+            told = say(label), len(basis), sum(counts[b] for b in weak), words
             parts.append(
                 say("{0} {1} 段中 {2} 段为{3}", *told) if label == "路段" else say("{0} {1} 处中 {2} 处为{3}", *told)
             )

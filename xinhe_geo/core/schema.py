@@ -1025,7 +1025,7 @@ _LAYERS = (
 
 def listed(text: str) -> list[str]:
     """Return the parts of a cell that lists several things."""
-    return [part.strip() for part in text.replace("；", ";").split(";") if part.strip()]
+    return [part.strip() for part in text.replace("；", ";").split(";") if part.strip()] if text else []
 
 
 def as_text(cell: object) -> str:

@@ -32,9 +32,17 @@ def language() -> str:
 
 def say(sentence: str, *values: object) -> str:
     """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
+    if not values:
+        return as_typed(_said(sentence, LANGUAGE.get(), CELLS.get()))
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
-    own = sentence if language() == "zh" else agreeing(english()["say"][sentence], *shown)
+    own = sentence if LANGUAGE.get() == "zh" else agreeing(english()["say"][sentence], *shown)
     return tight(as_typed(renamed(own)).format(*shown))
+
+
+@functools.cache
+def _said(sentence: str, language: str, cells: bool) -> str:
+    """Return a sentence without values, made once for as long as it is said in one language of homes that are called the same."""
+    return tight(renamed(sentence if language == "zh" else agreeing(english()["say"][sentence])).format())
 
 
 #: Chinese marks bring their own room: no space stands beside them.

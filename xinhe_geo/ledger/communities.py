@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ..access import SHARE_TOLERANCE, TOLERANCE_MIN, home_points, od_table, presence
@@ -35,23 +36,28 @@ def community_overview(district: District) -> pd.DataFrame:
     communities, homes, kinds = district.communities, district.homes, district.kinds
     if communities is None:
         return pd.DataFrame()
-    matrix = presence(district)
-    own = district.groups.get("community", pd.Series(dtype="str"))
-    rows = []
-    for code in communities.index:
-        row: dict[str, object] = {"community": code, "name": communities.loc[code, "name"], "zone": ""}
+    counts_of, lead, essential = (
+        presence(district).to_dict("index"),
+        kinds["lead"].to_dict(),
+        kinds["essential"].to_dict(),
+    )
+    rows, numbers = [], pd.DataFrame()
+    if homes is not None:
+        own = district.groups.get("community", pd.Series(dtype="str")).reindex(homes.index).to_numpy(object)
+        numbers = pd.DataFrame(homes[["people", "people_60plus"]]).astype("float64").assign(area_m2=homes.geometry.area)
+    for code, name in communities["name"].items():
+        row: dict[str, object] = {"community": code, "name": name, "zone": ""}
         if homes is not None:
-            mine = homes[(own.reindex(homes.index) == code).to_numpy(dtype=bool)]
-            row |= {c: mine[c].astype("float64").sum(min_count=1) for c in ("people", "people_60plus")}
-            row |= {"homes": len(mine), "area_m2": float(mine.geometry.area.sum())}
-        counts = matrix.loc[code] if code in matrix.index else pd.Series(dtype="int64")
-        there = counts[counts > 0]
-        absent = [k for k in counts.index if counts[k] == 0]  # missing where a map shows none: nobody knows
-        promised = [k for k in absent if kinds.loc[k, "lead"] == "community"]
-        row["has"] = say("、").join(f"{kind_name(district, k)} {int(n)}" for k, n in there.items())
+            mine = numbers.take(np.flatnonzero(own == code))
+            row |= {c: mine[c].sum(min_count=1) for c in ("people", "people_60plus")}
+            row |= {"homes": len(mine), "area_m2": float(mine["area_m2"].sum())}
+        counts = counts_of.get(code, {})
+        absent = [k for k, n in counts.items() if n == 0]  # missing where a map shows none: nobody knows
+        promised = [k for k in absent if lead[k] == "community"]
+        row["has"] = say("、").join(f"{kind_name(district, k)} {int(n)}" for k, n in counts.items() if n > 0)
         row["lacks_promised"] = say("、").join(kind_name(district, k) for k in promised)
         row["lacks_essential"] = say("、").join(
-            kind_name(district, k) for k in absent if kinds.loc[k, "essential"] and k not in promised
+            kind_name(district, k) for k in absent if essential[k] and k not in promised
         )
         rows.append(row)
     frame = pd.DataFrame(rows).set_index("community")

@@ -184,7 +184,9 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
 
 def _evaluated(district: District) -> pd.DataFrame:
     _refuse_bad_rows(district)
-    commitments: dict[Hashable, Any] = promises(district).to_dict("index")
+    commitments: dict[Hashable, Any] = once(
+        district, "promised", lambda: promises(district).to_dict("index"), ("commitments",)
+    )
     measures = [m for m in measure_rows(district) if m["commitment"]]
     rows = []
     with work(say("核对规划目标"), len(commitments)) as step:
@@ -742,12 +744,12 @@ def _fix_for(m: Measure, needs: str) -> str:
 
 
 def _contradictions(district: District, code: str) -> str:
-    def make() -> list[tuple[object, pd.Series, list[str]]]:
-        rows = rows_of(district, "contradictions").fillna("").iterrows()
-        return [(key, row, listed(str(row["touches"]))) for key, row in rows]
+    def make() -> list[tuple[object, dict[str, Any], list[str]]]:
+        rows = rows_of(district, "contradictions").fillna("").to_dict("index")
+        return [(key, row, listed(str(row["touches"]))) for key, row in rows.items()]
 
     return "\n".join(
         say("{0}：{1}处理：{2}", key, row["issue"], row["handling"])
-        for key, row, touched in once(district, "contradictions", make)
+        for key, row, touched in once(district, "contradictions", make, ("contradictions",))
         if code and code in touched
     )

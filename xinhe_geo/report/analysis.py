@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -428,9 +429,10 @@ def sources_table(district: District) -> pd.DataFrame:
         layer = LAYERS[str(name)]
         frame = district.layers.get(str(name)) if layer.geometry else None
         bases = pd.Series(dtype="str") if frame is None else district.basis(str(name))
-        weak, counts = int(bases.isin(DEMONSTRATION).sum()), bases.value_counts()
-        labels = [say(BASIS_LABELS[str(basis)]) for basis in counts.index]
-        several = say("、").join(f"{label} {amount(n)}" for label, n in zip(labels, counts, strict=True))
+        counts = Counter(bases.dropna().to_numpy().tolist())
+        weak, order = sum(counts[basis] for basis in DEMONSTRATION), counts.most_common()
+        labels = [say(BASIS_LABELS[basis]) for basis, _ in order]
+        several = say("、").join(f"{label} {amount(n)}" for label, (_, n) in zip(labels, order, strict=True))
         rows.append(
             {
                 "图层": layer_name(str(name)),

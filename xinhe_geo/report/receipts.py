@@ -55,6 +55,7 @@ from .story.story import Story
 from .sums import (
     Rows,
     having,
+    homes_of,
     joined,
     moved,
     number_form,
@@ -206,7 +207,7 @@ def _has(district: District, value: float) -> list[list[str]]:
 
 def _share(district: District, rule: Rule, own: pd.DataFrame, denominator: str, *, exact: bool = False) -> Receipt:
     """Return the homes of a rule and the walks of their points, given what `coverage` has of each; `exact`: who is missed too."""
-    weight, people = weights(own, denominator), weights(own, _counted(denominator))
+    weight, people = _weights(own, denominator), _weights(own, _counted(denominator))
     value = float((own["served"] * weight).sum() / weight.sum())
     printed = [[say("数值"), f"{{value:.{digits}%}}", per_cent(value, digits)] for digits in (0, 1)]
     if exact:
@@ -216,6 +217,10 @@ def _share(district: District, rule: Rule, own: pd.DataFrame, denominator: str, 
         if people.notna().any():
             printed.append([say("不可达居民"), "{lost[1]:,.0f}", amount(lost[1])])
     return {**_walks(district, [rule], _homes(own["name"], weight, people)), "printed": printed}
+
+
+def _weights(own: pd.DataFrame, denominator: str) -> pd.Series:
+    return pd.Series(weights(homes_of(own), denominator), own.index)
 
 
 def _counted(denominator: str) -> str:
@@ -448,9 +453,7 @@ def _of_change(before: District, after: District, rule: Rule) -> Receipt:
         "before": _side(before, rule, a),
         "after": _side(after, rule, b),
         "printed": printed,
-        "also": moved(
-            a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b).droplevel("rule"), row, after
-        ),
+        "also": moved(homes_of(a), homes_of(b), homes_of(crowding(a, b)), row, after),
     }
 
 
@@ -465,4 +468,4 @@ def _side(district: District, rule: Rule, cover: pd.DataFrame) -> Receipt:
         found["homes"] = {str(home): [_text(name), _text(c), _number(p)] for home, name, c, p in rows}
         return found
     denominator = rule.denominator if rule.denominator != "community" else "homes"
-    return _walks(district, [rule], _homes(own["name"], weights(own, denominator), own["people"]))
+    return _walks(district, [rule], _homes(own["name"], _weights(own, denominator), own["people"]))

@@ -311,7 +311,7 @@ def write_report(
 def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
     with swapped_in(to) as folder, run.ledgers, run.aside:  # nobody may write into the folder any more when it goes
         story = Story(results, against=run.against)
-        changed = {} if story.change is None else comparison(story.change.pair, targets=False)
+        changed = {} if story.change is None else comparison(story.change, targets=False)
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx", changed)
         run.tell(say("写表格和 GIS 数据"))
         geopackage(story, folder / "gis" / "coverage.gpkg")

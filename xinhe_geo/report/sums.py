@@ -68,6 +68,11 @@ Sum = dict[str, Any]
 Sums = dict[str, list[Sum]]
 
 
+#: Homes under one rule, column by column: `home`, and of `coverage` its numbers and the few texts that a sum names.
+Homes = Mapping[str, np.ndarray]
+_TEXTS = ("name", "facility", "community")
+
+
 class Rows(Sequence[list[object]]):
     """Rows of a sum, held as columns: a town has a million of them, and lists of four would take some five times the room."""
 
@@ -94,30 +99,38 @@ class Rows(Sequence[list[object]]):
 
 
 class Parts(NamedTuple):
-    """What homes bring to a figure, and what each of them counts; index home."""
+    """What homes bring to a figure, and what each of them counts; in one order."""
 
-    names: pd.Series
-    values: pd.Series
-    weights: pd.Series | None = None
+    keys: np.ndarray
+    names: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray | None = None
 
-    def rows(self) -> Rows:
-        """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
-        keys, values = self.values.index, _floats(self.values)
-        weights = None if self.weights is None else _floats(_at(self.weights, keys))
-        return rows_of(keys, _at(self.names, keys).to_numpy(object), values, weights)
+    @staticmethod
+    def by(names: pd.Series, values: pd.Series, weights: pd.Series | None = None) -> Parts:
+        """Return the parts of columns that name their homes in their indexes: those that have a value."""
+        keys = values.index
+        counts = None if weights is None else _floats(_at(weights, keys))
+        return Parts(keys.to_numpy(object), _at(names, keys).to_numpy(object), _floats(values), counts)
 
     def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
         """Return the sum of the parts or, where they have weights, the share of these."""
         how = "sum" if self.weights is None else "per"
-        return {"label": label, "how": how, "times": times, "rows": self.rows(), "printed": [list(p) for p in printed]}
+        return {
+            "label": label,
+            "how": how,
+            "times": times,
+            "rows": rows_of(*self),
+            "printed": [list(p) for p in printed],
+        }
 
 
-def rows_of(keys: pd.Index, names: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None) -> Rows:
-    """Return the rows of a sum, as `Parts.rows`, of columns in one order."""
+def rows_of(keys: np.ndarray, names: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None) -> Rows:
+    """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
     none = np.isnan(values) | (values == 0 if weights is None else np.isnan(weights))
     kept = np.flatnonzero(~none)
     return Rows(
-        np.array([str(key) for key in keys.to_numpy(object)[kept]], dtype=object),
+        np.array([str(key) for key in keys[kept]], dtype=object),
         np.array([name if type(name) is str else _text(name) for name in names[kept]], dtype=object),
         values[kept],
         np.ones(len(kept)) if weights is None else weights[kept],
@@ -160,18 +173,33 @@ def of_figure(label: str, parts: Parts, figure: Figure, times: float = 1.0) -> l
 
 def rounding(parts: Parts, printed: float) -> Parts:
     """Return parts that add up to what is printed: where that is rounded to agree with the figures beside it, one row says by how much."""
-    total = float(parts.values.sum())
+    total = float(np.nansum(parts.values))
     if not np.isfinite(printed) or rounded(total) == rounded(printed):
         return parts
-    rest = pd.Series({say("取整：印出的数相加一致"): printed - total})
-    return parts._replace(values=pd.concat([parts.values, rest]))
+    return Parts(
+        np.append(parts.keys, [say("取整：印出的数相加一致")]),
+        np.append(parts.names, [None]),
+        np.append(parts.values, [printed - total]),
+    )
 
 
-def weights(own: pd.DataFrame, denominator: str) -> pd.Series:
+def homes_of(cover: pd.DataFrame) -> Homes:
+    """Return the homes of a coverage (or of what was found of one), as sums read them."""
+    found = {"home": cover.index.get_level_values("home").to_numpy(object)}
+    for column, kind in cover.dtypes.items():
+        if kind.kind == "f" or column in _TEXTS:
+            found[str(column)] = _floats(cover[column]) if kind.kind == "f" else cover[column].to_numpy(object)
+    return found
+
+
+def _some(own: Homes, rows: np.ndarray) -> Homes:
+    return {column: values[rows] for column, values in own.items()}
+
+
+def weights(own: Homes, denominator: str) -> np.ndarray:
     """Return what each home counts in a denominator, of land hectares; missing where it is not known whether it is served."""
-    weight = np.ones(len(own)) if denominator == "homes" else own[denominator].to_numpy(np.float64, na_value=np.nan)
-    known = own["served"].notna().to_numpy()
-    return pd.Series(np.where(known, weight * (1e-4 if denominator == "area_m2" else 1.0), np.nan), index=own.index)
+    weight = np.ones(len(own["home"])) if denominator == "homes" else own[denominator]
+    return np.where(np.isnan(own["served"]), np.nan, weight * (1e-4 if denominator == "area_m2" else 1.0))
 
 
 def having(district: District, rule: Rule) -> list[list[object]]:
@@ -211,13 +239,11 @@ def of_story(story: Story) -> Sums:
         own = own_of[goal.rule]
         found[goal.rule] = _of_goal(story, goal, own, alike.get(goal.rule), high.get(goal.rule))
         for part in story.parts(goal) if goal in story.judged else ():
-            inside = own["community"].isna() if part.nowhere else own["community"] == part.code
-            found[f"{goal.rule}/{part.code}"] = _of_part(
-                district, goal, own[inside.to_numpy(dtype=bool)], part.share, part.missed
-            )
+            inside = pd.isna(own["community"]) if part.nowhere else own["community"] == part.code
+            found[f"{goal.rule}/{part.code}"] = _of_part(district, goal, _some(own, inside), part.share, part.missed)
     for gap in story.gaps:
         own = own_of[gap.rule]
-        own = own.iloc[[own.index.get_loc(gap.home)]]
+        own = _some(own, own["home"] == gap.home)
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     for grown in story.curves:
         found |= _of_curve(district, grown)
@@ -230,7 +256,7 @@ def of_story(story: Story) -> Sums:
         return found
     for row in story.lacking:
         there = homes[(district.groups["community"].reindex(homes.index) == row.code).to_numpy()]
-        found.setdefault(row.code, []).extend(of_figure(row.name, Parts(there["name"], there["people"]), row.living))
+        found.setdefault(row.code, []).extend(of_figure(row.name, Parts.by(there["name"], there["people"]), row.living))
     return found
 
 
@@ -239,9 +265,9 @@ def _of_curve(district: District, grown: Curve) -> Sums:
     rule, goal, found = district.rule(grown.goal.rule), grown.goal, Sums()
     denominator = "people" if rule.denominator == "community" else rule.denominator
     asked = [replace(rule, name=f"{at}", metric="reach", method="walk_min", minutes=float(at)) for at in TOLD_AT]
-    cover = coverage(district, rules=asked)
+    own_of = _by_rule(coverage(district, rules=asked))
     for figure, at in zip(grown.told, TOLD_AT, strict=True):
-        own = cover.xs(f"{at}", level="rule")
+        own = own_of[f"{at}"]
         label = say("{0}：{1}", goal.label, say("{0} 分钟", at))
         found[figure.about] = of_figure(label, _served(own, weights(own, denominator)), figure)
     return found
@@ -258,24 +284,22 @@ def _who(figure: Figure) -> str:
     return say("不可达的60岁及以上居民") if figure.of == "people_60plus" else say("不可达居民")
 
 
-def _missed(own: pd.DataFrame, counted: str) -> Parts:
-    return Parts(own["name"], own[counted] * (1.0 - own["served"]))
+def _missed(own: Homes, counted: str) -> Parts:
+    return Parts(own["home"], own["name"], own[counted] * (1.0 - own["served"]))
 
 
-def _served(own: pd.DataFrame, weight: pd.Series, column: str = "served") -> Parts:
-    return Parts(own["name"], own[column] * weight, weight)
+def _served(own: Homes, weight: np.ndarray, column: str = "served") -> Parts:
+    return Parts(own["home"], own["name"], own[column] * weight, weight)
 
 
-def _of_goal(
-    story: Story, goal: Goal, own: pd.DataFrame, alike: pd.DataFrame | None, high: pd.DataFrame | None
-) -> list[Sum]:
+def _of_goal(story: Story, goal: Goal, own: Homes, alike: pd.DataFrame | None, upper: pd.DataFrame | None) -> list[Sum]:
     """Return the sums of a headline, of who is missed, of the other ways to count, and of what lies beyond the border."""
     district, rule = story.district, story.district.rule(goal.rule)
     if not goal.share.known:
         return []
     row = story.analysis.headlines.loc[goal.rule]
     denominator = str(row["denominator"])
-    weight = weights(own, denominator) if denominator else pd.Series(np.nan, index=own.index)
+    weight = weights(own, denominator) if denominator else np.full(len(own["home"]), np.nan)
     found = [_headline(district, rule, own, weight, goal.share.value)]
     found[0]["printed"] += [] if goal.metric == "presence" else [share_text(goal.share.value, 1)]
     found[0] |= {"code": goal.share.code, "of": goal.share.of}
@@ -283,8 +307,8 @@ def _of_goal(
         found += of_figure(_who(goal.unserved), _missed(own, goal.unserved.of), goal.unserved)
     if goal.exact and goal.metric != "presence":
         found.append(_lost(own, denominator, weight))
-    if high is not None:
-        top = say("{0}（待核的全部属实时）", goal.label)
+    if upper is not None:
+        high, top = homes_of(upper), say("{0}（待核的全部属实时）", goal.label)
         most = weights(high, denominator) if denominator else weight
         found.append(
             {**_headline(district.counting_unchecked(), rule, high, most, float(row["value_high"])), "label": top}
@@ -292,18 +316,20 @@ def _of_goal(
         if goal.exact and goal.metric != "presence":
             found.append({**_lost(high, denominator, most), "label": top})
     if goal.alternatives:
-        found += _ways(district, rule, own, own if alike is None else alike, denominator)
+        found += _ways(district, rule, own, own if alike is None else homes_of(alike), denominator)
     if goal.outside:
-        beyond_border = (own["served"] - own["served_inside"]).clip(lower=0) * weight
+        beyond_border = np.maximum(own["served"] - own["served_inside"], 0.0) * weight
         depends = float(row["dependent_share"])
-        found.append(Parts(own["name"], beyond_border, weight).of(say("依赖界外设施"), [share_text(depends, 1)]))
+        found.append(
+            Parts(own["home"], own["name"], beyond_border, weight).of(say("依赖界外设施"), [share_text(depends, 1)])
+        )
     if goal.walked is not None:
         walked = float(row["walk_share"])
         found.append(_served(own, weight, "served_walk_min").of(say("走得到"), [share_text(walked)]))
     return found
 
 
-def _headline(district: District, rule: Rule, own: pd.DataFrame, weight: pd.Series, value: float) -> Sum:
+def _headline(district: District, rule: Rule, own: Homes, weight: np.ndarray, value: float) -> Sum:
     label = rule_name(district, rule)
     if rule.metric != "presence":
         return _served(own, weight).of(label, [share_text(value)])
@@ -312,12 +338,12 @@ def _headline(district: District, rule: Rule, own: pd.DataFrame, weight: pd.Seri
     return {"label": label, "how": "share", "rows": rows, "printed": told}
 
 
-def _lost(own: pd.DataFrame, denominator: str, weight: pd.Series) -> Sum:
+def _lost(own: Homes, denominator: str, weight: np.ndarray) -> Sum:
     """Return how much of what a share counts is not reached, as its sentence says it."""
     digits = 0 if denominator.startswith("people") else 1
     lost = weight * (1.0 - own["served"])
-    told = [[say("不可达"), f"{{value:,.{digits}f}}", amount(float(lost.sum(min_count=1)), digits)]]
-    return Parts(own["name"], lost).of(say("不可达"), told)
+    told = [[say("不可达"), f"{{value:,.{digits}f}}", amount(float(pd.Series(lost).sum(min_count=1)), digits)]]
+    return Parts(own["home"], own["name"], lost).of(say("不可达"), told)
 
 
 def other_ways(district: District, rule: Rule) -> list[tuple[str, float, bool]]:
@@ -337,23 +363,24 @@ def way_label(district: District, rule: Rule, method: str, limit: float) -> str:
     return say("{0}：{1}限 {2:g} 米", rule_name(district, rule), say(METHOD_LABELS[method]), limit)
 
 
-def _ways(district: District, rule: Rule, own: pd.DataFrame, alike: pd.DataFrame, denominator: str) -> list[Sum]:
+def _ways(district: District, rule: Rule, own: Homes, alike: Homes, denominator: str) -> list[Sum]:
     found = []
     for method, limit, one in other_ways(district, rule):
         cover = alike if one else own
-        parts = _served(cover, weights(cover, denominator), f"served_{method}")
-        value = float(parts.values.sum() / weights(cover, denominator).sum())
+        weight = weights(cover, denominator)
+        parts = _served(cover, weight, f"served_{method}")
+        value = float(np.nansum(parts.values) / np.nansum(weight))
         found.append(parts.of(way_label(district, rule, method, limit), [share_text(value)]))
     return found
 
 
-def _of_part(district: District, goal: Goal, own: pd.DataFrame, part: Figure, missed: Figure) -> list[Sum]:
+def _of_part(district: District, goal: Goal, own: Homes, part: Figure, missed: Figure) -> list[Sum]:
     """Return the sums of a community (or of the homes in none): the share by the rule's own denominator, who is missed."""
     rule = district.rule(goal.rule)
     found = of_figure(_who(missed), _missed(own, missed.of), missed)
-    if rule.metric == "presence" and own["community"].notna().all():
-        has = own["served"].groupby(own["community"]).first()
-        parts = Parts(pd.Series(dtype="str"), has, pd.Series(1.0, index=has.index))
+    if rule.metric == "presence" and not pd.isna(own["community"]).any():
+        has = pd.Series(own["served"]).groupby(own["community"]).first()
+        parts = Parts.by(pd.Series(dtype="str"), has, pd.Series(1.0, index=has.index))
     else:
         parts = _served(own, weights(own, "homes" if rule.denominator == "community" else rule.denominator))
     return of_figure(goal.label, parts, part) + found
@@ -372,7 +399,7 @@ def of_remedies(story: Story) -> Sums:
         walker, sums = district.profile(rule.profile), list[Sum]()
         for factor, figure in zip((0.9, 1.0, 1.1), (pace.slower, pace.usual, pace.faster), strict=True):
             who = replace(walker, name=f"{walker.name}*{factor:g}", speed_m_s=walker.speed_m_s * factor)
-            own = coverage(district, rules=[rule], profile=who).xs(rule.name, level="rule")
+            own = homes_of(coverage(district, rules=[rule], profile=who))
             denominator = "homes" if rule.denominator == "community" else rule.denominator
             sums += of_figure(f"{pace.label} {who.speed_m_s:g} m/s", _served(own, weights(own, denominator)), figure)
         found[f"{rule.name}/pace"] = sums
@@ -388,7 +415,7 @@ def of_steps(story: Story) -> Sums:
         after = Scenario("steps", edits=tuple(Edit("open_facility", spot) for spot in spots)).on(district)
         told = (rule_name(district, rule), step.gained, step.before, step.after)
         sums, own = _brought(district, after, rule, told)
-        found[step.about] = [*sums, *of_figure(_who(step.left), _missed(own, step.left.of), step.left)]
+        found[step.about] = [*sums, *of_figure(_who(step.left), _missed(homes_of(own), step.left.of), step.left)]
     return found
 
 
@@ -398,10 +425,11 @@ def _brought(
     """Return the sums of what new places bring (label; who is reached more; both shares), and the coverage of the rule with them."""
     label, gained, *shares = told
     a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
-    found = of_figure(label, Parts(a["name"], (b["served"] - a["served"]) * a[gained.of]), gained)
+    found = of_figure(label, Parts.by(a["name"], (b["served"] - a["served"]) * a[gained.of]), gained)
     for state, own, what, figure in zip((district, after), (a, b), ("之前", "之后"), shares, strict=True):
         if rule.metric != "presence":
-            found += of_figure(title(what), _served(own, weights(own, rule.denominator)), figure)
+            homes = homes_of(own)
+            found += of_figure(title(what), _served(homes, weights(homes, rule.denominator)), figure)
         elif figure.known:  # of communities, whoever lives there
             printed = [[say("数值"), "{value:.0%}", figure.text]]
             side = {"label": title(what), "how": "share", "rows": having(state, rule), "printed": printed}
@@ -454,8 +482,8 @@ def _otherwise(district: District, m: Mapping[str, Any], row: pd.Series) -> list
     for method, told in METHOD_LABELS.items():
         level, weight, _ = by_home(district, m, method)
         counts = weight.where(level.notna())
-        parts = Parts(names, level * weight, counts)
-        value = float(parts.values.sum() / counts.sum()) * 100.0
+        parts = Parts.by(names, level * weight, counts)
+        value = float(np.nansum(parts.values) / counts.sum()) * 100.0
         text = [[say("换算法"), *number_form(value, "")[1:]]]
         found.append(parts.of(say(told), text, 100.0))
     return found
@@ -468,9 +496,9 @@ def _of_terms(district: District, m: Mapping[str, Any], parts: Terms) -> Sum:
         return {"how": parts.how, "times": parts.times, "before": before, "after": after}
     if parts.how == "walks":
         level, weight, _ = by_home(district, m)
-        weight = _at(weight, parts.rows.index)
-        own = Parts(parts.rows["name"], _at(level, parts.rows.index) * weight, weight)
-        return {"how": "per", "times": parts.times, "rows": own.rows()}
+        share, counts = (_floats(_at(column, parts.rows.index)) for column in (level, weight))
+        homes, names = (column.to_numpy(object) for column in (parts.rows.index, parts.rows["name"]))
+        return {"how": "per", "times": parts.times, "rows": rows_of(homes, names, share * counts, counts)}
     columns = [parts.rows["name"].tolist(), *(_floats(parts.rows[c]).tolist() for c in ("value", "weight"))]
     table = zip(parts.rows.index.tolist(), *columns, strict=True)
     rows = [[str(k), _text(called), None if math.isnan(v) else v, w] for k, called, v, w in table]
@@ -488,12 +516,12 @@ def _behind(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Su
         total, (_, _, words) = float(missed.sum()), by_home(district, m)
         in_tenths = words == say("个小区")
         told = number_form(round(total, 1), "") if in_tenths else [say("数值"), "{value:,.0f}", amount(total)]
-        return [Parts(names, missed).of(label, [told])]
+        return [Parts.by(names, missed).of(label, [told])]
     living = lacking_people(district, m)
     if living is None or not living.sum() > 0:
         return []
     communities = district.layers["communities"]["name"]
-    return [Parts(communities, living).of(label, [[say("数值"), "{value:,.0f}", amount(living.sum())]])]
+    return [Parts.by(communities, living).of(label, [[say("数值"), "{value:,.0f}", amount(living.sum())]])]
 
 
 def of_communities(district: District, table: pd.DataFrame) -> Sums:
@@ -502,18 +530,17 @@ def of_communities(district: District, table: pd.DataFrame) -> Sums:
     if homes is None or overview.empty:
         return found
     own = district.groups["community"].reindex(homes.index)
+    keys, names, there = (column.to_numpy(object) for column in (homes.index, homes["name"], own))
+    people, land = (_floats(homes[c]) for c in ("people", "people_60plus")), homes.geometry.area.to_numpy() * 1e-4
+    counted = (*people, np.ones(len(homes)), land)
     for code, row in overview.iterrows():
-        mine = homes[(own == code).to_numpy(dtype=bool)]
-        parts = (mine["people"], mine["people_60plus"], pd.Series(1.0, index=mine.index), mine.geometry.area * 1e-4)
+        mine = np.flatnonzero(there == code)
+        parts = (Parts(keys[mine], names[mine], values[mine]) for values in counted)
         facts = zip(("常住人口", "60岁及以上", "小区", "小区用地"), parts, community_facts(str(code), row), strict=True)
         found[str(code)] = [
             one
-            for what, values, figure in facts
-            for one in of_figure(
-                say(what) if what.startswith("小区") else title(what),
-                Parts(mine["name"], values.astype("float64")),
-                figure,
-            )
+            for what, whose, figure in facts
+            for one in of_figure(say(what) if what.startswith("小区") else title(what), whose, figure)
         ]
     for code, kind, sums in _walked(district):
         found.setdefault(code, []).extend(
@@ -533,18 +560,18 @@ def _walked(district: District) -> Iterable[tuple[str, str, list[Sum]]]:
         return
     walks = walked_minutes(district)
     homes, groups = walks.index.get_level_values("home"), walks.index.droplevel("home")
-    names = _at(district.layers["homes"]["name"], homes).to_numpy(object)
+    names, homes = _at(district.layers["homes"]["name"], homes).to_numpy(object), homes.to_numpy(object)
     columns = {name: _floats(walks[name]) for name in ("near", "weight", "spent", "reached")}
     number, groups = groups.factorize()
     for group, (code, kind) in enumerate(groups):
         row, at = told[code, kind], np.flatnonzero(number == group)
         near, weight, spent, reached = (values[at] for values in columns.values())
         printed = [share_text(float(row["within"]))]
-        rows = rows_of(homes.take(at), names[at], near, weight)
+        rows = rows_of(homes[at], names[at], near, weight)
         sums = [{**_NOTHING, "label": say("走到"), "how": "per", "rows": rows, "printed": printed}]
         if np.isfinite(row["minutes"]):
             printed = [[say("平均"), "{value:,.1f}", amount(float(row["minutes"]), 1)]]
-            rows = rows_of(homes.take(at), names[at], spent, reached)
+            rows = rows_of(homes[at], names[at], spent, reached)
             sums.append({**_NOTHING, "label": say("平均"), "how": "per", "rows": rows, "printed": printed})
         yield str(code), str(kind), sums
 
@@ -552,7 +579,8 @@ def _walked(district: District) -> Iterable[tuple[str, str, list[Sum]]]:
 def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, where: tuple[pd.Series, str]) -> list[Sum]:
     (community, code), (level, weight, words) = where, by_home(district, m)
     there = np.flatnonzero(_at(community, level.index).to_numpy(object) == code)
-    homes, names = level.index.take(there), _at(district.layers["homes"]["name"], level.index).to_numpy(object)[there]
+    names = _at(district.layers["homes"]["name"], level.index).to_numpy(object)[there]
+    homes = level.index.to_numpy(object)[there]
     share = _floats(level)[there]
     counts = np.where(np.isnan(share), np.nan, _floats(weight)[there])
     told = [share_text(float(row["value"]) / 100.0)]
@@ -580,23 +608,15 @@ def abouts(change: Change) -> dict[str, list[str]]:
     }
 
 
-def _by_rule(
-    cover: pd.DataFrame, known: dict[tuple[object, ...], pd.Index] | None = None, told: Container[object] | None = None
-) -> dict[object, pd.DataFrame]:
-    """Return the rows of each rule (of `told`); index home: those of the same homes have one index (`known`), so that nobody compares names."""
-    # Of some hundred rows each, again and again: texts that no sum reads are left out, the others cost nothing to ask for.
-    texts = dict.fromkeys(cover.columns.intersection(["name", "facility", "community"]), object)
-    read = [column for column, kind in cover.dtypes.items() if kind.kind == "f" or column in texts]
-    homes, found = cover[read].astype(texts).droplevel("rule"), dict[object, pd.DataFrame]()
-    homes.index, level = homes.index.astype(object), cover.index.names.index("rule")
-    known = {} if known is None else known
-    for code, rule in enumerate(cover.index.levels[level]):
-        if told is not None and rule not in told:
-            continue
-        own = homes.take(np.flatnonzero(cover.index.codes[level] == code))
-        own.index = known.setdefault(tuple(own.index.tolist()), own.index)
-        found[rule] = own
-    return found
+def _by_rule(cover: pd.DataFrame, told: Container[object] | None = None) -> dict[object, Homes]:
+    """Return the homes of each rule (of `told`)."""
+    columns, level = homes_of(cover), cover.index.names.index("rule")
+    rules = enumerate(cover.index.levels[level])
+    return {
+        rule: _some(columns, np.flatnonzero(cover.index.codes[level] == code))
+        for code, rule in rules
+        if told is None or rule in told
+    }
 
 
 def of_change(change: Change) -> Sums:
@@ -604,12 +624,11 @@ def of_change(change: Change) -> Sums:
     found = Sums()
     rows = pd.concat([change.rules, change.goals])
     rows = rows[~rows.index.duplicated()]
-    known: dict[tuple[object, ...], pd.Index] = {}
     told = {*rows.index, *change.users["rule"]}
-    by_rule = [_by_rule(cover, known, told) for cover in change.pair.covers]
+    by_rule = [_by_rule(cover, told) for cover in change.pair.covers]
     sides_of = {rule: [own[rule] for own in by_rule] for rule in by_rule[1]}
-    crowd_of = _by_rule(change.pair.crowding, known, told)
-    for rule, row in rows.iterrows():
+    crowd_of = _by_rule(change.pair.crowding, told)
+    for rule, row in zip(rows.index, rows.to_dict("records"), strict=True):
         old, new = sides_of[rule]
         own = _of_shares(change, row, (old, new))
         if rule in change.rules.index or not str(row["net_text"]).startswith("0 "):
@@ -631,10 +650,13 @@ def of_change(change: Change) -> Sums:
     return {**found, **_of_targets(change), **_of_goals(change), **_of_living(change)}
 
 
-def _users(own: pd.DataFrame, facilities: Iterable[str]) -> dict[str, Sum]:
-    """Return the sums of whom some facilities serve, given the rows of their rule."""
-    users, names, of = _floats(own["served"] * own["people"]), *(own[c].to_numpy(object) for c in ("name", "facility"))
-    return {one: {**_NOTHING, "rows": rows_of(own.index, names, np.where(of == one, users, 0.0))} for one in facilities}
+def _users(own: Homes, facilities: Iterable[str]) -> dict[str, Sum]:
+    """Return the sums of whom some facilities serve, given the homes of their rule."""
+    users, rows = own["served"] * own["people"], {one: own["facility"] == one for one in facilities}
+    return {
+        one: {**_NOTHING, "rows": rows_of(own["home"][mine], own["name"][mine], users[mine])}
+        for one, mine in rows.items()
+    }
 
 
 def _form(what: str, text: str) -> str:
@@ -653,7 +675,7 @@ def _minus(label: str, sides: Sequence[Sum], cells: Sequence[tuple[str, str, flo
     return {"label": label, "how": "minus", "times": times, "before": sides[0], "after": sides[1], "printed": printed}
 
 
-def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.DataFrame]) -> list[Sum]:
+def _of_shares(change: Change, row: Mapping[Any, Any], covers: tuple[Homes, Homes]) -> list[Sum]:
     """Return the sums of both shares of a rule, and of what lies between them."""
     pair, name = change.pair, str(row["code"])
     sides = [_side(d, name, own) for d, own in zip((pair.before.district, pair.after.district), covers, strict=True)]
@@ -680,7 +702,7 @@ def _nothing(printed: list[str]) -> Sum:
     return _added(printed[0], {}, printed)
 
 
-def _net(row: pd.Series) -> tuple[list[str], float]:
+def _net(row: Mapping[Any, Any]) -> tuple[list[str], float]:
     """Return how a net gain is printed (what it is, its format, its text), and the sign that stands before it."""
     text = str(row["net_text"])
     number, _, unit = text.partition(" ")
@@ -689,12 +711,14 @@ def _net(row: pd.Series) -> tuple[list[str], float]:
     return [title(NET), f"{sign}{{value:,.{digits}f}} {unit}", text], -1.0 if sign == "−" else 1.0
 
 
-def _side(district: District, name: str, own: pd.DataFrame) -> Sum:
+def _side(district: District, name: str, own: Homes) -> Sum:
     """Return one side of a comparison: its homes by the rule's denominator, or its communities."""
     rule = district.rule(name)
-    if rule.metric == "presence" and len(lived_in := set(own["community"][own["served"].notna().to_numpy()].dropna())):
-        rows = [row for row in having(district, rule) if row[0] in lived_in]
-        return {"label": "", "how": "share", "rows": rows, "printed": []}
+    if rule.metric == "presence":
+        lived_in = {code for code in own["community"][~np.isnan(own["served"])] if not pd.isna(code)}
+        if lived_in:
+            rows = [row for row in having(district, rule) if row[0] in lived_in]
+            return {"label": "", "how": "share", "rows": rows, "printed": []}
     denominator = "homes" if rule.denominator == "community" else rule.denominator
     return _served(own, weights(own, denominator)).of("", [])
 
@@ -764,33 +788,37 @@ def _of_living(change: Change) -> Sums:
                 own = pd.concat([own, pd.Series({"before": -group.earlier, "after": group.later})])
         told = [[say("数值"), "{value:,.0f}", amount(group.number)]]
         called = labels if group.what == "other" else names
-        found.append(rounding(Parts(called, own), group.number).of(group.label, told))
+        found.append(rounding(Parts.by(called, own), group.number).of(group.label, told))
     return {LIVING: found}
 
 
-def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
+def moved(old: Homes, new: Homes, crowd: Homes, row: Mapping[Any, Any], after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
-    both = old if new.index is old.index else old[new.index.get_indexer_for(old.index) >= 0]
-    change = np.nan_to_num(_floats(_at(new["served"], both.index)) - _floats(both["served"]))
-    fresh = new.iloc[:0] if new.index is old.index else new[old.index.get_indexer_for(new.index) < 0]
-    came, gain, lose = _floats(newcomers(fresh, after)), np.maximum(change, 0.0), np.maximum(-change, 0.0)
-    served, people, crowded = _floats(fresh["served"]), _floats(both["people"]), _floats(crowd["people"])
+    there = _where(old["home"], new["home"])
+    both, fresh = _some(old, there >= 0), _some(new, _where(new["home"], old["home"]) < 0)
+    change = np.nan_to_num(new["served"][there[there >= 0]] - both["served"])
+    came, gain, lose = (
+        newcomers(fresh["home"], fresh["people"], after),
+        np.maximum(change, 0.0),
+        np.maximum(-change, 0.0),
+    )
+    served, people, crowded = fresh["served"], both["people"], crowd["people"]
+    crowd = {**crowd, "name": np.append(both["name"], [None])[_where(crowd["home"], both["home"])]}
     parts = {
         "people_gain": ("受益居民（人）", both, gain * people),
-        "people_60plus_gain": ("其中60岁及以上（人）", both, gain * _floats(both["people_60plus"])),
+        "people_60plus_gain": ("其中60岁及以上（人）", both, gain * both["people_60plus"]),
         "people_lose": ("受影响居民（人）", both, lose * people),
-        "people_60plus_lose": ("受影响的60岁及以上（人）", both, lose * _floats(both["people_60plus"])),
-        "people_crowded": ("服务负荷上升的居民（人）", crowd, _floats(crowd["people_crowded"]) * crowded),
-        "people_relieved": ("设施更松的居民（人）", crowd, _floats(crowd["people_relieved"]) * crowded),
+        "people_60plus_lose": ("受影响的60岁及以上（人）", both, lose * both["people_60plus"]),
+        "people_crowded": ("服务负荷上升的居民（人）", crowd, crowd["people_crowded"] * crowded),
+        "people_relieved": ("设施更松的居民（人）", crowd, crowd["people_relieved"] * crowded),
         "people_new_served": ("导入人口可达（人）", fresh, np.nan_to_num(served) * came),
         "people_new_unserved": ("导入人口不可达（人）", fresh, np.nan_to_num(1 - served) * came),
     }
     found = []
     for column, (label, whose, values) in parts.items():
         if np.isfinite(row[column]):
-            names = _at((fresh if whose is fresh else both)["name"], whose.index).to_numpy(object)
             printed = [title(label), "{value:,.0f}", amount(row[column])]
-            found.append({**_added(title(label), {}, printed), "rows": rows_of(whose.index, names, values)})
+            found.append({**_added(title(label), {}, printed), "rows": rows_of(whose["home"], whose["name"], values)})
     if row["net_of"] != "community" and np.isfinite(row["net"]):
         printed, sign = _net(row)
         times = sign * (1e-4 if row["net_of"] == "area_m2" else 1.0)
@@ -800,6 +828,12 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
             two = {"gain": (names[0], whole(gained)), "lose": (names[1], -whole(lost))}
             found.append(_added(printed[0], two, printed, times))
         else:
-            own = Parts(both["name"], pd.Series(change * _floats(both[row["net_of"]]), index=both.index))
+            own = Parts(both["home"], both["name"], change * both[row["net_of"]])
             found.append(own.of(printed[0], [printed], times))
     return found
+
+
+def _where(homes: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return at which of some homes others stand; -1: at none."""
+    same = len(homes) == len(among) and bool((homes == among).all())
+    return np.arange(len(homes)) if same else pd.Index(among).get_indexer(pd.Index(homes))

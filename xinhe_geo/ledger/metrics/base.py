@@ -143,7 +143,7 @@ class Terms(NamedTuple):
 def parts(names: pd.Series, values: object, weight: object = 1.0) -> pd.DataFrame:
     """Return the rows of `Terms`; index: that of the names. What has no weight that is known counts for nothing."""
     rows = pd.DataFrame({"name": names, "value": values, "weight": weight}, index=names.index)
-    return rows.fillna({"weight": 0.0}) if rows["weight"].hasnans else rows
+    return rows if isinstance(weight, float) or not rows["weight"].hasnans else rows.fillna({"weight": 0.0})
 
 
 def ratio(part: tuple[str, float], whole: tuple[str, float], times: float = 100.0) -> Terms:
@@ -417,9 +417,9 @@ def weakest(bases: Mapping[str, Bases]) -> str:
     return next((b for b in reversed(BASES) if b in have), "")
 
 
-def bases_text(basis: pd.Series) -> str:
+def bases_text(bases: Iterable[object]) -> str:
     """Return what some rows rest on, in words, the strongest first; figures to conclude nothing from are called so."""
-    known = set(basis.to_numpy().tolist())
+    known = set(bases)
     have = [b for b in BASES if b in known]
     words = say("、").join(say(BASIS_LABELS[b]) for b in have)
     return say("{0}，演示值不作结论", words) if any(b in DEMONSTRATION for b in have) else words
@@ -491,12 +491,18 @@ def scope_text(district: District, m: Measure) -> str:
     if m["scope"] == "district":
         return say("全街道")
     layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
-    frame = district.layers.get(layer)
-    names = pd.Series(dtype="str") if frame is None else frame["name"]
-    names = names[~names.index.duplicated()]
+    names = once(district, ("names", layer), lambda: _first_names(district, layer))
     words = [str(names.get(c, c)) for c in listed(m["codes"])]
     near = say(" {0:g} m 以内", m["metres"]) if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0 else ""
     return say("{0}：{1}{2}", layer_name(layer), say("、").join(words), near)
+
+
+def _first_names(district: District, layer: str) -> dict[object, object]:
+    frame = district.layers.get(layer)
+    rows = (
+        () if frame is None else zip(*(c.to_numpy(object).tolist() for c in (frame.index, frame["name"])), strict=True)
+    )
+    return dict(reversed(list(rows)))  # of a key that stands twice the first
 
 
 def inputs_of(district: District, m: Measure) -> list[str]:
@@ -626,7 +632,8 @@ def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
     """Return the kinds that were surveyed: not those of which a map shows some, for nobody knows how many are missing."""
 
     def make() -> frozenset[str]:
-        return (district.surveyed_kinds | set(district.layers["facilities"]["kind"])) - district.mapped_kinds
+        seen = district.layers["facilities"]["kind"].to_numpy(object)
+        return district.surveyed_kinds.union(seen.tolist()) - district.mapped_kinds
 
     known = once(district, "surveyed", make)
     return [k for k in kinds if k in known]
@@ -647,8 +654,8 @@ def require_survey(district: District, kinds: Sequence[str], *, every: bool = Fa
 
 def open_places(
     district: District, m: Measure, kinds: Sequence[str], *, one_by_one: bool = False
-) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
-    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`."""
+) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`: `name`, `kind`, size."""
     require_survey(district, kinds, one_by_one=one_by_one)
     shape, touched = scope_shape(district, m)
     places = district.open_facilities
@@ -656,10 +663,13 @@ def open_places(
     own = places["kind"].isin(kinds).to_numpy()
     if m["since"] == m["since"]:
         own = own & (places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)
-    return _within(places, own, shape), {**facilities_of(district, kinds), **touched}
+    size = [m["field"], "capacity_unit"] if m["field"] else []
+    told = ["name", "kind", *places.columns.intersection(size, sort=False)]
+    plain = once(district, ("open", *told), lambda: pd.DataFrame(places[told]))
+    return plain.take(_within(places, own, shape)), {**facilities_of(district, kinds), **touched}
 
 
-def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> gpd.GeoDataFrame:
+def planned(district: District) -> gpd.GeoDataFrame:
     """Return planned facilities that are not counted as open, whatever their year: a plan is for later."""
 
     def make() -> gpd.GeoDataFrame:
@@ -667,18 +677,24 @@ def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geom
         due = places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
         return places[((places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
 
-    places = once(district, "planned", make)
+    return once(district, "planned", make)
+
+
+def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> pd.DataFrame:
+    """Return the planned facilities of some kinds (that meet a shape): `name` and `since`."""
+    places = planned(district)
+    told = once(district, "planned told", lambda: pd.DataFrame(places[["name", "since"]]))
     own = places["kind"].isin(kinds).to_numpy()
-    return places[own] if shape is None else _within(places, own, shape)
+    return told.take(np.flatnonzero(own) if shape is None else _within(places, own, shape))
 
 
-def _within(places: gpd.GeoDataFrame, own: np.ndarray, shape: shapely.Geometry) -> gpd.GeoDataFrame:
-    """Return those of some places that meet a shape; frames of many columns are slow to part, so it is done once."""
+def _within(places: gpd.GeoDataFrame, own: np.ndarray, shape: shapely.Geometry) -> np.ndarray:
+    """Return at which rows those of some places stand that meet a shape."""
     some = np.flatnonzero(own)
-    return places.take(some[shapely.intersects(shape, places.geometry.array[some])])
+    return some[shapely.intersects(shape, places.geometry.array[some])]
 
 
-def planned_text(places: gpd.GeoDataFrame) -> str:
+def planned_text(places: pd.DataFrame) -> str:
     """Say which planned places there are already; empty where there are none."""
     if places.empty:
         return ""
@@ -689,7 +705,7 @@ def planned_text(places: gpd.GeoDataFrame) -> str:
     return say("已有规划点位：{0}", in_words(words))
 
 
-def place_names(places: gpd.GeoDataFrame) -> str:
+def place_names(places: pd.DataFrame) -> str:
     """Return the names of places, their keys where they have none, the first few of many."""
     return in_words(n if isinstance(n, str) else k for k, n in zip(places.index, places["name"], strict=True))
 
@@ -722,8 +738,8 @@ def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
     if weight == "homes":
         return pd.Series(1.0, index=homes.index)
     values = homes.geometry.area.to_numpy() if weight == "area_m2" else homes[weight].to_numpy(float, na_value=np.nan)
-    values = pd.Series(np.where(values > 0, values, np.nan) if weight == "area_m2" else values, index=homes.index)
-    if not values.sum() > 0:
+    values = np.where(values > 0, values, np.nan) if weight == "area_m2" else values
+    if not np.nansum(values) > 0:
         column = say("homes 画成面") if weight == "area_m2" else say("homes 的 {0} 列", weight)
         raise Lacks(say("缺{0}（{1}）", say(WEIGHTS[weight][0]), column))
-    return values
+    return pd.Series(values, index=homes.index)

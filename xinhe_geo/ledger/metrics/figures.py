@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ...core import cell, listed, say
+from ...core import cell, language, listed, say
 from ...district import District, completion, fact
 from .base import (
     Found,
@@ -119,14 +120,19 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame | None:
     places = district.layers.get("parcels")
     if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
         return None
-    rows = []
-    facts = district.rows.get("parcel_facts")
-    for year in range(int(m["since"]), min(int(m["until"]), district.year) + 1):
+    years = int(m["since"]), min(int(m["until"]), district.year)
+    key, reads = ("done", m["series"], m["codes"], years, language()), ("parcels", "parcel_facts", "stages")
+    return once(district, key, lambda: _done(district, str(m["series"]), codes, years), reads)
+
+
+def _done(district: District, series: str, codes: Sequence[str], years: tuple[int, int]) -> pd.DataFrame | None:
+    rows, facts, places = [], district.rows.get("parcel_facts"), district.layers["parcels"]
+    for year in range(years[0], years[1] + 1):
         done = [completion(district.rows, code, year) for code in codes]
         households = [fact(facts, code, "households", year).low for code in codes]
         weight = households if all(n > 0 for n in households) else [places.geometry[code].area for code in codes]
         if not any(map(math.isnan, done)):
-            rows.append((str(m["series"]), year, float(np.average(done, weights=weight)), say("地块台账"), None))
+            rows.append((series, year, float(np.average(done, weights=weight)), say("地块台账"), None))
     columns = ["indicator", "year", "value", "source", "filled_by"]
     return pd.DataFrame(rows, columns=columns, index=[f"stages-{row[1]}" for row in rows]) if rows else None
 
@@ -142,7 +148,7 @@ def _find_figures(district: District, indicator: str) -> pd.DataFrame:
     twice = own["year"][own["year"].duplicated()]
     if len(twice):
         raise Lacks(say("台账填报表 {0} 的 {1} 年填了两次，不知取哪一个", indicator, int(twice.iloc[0])))
-    return own.astype({"year": "int64"})
+    return own.assign(year=own["year"].astype("int64"))
 
 
 def _typed_target(district: District, m: Measure, year: int) -> float:

@@ -113,6 +113,7 @@ def _per_thousand(district: District, m: Measure) -> Found:
         layers=("facilities",),
         columns=("kinds", "near_kinds", "field"),
         sized=True,
+        declared=True,
     ),
 )
 def _ratio(district: District, m: Measure) -> Found:
@@ -139,7 +140,7 @@ def _ratio(district: District, m: Measure) -> Found:
     return Found(value, said, touched, short_of(m, value), terms=Terms("per", pd.concat(rows), times))
 
 
-def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district: District) -> pd.Series:
+def _sizes(places: pd.DataFrame, field: str, kinds: Sequence[str], district: District) -> pd.Series:
     """Return how much each place offers; a place without a size, or sizes in different units, is 数据不足."""
     what, label = (
         kind_names(district, kinds, "或"),
@@ -307,7 +308,8 @@ def _coverage(district: District, m: Measure) -> Found:
     )
     unknown = int(weights.isna().sum())
     note = say("{0} 处小区的{1}不详、未计入", unknown, say(WEIGHTS[weight][0])) if unknown else ""
-    missed = (weights * (1.0 - served)).dropna()
+    lost = weights.to_numpy() * (1.0 - served.to_numpy())
+    missed = pd.Series(lost[~np.isnan(lost)], homes.index[~np.isnan(lost)])
     gap = _missed(homes, missed, weight)
     fix = (
         say("在缺口最大的小区附近增设{0}，或增开出入口；候选位置用选址计算", kind_names(district, kinds, "或"))
@@ -360,8 +362,9 @@ def _short(district: District, missed: pd.Series, weight: str) -> Short | None:
     """Return how many are not served; nothing where all are."""
     if float(missed.sum()) <= SHARE_TOLERANCE:
         return None
-    some = missed.index[(missed > SHARE_TOLERANCE).to_numpy()]
-    return Short(float(missed.sum()), weight, bases_text(district.basis("homes").reindex(some)))
+    basis, some = district.basis("homes"), missed.index[missed.to_numpy() > SHARE_TOLERANCE]
+    own = basis.to_numpy()[basis.index.get_indexer(some)]
+    return Short(float(missed.sum()), weight, bases_text(own.tolist()))
 
 
 def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = "") -> str:
@@ -369,19 +372,20 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     total = float(missed.sum())
     if total <= SHARE_TOLERANCE:
         return ""
-    most = missed[(missed > SHARE_TOLERANCE).to_numpy()].sort_values(ascending=False, kind="stable")
-    first = most.iloc[:NAMED_AT_MOST]
-    names = homes["name"].reindex(first.index)
-    names = names.where(names.notna(), first.index)
+    number = missed.to_numpy()
+    most = np.flatnonzero(number > SHARE_TOLERANCE)
+    most = most[np.argsort(-number[most], kind="stable")]
+    first, keys = number[most[:NAMED_AT_MOST]].tolist(), missed.index.to_numpy(object)[most].tolist()
+    names = homes["name"].to_numpy(object)[homes.index.get_indexer(keys[:NAMED_AT_MOST])].tolist()
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
     # those that are not named are counted
     words = [
-        f"{name}" if weight == "homes" else f"{name} {amount(v)} {of_one}"
-        for name, v in zip(names.tolist(), first.tolist(), strict=True)
+        f"{name if isinstance(name, str) else key}" + ("" if weight == "homes" else f" {amount(v)} {of_one}")
+        for key, name, v in zip(keys, names, first, strict=False)
     ]
     told = number_text(round(total, 1), unit) if weight == "homes" else whole_text(total, unit)
-    said = (told, lot or say("不可达"), len(most), in_words([*words, *most.index[NAMED_AT_MOST:]]))
+    said = (told, lot or say("不可达"), len(most), in_words([*words, *keys[NAMED_AT_MOST:]]))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
         return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)
     return say("{0}{1}，在 {2} 个小区：{3}", *said)
@@ -430,7 +434,9 @@ def _classes_reached(district: District, m: Measure) -> pd.DataFrame:
     kinds = list(dict.fromkeys(kind for one in classes for kind in one))
     has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
     reached = {kind_names(district, one, "或"): np.any([has[kind] for kind in one], axis=0) for one in classes}
-    return pd.DataFrame(reached, index=home_points(district).index)
+    points = home_points(district).index
+    each = np.array(list(reached.values()), bool).reshape(len(reached), len(points))
+    return pd.DataFrame(each.T, points, list(reached))
 
 
 def first_profile(district: District) -> str:
@@ -492,10 +498,12 @@ def _completeness(district: District, m: Measure) -> Found:
 def mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd.Series) -> pd.Series:
     """Return the weighted mean (in per cent) of each group that has homes, the lowest first."""
     groups = district.groups[str(m["group"])].reindex(level.index)
-    known = level.notna() & weights.notna() & (weights > 0) & groups.notna()
-    if not known.any():
+    values, counts = level.to_numpy(np.float64), weights.to_numpy(np.float64)
+    known = np.flatnonzero((values * counts == values * counts) & (counts > 0) & groups.notna().to_numpy())
+    if not len(known):
         raise Lacks(say("{0}里没有小区", layer_name(SCOPE_LAYERS[str(m["group"])])))
-    own = pd.DataFrame({"part": level * weights, "whole": weights})[known].groupby(groups[known]).sum()
+    own = pd.DataFrame({"part": (values * counts)[known], "whole": counts[known]})
+    own = own.groupby(groups.to_numpy(object)[known]).sum()
     return (own["part"] / own["whole"] * 100).sort_values(kind="stable")
 
 

@@ -39,6 +39,7 @@ from .base import (
     parts,
     pick,
     place_names,
+    planned,
     planned_places,
     planned_text,
     require_survey,
@@ -125,34 +126,40 @@ def residents(district: District, m: Measure, communities: pd.Index) -> Resident
     which no home says is missing, and so is the sum where none does.
     """
     weight = str(m["weight"] or "people")
-    why, homes = once(district, ("living", weight, language()), lambda: _living(district, weight))
-    own = pd.concat([homes[c] for c in communities if c in homes] or [pd.DataFrame(columns=_LIVING)])
-    known = own[own["size"].notna().to_numpy()]
-    if known.empty:
-        blank = why or (_not_said(weight, len(own)) if len(own) else say("界内没有 {0} 年的小区", district.year))
-        return Residents(pd.Series(math.nan, index=communities), Short(math.nan, weight, ""), len(own), blank)
-    counts = known.groupby("community")["size"].sum().reindex(communities)
-    return Residents(counts, Short(float(counts.sum()), weight, bases_text(known["basis"])), len(own) - len(known))
+    why, lived, sizes = once(district, ("living", weight, language()), lambda: _living(district, weight))
+    own = [lived[c] for c in communities if c in lived]
+    homes, known = sum(one.homes for one in own), sum(one.known for one in own)
+    if not known:
+        blank = why or (_not_said(weight, homes) if homes else say("界内没有 {0} 年的小区", district.year))
+        return Residents(pd.Series(math.nan, index=communities), Short(math.nan, weight, ""), homes, blank)
+    counts, bases = sizes.reindex(communities), {basis for one in own for basis in one.bases}
+    return Residents(counts, Short(float(counts.sum()), weight, bases_text(bases)), homes - known)
 
 
-_LIVING = ["community", "size", "basis"]
+class _Lived(NamedTuple):
+    """How many homes a community has, how many of them say how many live there, and what these rest on."""
+
+    homes: int
+    known: int
+    bases: frozenset[object]
 
 
-def _living(district: District, weight: str) -> tuple[str, dict[object, pd.DataFrame]]:
-    """Return the homes of each community with what they count and what that rests on; or why nothing is known."""
-    homes, groups = district.layers.get("homes"), district.groups.get("community")
+def _living(district: District, weight: str) -> tuple[str, dict[object, _Lived], pd.Series]:
+    """Return what each community has of homes, and who lives there; or why nothing is known."""
+    homes, groups, nobody = district.layers.get("homes"), district.groups.get("community"), pd.Series(dtype="float64")
     if homes is None or groups is None:
-        return say("缺图层：{0}（layers.homes）", layer_name("homes")), {}
+        return say("缺图层：{0}（layers.homes）", layer_name("homes")), {}, nobody
     try:
         size = weight_of(homes, weight)
     except Lacks as lack:
-        return str(lack), {}
-    cells = {
-        "community": groups.reindex(homes.index),
-        "size": size,
-        "basis": district.basis("homes").reindex(homes.index),
+        return str(lack), {}, nobody
+    own, basis = groups.reindex(homes.index), district.basis("homes").reindex(homes.index).to_numpy(object)
+    known = size.notna().to_numpy()
+    lived = {
+        community: _Lived(len(rows), int(known[rows].sum()), frozenset(basis[rows][known[rows]].tolist()))
+        for community, rows in own.groupby(own).indices.items()
     }
-    return "", dict(iter(pd.DataFrame(cells, columns=_LIVING).groupby("community")))
+    return "", lived, size[known].groupby(own[known]).sum()
 
 
 def _not_said(weight: str, homes: int) -> str:
@@ -206,9 +213,9 @@ def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series
 
 def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
     """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
-    planned = planned_places(district, kinds)
-    serving = once(district, "who is planned", lambda: district.serving(planned_places(district, district.kinds.index)))
-    due = planned[planned.index.isin(serving["facility"][serving["community"].isin(has.index[~has])])]
+    serving = once(district, "who is planned", lambda: district.serving(planned(district)))
+    lacking, places = serving["community"].isin(has.index[~has]).to_numpy(), planned_places(district, kinds)
+    due = places[places.index.isin(serving["facility"].array[lacking])]
     text = say("每个缺的社区补 1 处{0}，共 {1} 处", what, int((~has).sum()))
     said = planned_text(due)
     return say("{0}；{1}", text, said) if said else text
@@ -297,7 +304,7 @@ def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[li
     goals = once(district, "ends by kind", lambda: _ends_by_kind(district))
     known = {kind: goals[kind] for kind in kinds if kind in goals}
     found = district.network.search_each(doors, known, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
-    return [kind for kind, rows in found.items() if rows["cost"].notna().any()], walk(district)
+    return [kind for kind, rows in found.items() if np.isfinite(rows["cost"].to_numpy()).any()], walk(district)
 
 
 def _ends_by_kind(district: District) -> dict[str, pd.DataFrame]:
@@ -305,7 +312,8 @@ def _ends_by_kind(district: District) -> dict[str, pd.DataFrame]:
     everywhere, ends = district.open_facilities, _on_streets(entrances_of_open(district))
     assert everywhere is not None  # the layer was asked for before
     kinds = pd.Series(everywhere["kind"].to_numpy(object)[everywhere.index.get_indexer(ends["place"])])
-    return {str(kind): ends.take(rows).reset_index(drop=True) for kind, rows in kinds.groupby(kinds).indices.items()}
+    own = {str(kind): ends.take(rows) for kind, rows in kinds.groupby(kinds).indices.items()}
+    return {kind: rows.set_axis(pd.RangeIndex(len(rows))) for kind, rows in own.items()}
 
 
 def _on_streets(ends: pd.DataFrame, places: pd.Index | None = None) -> pd.DataFrame:
@@ -451,7 +459,10 @@ def _from_to(few: int, many: int) -> str:
 
 
 @metric(
-    "named", Metric("点名的在不在", "原文点名的设施或图形里，范围内有且开放的个数", columns=("named",), in_parts=True)
+    "named",
+    Metric(
+        "点名的在不在", "原文点名的设施或图形里，范围内有且开放的个数", columns=("named",), in_parts=True, declared=True
+    ),
 )
 def _named(district: District, m: Measure) -> Found:
     """How many of the places (or rows of a layer) that the plan names stand in the scope, open."""

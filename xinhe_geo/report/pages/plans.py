@@ -81,7 +81,7 @@ _EFFECT_NAMES = {
 }
 
 
-def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.DataFrame, str]]:
+def comparison(change: Change, *, targets: bool = True) -> dict[str, tuple[pd.DataFrame, str]]:
     """
     Put what differs between two states into tables with Chinese headers.
 
@@ -95,7 +95,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
     tables
         By sheet name: table, and what its numbers are.
     """
-    change = Change(pair)
+    pair = change.pair
     sheets = {
         "一页表": (
             titled(change.rules, _EFFECT_NAMES),
@@ -326,7 +326,7 @@ def comparison_files(
     pair, tell = change.pair, progress or (lambda _: None)
     e, old, lang = html.escape, pair.before.district, language()
     tell(say("计算两边的覆盖、人数和目标"))
-    sheets = comparison(pair)
+    sheets = comparison(change)
     links: dict[str, str] = {}
     for rule, label in change.drawn.items():
         tell(say("画地图：{0}", label))
@@ -416,14 +416,14 @@ class _Planned(NamedTuple):
 
     plan: Scenario
     labels: tuple[str, str]
-    pair: Comparison
+    change: Change
 
 
 def _planned(district: District, name: str, rules: str) -> _Planned:
     after = state_of(district, name)
     before = state_of(district, None, year=after.district.year)
     pair = Comparison.of(before.district, after.district, rules)
-    return _Planned(district.scenario(name), (before.label, after.label), pair)
+    return _Planned(district.scenario(name), (before.label, after.label), Change(pair))
 
 
 class _Told(NamedTuple):
@@ -438,9 +438,9 @@ class _Told(NamedTuple):
 
 
 def _told(district: District, name: str, own: _Planned, to: Path) -> _Told:
-    plan, change = own.plan, Change(own.pair)
+    plan, change = own.plan, own.change
     compared = f"{COMPARED}/{name}" if (to / COMPARED / name / OF_CHANGE).is_file() else ""
-    after, best = own.pair.after.district, change.gains.iloc[0]
+    after, best = change.pair.after.district, change.gains.iloc[0]
     needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
     sheets = {name: (titled(change.gains, _EFFECT_NAMES), say("之前、之后为可达的份额；之前是同一年没有这个方案"))}
     if needs is not None:
@@ -519,7 +519,7 @@ def _compared(district: District, name: str, to: Path, rules: str, lang: str) ->
     with speaking(lang):
         own, folder = _planned(district, name, rules), to / COMPARED / name
         with added_to(folder) as fresh:
-            comparison_files(Change(own.pair), own.labels, fresh, back="../../plans.html")
+            comparison_files(own.change, own.labels, fresh, back="../../plans.html")
         return _told(district, name, own, to)
 
 
@@ -529,7 +529,7 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
 
     `needs` is what it must provide where it builds homes; `compared` is the folder of its comparison, "" where there is none.
     """
-    e, plan, change = html.escape, own.plan, Change(own.pair)
+    e, plan, change = html.escape, own.plan, own.change
     items = "".join(
         f"<li>{e(row.text)}"
         + (f'<br><span class="small">{e(say("假定：{0}", row.assumes))}</span>' if row.assumes else "")
@@ -555,7 +555,7 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     if compared:
         there = "{0}：比较页、差异图、左右对比图" if change.drawn else "{0}：比较页"
         more = f'<a href="{e(compared)}/compare.html">{e(say(there, plan.label or name))}</a>'
-    heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
+    heading = say("{0}（{1} 年）", plan.label or name, change.pair.after.district.year)
     return (
         f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'
         f"<h3>{say('做什么，假定什么')}</h3>{what}<h3>{say('谁受益，谁受影响')}</h3>{effect}{need}"

@@ -613,7 +613,7 @@ def _missing(paper: Document, story: Story) -> None:
         paper.text(
             say(
                 "人数依据：小区表（{0}）；按社区有无判定的目标，算的是没有的社区里住的人。",
-                bases_text(paper.district.basis("homes")),
+                bases_text(paper.district.basis("homes").tolist()),
             )
         )
     if not story.gaps:

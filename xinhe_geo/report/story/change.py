@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,11 +59,14 @@ def with_whom(table: pd.DataFrame) -> pd.DataFrame:
     They are those whom the rule itself counts, so that they agree with its net gain: of a rule for the old the old, else everybody.
     """
     old = (table["net_of"] == "people_60plus").to_numpy()
+    told: dict[str, object] = {}
     for side in ("gain", "lose"):
         number = table[f"people_60plus_{side}"].where(old, table[f"people_{side}"])
-        texts = [people_told(n, aged=aged) for n, aged in zip(number, old, strict=True)]
-        table = table.assign(**{side: number, f"{side}_text": texts})
-    return table
+        told[side] = number
+        told[f"{side}_text"] = [
+            people_told(n, aged=aged) for n, aged in zip(number.tolist(), old.tolist(), strict=True)
+        ]
+    return table.assign(**told)
 
 
 def with_net(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,15 +75,14 @@ def with_net(table: pd.DataFrame) -> pd.DataFrame:
 
     Of people it is what is printed of those who gain less what is printed of those who lose, so that the three agree.
     """
-    texts = []
-    for _, row in table.iterrows():
-        unit, factor, digits = _NET_UNITS[row["net_of"]]
-        net, gain, lose = (
-            row.get(name, np.nan) for name in ("net", *(f"{row['net_of']}_{s}" for s in ("gain", "lose")))
-        )
-        net = whole(gain) - whole(lose) if np.isfinite([net, gain, lose]).all() else net
-        number = signed(net * factor, digits)
-        texts.append(say("数据不足") if np.isnan(net) else f"{number} {say(unit)}")
+    texts, sides = [], {name: own.tolist() for name, own in table.items() if str(name).endswith(("_gain", "_lose"))}
+    for row, (counted, net) in enumerate(zip(table["net_of"].tolist(), table["net"].tolist(), strict=True)):
+        exact, (unit, factor, digits) = False, _NET_UNITS[counted]
+        if math.isfinite(net) and f"{counted}_gain" in sides:
+            gain, lose = (sides[f"{counted}_{side}"][row] for side in ("gain", "lose"))
+            exact = math.isfinite(gain) and math.isfinite(lose)
+        number = whole(gain) - whole(lose) if exact else net
+        texts.append(say("数据不足") if math.isnan(net) else f"{signed(number * factor, digits)} {say(unit)}")
     return table.assign(net_text=texts)
 
 
@@ -284,8 +287,10 @@ class Change:
     def users(self) -> pd.DataFrame:
         """The facilities that more or fewer people use."""
         table = self.pair.sharing
-        told = table["users_after"].map(whole) - table["users_before"].map(whole)  # so that the three agree
-        return _called(table.assign(change=told)[table["change"].abs() > PEOPLE], self._effects["label"])
+        table = table[(table["change"].abs() > PEOPLE).to_numpy()]
+        after, before = (map(whole, table[f"users_{side}"].tolist()) for side in ("after", "before"))
+        told = [now - was for now, was in zip(after, before, strict=True)]  # so that the three agree
+        return _called(table.assign(change=np.array(told, np.int64)), self._effects["label"])
 
     @cached_property
     def built(self) -> tuple[str, ...]:
@@ -348,7 +353,7 @@ class Change:
         old, new = (side.district.homes for side in (self.pair.before, self.pair.after))
         return "" if old is None or new is None else _of_unknown(old, new).lstrip("；; ")
 
-    @property
+    @cached_property
     def people(self) -> str:
         """For which years both stand, and who lives there before and after."""
         return people_line(self.pair.before.district, self.pair.after.district)
@@ -442,11 +447,9 @@ def moves(before: District, after: District) -> Moves | None:
     old, new = before.homes, after.homes
     if old is None or new is None:
         return None
-    gone, fresh = (
-        old.loc[old.index.difference(new.index, sort=False)],
-        new.loc[new.index.difference(old.index, sort=False)],
-    )
-    was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
+    lived, live = old["people"], new["people"]
+    gone, fresh = lived[~old.index.isin(new.index)], live[~new.index.isin(old.index)]
+    was, now, out, came = (float(people.sum()) for people in (lived, live, gone, fresh))
     said = {what: number - before.moved.get(what, 0.0) for what, number in after.moved.items()}
     by_plan = bool(said) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
     back = there = there_stay = 0.0
@@ -454,7 +457,7 @@ def moves(before: District, after: District) -> Moves | None:
         out, back, came, there, there_stay = (said[what] for what in ("out", "back", "new", "there", "there_stay"))
     other = now - was - there + out - back - came
     both = old.index.intersection(new.index)  # not `was - out`: a plan may move people whom it put there itself
-    stay = float(np.minimum(old["people"].reindex(both), new["people"].reindex(both)).sum())
+    stay = float(np.minimum(lived.reindex(both), live.reindex(both)).sum())
     return Moves(was, stay + there_stay, out, came, other, now, len(gone), len(fresh), back, by_plan, there)
 
 
@@ -491,13 +494,22 @@ def people_line(before: District, after: District) -> str:
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
 
 
+#: Whom shares count: everybody, and the old.
+_COUNTED = ("people", "people_60plus")
+
+
 def _of_unknown(old: pd.DataFrame, new: pd.DataFrame) -> str:
     """Say in which homes of one state only nobody knows how many people, or how many old ones, live: no share of theirs counts them."""
-    aged = [frame[frame["people_60plus"].isna() & (frame["people"] > 0).fillna(False)] for frame in (old, new)]
-    nobody = [frame[frame["people"].isna()] for frame in (old, new)]
+    people, known = ([frame[c].to_numpy(np.float64, na_value=np.nan) for frame in (old, new)] for c in _COUNTED)
+    aged = [np.isnan(of_old) & (of_all > 0) for of_all, of_old in zip(people, known, strict=True)]
+    nobody = [np.isnan(of_all) for of_all in people]
     told = "；{0}住着 {1:,.0f} 人，其中60岁及以上多少不详，没有算进为老目标的份额，这些目标前后的份额不能相减"
     text = ""
-    for blank, sentence in ((aged, told), (nobody, "；{0}只在一边有，人口不详，没有算进份额，前后的份额不能相减")):
+    for asked, sentence in ((aged, told), (nobody, "；{0}只在一边有，人口不详，没有算进份额，前后的份额不能相减")):
+        if not any(rows.any() for rows in asked):
+            continue
+        sides = zip((old, new), asked, strict=True)
+        blank = [pd.DataFrame({c: frame[c] for c in ("name", "people")})[rows] for frame, rows in sides]
         only = pd.concat([one[~one.index.isin(other.index)] for one, other in (blank, blank[::-1])])
         names = say("、").join(map(str, only["name"].fillna(only.index.to_series())))
         text += say(sentence, few_names(names), float(only["people"].sum())) if len(only) else ""

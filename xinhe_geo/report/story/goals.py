@@ -118,7 +118,8 @@ def parts_of(analysis: Analysis, goal: Goal, group: str = "community") -> tuple[
     own, of = table.xs(goal.rule, level="rule"), counted_in(district.rule(goal.rule))
     missed = own[of] - own[f"{of}_served"]
     inside = missed[missed.index.isin(names.index)].sort_values(ascending=False, kind="stable")
-    parts = [_part(goal, str(code), str(names[code] or ""), own["share"][code], inside[code]) for code in inside.index]
+    called, shares = names.to_dict(), own["share"].to_dict()
+    parts = [_part(goal, str(code), str(called[code] or ""), shares[code], lost) for code, lost in inside.items()]
     nowhere = own.index.isna()
     if nowhere.any() and missed[nowhere].iloc[0] > SHARE_TOLERANCE:
         parts.append(_part(goal, "", say("（不在任何一个里）"), own["share"][nowhere].iloc[0], missed[nowhere].iloc[0]))
