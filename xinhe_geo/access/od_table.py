@@ -79,8 +79,10 @@ def od_tables(
     walker = district.profile(profile)
     asked = list(dict.fromkeys(kinds))
     facilities = places_open(district, inside_only)
-    outside = set() if not inside_only else _kinds_outside(district, facilities)
-    # without facilities outside the outline both tables are one
+    outside = set[str]()  # without facilities outside the outline both tables are one
+    if inside_only:
+        everywhere = places_open(district, inside_only=False)
+        outside = set(everywhere.loc[~everywhere.index.isin(facilities.index), "kind"])
     keys = {kind: ("od_table", kind, walker, inside_only and kind in outside) for kind in asked}
 
     def make(new: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -134,11 +136,6 @@ def _kind_by_kind(
 def _of_each_kind(facilities: gpd.GeoDataFrame, kinds: Sequence[str]) -> dict[str, pd.Index]:
     kind_of = facilities["kind"].to_numpy(object)
     return {kind: facilities.index[kind_of == kind] for kind in kinds}
-
-
-def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
-    everywhere = places_open(district, inside_only=False)
-    return set(everywhere.loc[~everywhere.index.isin(inside.index), "kind"])
 
 
 class _Ends(NamedTuple):

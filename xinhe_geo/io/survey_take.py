@@ -376,7 +376,7 @@ def _who_and_when(answer: Answer, current: CurrentLayer) -> None:
         answer.ask(say("工号一格不像工号"), say("写工号，不写姓名和电话"))
     elif when is None:
         answer.ask(say("日期不认识“{0}”", printable(answer.said[ON])), say("写成 2026-11-28"))
-    elif when > _latest():
+    elif when > date.today() + timedelta(days=1):  # today, wherever the form was filled in
         answer.ask(say("日期 {0} 还没有到", when), say("写哪一天看的；日期没有写错就核对电脑的时钟"))
     else:
         before = current.rows.loc[[answer.id], "checked_on"].iloc[0]
@@ -384,11 +384,6 @@ def _who_and_when(answer: Answer, current: CurrentLayer) -> None:
         if known is not None and known > when:
             answer.ask(say("目录里 {0} 核对过，比表上的日期晚", known), say("核对哪一次算数；要用表上的就改日期"))
         answer.cells |= {"checked_by": who, "checked_on": when.isoformat()}
-
-
-def _latest() -> date:
-    """Return the last day on which anybody can have looked: today, wherever the form was filled in."""
-    return date.today() + timedelta(days=1)
 
 
 def _day(text: str) -> date | None:

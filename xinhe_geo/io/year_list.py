@@ -193,7 +193,8 @@ def _planned(
     files: dict[str, bytes] = {}
     if edits:
         layer = LayerFile(folder, _LAYER, whole.entry, whole.manifest)
-        files = new_files(layer, Changes(_one_each(edits), set(), request.basis, origin))
+        edits = [edit for edit in edits if edit.cells or edit.shape is not None]
+        files = new_files(layer, Changes(edits, set(), request.basis, origin))
         files |= left
         files |= _data_year(folder, whole, year, files, report)
         check_copy(folder, files)
@@ -346,10 +347,6 @@ def _entrances_left(
         return {}
     ends = [Edit(p, {"until": year - 1}) for p in np.flatnonzero(current.rows.index.isin(doors.index)).tolist()]
     return new_files(LayerFile(folder, current.layer, current.entry, current.manifest), Changes(ends, set(), "", ""))
-
-
-def _one_each(edits: Sequence[Edit]) -> list[Edit]:
-    return [edit for edit in edits if edit.cells or edit.shape is not None]
 
 
 def _data_year(

@@ -118,14 +118,11 @@ def _tables(folder: Path) -> _Tables:
         The manifest, or a table that a rule book has, cannot be read.
     """
     manifest, rows, files, problems = read_folder(folder)
-    stops = [p for p in problems if p.severity == "error" and (p.layer == "district.toml" or _is_unread(p, rows))]
+    needed = {"district.toml", *TABLES} - set(rows)
+    stops = [p for p in problems if p.severity == "error" and p.layer in needed]
     if stops:
         raise DataError(problems_table(guarded_problems(stops, manifest)), folder.name)
     return _Tables(folder, manifest, rows, files)
-
-
-def _is_unread(problem: Problem, rows: Mapping[str, pd.DataFrame]) -> bool:
-    return problem.layer in TABLES and problem.layer not in rows
 
 
 # --- out -------------------------------------------------------------------------------------------------------------

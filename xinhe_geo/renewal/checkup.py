@@ -296,7 +296,8 @@ def _state(district: District, row: pd.Series | None, found: _Found | None, was:
     if row is None or not _is_same(district, was, row):
         return REDEFINED
     if place and not _stands(district, place):
-        return DEMOLISHED if _stood(district, place) else CORRECTED
+        stood = any(place in district.rows[n].index for n in ("homes", "communities") if n in district.rows)
+        return DEMOLISHED if stood else CORRECTED
     if row["metric"] == "typed" or found is None:
         if as_text(was.get("checked_by")) and as_text(was.get("paper")):
             return CLOSED
@@ -322,10 +323,6 @@ def _is_unknown(district: District, row: pd.Series, place: str) -> bool:
 def _stands(district: District, place: str) -> bool:
     homes, communities = district.homes, district.communities
     return any(frame is not None and place in frame.index for frame in (homes, communities)) or place == district.code
-
-
-def _stood(district: District, place: str) -> bool:
-    return any(place in district.rows[name].index for name in ("homes", "communities") if name in district.rows)
 
 
 def _rows(district: District, sets: str | Sequence[str] | None) -> pd.DataFrame:

@@ -204,10 +204,6 @@ def _shapes(frame: gpd.GeoDataFrame) -> list[str]:
     return [shape for shape, own in _TYPES.items() if there & own] or ["Point"]
 
 
-def _shape_words(shape: str) -> str:
-    return say({"Point": "点", "Line": "线", "Polygon": "面"}[shape])
-
-
 def _system(crs: pyproj.CRS) -> Element:
     """Return a coordinate system: as text, so that one nobody has registered is understood, too, and by its number if it has one."""
     system = Element("spatialrefsys", nativeFormat="Wkt")
@@ -243,7 +239,8 @@ def _entries(file: str, layers: Mapping[str, gpd.GeoDataFrame], shown: Mapping[s
         for shape in shapes:
             source, words = f"./{file}|layername={table}", own.title
             if len(shapes) > 1:
-                source, words = f"{source}|geometrytype={shape}", say("{0}（{1}）", words, _shape_words(shape))
+                called = say({"Point": "点", "Line": "线", "Polygon": "面"}[shape])
+                source, words = f"{source}|geometrytype={shape}", say("{0}（{1}）", words, called)
             yield _Entry(table, own, shape, f"layer_{number:03}_{shape.lower()}", source, words)
 
 

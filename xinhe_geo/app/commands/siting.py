@@ -190,7 +190,9 @@ def find_links(
             _show_fixes(district, places)
         if district.is_demonstration:
             OUT.print(say(DEMONSTRATION_TEXT))
-        saved(lang, csv, lambda path: write_table(path, district, "增开通道", _with_middle(table)))
+        # by longitude and latitude of their middles: a line is no cell
+        middles = table.reset_index().drop(columns="edit").assign(geometry=table.geometry.centroid.array)
+        saved(lang, csv, lambda path: write_table(path, district, "增开通道", _with_lonlat(middles)))
         if len(table):
             saved(lang, toml, lambda path: write_scenario(path, links_plan(table, name=path.stem), district))
         if out is not None:
@@ -229,11 +231,6 @@ def _show_fixes(_district: District, places: pd.DataFrame) -> None:
             escape(row.fix),
         )
     OUT.print(shown)
-
-
-def _with_middle(table: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return a table of lines and points with the longitude and latitude of their middles; what is no cell is left out."""
-    return _with_lonlat(table.reset_index().drop(columns="edit").assign(geometry=table.geometry.centroid.array))
 
 
 def _with_lonlat(table: pd.DataFrame) -> pd.DataFrame:

@@ -130,7 +130,8 @@ def residents(district: District, m: Measure, communities: pd.Index) -> Resident
     own = [lived[c] for c in communities if c in lived]
     homes, known = sum(one.homes for one in own), sum(one.known for one in own)
     if not known:
-        blank = why or (_not_said(weight, homes) if homes else say("界内没有 {0} 年的小区", district.year))
+        unsaid = say("{0} 处小区的{1}都没有填", homes, say(WEIGHTS[weight][0]))
+        blank = why or (unsaid if homes else say("界内没有 {0} 年的小区", district.year))
         return Residents(pd.Series(math.nan, index=communities), Short(math.nan, weight, ""), homes, blank)
     counts, bases = sizes.reindex(communities), {basis for one in own for basis in one.bases}
     return Residents(counts, Short(float(counts.sum()), weight, bases_text(bases)), homes - known)
@@ -160,10 +161,6 @@ def _living(district: District, weight: str) -> tuple[str, dict[object, _Lived],
         for community, rows in own.groupby(own).indices.items()
     }
     return "", lived, size[known].groupby(own[known]).sum()
-
-
-def _not_said(weight: str, homes: int) -> str:
-    return say("{0} 处小区的{1}都没有填", homes, say(WEIGHTS[weight][0]))
 
 
 def _in_brackets(living: Residents, community: object) -> str:

@@ -157,12 +157,13 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
         for name, own, unit in zip(names, community_facts(code, row), units, strict=True)
     )
     zone = f"　{e(row['zone'])}" if row["zone"] else ""
+    lack = ' class="lack"' if row["lacks_promised"] else ""
     mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
     return (
         f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
         f'<p class="facts">{facts}</p>{_to_do(targets)}<div class="{"two" if picture else "one"}">{picture}<div>'
         f"<h3>{say('要求每个社区都有的，这里缺')}</h3>"
-        f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
+        f"<p{lack}>{e(row['lacks_promised']) or say('都有')}</p>"
         f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
         f"{_minutes_table(district, code, minutes)}</div></div>{_target_table(code, targets)}"
         f"<h3>{say('界内有（处）')}</h3><p>{e(row['has']) or say('没有')}</p></section>"
@@ -179,10 +180,6 @@ def _pictures(district: District) -> Callable[[str], str]:
         return lambda _: ""
     whole = scene_for(district, COMPLETENESS, lang=language())
     return lambda code: figure(figure_of(community_scene(district, code, whole), _MAP))
-
-
-def _lack(text: str) -> str:
-    return ' class="lack"' if text else ""
 
 
 def _to_do(targets: _Targets) -> str:

@@ -321,9 +321,14 @@ def _write_links(
         "两处一起": say("没有两处一起开能让更多人够得着，或少走路。"),
         "逐个小区": say("没有服务范围外的小区，或数据不足。"),
     }
+    repeats = ["小区编号", "为什么"]  # only the numbers again
     body = "".join(
         f'<section><h2>{column_title(name)}</h2><p class="small">{html.escape(unit)}{_rest(table)}</p>'
-        + (table_html(_on_page(table)) if len(table) else f'<p class="line">{empty[name]}</p>')
+        + (
+            table_html(table.head(HOMES).drop(columns=repeats, errors="ignore"))
+            if len(table)
+            else f'<p class="line">{empty[name]}</p>'
+        )
         + "</section>"
         for name, (table, unit) in sheets.items()
     )
@@ -342,11 +347,6 @@ def _write_links(
         f"<section>{shown}</section>{body}",
     )
     write_text(folder / f"links-{own.name}.html", page)
-
-
-def _on_page(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what a page shows of a table: its first rows, and no text that only repeats the numbers."""
-    return table.head(HOMES).drop(columns=["小区编号", "为什么"], errors="ignore")
 
 
 def _rest(table: pd.DataFrame) -> str:
