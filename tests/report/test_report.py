@@ -25,6 +25,7 @@ from xinhe_geo.core import keeping
 from xinhe_geo.report import report
 from xinhe_geo.report.analysis import Analysis, analyse
 from xinhe_geo.report.leader_book import LEADER_BOOK
+from xinhe_geo.report.pages.plans import write_comparisons
 from xinhe_geo.report.pages.registry import PAGES
 from xinhe_geo.report.story.story import Story
 
@@ -57,8 +58,18 @@ def test_the_brief_says_in_which_order_it_names_who_misses_out(output: Path) -> 
 
 @pytest.mark.slow
 def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
-    xh.brief(xh.District.load(TOY), tmp_path / "again")
+    """Also if another process draws: what one map leaves behind in what they share must not show in the next."""
+    xh.brief(xh.District.load(TOY), tmp_path / "again", processes=2)
     assert digest(tmp_path / "again") == digest(output)
+
+
+@pytest.mark.matrix
+def test_a_second_process_changes_no_byte_of_the_bundled_report(tmp_path: Path) -> None:
+    for processes in (1, 2):
+        district, out = xh.District.load(), tmp_path / str(processes)
+        xh.brief(district, out, processes=processes)
+        write_comparisons(district, out, processes=processes)
+    assert digest(tmp_path / "1") == digest(tmp_path / "2")
 
 
 @pytest.mark.slow
