@@ -32,6 +32,9 @@ from xinhe_geo.core.html import web_file
 from xinhe_geo.core.numbers import per_cent
 from xinhe_geo.maps import html_map, presets, scene_json
 from xinhe_geo.maps import style as _style
+from xinhe_geo.maps.live import _drawing
+from xinhe_geo.maps.live_model import LiveModel
+from xinhe_geo.maps.meeting import meeting
 from xinhe_geo.maps.room import Room
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
 from xinhe_geo.maps.themes import _round_edges, rows_of
@@ -816,3 +819,20 @@ def test_a_map_is_the_same_whatever_was_drawn_before_it(lang: str) -> None:
     forth, back = drawn(names), drawn(names[::-1])
     assert not [name for name in names if forth[name] != back[name]]
     assert len(set(forth.values())) == len(names)
+
+
+@pytest.mark.parametrize("sign", "\u061c\u200f\u202e\u2067")
+def test_nor_does_one_in_data_that_a_page_unpacks(sign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names with signs that turn what follows: `by_hash` sees the page, and neither what is packed in it nor what a widget is sent."""
+    own = xh.District.load(TOY)
+    rows = own.rows["facilities"].copy()
+    rows["name"] = f"甲{sign}" + rows["name"].astype(object)
+    district = own.with_rows({"facilities": rows})
+    monkeypatch.setattr(scene_json, "PACK_BYTES", 1000)
+    content = json.dumps(scene(page(maps.HouseMap(presets.scene_for(district, "overview")))), ensure_ascii=False)
+    packed = re.findall(r"[A-Za-z0-9+/]{400,}={0,2}", meeting(district))
+    unpacked = [gzip.decompress(base64.b64decode(text)) for text in packed if text.startswith("H4sI")]
+    live = _drawing(LiveModel(district))
+    assert "甲" in content and sign not in content
+    assert any("甲".encode() in data for data in unpacked)
+    assert not [data for data in unpacked if sign.encode() in data] and sign not in live

@@ -58,7 +58,7 @@ from .files import (
 )
 from .foreign import layers_in, read_layer, size_of
 from .hexagons import are_h3, h3_outlines
-from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, web_file, whole_page
+from .html import PICTURES, SCRIPT, by_hash, escape, packed_page, unturned, web_file, whole_page
 from .i18n import back, by_cells, listed_words, marked, named_by_homes, parted, speaking, title
 from .land import land_use_class, land_use_name
 from .locks import hold, let_go

@@ -72,6 +72,14 @@ _HANDLERS = re.compile(r"\son[a-z]+=\"([^\"]*)\"")
 _LOOKS = re.compile(r"\sstyle=(?:\"([^\"]*)\"|'([^']*)')")
 
 
+def unturned(text: str) -> str:
+    """Return a text without signs that turn the direction of what follows: beside such a name 120 would be read 021."""
+    for sign in _TURNING:  # twelve times to look for one sign is a fifth of looking for any of twelve
+        if sign in text:  # and a ninth of replacing what is not there
+            text = text.replace(sign, "")
+    return text
+
+
 def by_hash(page: str) -> str:
     """
     Return a page whose policy lets those scripts and styles count that stand in it now, by their hashes, and no other.
@@ -80,9 +88,7 @@ def by_hash(page: str) -> str:
     policy does not allow at all stays so. What is attached to single elements counts as well (`onclick`, `style`). Signs that turn the
     direction of what follows are taken out: a number beside such a name would be read backwards.
     """
-    for sign in _TURNING:  # twelve times to look for one sign is a fifth of looking for any of twelve
-        if sign in page:  # and a ninth of replacing what is not there
-            page = page.replace(sign, "")
+    page = unturned(page)
     parts = _apart(page)
     for kind, found in (("script", _scripts), ("style", _styles)):
         if f"{kind}-src 'unsafe-inline'" in page:

@@ -31,6 +31,7 @@ from ..core import (
     refuse_uncleared,
     say,
     speaking,
+    unturned,
     web_file,
 )
 from ..district import District, Named, Scenario, kind_name, must_be_district, rule_name
@@ -160,7 +161,7 @@ def _drawing(model: LiveModel) -> str:
         "base": packed_base(district, origin),
         "style": looks(),
     }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return unturned(json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
 
 
 class LiveControls:

@@ -19,6 +19,7 @@ import numpy as np
 import pyproj
 from numpy.typing import ArrayLike
 
+from ..core import unturned
 from ..district import to_degrees
 
 #: Whole degrees are cut into this many parts: the digits that GeoJSON and OpenStreetMap carry.
@@ -64,7 +65,9 @@ def block(content: Mapping[str, Any], crs: str) -> str:
     An array in the JSON is `{"at": offset, "n": length}` (raw), or with `"steps"`, `"points"` or `"scaled"` as described above.
     """
     writer = _Writer(crs)
-    text = json.dumps(writer.plain(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text = unturned(
+        json.dumps(writer.plain(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    ).encode()
     head = len(text).to_bytes(8, "little") + text + b" " * (-len(text) % 8)
     return base64.b64encode(gzip.compress(head + bytes(writer.bytes), compresslevel=9, mtime=0)).decode("ascii")
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyproj
 import shapely
 
+from ..core import unturned
 from ..district import to_degrees
 from .basemap import Label, Layer, anchors
 from .scene import Bounds, Scene, off_for
@@ -275,7 +276,7 @@ def scene_json(scene: Scene, past: Scene | None, sides: Sequence[str], tiles: On
 
 def data_block(text: str) -> str:
     """Return the script element that carries the scene: plain JSON, or packed where that is large."""
-    data = text.encode()
+    data = unturned(text).encode()  # of a page that is all text the signs go later, with those of its own
     if len(data) <= PACK_BYTES:
         return f'<script id="xh-data" type="application/json">{text}</script>'
     packed = base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode("ascii")
