@@ -193,6 +193,7 @@ def test_a_plan_that_cannot_be_is_told_in_english(toy: Path, capsys: pytest.Capt
     assert not ours(said.out + said.err, texts_of(toy)), said
 
 
+@pytest.mark.slow
 def test_things_that_are_named_have_their_english() -> None:
     """What `UnknownNameError` says there is none of, and what a secret district refuses to be used for."""
     named = {text for path in PACKAGE.rglob("*.py") for text in _named_in(path)}

@@ -261,6 +261,7 @@ def test_what_is_done_to_the_whole_later_is_told_with_its_parts(ground: xh.Distr
     assert "到第 2 步才有" in conflicts(early, ground)["problem"].item()
 
 
+@pytest.mark.slow
 def test_parts_come_from_a_layer_beside_the_plan(ground: xh.District, tmp_path: Path) -> None:
     """The same plan as with outlines in it; a wrong layer is told with the step."""
     ring = west(ground, 0.5)

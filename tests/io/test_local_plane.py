@@ -128,6 +128,7 @@ def test_a_country_is_measured_in_one_plane_and_what_that_stretches_is_told(
     assert "拉伸" not in rests_on(xh.District.load())
 
 
+@pytest.mark.slow
 @given(st.floats(75.0, 130.0), st.floats(20.0, 50.0), st.floats(0.01, 6.0))
 @settings(max_examples=trials(50), deadline=None)
 def test_a_national_zone_is_taken_only_where_it_covers_the_extent(lon: float, lat: float, half: float) -> None:

@@ -56,6 +56,7 @@ def test_a_layer_of_lines_is_judged_by_its_tags(tmp_path: Path) -> None:
     assert math.isclose(net.edges["length_m"].sum(), 420, abs_tol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_saved_graph_gives_the_lengths_it_was_made_of(tmp_path: Path) -> None:
     import osmnx
 

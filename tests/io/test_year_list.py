@@ -357,6 +357,7 @@ def test_beside_a_map_the_list_says_how_many_there_may_be_in_all(folder: Path, f
     assert "估不出" in said
 
 
+@pytest.mark.slow
 def test_a_list_does_not_close_what_lies_outside_the_district(folder: Path, tmp_path: Path) -> None:
     """Nor does it go by unseen that most of what is there would end: a list that is not whole looks just like that."""
     place = folder / "pois" / "facilities.geojson"

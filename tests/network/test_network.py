@@ -841,6 +841,7 @@ def test_attach_against_brute_force(seed: int) -> None:
         assert spot.distance(foot) == pytest.approx(row.access_m, abs=1e-6)
 
 
+@pytest.mark.slow
 @cases
 @settings(max_examples=trials(35))
 def test_a_place_more_or_less_equals_a_new_search(seed: int, exact: bool, kind: int) -> None:
@@ -1249,6 +1250,7 @@ def test_to_graph_and_back_is_the_same_network(seed: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_to_graph_is_what_osmnx_expects(toy: WalkNetwork) -> None:
     import osmnx as ox
 

@@ -185,6 +185,7 @@ def test_a_count_says_of_what_and_of_how_many(toy: xh.District) -> None:
     assert set(theme.modes[0].texts) <= {f"社区 {n} 个" for n in range(3)}
 
 
+@pytest.mark.slow
 def test_small_counts_are_gone_before_anything_is_drawn(toy: xh.District) -> None:
     assert [shown_count(n, "人", "zh", 10) for n in (0, 1, 9.4, 10, 14.9, 15, 1204)] == [
         "0 人",
