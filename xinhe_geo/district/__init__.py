@@ -22,6 +22,7 @@ from .labels import (
     stretch_said,
     survey_note,
     walker_name,
+    year_told,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
 from .project_facts import funds_of, project_edits, steps_named, yearly_of

@@ -25,7 +25,19 @@ def place_title(district: District, lang: str | None = None) -> str:
 def state_name(district: District) -> str:
     """Return what one of two states of a district is called beside the other: the plan, or what is there, and the year."""
     plan = district.manifest.get("scenario")
-    return say("{0}（{1} 年）", plan, district.year) if plan else say("现状（{0} 年）", district.year)
+    if plan:
+        return say("{0}（{1} 年）", plan, district.year)
+    return say("现状（{0} 年）" if district.year == _data_year(district) else "不做方案（{0} 年）", district.year)
+
+
+def _data_year(district: District) -> int:
+    return int(district.manifest.get("data_year", district.year))
+
+
+def year_told(district: District) -> str:
+    """Say of which year the data are; in another year, a plan's or an earlier one, also for which year that state stands."""
+    own = _data_year(district)
+    return str(own) if own == district.year else say("{0}（{1} 年的状态）", own, district.year)
 
 
 def place_name(district: District, place: object) -> str:

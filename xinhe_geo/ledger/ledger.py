@@ -43,7 +43,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, Named, column_name, credit_of, list_told, must_be_district
+from ..district import District, Named, column_name, credit_of, list_told, must_be_district, year_told
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
@@ -370,7 +370,7 @@ def foot(district: District) -> str:
         "{0}{1}，数据年份 {2}{3}{4}。{5}",
         mark,
         district.name,
-        district.year,
+        year_told(district),
         list_told(district),
         scenario,
         credit_of(district),

@@ -11,7 +11,7 @@ import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
 from ..core import DENOMINATOR_LABELS, amount, per_cent, rounded, say, signed
-from ..district import conflicts, of_list, rule_name
+from ..district import conflicts, of_list, rule_name, year_told
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
 
@@ -256,7 +256,7 @@ def _line(model: LiveModel) -> list[str]:
     limit = say("按社区计（界内有即算）")
     if rule.metric != "presence":
         limit = limit_text(model.district, rule, model.walker)
-    denominator, year = say(DENOMINATOR_LABELS[rule.denominator]), model.district.year
+    denominator, year = say(DENOMINATOR_LABELS[rule.denominator]), year_told(model.district)
     words = [say("标准 {0}", limit), say("分母 {0}", denominator), say("数据年份 {0}", year)]
     if rule.method == "walk_min" and rule.metric == "reach":
         words.insert(1, say("步速 {0:g} 米/秒", model.walker.speed_m_s))

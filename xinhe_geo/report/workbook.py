@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
-from ..district import District, credit_of, kind_name, list_told, of_list, place_title, walker_name
+from ..district import District, credit_of, kind_name, list_told, of_list, place_title, walker_name, year_told
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import LISTED, Analysis, by_heading
 from .story.evidence import layers_told, may_be_told
@@ -408,7 +408,7 @@ def foot(district: District) -> str:
         text,
         mark,
         place_title(district),
-        district.year,
+        year_told(district),
         list_told(district),
         crs_label(district.crs),
         credit_of(district),

@@ -37,7 +37,7 @@ from ...core import (
     whole,
     word,
 )
-from ...district import District, column_name, kind_name, list_told, of_list, walker_name
+from ...district import District, column_name, kind_name, list_told, of_list, walker_name, year_told
 
 #: Metrics that count communities; what they lack is said with the people who live there.
 IN_COMMUNITIES = ("communities_with", "communities_without")
@@ -482,7 +482,7 @@ def parameters(district: District, m: Measure) -> str:
             shown = word(_WORDS.get(value, value)) if isinstance(value, str) else f"{value:g}"
         called = column_name("measures", name).partition("（")[0]
         parts.append(f"{called} {shown}{column.unit and ' ' + word(column.unit)}")
-    parts.append(say("数据年份 {0}{1}", district.year, list_told(district)))
+    parts.append(say("数据年份 {0}{1}", year_told(district), list_told(district)))
     return say("；").join(parts)
 
 

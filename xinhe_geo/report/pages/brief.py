@@ -25,7 +25,7 @@ from ...core import (
     title,
     web_file,
 )
-from ...district import list_told, place_title, survey_note, walker_name
+from ...district import list_told, place_title, survey_note, walker_name, year_told
 from ...ledger import has_own_plan
 from ...maps import (
     DEMONSTRATION_TEXT,
@@ -96,7 +96,7 @@ def brief_page(
     said = say(
         "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
         preset_text(district, story.analysis.preset),
-        district.year,
+        year_told(district),
         lists,
         crs_label(district.crs),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core import SCRIPT, language, marked, per_cent, say, speaking, title
-from ...district import District, kind_name, of_list, place_title, walker_name
+from ...district import District, kind_name, of_list, place_title, walker_name, year_told
 from ...ledger import (
     CIRCLE_MIN,
     COLOURS,
@@ -119,7 +119,7 @@ def _communities_page(district: District, table: pd.DataFrame, tasks: pd.DataFra
     )
     beyond = in_no_community(district)
     rest = say("　另有 {0} 个小区不在任何社区里，常住 {1}", beyond.homes.text, beyond.people.amount) if beyond else ""
-    line = say("{0} 个社区{1}　数据年份：{2}", len(overview), of_list(district), district.year)
+    line = say("{0} 个社区{1}　数据年份：{2}", len(overview), of_list(district), year_told(district))
     empty = f"<p>{say('数据不足：没有社区界（layers.communities）')}</p>"
     mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
     heading = f"{place_title(district)} {say('一社区一页')}"

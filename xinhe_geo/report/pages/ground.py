@@ -10,7 +10,7 @@ import shapely
 
 from ...access import audit, rests_on
 from ...core import crs_label, marked, per_cent, say, title
-from ...district import District, kind_name, place_title, survey_note
+from ...district import District, kind_name, place_title, survey_note, year_told
 from ..story.evidence import may_be_told
 from ..workbook import foot
 from .shell import figure, heads, html_page, scrolled, warning
@@ -29,7 +29,7 @@ def ground_page(district: District, picture: str) -> str:
     add = say(
         "下一步：补上住的地方。有人口表：import 或 fetch 时加 --homes 人口表.csv（列 id、lon、lat、people）；有小区图层：add 文件 --to 街道目录 --layer homes。"
     )
-    said = say("数据年份：{0}　坐标系：{1}", district.year, crs_label(district.crs))
+    said = say("数据年份：{0}　坐标系：{1}", year_told(district), crs_label(district.crs))
     body = f"""<header>
 <h1>{e(heading)}</h1>
 <p class="line">{e(said)}</p>

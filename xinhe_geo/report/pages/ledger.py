@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core import listed, listed_words, marked, parted, say, speaking, word
-from ...district import District, list_told, place_title
+from ...district import District, list_told, place_title, year_told
 from ...ledger import (
     COLOURS,
     ROLES,
@@ -181,7 +181,7 @@ def _ledger_page(
     heading = f"{place_title(district)} {say('规划目标落实核对表')}"
     body = f"""<header>
 <h1>{e(heading)}</h1>
-<p class="line">{say("{0} 项目标　数据年份：{1}{2}", len(together), district.year, list_told(district))}</p>
+<p class="line">{say("{0} 项目标　数据年份：{1}{2}", len(together), year_told(district), list_told(district))}</p>
 {mark}
 <p>{chips}</p>
 {_states(table, together)}

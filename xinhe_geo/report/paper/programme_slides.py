@@ -11,7 +11,7 @@ import pandas as pd
 from ...access import rests_on
 from ...core import amount, language, refuse_uncleared, say, write_bytes
 from ...core import title as column
-from ...district import District, place_title
+from ...district import District, place_title, year_told
 from ...maps import DEMONSTRATION_TEXT, difference_scene
 from ...renewal import Programmed
 from ...report import ProgrammeStory, cell_text, programme_pair, programme_story
@@ -74,7 +74,7 @@ def programme_slides(district: District, found: Programmed, to: str | Path) -> P
 def _cover(deck: Deck, story: ProgrammeStory, title: str) -> None:
     """What it comes to, aim by aim, and whether it is the best."""
     slide = deck.page(story.tally, [*story.notes, rests_on(deck.district)])
-    lines = [Line(title, 22, STRONG, True), Line(say("数据年份 {0}", deck.district.year), 16, INK)]
+    lines = [Line(title, 22, STRONG, True), Line(say("数据年份 {0}", year_told(deck.district)), 16, INK)]
     if deck.district.is_demonstration:
         lines += [Line(say(DEMONSTRATION_TEXT), 16, MARK, True)]
     deck.text(slide, Frame(WHOLE.left, WHOLE.top, WHOLE.width, 1.5), [*lines, Line(story.proof, 16, INK)])

@@ -22,7 +22,7 @@ from pptx.util import Emu, Inches, Pt
 from ...access import rests_on
 from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, credit_of, list_told, place_title
+from ...district import District, credit_of, list_told, place_title, year_told
 from ...maps import (
     COMPLETENESS,
     DEMONSTRATION_TEXT,
@@ -203,7 +203,7 @@ class Deck:
         foot = say(
             "{0}　数据年份 {1}　{2}",
             place_title(self.district),
-            self.district.year,
+            year_told(self.district),
             credit_of(self.district),
         )
         self.text(slide, Frame(_LEFT - 0.1, 7.0, _WIDE + 0.2, 0.35), [Line(foot, 9.5)])
@@ -352,7 +352,9 @@ class Deck:
             Line(_name(district), 22, STRONG, True),
             *built,
             Line(
-                say("数据年份 {0}{1}；坐标系 {2}", district.year, list_told(district), crs_label(district.crs)), 16, INK
+                say("数据年份 {0}{1}；坐标系 {2}", year_told(district), list_told(district), crs_label(district.crs)),
+                16,
+                INK,
             ),
         ]
         if district.is_demonstration:
@@ -631,12 +633,12 @@ def _rests(deck: Deck, story: Story) -> None:
 
 
 def _method(deck: Deck) -> str:
-    return say("数据年份 {0}；受益和受影响只算两边都在的小区里留下的居民。", deck.district.year)
+    return say("数据年份 {0}；受益和受影响只算两边都在的小区里留下的居民。", year_told(deck.district))
 
 
 def _method_of(deck: Deck, goal: Goal) -> str:
     told = "口径：方法 {0}；分母 {1}；人群 {2} {3} m/s；数据年份 {4}"
-    return say(told, goal.method, goal.denominator, goal.walker, goal.speed, deck.district.year)
+    return say(told, goal.method, goal.denominator, goal.walker, goal.speed, year_told(deck.district))
 
 
 class _Page(NamedTuple):

@@ -30,7 +30,7 @@ from ...core import (
     write_bytes,
 )
 from ...core import title as column
-from ...district import MANIFEST, District, credit_of, kind_name, list_told, place_title
+from ...district import MANIFEST, District, credit_of, kind_name, list_told, place_title, year_told
 from ...ledger import bases_text
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for, themes
 from ...report import Story, analyse
@@ -386,7 +386,7 @@ def _report(paper: Document, story: Story) -> None:
             "现将{0}公共服务设施步行可达情况报告如下（口径：{1}；数据年份 {2}{3}）。",
             place,
             preset,
-            district.year,
+            year_told(district),
             list_told(district),
         )
     )
@@ -439,7 +439,7 @@ def _request(paper: Document, story: Story) -> None:
     paper.say(say("（主送机关待填）："), style="主送机关")
     paper.say(say("现就{0}一事请示如下。", matter))
     paper.heading(say("请示事项"))
-    paper.say(say("拟{0}，内容如下（数据年份 {1}）：", matter, district.year))
+    paper.say(say("拟{0}，内容如下（数据年份 {1}）：", matter, year_told(district)))
     paper.points(asked)
     if change is not None:
         _changed(paper, story, built=False)
