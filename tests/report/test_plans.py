@@ -415,3 +415,24 @@ def test_who_is_served_in_a_year_is_who_would_be_and_who_came_and_who_gains(
     assert all_of_them == sum(parts)
     other = _served(SimpleNamespace(), pd.DataFrame([{**row, "people": without}], index=index))  # type: ignore[arg-type]
     assert gained + came < 4 or other["走得到（人）"].iloc[0] == without
+
+
+@pytest.mark.slow
+def test_plans_that_cannot_be_carried_out_take_nothing_from_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them are told, at the end; the report and what there is of the others has been written, wherever they stand in the list."""
+    import shutil
+
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    (folder / "scenarios").mkdir()
+    for name, facility in (("a", "F99"), ("b", "F1"), ("c", "F98")):
+        text = f'label = "方案{name}"\n[[edit]]\ndo = "close_facility"\nfacility = "{facility}"\n'
+        (folder / f"scenarios/{name}.toml").write_text(text, "utf-8")
+    assert main(["report", str(folder), "--plans", "--out", str(tmp_path / "out")]) == 3
+    told, page = capsys.readouterr(), (tmp_path / "out/plans.html").read_text("utf-8")
+    assert "F98" in told.err and "F99" in told.err and "index.html" in told.out
+    assert "方案b" in page and "方案a" not in page and (tmp_path / "out/plans/b/compare.html").is_file()
+    (folder / "scenarios/b.toml").unlink()
+    assert main(["report", str(folder), "--plans", "--out", str(tmp_path / "none")]) == 3
+    assert (tmp_path / "none/index.html").is_file()

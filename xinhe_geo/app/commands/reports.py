@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ...core import bundled_folder, csv_text, refuse_uncleared, say, speaking, title, write_text
+from ...core import ScenarioError, bundled_folder, csv_text, refuse_uncleared, say, speaking, title, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
@@ -81,9 +81,13 @@ def report(
             ranges=ranges,
             against=sides.against,
         )
+        wrong = None
         if plans:
             with speaking(lang):
-                write_comparisons(district, out, rules=preset, progress=tell, processes=2)
+                try:
+                    write_comparisons(district, out, rules=preset, progress=tell, processes=2)
+                except ScenarioError as error:  # told at the end: all else that was asked for is there
+                    wrong = error
             write_worst(sides.district, lead, out, progress=tell)
     with speaking(lang):
         parcels, many = renewal_in_words(district), too_many_to_meet(district)
@@ -92,6 +96,8 @@ def report(
     if parcels and (out / "meeting.html").is_file():
         OUT.print(escape(parcels))
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))
+    if wrong is not None:
+        raise wrong
 
 
 def batch(

@@ -487,7 +487,7 @@ def write_comparisons(
     Raises
     ------
     ScenarioError
-        A plan that cannot be carried out.
+        Plans that cannot be carried out, all of them; what there is of the others has been written.
     EnvironmentProblem
         A file cannot be written.
     """
@@ -498,7 +498,7 @@ def write_comparisons(
     refuse_foreign(Path(to), PLANS_FILES)
     for name in names:
         refuse_foreign(Path(to) / COMPARED / name, COMPARISON_FILES)
-    tell, told = progress or (lambda _: None), {}
+    tell, told, wrong = progress or (lambda _: None), dict[str, _Told](), list[str]()
     queue = year_by_year(district, names)
     if processes > 1 and (year := year_of_several(district, queue)) is not None:
         # Both processes would work out what that year is like without a plan: the second knows it from its beginning.
@@ -509,8 +509,14 @@ def write_comparisons(
         ahead = [aside(_compared, district, name, Path(to), rules, language()) for name in reversed(queue)]
         for number, (name, fetch) in enumerate(zip(queue, reversed(ahead), strict=True), start=1):
             tell(say("方案 {0}/{1}：{2}", number, len(names), district.scenario(name).label or name))
-            told[name] = fetch()
-    _write_plans(district, Path(to), {name: told[name] for name in names})
+            try:
+                told[name] = fetch()
+            except ScenarioError as error:
+                wrong.append(str(error))
+    if told:
+        _write_plans(district, Path(to), {name: told[name] for name in names if name in told})
+    if wrong:
+        raise ScenarioError("\n".join(wrong))
     return names
 
 
