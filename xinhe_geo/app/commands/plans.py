@@ -12,15 +12,17 @@ from rich.markup import escape
 
 from ...access import EXACT, effects
 from ...core import amount, per_cent, say, speaking, title, word
-from ...district import blank, conflicts, rule_name, scenarios, steps
+from ...district import blank, conflicts, rule_name, scenarios, state_name, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
+    Asked,
     Change,
     Comparison,
+    State,
     by_residents,
     people_line,
     provision_sheet,
-    state_of,
+    sides_of,
     with_net,
     with_whom,
     write_comparison,
@@ -29,7 +31,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, Ranges, grid, message, opened, saved, shown_path, watched
+from .console import DATA, OUT, Lang, Ranges, Year, grid, message, opened, saved, shown_path, watched
 
 #: Below this a number of people prints as 0, which is 0 at most already.
 MOST_FROM = 0.5
@@ -46,24 +48,26 @@ def compare(
     with_conflicts: Annotated[
         bool, typer.Option("--with-conflicts", help="方案自相矛盾也照算；每份输出的方案名上都会写明")
     ] = False,
+    year: Year = None,
     ranges: Ranges = False,
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
     with watched(message(lang, "loading")) as tell, speaking(lang):
         district = opened(folder, "比较方案")
-        new = state_of(district, scenario if other is None else other, with_conflicts=with_conflicts)
-        # the same year on both sides: what changes is the plan, not the calendar
-        old = state_of(
-            district, None if other is None else scenario, year=new.district.year, with_conflicts=with_conflicts
-        )
-        before, after = old.district, new.district
+        asked = Asked(other or scenario, None if other is None else scenario, year, with_conflicts)
+        after, before = sides_of(district, asked)
+        assert before is not None
+        old, new = State(before, state_name(before)), State(after, state_name(after))
         table = effects(before, after, rules=preset)
         firm = Change(Comparison.of(before, after, preset, ranges=ranges)).moved if ranges else ()
         if out is not None:
             write_comparison(old, new, out, rules=preset, ranges=ranges, progress=tell)
     with speaking(lang):
         title = escape(new.label if other is None else f"{old.label} → {new.label}")
+        if before.year != after.year:
+            told = "两边不是同一年（{0} 年、{1} 年），差别里也有年份的；要同一年加 --year"
+            OUT.print(say(told, before.year, after.year))
         OUT.print(people_line(before, after))
         table = with_whom(with_net(by_residents(table)))
         table["label"] = [rule_name(after, after.rule(str(name))) for name in table.index]
