@@ -126,22 +126,13 @@ def doors_of(district: xh.District, profile: str) -> pd.DataFrame:
 
 
 def in_another_order(rng: np.random.Generator, district: xh.District) -> xh.District:
-    """Return the same district from rows in another order; what has a drawn entrance comes first, and a street that a place is entered from."""
-    layers = {"facilities", "streets", "homes", "gates", "entrances", "barriers"} & set(district.rows)
-    rows = {name: district.rows[name] for name in sorted(layers)}
-    doors = entrances_of_open(district)
-    on = district.network.edges["street"].reindex(doors["edge"])
-    first = {
-        "facilities": set(rows["entrances"]["facility"]) if "entrances" in rows else (),
-        "streets": set(on.dropna()),
-    }
-
-    def dealt(name: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        order = rng.permutation(len(frame))
-        start = np.flatnonzero(frame.index[order].isin(list(first.get(name, ()))))[:1]
-        return frame.iloc[np.append(order[start], np.delete(order, start))]
-
-    return district.with_rows({name: dealt(name, frame) for name, frame in rows.items()})
+    """Return the same district from rows in another order; what has a drawn entrance comes first."""
+    layers = sorted({"facilities", "streets", "homes", "gates", "entrances", "barriers"} & set(district.rows))
+    rows = {name: frame.iloc[rng.permutation(len(frame))] for name in layers for frame in (district.rows[name],)}
+    if "entrances" in rows:
+        drawn = rows["facilities"].index.isin(rows["entrances"]["facility"])
+        rows["facilities"] = rows["facilities"].iloc[np.argsort(~drawn, kind="stable")]
+    return district.with_rows(rows)
 
 
 def in_one_order(doors: pd.DataFrame) -> pd.DataFrame:
@@ -149,6 +140,15 @@ def in_one_order(doors: pd.DataFrame) -> pd.DataFrame:
         {"east": 3, "north": 3}
     )  # of two streets that meet at a door either may be named
     return told.sort_values(list(told.columns), ignore_index=True)
+
+
+def named(district: xh.District) -> pd.DataFrame:
+    """Return every door for people on foot; that of a point of a home goes by the home."""
+    doors, points = doors_of(district, "adult"), home_points(district)
+    of = points["home"].to_numpy(object)
+    homes = (doors["end"] == "point").to_numpy()
+    doors.loc[homes, "place"] = of[doors.loc[homes, "place"].astype(int)]
+    return doors
 
 
 @pytest.mark.parametrize("seed", seeds(0, 7, 40))
@@ -167,13 +167,19 @@ def test_doors_are_the_same_in_whatever_order_rows_stand(tmp_path: Path, seed: i
         )
 
 
-def named(district: xh.District) -> pd.DataFrame:
-    """Return every door for people on foot; that of a point of a home goes by the home."""
-    doors, points = doors_of(district, "adult"), home_points(district)
-    of = points["home"].to_numpy(object)
-    homes = (doors["end"] == "point").to_numpy()
-    doors.loc[homes, "place"] = of[doors.loc[homes, "place"].astype(int)]
-    return doors
+def test_beside_every_street_a_place_keeps_its_door() -> None:
+    """The first street of the network, which has the number 0, and the last: a plan elsewhere takes nobody's door, and nobody is attached anew."""
+    edges = toy().network.edges
+    spots = edges.geometry.interpolate(0.4, normalized=True).translate(0.3, 0.4)
+    row = toy().rows["facilities"].loc[["F1"]]
+    places = pd.concat([row] * len(spots)).set_geometry(spots.to_numpy(), crs=toy().crs)
+    places.index = pd.Index([f"X{number}" for number in edges.index], name="facility")
+    before = toy().with_rows({"facilities": places})
+    street = str(toy().rows["streets"].index[-1])
+    after = carried_out(before, [Edit("close_street", {"street": street})])
+    doors = doors_of(after, "adult")
+    kept = doors[(doors["end"] == "facility").to_numpy() & ~doors["anew"].to_numpy(bool)]
+    assert set(kept["place"]) == set(places.index[edges["street"] != street])
 
 
 def no_new_doors(old: pd.DataFrame, new: pd.DataFrame, street: str) -> None:
@@ -212,6 +218,21 @@ def closed_one_by_one(district: xh.District, streets: list[str], profile: str, t
 def test_every_street_of_the_toy_district_closed() -> None:
     assert set(toy().profiles.index) == set(WALKERS)
     closed_one_by_one(toy(), list(map(str, toy().rows["streets"].index)), "wheelchair")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_who_keeps_a_gate_has_no_door_anew(tmp_path: Path, seed: int) -> None:
+    """Homes with gates on several streets, of which one is closed: they are left by the other gates, as before."""
+    district = xh.District.load(districts.write(tmp_path, seed))
+    doors = doors_of(district, "adult")
+    homes = doors[(doors["end"] == "point").to_numpy()]
+    several = homes.groupby("place")["street"].nunique()
+    streets = homes["street"][homes["place"].isin(several.index[several > 1]).to_numpy()].drop_duplicates()
+    assert len(streets) > 1
+    for street in streets[streets.isin(district.rows["streets"].index)].iloc[:3]:
+        after = carried_out(district, [Edit("close_street", {"street": str(street)})])
+        no_new_doors(doors, doors_of(after, "adult"), str(street))
 
 
 @pytest.mark.slow

@@ -274,6 +274,13 @@ def test_what_is_known_of_parcels_is_not_kept_where_a_table_is_another(in_stages
     assert before != after == pytest.approx(told)
 
 
+def test_what_parcels_have_done_by_a_year_is_not_what_they_have_done_since(in_stages: xh.District) -> None:
+    """Nothing is done of them before 2022: a year earlier what was typed in stands, whichever year is asked first."""
+    assert [done(in_stages.at(year)) for year in (2022, 2021)] == [pytest.approx(70), 6]
+    fresh = in_stages.with_rows({"stages": in_stages.rows["stages"].assign(share=[80.0, np.nan])})
+    assert [done(fresh.at(year)) for year in (2021, 2022)] == [6, pytest.approx(85)]
+
+
 # --- the bundled ledger ----------------------------------------------------------------------------------------------
 
 
