@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import fakes
 import folium
@@ -32,6 +33,7 @@ from xinhe_geo.core.html import web_file
 from xinhe_geo.core.numbers import per_cent
 from xinhe_geo.maps import html_map, presets, scene_json
 from xinhe_geo.maps import style as _style
+from xinhe_geo.maps.basemap import names_of
 from xinhe_geo.maps.room import Room
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
 from xinhe_geo.maps.themes import _round_edges, rows_of
@@ -816,3 +818,11 @@ def test_a_map_is_the_same_whatever_was_drawn_before_it(lang: str) -> None:
     forth, back = drawn(names), drawn(names[::-1])
     assert not [name for name in names if forth[name] != back[name]]
     assert len(set(forth.values())) == len(names)
+
+
+def test_codes_are_told_by_their_names() -> None:
+    """A code that no row of the layer has, and one whose row has no name, stand for themselves; a home in none says nothing."""
+    rows = pd.DataFrame({"name": ["甲社区", None]}, index=["T01", "T02"], dtype="str")
+    district = cast("xh.District", SimpleNamespace(layers={"communities": rows}, memo={}))
+    codes = pd.Series(["T01", "T02", "T99", None], dtype="str")
+    assert names_of(district, "communities", codes) == ["甲社区", "T02", "T99", None]

@@ -36,7 +36,18 @@ from xinhe_geo.report.pages.brief import brief_page
 from xinhe_geo.report.pages.receipts import receipts_page, thinned
 from xinhe_geo.report.story.change import with_net
 from xinhe_geo.report.story.story import Story
-from xinhe_geo.report.sums import Parts, joined, moved, of_remedies, of_steps, of_story, rounding, weights
+from xinhe_geo.report.sums import (
+    Parts,
+    _by_rule,
+    _side,
+    joined,
+    moved,
+    of_remedies,
+    of_steps,
+    of_story,
+    rounding,
+    weights,
+)
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "toy"
@@ -306,6 +317,21 @@ def script() -> Any:
     readd = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readd)
     return readd
+
+
+@pytest.mark.slow
+def test_a_side_of_a_comparison_is_the_share_of_its_rule() -> None:
+    """Of communities that have it, where the rule is of these, and somebody known lives there; of homes, people or land, where it is of them."""
+    district = toy().with_rows({"homes": toy().rows["homes"].drop("C")})  # else every community has as many homes
+    cover, readd = xh.coverage(district), script()
+    shares, homes = xh.summary(cover)["share"], _by_rule(cover)
+    metrics = set()
+    for rule, own in homes.items():
+        if np.isfinite(shares[rule]):
+            side = readd.figures({**_side(district, str(rule), own), "times": 1.0})
+            assert side["value"] == pytest.approx(shares[rule]), rule
+            metrics.add((toy().rule(str(rule)).metric, 0 < shares[rule] < 1))
+    assert metrics >= {("presence", True), ("reach", True)}
 
 
 #: A number that may not be known.
