@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import xinhe_geo as xh
 from xinhe_geo.access.capacity import Need, decay_of, floating_catchment, sizes, within_capacity
-from xinhe_geo.access.entrances import home_points
+from xinhe_geo.access.coverage import presence_grounds
+from xinhe_geo.access.entrances import home_points, places_open, walks_inside
 from xinhe_geo.access.od_table import od_table, pairs
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -161,6 +162,27 @@ def test_pairs_hold_the_nearest(toy: xh.District) -> None:
         assert least.to_dict() == pytest.approx(near.xs(kind, level="kind").droplevel("home").to_dict())
     assert pairs(toy, ["market"], minutes=60).empty
     assert (pairs(toy, kinds, minutes=9) <= 9).all() and len(home_points(toy)) == 5
+
+
+def test_a_limit_counts_what_is_just_within_it(toy: xh.District) -> None:
+    """By street, and inside a compound: whatever walk the limit is, it is there, and no longer one is."""
+    kinds = ["clinic_station", "canteen", "party_service_center"]
+    every = pairs(toy, kinds, minutes=60)
+    assert len(walks_inside(toy, toy.profile("adult")))
+    for limit in every:
+        assert pairs(toy, kinds, minutes=limit).equals(every[every <= limit])
+
+
+def test_the_outline_does_not_decide_who_is_served(toy: xh.District) -> None:
+    """Places beyond the border offer what they have, and a community has what stands in it: an outline of elsewhere changes neither."""
+    rows = toy.rows["district"]
+    away = toy.with_rows({"district": rows.set_geometry(rows.geometry.translate(5000.0), crs=rows.crs)})
+    assert places_open(away, inside_only=True).empty
+    need = Need(norm=1, per=300, decay="walk15")
+    kinds = sorted(set(toy.facilities["kind"]))
+    pd.testing.assert_frame_equal(*(within_capacity(d, ["clinic_station"], need) for d in (toy, away)))
+    (own, lines), (others, theirs) = (presence_grounds(d, kinds) for d in (toy, away))
+    assert own == others > 0 and lines.equals(theirs)
 
 
 def test_sizes_need_one_unit(toy: xh.District) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
-from xinhe_geo.access.headlines import basis_text
+from xinhe_geo.access.effects import _of_others, newcomers
+from xinhe_geo.access.headlines import _share_of, basis_text
 from xinhe_geo.access.od_table import od_table
 from xinhe_geo.core.models import Rule
 
@@ -240,3 +243,60 @@ def test_texts_that_repeat_are_a_pointer_a_row() -> None:
     texts = [dtype for dtype in cover.dtypes if dtype == "str"]
     assert len(texts) > 10 and {dtype.storage for dtype in texts} == {"python"}
     pd.testing.assert_index_equal(cover.index, index)  # as if worked out of what stands in the rows
+
+
+#: A number that may not be known.
+number = st.one_of(st.just(np.nan), st.integers(0, 8).map(float))
+
+
+@given(
+    st.lists(st.tuples(number, number, number, number), min_size=1, max_size=6), st.sampled_from(["homes", "people"])
+)
+def test_a_share_by_another_method_leaves_out_what_is_not_known(homes: list[tuple[float, ...]], counted: str) -> None:
+    """Who of those that are counted is served by the method, home by home; nothing where nobody is counted."""
+    cover = pd.DataFrame(homes, columns=["served", "served_buffer", "people", "homes"]).astype("Float64")
+    cover[["served", "served_buffer"]] /= 8
+    part = whole = 0.0
+    for served, by_method, people, _ in homes:
+        weight = 1.0 if counted == "homes" else people
+        if not np.isnan(served) and not np.isnan(weight):
+            whole += weight
+            part += 0.0 if np.isnan(by_method) else weight * by_method / 8
+    assert _share_of(cover, counted, "buffer") == pytest.approx(part / whole if whole else np.nan, nan_ok=True)
+
+
+@given(
+    *[st.dictionaries(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), st.tuples(number, number, number))] * 2,
+    st.sampled_from(["people", "people_60plus", "homes"]),
+)
+def test_shares_are_of_others_where_one_state_alone_leaves_somebody_out(
+    before: dict[tuple[str, str], tuple[float, ...]], after: dict[tuple[str, str], tuple[float, ...]], counted: str
+) -> None:
+    """Somebody: a home of which it is known whether it is served, not whom the rule counts there, and not that nobody lives there."""
+    covers, left_out = [], []
+    for state in (before, after):
+        index = pd.MultiIndex.from_tuples(list(state), names=["home", "rule"]) if state else None
+        rows = pd.DataFrame(
+            list(state.values()), index=index, columns=["people", "people_60plus", "served"], dtype=float
+        )
+        rows.index = rows.index if state else pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
+        covers.append(rows.assign(denominator=counted))
+        left_out.append(
+            {
+                key
+                for key, (people, aged, served) in state.items()
+                if np.isnan({"people": people, "people_60plus": aged}.get(counted, 0.0))
+                and not np.isnan(served)
+                and people != 0
+            }
+        )
+    assert set(_of_others(*covers)) == {rule for _, rule in left_out[0] ^ left_out[1]}
+
+
+@given(st.lists(number, max_size=4), st.dictionaries(st.sampled_from("0123"), number))
+def test_who_came_to_a_home_is_what_the_plan_says(people: list[float], came: dict[str, float]) -> None:
+    """Where a plan says of a home who came; else everybody who lives there."""
+    homes = [str(i) for i in range(len(people))]
+    after = SimpleNamespace(arrived={home: {"people": n} for home, n in came.items()})
+    want = [own if np.isnan(came.get(home, np.nan)) else came[home] for home, own in zip(homes, people, strict=True)]
+    np.testing.assert_array_equal(newcomers(homes, np.array(people), cast("xh.District", after)), np.array(want))

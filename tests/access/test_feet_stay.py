@@ -125,6 +125,63 @@ def doors_of(district: xh.District, profile: str) -> pd.DataFrame:
     return doors[["end", "place", "anew", "street", "east", "north", "access_m"]]
 
 
+def in_another_order(rng: np.random.Generator, district: xh.District) -> xh.District:
+    """Return the same district from rows in another order; what has a drawn entrance comes first."""
+    layers = sorted({"facilities", "streets", "homes", "gates", "entrances", "barriers"} & set(district.rows))
+    rows = {name: frame.iloc[rng.permutation(len(frame))] for name in layers for frame in (district.rows[name],)}
+    if "entrances" in rows:
+        drawn = rows["facilities"].index.isin(rows["entrances"]["facility"])
+        rows["facilities"] = rows["facilities"].iloc[np.argsort(~drawn, kind="stable")]
+    return district.with_rows(rows)
+
+
+def in_one_order(doors: pd.DataFrame) -> pd.DataFrame:
+    told = doors.drop(columns="street").round(
+        {"east": 3, "north": 3}
+    )  # of two streets that meet at a door either may be named
+    return told.sort_values(list(told.columns), ignore_index=True)
+
+
+def named(district: xh.District) -> pd.DataFrame:
+    """Return every door for people on foot; that of a point of a home goes by the home."""
+    doors, points = doors_of(district, "adult"), home_points(district)
+    of = points["home"].to_numpy(object)
+    homes = (doors["end"] == "point").to_numpy()
+    doors.loc[homes, "place"] = of[doors.loc[homes, "place"].astype(int)]
+    return doors
+
+
+@pytest.mark.parametrize("seed", seeds(0, 7, 40))
+def test_doors_are_the_same_in_whatever_order_rows_stand(tmp_path: Path, seed: int) -> None:
+    """Whoever is first of a layer is entered as the others are, before a plan and after one: nobody's number is looked at."""
+    rng = np.random.default_rng(seed)
+    district = xh.District.load(districts.write(tmp_path, seed % 7))
+    other = in_another_order(rng, district)
+    edits = [
+        Edit("close_street", {"street": str(rng.choice(district.rows["streets"].index))}),
+        Edit("close_gate", {"gate": str(rng.choice(district.rows["gates"].index))}),
+    ]
+    for one, two in ((district, other), (carried_out(district, edits), carried_out(other, edits))):
+        pd.testing.assert_frame_equal(
+            *(in_one_order(named(state)) for state in (one, two)), check_exact=False, atol=1e-6
+        )
+
+
+def test_beside_every_street_a_place_keeps_its_door() -> None:
+    """The first street of the network, which has the number 0, and the last: a plan elsewhere takes nobody's door, and nobody is attached anew."""
+    edges = toy().network.edges
+    spots = edges.geometry.interpolate(0.4, normalized=True).translate(0.3, 0.4)
+    row = toy().rows["facilities"].loc[["F1"]]
+    places = pd.concat([row] * len(spots)).set_geometry(spots.to_numpy(), crs=toy().crs)
+    places.index = pd.Index([f"X{number}" for number in edges.index], name="facility")
+    before = toy().with_rows({"facilities": places})
+    street = str(toy().rows["streets"].index[-1])
+    after = carried_out(before, [Edit("close_street", {"street": street})])
+    doors = doors_of(after, "adult")
+    kept = doors[(doors["end"] == "facility").to_numpy() & ~doors["anew"].to_numpy(bool)]
+    assert set(kept["place"]) == set(places.index[edges["street"] != street])
+
+
 def no_new_doors(old: pd.DataFrame, new: pd.DataFrame, street: str) -> None:
     """Say that each door stood there before, after as many metres, but those of whoever is flagged, who had all of theirs on the street."""
     kept = new[~new["anew"].to_numpy(bool)].reset_index(drop=True)
@@ -161,6 +218,21 @@ def closed_one_by_one(district: xh.District, streets: list[str], profile: str, t
 def test_every_street_of_the_toy_district_closed() -> None:
     assert set(toy().profiles.index) == set(WALKERS)
     closed_one_by_one(toy(), list(map(str, toy().rows["streets"].index)), "wheelchair")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_who_keeps_a_gate_has_no_door_anew(tmp_path: Path, seed: int) -> None:
+    """Homes with gates on several streets, of which one is closed: they are left by the other gates, as before."""
+    district = xh.District.load(districts.write(tmp_path, seed))
+    doors = doors_of(district, "adult")
+    homes = doors[(doors["end"] == "point").to_numpy()]
+    several = homes.groupby("place")["street"].nunique()
+    streets = homes["street"][homes["place"].isin(several.index[several > 1]).to_numpy()].drop_duplicates()
+    assert len(streets) > 1
+    for street in streets[streets.isin(district.rows["streets"].index)].iloc[:3]:
+        after = carried_out(district, [Edit("close_street", {"street": str(street)})])
+        no_new_doors(doors, doors_of(after, "adult"), str(street))
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from clock import seeds
@@ -13,7 +15,8 @@ from oracle import districts
 from plans import as_if_anew, carried_out, random_plan, told_of
 
 import xinhe_geo as xh
-from xinhe_geo.access import entrances_of_open
+from xinhe_geo.access import entrances_of_open, home_entrances
+from xinhe_geo.access.entrances import walks_inside
 from xinhe_geo.core import Edit
 from xinhe_geo.district import scenarios
 from xinhe_geo.district.district import _equal
@@ -150,3 +153,65 @@ def test_a_wall_that_is_overlooked_is_noticed(monkeypatch: pytest.MonkeyPatch) -
     entrances_of_open(toy())
     with pytest.raises(AssertionError):
         as_if_anew(by_another_wall("no gates", "B"), judged=False)
+
+
+def entered(district: xh.District, walkers: list[str]) -> dict[str, pd.DataFrame]:
+    """Return by which doors homes and facilities are entered, and who need not leave home, by walker ("": whoever)."""
+    found = {}
+    for name in walkers:
+        who = district.profile(name) if name else None
+        for ask in (entrances_of_open, home_entrances, walks_inside):
+            found[f"{ask.__name__} {name}"] = ask(district, who)
+    return found
+
+
+def redrawn(rng: np.random.Generator, district: xh.District) -> xh.District:
+    """Return a district of which one thing beside doors is another: a wall, whose it is, what is drawn as a door, where a place stands."""
+    homes, gates, places = (district.rows[name].copy() for name in ("homes", "gates", "facilities"))
+    inside = entrances_of_open(district)["inside"].dropna()
+    home = str(rng.choice(inside if len(inside) and rng.random() < 0.7 else homes.index))
+    shape, place, own = homes.geometry[home], str(rng.choice(places.index)), (gates["home"] == home).to_numpy()
+    drawn = [name for name in ("entrances", "barriers") if name in district.rows]
+    what = str(rng.choice(["gone", "larger", "moved", "twice", "gates", "gates moved", "place", "order", *drawn]))
+    if what == "gone":
+        homes, places = (homes.drop(home), places) if rng.random() < 0.5 else (homes, places.drop(place))
+    elif what in ("larger", "moved"):
+        moved = (
+            shape.buffer(30) if what == "larger" else shapely.transform(shape, lambda xy: xy + rng.uniform(-40, 40, 2))
+        )
+        homes.loc[[home], "geometry"] = [moved]
+    elif what == "twice":  # another home over it, before or after it by id, with its gates or without any
+        homes = pd.concat([homes, homes.loc[[home]].set_axis(pd.Index([rng.choice(["A0", "Z9"])], name="home"))])
+        gates["home"] = gates["home"].mask(own & (rng.random() < 0.5), homes.index[-1])
+    elif what == "gates":  # walled without a way out, or not walled
+        gates["state"] = gates["state"].mask(own, "closed")
+        gates = gates if rng.random() < 0.5 else gates[~own]
+    elif what == "gates moved":
+        gates["geometry"] = gates.geometry.translate(*rng.uniform(-15, 15, 2))
+    elif what == "place":
+        places.loc[[place], "geometry"] = [shapely.point_on_surface(shape)]
+    elif what == "order":
+        places = places.sample(frac=1.0, random_state=int(rng.integers(99)))
+    rows = {"homes": homes, "gates": gates, "facilities": places}
+    rows |= {name: district.rows[name].iloc[::2] for name in drawn if name == what}
+    return district.with_rows(rows, scenario=str(rng.choice(["", "p"])))
+
+
+@pytest.fixture(scope="module")
+def crooked(tmp_path_factory: pytest.TempPathFactory) -> list[xh.District]:
+    return [xh.District.load(districts.write(tmp_path_factory.mktemp("crooked"), seed)) for seed in range(3)]
+
+
+@pytest.mark.parametrize("seed", seeds(2, 24, 120))
+def test_doors_that_are_taken_over_are_found_anew(crooked: list[xh.District], seed: int) -> None:
+    """Whatever was asked before, of whom: after walls, doors and places are others the same doors are found as from nothing."""
+    rng = np.random.default_rng(seed)
+    walkers = ["", "wheelchair"]
+    state = pickle.loads(pickle.dumps(crooked[seed % 3]))
+    for step in range(2):
+        entered(state, walkers[: int(rng.integers(3))])
+        state = redrawn(rng, state) if rng.random() < 0.75 else random_plan(state, 100 * seed + step, 1)
+    anew, order = pickle.loads(pickle.dumps(state)), list(rng.permutation(walkers))
+    taken, found = entered(state, order), entered(anew, order[::-1])
+    for name, frame in found.items():
+        pd.testing.assert_frame_equal(taken[name], frame, check_exact=True, obj=f"{seed} {name}")

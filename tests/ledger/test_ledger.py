@@ -12,8 +12,8 @@ import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
@@ -50,7 +50,7 @@ from xinhe_geo.ledger.communities import community_targets
 from xinhe_geo.ledger.metrics import figures as typed_in
 from xinhe_geo.ledger.metrics import homes, shapes
 from xinhe_geo.ledger.metrics import registry as _measures
-from xinhe_geo.ledger.metrics.base import Metric, measure_rows, number_text
+from xinhe_geo.ledger.metrics.base import Lacks, Metric, measure_rows, number_text, weight_of
 from xinhe_geo.ledger.metrics.terms import terms
 from xinhe_geo.ledger.panel import panel_sheet
 from xinhe_geo.report.pages.ledger import ledger_page
@@ -1075,3 +1075,32 @@ def test_a_row_stays_as_before_a_plan_only_where_its_metric_says_all_that_it_rea
     assert _measures.unchanged(after, row) is not None
     monkeypatch.setitem(_measures.METRICS, "untold", Metric("甲", "乙", layers=("facilities",)))
     assert _measures.unchanged(after, {**row, "metric": "untold"}) is None
+
+
+#: A home: its group, its level, what it counts.
+HOME = st.tuples(st.sampled_from(["a", "b", None]), *[st.sampled_from([0.0, 0.25, 1.0, 3.0, math.nan])] * 2)
+
+
+@given(st.lists(HOME, min_size=1, max_size=6))
+def test_the_mean_of_a_group_is_of_those_who_count(rows: list[tuple[str | None, float, float]]) -> None:
+    """A group in which nobody counts, or nothing is known, has none; the lowest comes first."""
+    frame = pd.DataFrame(rows, columns=["group", "level", "weight"], index=[f"h{i}" for i in range(len(rows))])
+    of: dict[str, list[tuple[float, float]]] = {}
+    for group, level, weight in rows:
+        if group and weight > 0 and not math.isnan(level):
+            of.setdefault(group, []).append((level * weight, weight))
+    want = {group: 100 * sum(a for a, _ in own) / sum(b for _, b in own) for group, own in of.items()}
+    asked = cast("xh.District", SimpleNamespace(groups={"community": frame["group"].astype("str")}, layers={}))
+    try:
+        found = homes.mean_by_group(asked, {"group": "community"}, frame["level"], frame["weight"])
+    except Lacks:
+        assert not want
+    else:
+        assert found.to_dict() == pytest.approx(want) and found.is_monotonic_increasing and want
+
+
+def test_a_home_drawn_as_a_point_has_no_land_that_is_known() -> None:
+    shapes = [shapely.box(0, 0, 10, 5), shapely.Point(0, 0), None]
+    drawn = gpd.GeoDataFrame({"people": [1.0, 0.0, math.nan]}, geometry=shapes, index=list("abc"))
+    assert weight_of(drawn, "area_m2").to_dict() == pytest.approx({"a": 50, "b": math.nan, "c": math.nan}, nan_ok=True)
+    assert weight_of(drawn, "people").to_dict() == pytest.approx({"a": 1, "b": 0, "c": math.nan}, nan_ok=True)

@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import fakes
 import folium
@@ -32,6 +33,7 @@ from xinhe_geo.core.html import web_file
 from xinhe_geo.core.numbers import per_cent
 from xinhe_geo.maps import html_map, presets, scene_json
 from xinhe_geo.maps import style as _style
+from xinhe_geo.maps.basemap import names_of
 from xinhe_geo.maps.live import _drawing
 from xinhe_geo.maps.live_model import LiveModel
 from xinhe_geo.maps.meeting import meeting
@@ -836,3 +838,11 @@ def test_nor_does_one_in_data_that_a_page_unpacks(sign: str, monkeypatch: pytest
     assert "甲" in content and sign not in content
     assert any("甲".encode() in data for data in unpacked)
     assert not [data for data in unpacked if sign.encode() in data] and sign not in live
+
+
+def test_codes_are_told_by_their_names() -> None:
+    """A code that no row of the layer has, and one whose row has no name, stand for themselves; a home in none says nothing."""
+    rows = pd.DataFrame({"name": ["甲社区", None]}, index=["T01", "T02"], dtype="str")
+    district = cast("xh.District", SimpleNamespace(layers={"communities": rows}, memo={}))
+    codes = pd.Series(["T01", "T02", "T99", None], dtype="str")
+    assert names_of(district, "communities", codes) == ["甲社区", "T02", "T99", None]

@@ -9,6 +9,7 @@ import io
 import re
 import shutil
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ledger_toy import measure, of_t1, toy_with
+from shapely import box
 from typer.testing import CliRunner
 
 import xinhe_geo as xh
@@ -191,8 +193,9 @@ def test_a_promise_is_delivered_arranged_for_or_still_lacks(tmp_path: Path) -> N
     assert built["status"].tolist()[:2] == ["delivered", "missing"] and built["lacks"].tolist()[:2] == [0, 1]
 
 
-def test_a_row_of_the_ledger_is_filled_from_the_stages_of_its_parcels() -> None:
-    """Two parcels, 60 % of 30 households and all of 10: 70 %; a figure typed in counts only for years without stages."""
+@pytest.fixture(scope="module")
+def in_stages() -> xh.District:
+    """Two parcels, 60 % of 30 households and all of 10; a row of the ledger for what is done of them, typed in 5 and 6."""
     row = measure(
         "done",
         "series",
@@ -237,11 +240,45 @@ def test_a_row_of_the_ledger_is_filled_from_the_stages_of_its_parcels() -> None:
         ]
     )
     facts = facts.astype({"holder": "str", "high": "float64"})
-    filled = district.with_rows({**district.rows, "parcels": parcels, "stages": stages, "parcel_facts": facts})
-    typed, told = (of_t1(d).loc["done", "value"] for d in (district, filled))
-    assert typed == 6 and told == pytest.approx(70)
-    half = filled.with_rows({**filled.rows, "stages": stages.iloc[:1]})
-    assert of_t1(half).loc["done", "value"] == 6, "of one parcel nobody knows"
+    return district.with_rows({**district.rows, "parcels": parcels, "stages": stages, "parcel_facts": facts})
+
+
+def done(district: xh.District) -> float:
+    return float(of_t1(district).loc["done", "value"])
+
+
+def test_a_row_of_the_ledger_is_filled_from_the_stages_of_its_parcels(in_stages: xh.District) -> None:
+    """Two parcels, 60 % of 30 households and all of 10: 70 %; a figure typed in counts only for years without stages."""
+    typed = in_stages.with_rows(dict.fromkeys(["parcels", "stages", "parcel_facts"]))
+    assert done(typed) == 6 and done(in_stages) == pytest.approx(70)
+    half = in_stages.with_rows({"stages": in_stages.rows["stages"].iloc[:1]})
+    assert done(half) == 6, "of one parcel nobody knows"
+
+
+#: A table that what is done is read from, other rows of it, and what they come to: 60 % of one parcel, all of the other.
+OTHER_ROWS: dict[str, tuple[Callable[[Any], Any], float]] = {
+    "stages": (lambda rows: rows.assign(share=[80.0, np.nan]), 85.0),
+    "parcel_facts": (lambda rows: rows.assign(value=["10", "10"]), 80.0),
+    "stage_chains": (lambda rows: rows.assign(position=rows["position"].where(rows.index != "state_return", 0)), 6.0),
+    "parcels": (lambda rows: rows.set_geometry([box(0, 0, 1, 1), box(0, 0, 1, 3)], crs=rows.crs), 90.0),
+}
+
+
+@pytest.mark.parametrize("table", OTHER_ROWS)
+def test_what_is_known_of_parcels_is_not_kept_where_a_table_is_another(in_stages: xh.District, table: str) -> None:
+    """What their stages come to is shared by years and plans, but only by those that say the same in every table it is read from."""
+    other, told = OTHER_ROWS[table]
+    state = in_stages.with_rows({"parcel_facts": None}) if table == "parcels" else in_stages  # else land does not count
+    before = done(state)
+    after = done(state.with_rows({table: other(state.rows[table])}))
+    assert before != after == pytest.approx(told)
+
+
+def test_what_parcels_have_done_by_a_year_is_not_what_they_have_done_since(in_stages: xh.District) -> None:
+    """Nothing is done of them before 2022: a year earlier what was typed in stands, whichever year is asked first."""
+    assert [done(in_stages.at(year)) for year in (2022, 2021)] == [pytest.approx(70), 6]
+    fresh = in_stages.with_rows({"stages": in_stages.rows["stages"].assign(share=[80.0, np.nan])})
+    assert [done(fresh.at(year)) for year in (2021, 2022)] == [6, pytest.approx(85)]
 
 
 # --- the bundled ledger ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -35,10 +36,26 @@ from xinhe_geo.report.pages.brief import brief_page
 from xinhe_geo.report.pages.receipts import receipts_page, thinned
 from xinhe_geo.report.story.change import with_net
 from xinhe_geo.report.story.story import Story
-from xinhe_geo.report.sums import Parts, joined, of_remedies, of_steps, of_story
+from xinhe_geo.report.sums import (
+    Parts,
+    _by_rule,
+    _side,
+    joined,
+    moved,
+    of_remedies,
+    of_steps,
+    of_story,
+    rounding,
+    weights,
+)
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "toy"
+
+
+@cache
+def toy() -> xh.District:
+    return xh.District.load(TOY)
 
 
 def added_up(place: Path, page: str) -> list[dict[str, Any]]:
@@ -271,6 +288,118 @@ def test_every_figure_of_a_comparison_of_random_districts(tmp_path: Path, seed: 
     assert compared(district, carried_out(district, edits), tmp_path / "out")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "seed", [3, pytest.param(0, marks=pytest.mark.matrix), pytest.param(1, marks=pytest.mark.matrix)]
+)
+def test_every_sum_of_a_random_district_is_its_figure(tmp_path: Path, seed: int) -> None:
+    """With homes in no community and facilities beyond the border, goals of walks and of communities; in this process, so that it is soon over."""
+    district = xh.District.load(districts.write(tmp_path, seed))
+    outline = district.rows["district"]
+    small = outline.set_geometry(outline.geometry.buffer(-150), crs=outline.crs)
+    district = district.with_rows({"district": small, "communities": district.rows["communities"].iloc[1:]})
+    story = Story(Analysis.of(district))
+    sums, readd = of_story(story), script()
+    labels = {one["label"] for own in sums.values() for one in own}
+    parts = {about.partition("/")[0] for about in sums if "/" in about}
+    assert "依赖界外设施" in labels and {district.rule(rule).metric for rule in parts} == {"reach", "presence"}
+    assert any(part.nowhere for goal in story.judged for part in story.parts(goal))
+    for about, own in sums.items():
+        for one in own:
+            figures = readd.figures(one)
+            assert not [text for _, form, text in one["printed"] if form.format(**figures) != text], (about, one)
+
+
+def script() -> Any:
+    """Return the script that adds pages up, as a module."""
+    spec = importlib.util.spec_from_file_location("readd", ROOT / "tools" / "readd.py")
+    assert spec is not None and spec.loader is not None
+    readd = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(readd)
+    return readd
+
+
+@pytest.mark.slow
+def test_a_side_of_a_comparison_is_the_share_of_its_rule() -> None:
+    """Of communities that have it, where the rule is of these, and somebody known lives there; of homes, people or land, where it is of them."""
+    district = toy().with_rows({"homes": toy().rows["homes"].drop("C")})  # else every community has as many homes
+    cover, readd = xh.coverage(district), script()
+    shares, homes = xh.summary(cover)["share"], _by_rule(cover)
+    metrics = set()
+    for rule, own in homes.items():
+        if np.isfinite(shares[rule]):
+            side = readd.figures({**_side(district, str(rule), own), "times": 1.0})
+            assert side["value"] == pytest.approx(shares[rule]), rule
+            metrics.add((toy().rule(str(rule)).metric, 0 < shares[rule] < 1))
+    assert metrics >= {("presence", True), ("reach", True)}
+
+
+#: A number that may not be known.
+some = st.one_of(st.just(math.nan), st.integers(0, 40).map(lambda n: n / 4))
+
+
+@given(st.lists(some, max_size=6), st.integers(0, 400).map(lambda n: n / 2))
+def test_a_row_says_by_how_much_a_sum_is_rounded(values: list[float], printed: float) -> None:
+    """It adds up to what is printed, by one row more where it would not, and none where it does."""
+    names = np.array([f"h{i}" for i in range(len(values))], dtype=object)
+    rows = rounding(Parts(names, names, np.array(values)), printed).of("", [])["rows"]
+    whole, known = math.fsum(row[2] for row in rows), [value for value in values if value > 0]
+    assert amount(whole) == amount(printed)
+    assert len(rows) == len(known) + (amount(math.fsum(known)) != amount(printed))
+
+
+@given(st.lists(st.tuples(some, some, some), min_size=1, max_size=6), st.sampled_from(["homes", "people", "area_m2"]))
+def test_a_home_counts_what_its_denominator_says(homes: list[tuple[float, float, float]], denominator: str) -> None:
+    """One each, its people, or its land in hectares; nothing where nobody knows whether it is served."""
+    served, people, land = (np.array(column) for column in zip(*homes, strict=True))
+    found = weights({"home": people, "served": served, "people": people, "area_m2": land}, denominator)
+    for got, (known, n, m2) in zip(found, homes, strict=True):
+        each = {"homes": 1.0, "people": n, "area_m2": m2 / 10_000}[denominator]
+        assert got == pytest.approx(math.nan if math.isnan(known) else each, nan_ok=True)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.tuples(some, some, some, some, some), min_size=1),
+    st.dictionaries(st.sampled_from("abcd"), st.tuples(some, some, some, some, some), min_size=1),
+)
+def test_whom_a_plan_moves_is_counted_home_by_home(
+    before: dict[str, tuple[float, ...]], after: dict[str, tuple[float, ...]]
+) -> None:
+    """Those of homes of both states gain and lose and are crowded by what they were; those of new homes came in."""
+
+    def homes(state: dict[str, tuple[float, ...]], names: str) -> dict[str, np.ndarray]:
+        columns = {name: np.array([own[i] for own in state.values()], float) for i, name in enumerate(names.split())}
+        key = np.array(list(state), dtype=object)
+        return {"home": key, "name": key, **{c: v / 10 if c == "served" else v for c, v in columns.items()}}
+
+    columns = "served people people_60plus people_crowded people_relieved"
+    old, new = homes(before, columns), homes(after, columns)
+    crowd = {column: values[np.isin(old["home"], list(after))] for column, values in old.items()}
+    want: dict[str, list[float]] = {}
+    for home, (served, people, aged, crowded, relieved) in before.items():
+        if home in after:
+            change = (after[home][0] - served) / 10
+            change = 0.0 if math.isnan(change) else change
+            for side, size in (("gain", max(change, 0.0)), ("lose", max(-change, 0.0))):
+                want.setdefault(f"people_{side}", []).append(size * people)
+                want.setdefault(f"people_60plus_{side}", []).append(size * aged)
+            want.setdefault("people_crowded", []).append(crowded * people)
+            want.setdefault("people_relieved", []).append(relieved * people)
+    for home, (served, people, *_) in after.items():
+        if home not in before:
+            reached = served / 10
+            want.setdefault("people_new_served", []).append((0.0 if math.isnan(reached) else reached) * people)
+            want.setdefault("people_new_unserved", []).append((0.0 if math.isnan(reached) else 1 - reached) * people)
+    asked = ["people_gain", "people_60plus_gain", "people_lose", "people_60plus_lose"]
+    asked += ["people_crowded", "people_relieved", "people_new_served", "people_new_unserved"]
+    row = {**dict.fromkeys(asked, 0.0), "net_of": "community", "net": math.nan}
+    found = moved(old, new, crowd, row, toy())
+    for column, one in zip(asked, found, strict=True):
+        known = [value for value in want.get(column, []) if not math.isnan(value)]
+        assert math.fsum(r[2] for r in one["rows"]) == pytest.approx(math.fsum(known)), column
+        assert {r[0] for r in one["rows"]} == {r[1] for r in one["rows"]} <= {*before, *after}
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["people", "area_m2"]), st.integers(-80_000, 80_000)), min_size=1, max_size=5)
 )
@@ -288,10 +417,7 @@ def test_a_net_gain_is_rounded_as_everything_else_is(cases: list[tuple[str, int]
 @given(st.lists(st.integers(0, 4000).map(lambda n: n / 8), min_size=1, max_size=12), st.integers(1, 12))
 def test_halves_and_shares_are_rounded_as_the_pages_round_them(parts: list[float], weight: int) -> None:
     """Half a person is one, 99.6 % are not all: in whatever order it was added up."""
-    spec = importlib.util.spec_from_file_location("readd", ROOT / "tools" / "readd.py")
-    assert spec is not None and spec.loader is not None
-    readd = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(readd)
+    readd = script()
     rows = [[str(i), None, part, 500.0 * weight] for i, part in enumerate(parts)]
     for how, form, text in (
         ("sum", "{value:,.0f}", amount(sum(parts))),

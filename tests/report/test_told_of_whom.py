@@ -23,7 +23,7 @@ from xinhe_geo.report.analysis import Comparison
 from xinhe_geo.report.pages.change import _goal_row, concluded
 from xinhe_geo.report.pages.plans import _matrix_cell
 from xinhe_geo.report.receipts import receipt
-from xinhe_geo.report.story.change import Change
+from xinhe_geo.report.story.change import Change, _of_unknown, with_net
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -179,3 +179,22 @@ def test_two_ends_that_are_the_same_are_said_once(few: int, many: int, said: str
 )
 def test_a_whole_number_is_shown_without_decimals(value: object, said: str) -> None:
     assert _shown(value) == said
+
+
+def test_whose_old_people_nobody_knows_is_named_where_somebody_lives() -> None:
+    """Homes of one state only: one of 12 people whose age nobody knows, one of which nothing is known; not one in which nobody lives."""
+
+    def homes(**people: float) -> pd.DataFrame:
+        frame = pd.DataFrame({"people": people, "people_60plus": np.nan}, dtype="float64")
+        return frame.assign(name=[f"{home}苑" for home in people])
+
+    text = _of_unknown(homes(both=5.0), homes(both=5.0, some=12.0, empty=0.0, unknown=np.nan))
+    aged, nobody = text.split("；")[1:]
+    assert "some苑住着 12 人" in aged and "unknown苑" in nobody and "empty" not in text and "both" not in text
+    assert _of_unknown(homes(both=5.0, empty=0.0), homes(both=5.0)) == ""
+
+
+def test_a_net_gain_of_which_one_side_is_not_known_is_told_as_it_is() -> None:
+    table = pd.DataFrame({"net_of": "people", "net": [5.4, 5.4, np.nan]})
+    told = with_net(table.assign(people_gain=[7.6, np.nan, 7.6], people_lose=[2.2, 2.2, np.nan]))
+    assert told["net_text"].tolist() == ["+6 人", "+5 人", "数据不足"]

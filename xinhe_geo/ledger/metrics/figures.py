@@ -121,7 +121,8 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame | None:
     if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
         return None
     years = int(m["since"]), min(int(m["until"]), district.year)
-    key, reads = ("done", m["series"], m["codes"], years, language()), ("parcels", "parcel_facts", "stages")
+    key = "done", m["series"], m["codes"], years, language()
+    reads = "parcels", "parcel_facts", "stages", "stage_chains"
     return once(district, key, lambda: _done(district, str(m["series"]), codes, years), reads)
 
 
