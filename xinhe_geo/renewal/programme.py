@@ -168,6 +168,10 @@ class Programmed(NamedTuple):
         How many overruns a year can be paid; missing: all, or none that was asked for.
     scenario
         The chosen projects as a plan whose edits carry the years in which projects are finished.
+    asked
+        How it was chosen.
+    clashes
+        How the steps of chosen projects contradict those of others: a step that contradicts is without effect, or counts twice.
     """
 
     plan: pd.DataFrame
@@ -179,6 +183,8 @@ class Programmed(NamedTuple):
     near: pd.DataFrame
     overruns: int | None
     scenario: Scenario
+    asked: Programming
+    clashes: tuple[str, ...]
 
 
 @well_called
@@ -511,28 +517,10 @@ class _Walks:
             try:
                 after = _carried_out(base, edits)
             except ScenarioError as error:
-                raise ScenarioError(self._contradiction(base, opened, closed)) from error
+                told = [t for t in _troubles(self.projects, base, edits, base.year) if t.kind == "impossible"]
+                raise ScenarioError(told[0].text) from error
             self._walked[key] = self._found(after)
         return self._walked[key]
-
-    def _contradiction(self, base: District, opened: Set, closed: Set) -> str:
-        """Say which step of which project cannot be carried out beside which other projects, and why."""
-        by_key = {p.key: p for p in self.projects}
-        some = opened | closed
-
-        def tried(some: Set) -> list[tuple[str, str, str, str]]:
-            edits = self._edits(opened & some, closed & some)
-            found = _troubles([self.projects[j] for j in sorted(some)], base, edits, base.year)
-            return [trouble for trouble in found if trouble[-1] == "impossible"]
-
-        for j in reversed(self._order):  # whoever is left is needed for the contradiction
-            first = any(self.projects[j].key in self.projects[k].ahead(by_key) for k in some)
-            if j in some and not first and tried(some - {j}):
-                some -= {j}
-        key, step, problem, _ = tried(some)[0]
-        others = say("、").join(self.projects[j].key for j in sorted(some) if self.projects[j].key != key)
-        remedy = say("不能一起做的写进互斥项目（excludes），要先做的写进先行项目（after）")
-        return say("项目 {0}（{1}）和 {2} 一起做不了：{3}；{4}", key, step, others, problem, remedy)
 
     def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
         """Return what some projects do that opens, what some do that closes, and what these need; what does neither is left out."""
@@ -641,13 +629,24 @@ def _carried_out(base: District, edits: tuple[Edit, ...]) -> District:
     return plan.on(base, with_conflicts=True) if edits else base
 
 
-def _troubles(
-    projects: Sequence[_Project], base: District, edits: Sequence[Edit], year: int
-) -> list[tuple[str, str, str, str]]:
-    """Return what is wrong with edits of some projects that are carried out together: project, step of its plan, why, which kind."""
+class _Trouble(NamedTuple):
+    """What is wrong with one step of a project."""
+
+    project: str
+    step: str  # of which plan
+    problem: str
+    kind: str
+
+    @property
+    def text(self) -> str:
+        return say("项目 {0}（{1}）：{2}", self.project, self.step, self.problem)
+
+
+def _troubles(projects: Sequence[_Project], base: District, edits: Sequence[Edit], year: int) -> list[_Trouble]:
+    """Return what is wrong with edits of some projects that are carried out together."""
     whose = {id(e): (p.key, step) for p in projects for e, step in zip(p.edits, p.steps, strict=True)}
     wrong = conflicts(Scenario("programme", "programme", tuple(edits), year=year), base)
-    return [(*whose[id(edits[int(row.Index) - 1])], row.problem, row.kind) for row in wrong.itertuples()]
+    return [_Trouble(*whose[id(edits[int(row.Index) - 1])], row.problem, row.kind) for row in wrong.itertuples()]
 
 
 def _epochs(state: District, years: Sequence[int]) -> dict[int, int]:
@@ -703,10 +702,10 @@ class _Work:
                 if edits:
                     Scenario("project", project.key, tuple(edits), year=self.years[-1]).on(self.state)
             except ScenarioError:
-                _, step, problem, _ = _troubles(own, self.state, edits, self.years[-1])[0]
-                what, _, remedy = problem.partition(say("；"))
+                first = _troubles(own, self.state, edits, self.years[-1])[0]
+                what, _, remedy = first.problem.partition(say("；"))
                 remedy = remedy or say("改正方案文件；scenario check 列出全部问题")
-                told = say("{0}：{1}", step, what)
+                told = say("{0}：{1}", first.step, what)
                 wrong.append(Problem("error", "projects", "projects.csv", project.key, "edits", told, remedy))
         if wrong:
             raise DataError(problems_table(wrong), self.state.name)
@@ -849,7 +848,17 @@ class _Work:
             self._near(choosing, chosen, plan),
             self.asked.overruns,
             self._scenario(choosing, chosen),
+            self.asked,
+            self._clashes(chosen),
         )
+
+    def _clashes(self, chosen: Chosen) -> tuple[str, ...]:
+        """Return what contradicts between chosen projects: each alone works, with what must be done before it."""
+        begun = [j for j in _in_order(self.projects) if chosen.starts[j] is not None]
+        begun.sort(key=lambda j: (chosen.starts[j] or 0) + self.projects[j].duration)
+        edits = [e for j in begun for e in self.projects[j].edits]
+        found = _troubles(self.projects, self.state, edits, self.years[-1]) if edits else []
+        return tuple(trouble.text for trouble in found)
 
     def _at_low(self, choosing: Choosing, chosen: Chosen) -> Chosen:
         """Return what the lower ends of all costs would allow; what was chosen where it was stopped."""
