@@ -17,6 +17,8 @@ import xinhe_geo as xh
 from xinhe_geo.core import Edit
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import Programming, programmed
+from xinhe_geo.renewal.programme import _prepared
+from xinhe_geo.report import programme_notes
 
 TOY = Path(__file__).parents[1] / "toy"
 RULES = ("plan_elderly_canteen_15", "plan_clinic_15", "plan_elderly_daycare_15", "plan_fitness_community")
@@ -250,3 +252,115 @@ def test_of_those_who_move_the_elderly_are_counted_as_they_are(tmp_path: Path) -
     here, there, all_stay = (hand.count(frozenset(done))[0] for done in ((), ("p0", "p1"), ("p1",)))
     assert here < there < all_stay
     assert found.levels.loc["elderly", "value"] == pytest.approx(there - here)
+
+
+def on_a_parcel(to: Path) -> Path:
+    """The toy with a parcel where home D stands, and a plan that clears it, builds on it, and stands everything on what it built."""
+    folder = folder_of(to, np.random.default_rng(0), [""])
+    toy = xh.District.load(folder)
+    site = gpd.GeoDataFrame(
+        {"parcel": ["d"], "name": ["丁"]}, geometry=toy.homes.geometry[["D"]].buffer(20).array, crs=toy.crs
+    )
+    site.to_file(folder / "boundaries" / "parcels.geojson", driver="GeoJSON")
+    people = float(toy.homes.loc["D", "people"])
+    plan = [
+        {"do": "move_households", "homes": ["D"], "people": people, "fate": "waiting"},
+        {"do": "demolish_homes", "homes": ["D"]},
+        {"do": "build_homes", "parcel": "d", "home": "new", "people": 30.0},
+        {"do": "return_households", "parcel": "d", "home": "new", "people": people / 2},
+        {"do": "use_rooms", "facility": "n1", "kind": "canteen", "home": "new"},
+        {"do": "retrofit", "home": "new", "elevators": 1},
+        {"do": "move_households", "homes": ["A"], "people": 20.0, "to": "new"},
+    ]
+    (folder / "scenarios" / "all.toml").write_text(tomli_w.dumps({"name": "all", "edit": plan}), "utf-8")
+    entry = (
+        '\n[layers.parcels]\nfile = "boundaries/parcels.geojson"\ncrs = "EPSG:4548"\nbasis = "surveyed"\nsource = "x"\n'
+    )
+    with (folder / "district.toml").open("a", encoding="utf-8") as manifest:
+        manifest.write(entry)
+    return folder
+
+
+def projects_of(**columns: list[object]) -> pd.DataFrame:
+    count = len(columns["edits"])
+    keys = [f"p{i}" for i in range(count)]
+    free = {"kind": "微改造", "reason": "r", "cost_low": 0.0, "duration": 1, "urgency": "urgent"}
+    return pd.DataFrame({"project": keys, "name": keys, **{k: [v] * count for k, v in free.items()}, **columns})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parted", [False, True])
+def test_whatever_stands_on_what_a_plan_builds_can_be_scheduled(tmp_path: Path, parted: bool) -> None:
+    """Any beginning of a plan, as one project or each step as its own after the one before: all begun, each year's counts by hand."""
+    toy = xh.District.load(on_a_parcel(tmp_path / "toy"))
+    money = pd.DataFrame({"fund": "财政", "year": [2022, 2031], "amount": 1.0})
+    for count in (7,) if parted else (3, 4, 5, 6, 7):
+        rows = projects_of(
+            edits=[f"all#{i + 1}" for i in range(count)]
+            if parted
+            else ["all#" + ",".join(map(str, range(1, count + 1)))],
+            after=[f"p{i - 1}" if i else None for i in range(count if parted else 1)],
+        )
+        if parted:
+            rows = rows.iloc[::-1]  # what comes first may be written last
+        asked = Programming(rules=RULES, equity=False)
+        found = programmed(toy, rows, money, programming=asked)
+        assert (found.plan["reason"] == "").all(), found.plan
+        steps = project_edits(toy.folder, "all")
+        for year in found.years.index.unique("year"):
+            ends = found.plan["finished"].sort_index()
+            done = tuple(e for i, e in enumerate(steps[:count]) if ends.iloc[i if parted else 0] <= year)
+            after = xh.Scenario("s", edits=done, year=2022).on(toy, with_conflicts=True) if done else toy
+            cover = xh.coverage(after, rules=RULES)
+            hand = (cover["served"] * cover["people"]).groupby(level="rule").sum()
+            assert found.years.loc[year, "people"].to_dict() == pytest.approx(hand.to_dict()), (count, year)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("relation", ["", "after", "excludes"])
+@pytest.mark.parametrize("numbers", [(60.0, 30.0), (30.0, 60.0), (None, 30.0), (30.0, None), (None, None)])
+def test_who_moves_with_several_projects_is_one_person(
+    tmp_path: Path, relation: str, numbers: tuple[float | None, ...]
+) -> None:
+    """Of one home two projects move some or all: whatever is done together, who is served is who is left."""
+    if relation == "after" and numbers == (None, 30.0):
+        return  # nobody is left to move
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), [""])
+    for i, number in enumerate(numbers):
+        edit = {"do": "move_households", "homes": ["A"], **({} if number is None else {"people": number})}
+        (folder / "scenarios" / f"m{i}.toml").write_text(tomli_w.dumps({"name": f"m{i}", "edit": [edit]}), "utf-8")
+    toy = xh.District.load(folder)
+    rows = projects_of(edits=["m0", "m1"], **({relation: [None, "p0"]} if relation else {}))
+    walks = _prepared(toy, rows, None, None, Programming(rules=RULES, equity=False), None).walks
+    for done in ((), (0,), (1,), (0, 1)):
+        if (relation == "after" and done == (1,)) or (relation == "excludes" and len(done) == 2):
+            continue
+        edits = tuple(e for i in done for e in project_edits(folder, f"m{i}"))
+        after = xh.Scenario("s", edits=edits, year=2023).on(toy, with_conflicts=True) if edits else toy
+        cover = xh.coverage(after, rules=RULES)
+        hand = (cover["served"] * cover["people"]).groupby(level="rule").sum().reindex([r.name for r in walks.rules])
+        assert walks.by_rule(walks.served(0, frozenset(), frozenset(done))) == pytest.approx(hand.to_numpy()), done
+
+
+@pytest.mark.slow
+def test_which_project_contradicts_is_named(tmp_path: Path) -> None:
+    """One tears down what another opens rooms in, a third has nothing to do with it: told is which step of which plan is in vain."""
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), [""])
+    other = [POOL["gone"][0], {**POOL["rooms"][0], "home": "D"}]
+    for name, edits in (("b", other), ("c", POOL["fitness"])):
+        (folder / "scenarios" / f"{name}.toml").write_text(tomli_w.dumps({"name": name, "edit": edits}), "utf-8")
+    toy = xh.District.load(folder)
+    money = pd.DataFrame({"fund": ["财政"], "year": [2023], "amount": [1.0]})
+    rows = projects_of(edits=["c", "b#1", "b#2"])
+    found = programmed(toy, rows, money, programming=Programming(rules=RULES, equity=False))
+    assert len(found.clashes) == 1 and found.clashes[0].startswith("项目 p2（b#2）：") and "D" in found.clashes[0]
+    assert any(found.clashes[0] in line for line in programme_notes(found))
+    apart = programmed(toy, rows.iloc[:2], money, programming=Programming(rules=RULES, equity=False))
+    assert apart.clashes == () and not any("矛盾" in line for line in programme_notes(apart))
+    # what cannot be carried out at all says so, too
+    rows = projects_of(edits=["c", "b#1"])
+    walks = _prepared(toy, rows, money, None, Programming(rules=RULES), None).walks
+    bad = walks.projects[1]._replace(edits=(Edit("demolish_homes", {"homes": ["nobody"]}),))
+    walks.projects = [walks.projects[0], bad]
+    with pytest.raises(xh.ScenarioError, match=r"项目 p1（b#1）：.*nobody"):
+        walks.served(0, frozenset(), frozenset({1}))

@@ -25,7 +25,7 @@ from .labels import (
     year_told,
 )
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
-from .project_facts import funds_of, project_edits, steps_named, yearly_of
+from .project_facts import funds_of, project_edits, project_steps, steps_named, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
 from .resolve import Named, meant

@@ -78,8 +78,13 @@ def yearly_of(cell: object) -> list[float]:
 
 
 def project_edits(folder: Path, cell: object) -> list[Edit]:
+    """Return the edits that a project carries out, as its cell `edits` names them; parameters and errors as of `project_steps`."""
+    return [edit for _, edit in project_steps(folder, cell)]
+
+
+def project_steps(folder: Path, cell: object) -> list[tuple[str, Edit]]:
     """
-    Return the edits that a project carries out, as its cell `edits` names them.
+    Return the edits that a project carries out, each with the plan and the step it is (`plan#2`).
 
     Parameters
     ----------
@@ -99,7 +104,7 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
     ScenarioError
         No such plan or step, or a plan that cannot be read: which, and what there is.
     """
-    found: list[Edit] = []
+    found: list[tuple[str, Edit]] = []
     for name, wanted in steps_named(cell).items():
         files = plan_files(folder)
         if name not in files:
@@ -112,7 +117,8 @@ def project_edits(folder: Path, cell: object) -> list[Edit]:
         for step, edit in enumerate(plan.edits, 1):
             over = edit.what.get("until") is not None and edit.what["until"] < last
             if not over and (not wanted or step in wanted):
-                found.append(Edit(edit.do, {k: v for k, v in edit.what.items() if k not in ("year", "until")}))
+                own = Edit(edit.do, {k: v for k, v in edit.what.items() if k not in ("year", "until")})
+                found.append((f"{name}#{step}", own))
     return found
 
 

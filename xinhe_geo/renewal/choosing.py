@@ -405,10 +405,10 @@ class Choosing:
         """Return whom a plan serves in a year, as the engine says."""
         done, c = self.done_in(plan, year), self.task.candidates
         opened, closed = done & self.openers, frozenset(j for j in done if c[j].closes)
-        found = self._look(self.oracle.epoch(year), opened, closed)
-        if found is None:
-            raise ScenarioError(say("选出的项目不能一起做：它们的方案互相矛盾；在互斥项目（excludes）里写明"))
-        return found
+        epoch = self.oracle.epoch(year)
+        found = self._look(epoch, opened, closed)
+        # what cannot be carried out is asked again, so that the oracle says which projects contradict each other
+        return self.oracle.served(epoch, opened, closed) if found is None else found
 
     def _value(self, aim: _Aim, plan: Sequence[int | None]) -> float:
         """Return what a plan reaches of an aim, counted afresh: more than if nothing were done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,17 @@ from ..core import (
     say,
     well_called,
 )
-from ..district import ACTIONS, District, Scenario, funds_of, must_be_district, place_name, project_edits, yearly_of
+from ..district import (
+    ACTIONS,
+    District,
+    Scenario,
+    conflicts,
+    funds_of,
+    must_be_district,
+    place_name,
+    project_steps,
+    yearly_of,
+)
 from ..siting import MixedInteger, Watch
 from .choosing import (
     FLOOR,
@@ -157,6 +168,10 @@ class Programmed(NamedTuple):
         How many overruns a year can be paid; missing: all, or none that was asked for.
     scenario
         The chosen projects as a plan whose edits carry the years in which projects are finished.
+    asked
+        How it was chosen.
+    clashes
+        How the steps of chosen projects contradict those of others: a step that contradicts is without effect, or counts twice.
     """
 
     plan: pd.DataFrame
@@ -168,6 +183,8 @@ class Programmed(NamedTuple):
     near: pd.DataFrame
     overruns: int | None
     scenario: Scenario
+    asked: Programming
+    clashes: tuple[str, ...]
 
 
 @well_called
@@ -284,6 +301,7 @@ class _Project(NamedTuple):
     key: str
     row: pd.Series
     edits: tuple[Edit, ...]
+    steps: tuple[str, ...]  # which step of which plan each edit is
     duration: int
     status: str
     low: float
@@ -291,6 +309,17 @@ class _Project(NamedTuple):
 
     def roles(self) -> set[str]:
         return {ACTIONS[e.do].serves for e in self.edits} - {"none"}
+
+    def ahead(self, by_key: Mapping[str, _Project]) -> set[str]:
+        """Return the keys of all that must be finished before it begins."""
+        found: set[str] = set()
+        asked = listed(as_text(self.row["after"]))
+        while asked:
+            key = asked.pop()
+            if key in by_key and key not in found:
+                found.add(key)
+                asked += listed(as_text(by_key[key].row["after"]))
+        return found
 
 
 def _project(state: District, key: str, row: pd.Series) -> _Project:
@@ -301,18 +330,45 @@ def _project(state: District, key: str, row: pd.Series) -> _Project:
     duration = next((d for d in (_number(row["duration"]), float(len(yearly)) or math.nan, span) if d >= 1), 1.0)
     status = IDEA if pd.isna(row["status"]) else str(row["status"])
     begun = status == UNDER_WAY and _number(row["start"]) + duration - 1 <= state.year
-    edits = () if status in (FINISHED, GIVEN_UP) or begun else tuple(project_edits(state.folder, row["edits"]))
-    return _Project(key, row, edits, int(duration), status, low, high)
+    own = [] if status in (FINISHED, GIVEN_UP) or begun else project_steps(state.folder, row["edits"])
+    edits, steps = tuple(edit for _, edit in own), tuple(step for step, _ in own)
+    return _Project(key, row, edits, steps, int(duration), status, low, high)
 
 
 def _number(cell: object) -> float:
     return math.nan if cell is None or pd.isna(cell) else float(cell)  # type: ignore[arg-type]
 
 
+def _in_order(projects: Sequence[_Project]) -> list[int]:
+    """Return the positions of projects, what must be finished before others first: only then can the others be carried out."""
+    by_key = {p.key: p for p in projects}
+    return sorted(range(len(projects)), key=lambda j: len(projects[j].ahead(by_key)))
+
+
+def _names(edit: Edit) -> set[str]:
+    """Return everything that an edit names."""
+    values = (value if isinstance(value, list | tuple) else [value] for value in edit.what.values())
+    return {name for some in values for name in some if isinstance(name, str)}
+
+
+def _groundwork(projects: Sequence[_Project]) -> dict[tuple[int, int], set[str]]:
+    """Return the edits that serve nobody and make what one that serves somebody names: project, which of its edits, and what is made."""
+    every = {(j, i): e for j, p in enumerate(projects) for i, e in enumerate(p.edits)}
+    rest = {at: e for at, e in every.items() if ACTIONS[e.do].serves == "none"}
+    named = {name for at, e in every.items() if at not in rest for name in _names(e)}
+    found: dict[tuple[int, int], set[str]] = {}
+    while more := [at for at in rest if named & set(ACTIONS[rest[at].do].made_by(rest[at].what))]:
+        for at in more:
+            edit = rest.pop(at)
+            found[at] = set(ACTIONS[edit.do].made_by(edit.what))
+            named |= _names(edit)
+    return found
+
+
 #: Which points are served under each rule, by the year, the edits that are carried out, and the rules.
 _Walked = dict[tuple[int, str, tuple[Rule, ...]], np.ndarray]
-#: Who moves together: home and project (-1: nobody in particular), how many, and how many of these are 60 or more.
-_Part = tuple[int, int, tuple[float, float]]
+#: Who moves together: home (-1: every home) and the projects of which each moves them, how many, and how many of 60 or more.
+_Part = tuple[int, Set, tuple[float, float]]
 
 
 class _Walks:
@@ -330,7 +386,13 @@ class _Walks:
         self._epochs = _epochs(state, years)
         self._bases = {epoch: state.at(year) for year, epoch in self._epochs.items()}
         self._walked = walked
-        self._alone = frozenset(j for j, project in enumerate(projects) if project.roles() == {"places"})
+        self._order, self._ground = _in_order(projects), _groundwork(projects)
+        made = {name for some in self._ground.values() for name in some}
+        self._alone = frozenset(
+            j
+            for j, project in enumerate(projects)
+            if project.roles() == {"places"} and not any(made & _names(e) for e in project.edits)
+        )
         self._places: dict[
             tuple[int, Set, Set], dict[int, np.ndarray]
         ] = {}  # whom each of them reaches, by what else is done
@@ -338,20 +400,19 @@ class _Walks:
         self.points = points_of_homes(home_points(state))
         homes = state.homes
         names = self.points.names
-        lived = np.nan_to_num(homes["people"].reindex(names).to_numpy(float)) if homes is not None else np.zeros(0)
-        older = (
-            np.nan_to_num(homes["people_60plus"].reindex(names).to_numpy(float)) if homes is not None else np.zeros(0)
-        )
+        lived, older = (_lived(homes, column, names) for column in ("people", "people_60plus"))
         parts = self._parts(names, (lived, older))
         point = [
             np.arange(len(self.points.code)) if home < 0 else np.flatnonzero(self.points.code == home)
             for home, *_ in parts
         ]
         self._point = np.concatenate(point)
-        self._mover = np.concatenate([np.full(len(at), mover) for at, (_, mover, _) in zip(point, parts, strict=True)])
+        self._movers = [movers for _, movers, _ in parts]
         own, code = self.points.weight[self._point], self.points.code[self._point]
-        every = np.concatenate([np.full(len(at), i) for i, at in enumerate(point)])
-        lived, older = (own * self._staying(parts, whole, i)[every, code] for i, whole in enumerate((lived, older)))
+        self._part = np.concatenate([np.full(len(at), i) for i, at in enumerate(point)])
+        lived, older = (
+            own * self._staying(parts, whole, i)[self._part, code] for i, whole in enumerate((lived, older))
+        )
         for_elderly = np.array([is_for_elderly(state, rule) for rule in rules], dtype=float)
         self.lived = self.people = np.tile(lived, len(rules))  # the one as they are, the other may be weighted
         self.elderly = (for_elderly[:, None] * older[None, :]).ravel()
@@ -364,19 +425,41 @@ class _Walks:
         self.group = np.tile(number[code], len(rules))
 
     def _parts(self, names: pd.Index, counts: tuple[np.ndarray, np.ndarray]) -> list[_Part]:
-        """Return who moves: everybody first (home -1), then per home and project that moves some of them how many people, and of 60 or more."""
-        parts: list[_Part] = [(-1, -1, (0.0, 0.0))]
-        for j, project in enumerate(self.projects):
+        """
+        Return who moves: everybody first (home -1), then per home and projects how many of its people, and of 60 or more.
+
+        Projects that exclude each other move the same people, others move different ones as long as there are any.
+        """
+        base = self._bases[min(self._bases)]  # later a home may be gone by itself
+        by_key = {p.key: p for p in self.projects}
+        others = [set(listed(as_text(p.row["excludes"]))) for p in self.projects]
+        spans: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
+        for j in self._order:
+            project = self.projects[j]
             if not any(e.do == "move_households" for e in project.edits):
                 continue
-            after = _carried_out(self._bases[max(self._bases)], project.edits).homes
-            gone = []
-            for column, whole in zip(("people", "people_60plus"), counts, strict=True):
-                left = after[column].reindex(names).to_numpy(float) if after is not None else np.zeros(len(names))
-                gone.append(np.where(np.isnan(left), whole, whole - left))
-            moved = np.flatnonzero((gone[0] > 1e-9) | (gone[1] > 1e-9))
-            parts += [(int(home), j, (float(gone[0][home]), float(gone[1][home]))) for home in moved]
-        return parts
+            ahead = project.ahead(by_key)
+            first = tuple(e for k in self._order if self.projects[k].key in ahead for e in self.projects[k].edits)
+            before, after = (_carried_out(base, edits).homes for edits in (first, (*first, *project.edits)))
+            for c, (column, whole) in enumerate(zip(("people", "people_60plus"), counts, strict=True)):
+                here, left = (_lived(homes, column, names) for homes in (before, after))
+                gone = here - left
+                for home in map(int, np.flatnonzero(gone > 1e-9)):
+                    own = spans.setdefault((home, c), [])
+                    beside = [
+                        end
+                        for _, end, k in own
+                        if self.projects[k].key not in others[j] and project.key not in others[k]
+                    ]
+                    start = max(min(max(beside, default=0.0), whole[home] - gone[home]), 0.0)
+                    own.append((start, start + float(gone[home]), j))
+        parts: dict[tuple[int, Set], list[float]] = {}
+        for (home, c), own in spans.items():
+            for start, end in itertools.pairwise(sorted({at for a, b, _ in own for at in (a, b)})):
+                movers = frozenset(j for a, b, j in own if a <= start and end <= b)
+                if movers:
+                    parts.setdefault((home, movers), [0.0, 0.0])[c] += end - start
+        return [(-1, _NONE, (0.0, 0.0)), *((home, movers, (p, o)) for (home, movers), (p, o) in parts.items())]
 
     def _staying(self, parts: Sequence[_Part], whole: np.ndarray, which: int) -> np.ndarray:
         """Return how many of each home are of each part, shape (parts, homes): who moves with none of them is of the first."""
@@ -403,7 +486,7 @@ class _Walks:
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """Return, rule by rule and point by point, who is served."""
         walked = self._together(epoch, opened, closed)
-        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
+        gone = np.array([bool(movers & closed) for movers in self._movers])[self._part]
         served: np.ndarray = (walked[:, self._point] & ~gone[None, :]).ravel()
         return served
 
@@ -431,17 +514,22 @@ class _Walks:
         edits, base = self._edits(opened, closed), self._bases[epoch]
         key = base.year, repr(edits), tuple(self.rules)
         if key not in self._walked:
-            self._walked[key] = self._found(_carried_out(base, edits))
+            try:
+                after = _carried_out(base, edits)
+            except ScenarioError as error:
+                told = [t for t in _troubles(self.projects, base, edits, base.year) if t.kind == "impossible"]
+                raise ScenarioError(told[0].text) from error
+            self._walked[key] = self._found(after)
         return self._walked[key]
 
     def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
-        """Return what some projects do that opens, and what some do that closes; what does neither is left out."""
+        """Return what some projects do that opens, what some do that closes, and what these need; what does neither is left out."""
         by_role = {"less": closed, "none": _NONE}
         return tuple(
             edit
-            for j, project in enumerate(self.projects)
-            for edit in project.edits
-            if j in by_role.get(ACTIONS[edit.do].serves, opened)
+            for j in self._order
+            for i, edit in enumerate(self.projects[j].edits)
+            if j in (opened | closed if (j, i) in self._ground else by_role.get(ACTIONS[edit.do].serves, opened))
         )
 
     def _found(self, after: District) -> np.ndarray:
@@ -524,6 +612,13 @@ class _Walks:
         return total
 
 
+def _lived(homes: pd.DataFrame | None, column: str, names: pd.Index) -> np.ndarray:
+    """Return how many are known to live in each of some homes; nobody in one that is not there."""
+    if homes is None:
+        return np.zeros(len(names))
+    return np.nan_to_num(homes[column].reindex(names).to_numpy(float))
+
+
 def _same(own: pd.DataFrame | None, other: pd.DataFrame | None) -> bool:
     return own is other or (own is not None and other is not None and bool(own.equals(other)))
 
@@ -532,6 +627,26 @@ def _carried_out(base: District, edits: tuple[Edit, ...]) -> District:
     """Return a district with edits carried out in its year; what contradicts itself is told elsewhere."""
     plan = Scenario("programme", "programme", edits, year=base.year)
     return plan.on(base, with_conflicts=True) if edits else base
+
+
+class _Trouble(NamedTuple):
+    """What is wrong with one step of a project."""
+
+    project: str
+    step: str  # of which plan
+    problem: str
+    kind: str
+
+    @property
+    def text(self) -> str:
+        return say("项目 {0}（{1}）：{2}", self.project, self.step, self.problem)
+
+
+def _troubles(projects: Sequence[_Project], base: District, edits: Sequence[Edit], year: int) -> list[_Trouble]:
+    """Return what is wrong with edits of some projects that are carried out together."""
+    whose = {id(e): (p.key, step) for p in projects for e, step in zip(p.edits, p.steps, strict=True)}
+    wrong = conflicts(Scenario("programme", "programme", tuple(edits), year=year), base)
+    return [_Trouble(*whose[id(edits[int(row.Index) - 1])], row.problem, row.kind) for row in wrong.itertuples()]
 
 
 def _epochs(state: District, years: Sequence[int]) -> dict[int, int]:
@@ -563,6 +678,7 @@ class _Work:
             (budgets["year"] >= state.year).to_numpy()
         ]  # what the years before had is spent, or nobody's to say
         self.projects = [_project(state, str(key), row) for key, row in state.rows["projects"].iterrows()]
+        self.ground = _groundwork(self.projects)
         self.paid = range(int(self.budgets["year"].min()), int(self.budgets["year"].max()) + 1)
         self.years = range(self.paid[0], max(self.paid[-1], asked.horizon or 0) + 1)
         self._must_work_alone()
@@ -578,23 +694,19 @@ class _Work:
     def _must_work_alone(self) -> None:
         """Carry out each project on its own, with what must be done before it; tell of all that cannot be."""
         by_key = {p.key: p for p in self.projects}
-        wrong = []
+        wrong, order = [], [self.projects[j] for j in _in_order(self.projects)]
         for project in self.projects:
-            before: dict[str, None] = {}
-            ahead = [project.key]
-            while ahead:
-                key = ahead.pop()
-                if key in by_key and key not in before:
-                    before[key] = None
-                    ahead += listed(as_text(by_key[key].row["after"]))
-            edits = [e for p in self.projects if p.key in before for e in p.edits]
+            own = [p for p in order if p.key in {project.key, *project.ahead(by_key)}]
+            edits = [e for p in own for e in p.edits]
             try:
                 if edits:
                     Scenario("project", project.key, tuple(edits), year=self.years[-1]).on(self.state)
-            except ScenarioError as error:
-                what, _, remedy = str(error).splitlines()[0].partition(say("；"))
-                remedy = remedy or "改正方案文件；scenario check 列出全部问题"
-                wrong.append(Problem("error", "projects", "projects.csv", project.key, "edits", what, remedy))
+            except ScenarioError:
+                first = _troubles(own, self.state, edits, self.years[-1])[0]
+                what, _, remedy = first.problem.partition(say("；"))
+                remedy = remedy or say("改正方案文件；scenario check 列出全部问题")
+                told = say("{0}：{1}", first.step, what)
+                wrong.append(Problem("error", "projects", "projects.csv", project.key, "edits", told, remedy))
         if wrong:
             raise DataError(problems_table(wrong), self.state.name)
 
@@ -626,7 +738,9 @@ class _Work:
             must,
             frozenset(index[n] for n in names["after"]),
             frozenset(index[n] for n in names["excludes"]),
-            opens=bool(roles & {"places", "ways", "moved", "either"}),
+            # what others stand on is open, too: without it they cannot be carried out
+            opens=bool(roles & {"places", "ways", "moved", "either"})
+            or any(j == index[project.key] for j, _ in self.ground),
             closes=bool(roles & {"less", "moved", "either"}),
             ways=bool(roles & {"ways", "either"}),
             whole=bool(roles & {"moved", "either"}),
@@ -734,7 +848,17 @@ class _Work:
             self._near(choosing, chosen, plan),
             self.asked.overruns,
             self._scenario(choosing, chosen),
+            self.asked,
+            self._clashes(chosen),
         )
+
+    def _clashes(self, chosen: Chosen) -> tuple[str, ...]:
+        """Return what contradicts between chosen projects: each alone works, with what must be done before it."""
+        begun = [j for j in _in_order(self.projects) if chosen.starts[j] is not None]
+        begun.sort(key=lambda j: (chosen.starts[j] or 0) + self.projects[j].duration)
+        edits = [e for j in begun for e in self.projects[j].edits]
+        found = _troubles(self.projects, self.state, edits, self.years[-1]) if edits else []
+        return tuple(trouble.text for trouble in found)
 
     def _at_low(self, choosing: Choosing, chosen: Chosen) -> Chosen:
         """Return what the lower ends of all costs would allow; what was chosen where it was stopped."""

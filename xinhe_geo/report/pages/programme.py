@@ -63,6 +63,11 @@ def programme_notes(found: Programmed) -> list[str]:
         What `programmed` returned.
     """
     said = [_tally(found)]
+    if found.clashes:
+        contradicts = (
+            "列入的项目的方案互相矛盾，矛盾的步骤不起作用或算了两次（第几步按列入项目的步骤依次数）：{0}。不能一起做的写进互斥项目（excludes）再排。"
+        )
+        said.append(say(contradicts, say("；").join(found.clashes)))
     for aim in _aims(found):
         name = say("{0}（{1}）", aim.name, aim.about) if aim.about else aim.name
         said.append(say("{0}：{1}，{2}。", name, f"{aim.value} {aim.unit}".strip(), aim.beyond))
