@@ -143,6 +143,7 @@ class Layer:
     folder: str = ""
     default: bool = False  # a table that a folder may leave to the bundled defaults
     dated: bool = False  # rows live from `since` to `until`; a key may come back in another period
+    told_by: tuple[str, ...] = ()  # the columns that tell rows apart which nobody has to number
     names: Mapping[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -338,9 +339,16 @@ def _shapes(name: str, label: str, geometry: tuple[str, ...], folder: str, *colu
     return Layer(name, label, columns[0].name, columns, geometry, folder, dated=SINCE_UNTIL[0] in columns)
 
 
-def _table(name: str, label: str, *columns: Column, folder: str = "standards", default: bool = True) -> Layer:
+def _table(
+    name: str,
+    label: str,
+    *columns: Column,
+    folder: str = "standards",
+    default: bool = True,
+    told_by: tuple[str, ...] = (),
+) -> Layer:
     """Return a plain table by the first of its columns."""
-    return Layer(name, label, columns[0].name, columns, folder=folder, default=default)
+    return Layer(name, label, columns[0].name, columns, folder=folder, default=default, told_by=told_by)
 
 
 _LAYERS = (
@@ -744,6 +752,7 @@ _LAYERS = (
         Column("filled_by", "填报人"),
         folder="ledger",
         default=False,
+        told_by=("indicator", "year"),
     ),
     _table(
         "quantities",
@@ -832,6 +841,7 @@ _LAYERS = (
         Column("note", "备注"),
         folder="renewal",
         default=False,
+        told_by=("parcel", "quantity", "year", "holder", "fund"),
     ),
     _table(
         "stages",
@@ -847,6 +857,7 @@ _LAYERS = (
         Column("note", "备注"),
         folder="renewal",
         default=False,
+        told_by=("parcel", "stage", "date"),
     ),
     _table(
         "promises",
@@ -881,6 +892,7 @@ _LAYERS = (
         Column("note", "备注"),
         folder="renewal",
         default=False,
+        told_by=("parcel", "place", "quote"),
     ),
     _table(
         "checkup_indicators",
@@ -1019,6 +1031,7 @@ _LAYERS = (
         Column("note", "备注"),
         folder="renewal",
         default=False,
+        told_by=("fund", "year", "types", "state"),
     ),
 )
 

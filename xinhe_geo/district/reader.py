@@ -857,7 +857,7 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
 
 def _code_meant(said: str, parents: pd.DataFrame, known: set[str]) -> str:
     """Say which code to write: that of what is called so, else the nearest."""
-    names = parents.get("name", pd.Series(dtype="object"))
+    names = parents.get("name", parents.get("label", pd.Series(dtype="object")))
     called = [str(code) for code, name in names.items() if plain_name(name) and plain_name(name) == plain_name(said)]
     if called:
         return say("写编号：{0}", say("、").join(dict.fromkeys(called[:12])))

@@ -37,7 +37,7 @@ from .control_points import tied
 from .current_layer import CurrentLayer, read_current
 from .datum_check import UNPROVEN, check_datum
 from .decisions import choices_of, read_decisions, write_decisions
-from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
+from .file_rows import FileRows, Refusal, fill_blanks, name_codes, name_stages, rows_of
 from .formats import read_file
 from .head_count import HeadCount, PeopleJump, head_count, say_unread, say_whom
 from .headers import one_datum, refuse_secret_rows
@@ -168,6 +168,7 @@ def read_words(
     if request.values is not None and request.values.is_file():
         answers.said |= read_answers(request.values).said
     name_codes(rows, current.tables)
+    name_stages(rows, current.tables)
     words = ValueWords(rows, current.kinds, answers)
     words.read_written()
     fill_blanks(rows, request.fill, current.kinds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,18 @@ import geopandas as gpd
 import pandas as pd
 import pyproj
 
-from ..core import DataError, Layer, Problem, SourceError, crs_of, guarded_problems, problems_table, say
+from ..core import (
+    SECURED,
+    DataError,
+    Layer,
+    Problem,
+    SourceError,
+    as_text,
+    crs_of,
+    guarded_problems,
+    problems_table,
+    say,
+)
 from ..district import MANIFEST, district_folder, read_folder
 
 
@@ -37,14 +48,22 @@ class CurrentLayer:
         return dict(self.tables["kinds"]["label"]) if "kinds" in self.tables else {}
 
     def ids(self) -> list[str]:
-        """Return what each row is known by: its key; in a table whose key nobody has to fill in, its required cells."""
-        if self.layer.geometry is not None or self.layer.names[self.layer.key].required:
+        """Return what each row is known by: its key; in a table whose key nobody has to fill in, what tells its rows apart."""
+        if not self.layer.told_by:
             return [str(k) for k in self.rows.index]
-        required = [c.name for c in self.layer.columns if c.required]
-        return [
-            "|".join("" if pd.isna(v) else str(v) for v in values)
-            for values in zip(*(self.rows[c] for c in required), strict=True)
-        ]
+        told = (self.rows[c] for c in self.layer.told_by)
+        return [row_mark(self.layer, cells) for cells in zip(*told, strict=True)]
+
+
+#: What a blank stands for among the cells that tell rows apart; elsewhere it says something of its own (of all holders, of every year).
+_BLANK = {"state": SECURED}
+
+
+def row_mark(layer: Layer, cells: Iterable[object]) -> str:
+    """Return what a row without a number of its own is known by: the cells of the columns that tell its rows apart."""
+    return "|".join(
+        as_text(cell) or _BLANK.get(name, "") for name, cell in zip(layer.told_by, cells, strict=True)
+    ).rstrip("|")
 
 
 def read_current(folder: Path, layer: Layer) -> CurrentLayer:

@@ -141,11 +141,11 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
 
 
 def name_codes(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Put codes where the file calls rows of another layer by names that only one has; several of them are parted by `;`."""
+    """Put codes where the file calls rows of another layer by words that only one has; several of them are parted by `;`."""
     for name in list(rows.cells):
         column = rows.layer.names[name]
         known = tables.get(column.parent[0]) if column.parent else None
-        if known is None or "name" not in known.columns:
+        if known is None or column.parent == ("kinds", "kind") or not {"name", "label"} & set(known.columns):
             continue
         ends = ("社区", "居委会") if column.parent == ("communities", "community") else ()
         codes = _codes_by_name(known, ends)
@@ -158,11 +158,38 @@ def name_codes(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
                 cells[i] = ";".join(codes.get(w, codes.get(b, w)) for w, b in zip(words, bare, strict=True))
 
 
+def name_stages(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Put the code of a stage whose name several chains have: that of the chain its parcel goes through, where it is one."""
+    chains, there = tables.get("stage_chains"), tables.get("stages", pd.DataFrame(columns=["parcel", "stage"]))
+    if rows.layer.name != "stages" or chains is None:
+        return
+    parcels, stages = rows.column("parcel"), rows.column("stage")
+    walked: dict[str, set[str]] = {}
+    for parcel, stage in (*zip(parcels, stages, strict=True), *zip(there["parcel"], there["stage"], strict=True)):
+        if stage in chains.index:
+            walked.setdefault(str(parcel), set()).add(chains.at[stage, "chain"])
+    for i, said in enumerate(stages):
+        own = chains["chain"].isin(walked.get(str(parcels[i]), ())) & (chains["label"] == said)
+        if own.sum() == 1:
+            stages[i] = str(chains.index[own][0])
+            meant = say("“{0}”按地块走的程序认作“{1}”", said, f"{chains['chain'][own].iloc[0]}：{said}")
+            rows.report.say("note", meant, say("不对就写编号"), rows.where(i, column_word(rows.layer.names["stage"]), said))
+
+
+def labels_of(known: pd.DataFrame) -> pd.Series:
+    """Return what each row of a table is called; a stage of a name that several chains have goes by its chain as well."""
+    labels = known["name" if "name" in known.columns else "label"].dropna()
+    if "chain" not in known.columns:
+        return labels
+    several = labels.duplicated(keep=False)
+    return labels.where(~several, known["chain"].reindex(labels.index) + "：" + labels)
+
+
 def _codes_by_name(known: pd.DataFrame, ends: Sequence[str]) -> dict[str, str]:
     """Return the code that each word means: the code itself, else a whole name, else what is left of one, if only one has it."""
     whole: dict[str, set[str]] = {}
     left: dict[str, set[str]] = {}
-    for code, own in known["name"].dropna().items():
+    for code, own in labels_of(known).items():
         whole.setdefault(str(own), set()).add(str(code))
         for text in (plain_name(own), bare_name(own), *(bare_name(own).removesuffix(end) for end in ends)):
             left.setdefault(text, set()).add(str(code))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import say
+from ..core import Layer, say
 from .cells import Cell, printable
-from .current_layer import CurrentLayer
+from .current_layer import CurrentLayer, row_mark
 from .file_rows import FileRows, Refusal
 from .headers import column_word
 from .positions import Placed
@@ -27,6 +27,8 @@ class Matched(NamedTuple):
 
 def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> Matched:
     """Tell which row of the layer each row of the file is; those that cannot be told are refused."""
+    if rows.layer.told_by:
+        return _match_marks(rows, current)
     keys = _keys(rows, placed, current.rows)
     label = column_word(rows.layer.names[rows.layer.key])
     there: dict[str, list[int]] = {}
@@ -41,7 +43,7 @@ def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> 
     found: dict[int, int] = {}
     claimed: dict[int, int] = {}
     for i, key in enumerate(keys):
-        if key is None or not key.strip("|"):
+        if not key:
             said = say("没有编号") if rows.layer.key in rows.cells else say("没有编号，也没有名称")
             rows.refuse(i, Refusal(label, "", said, say("每行写一个不重复的编号")))
             continue
@@ -67,12 +69,77 @@ def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> 
     return Matched(keys, found)
 
 
+#: Where a blank says "not known yet" (who pays, when it is reached): the first row that says it fills the blank in.
+_NOT_YET = ("date", "fund")
+
+
+def _match_marks(rows: FileRows, current: CurrentLayer) -> Matched:
+    """Tell rows without a number of their own apart by what the table says tells them apart; a blank there is told, too."""
+    layer = rows.layer
+    label = say("、").join(column_word(layer.names[name]) for name in layer.told_by)
+    keys = [row_mark(layer, cells) for cells in zip(*(rows.column(name) for name in layer.told_by), strict=True)]
+    there: dict[str, list[int]] = {}
+    for position, mark in enumerate(current.ids()):
+        there.setdefault(mark, []).append(position)
+    found: dict[int, int] = {}
+    first: dict[str, int] = {}
+    for i, key in enumerate(keys):
+        spots = there.get(key, [])
+        if first.setdefault(key, i) != i:
+            rows.refuse(i, Refusal(label, key, say("和第 {0} 行重复", rows.lines[first[key]]), say("留一行")))
+        elif len(spots) > 1:
+            rows.refuse(i, Refusal(label, key, say("目录里有 {0} 行都是这样", len(spots)), say("先在目录里留下一行")))
+        elif spots:
+            found[i] = spots[0]
+    _say_beside(rows, current, _fill_in(rows, current, found))
+    return Matched(list(keys), found)
+
+
+def _marks(layer: Layer, table: pd.DataFrame, keep: Collection[str]) -> list[str]:
+    """Return what rows are known by, by some of the columns that tell them apart."""
+    told = table[list(layer.told_by)].assign(**{name: None for name in layer.told_by if name not in keep})
+    return [row_mark(layer, cells) for cells in told.itertuples(index=False)]
+
+
+def _fill_in(rows: FileRows, current: CurrentLayer, found: dict[int, int]) -> list[int]:
+    """Match rows with the one that differs in nothing but a blank that is not known yet; return which are new."""
+    layer = rows.layer
+    own = pd.DataFrame({name: rows.column(name) for name in layer.told_by}, dtype="object")
+    new = [i for i in range(len(rows)) if i not in found and i not in rows.refused]
+    ours, theirs = (
+        _marks(layer, table, [n for n in layer.told_by if n not in _NOT_YET]) for table in (own, current.rows)
+    )
+    free: dict[str, list[int]] = {}
+    for p in sorted(set(range(len(theirs))) - set(found.values())):
+        free.setdefault(theirs[p], []).append(p)
+    times = Counter(ours[i] for i in new)
+    for i in new:
+        spots = free.get(ours[i], [])
+        blank = spots and any(
+            pd.isna(cell) for n in _NOT_YET if n in own for cell in (own[n].iloc[i], current.rows[n].iloc[spots[0]])
+        )
+        if blank and len(spots) == times[ours[i]] == 1:
+            found[i] = spots[0]
+    return [i for i in new if i not in found]
+
+
+def _say_beside(rows: FileRows, current: CurrentLayer, new: Sequence[int]) -> None:
+    """Say of how many new rows there is one already that could be meant: the same but for the year, the holder, the date."""
+    layer = rows.layer
+    must = [name for name in layer.told_by if layer.names[name].required]
+    own = pd.DataFrame({name: rows.column(name) for name in layer.told_by}, dtype="object")
+    ours, there = _marks(layer, own, must), set(_marks(layer, current.rows, must))
+    beside = [i for i in new if ours[i] in there]
+    if beside:
+        words = say("、").join(column_word(layer.names[name]) for name in must)
+        said = say("{0:,} 行新增，目录里另有{1}相同的行，都保留", len(beside), words)
+        remedy = say("是改正旧行、不是另一行，就在目录里改旧行，或用 --replace 给全表")
+        rows.report.say("note", said, remedy, rows.where(beside[0], words, ours[beside[0]]))
+
+
 def _keys(rows: FileRows, placed: Placed | None, there: pd.DataFrame) -> list[str | None]:
     """Return the key of each row: as written, by a name that only one row has, or made from what the row says."""
     layer = rows.layer
-    if layer.geometry is None and not layer.names[layer.key].required:
-        required = [rows.column(c.name) for c in layer.columns if c.required]
-        return ["|".join("" if cells[i] is None else str(cells[i]) for cells in required) for i in range(len(rows))]
     if layer.key in rows.cells:
         return _texts(rows.cells[layer.key])
     names, kinds = _texts(rows.column("name")), rows.column("kind")

@@ -28,6 +28,7 @@ from ..core import (
 from ..district import secrecy_of
 from .answer_book import Offers, new_book
 from .cells import EXAMPLE, head_of, value_labels
+from .file_rows import labels_of
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -47,18 +48,25 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype="str", encoding="utf-8-sig")
 
 
-def _kinds(folder: Path | None) -> dict[str, str]:
-    """Return kind and Chinese label from a folder's own table of kinds, else from the bundled one."""
-    own = None if folder is None else folder / LAYERS["kinds"].folder / "kinds.csv"
-    path = own if own is not None and own.is_file() else bundled_folder() / LAYERS["kinds"].folder / "kinds.csv"
-    table = apart(_read_csv, path)
-    return dict(zip(table["kind"], table["label"], strict=True))
+#: Tables whose codes the drop-downs offer by what they are called.
+_CALLED = ("kinds", "quantities", "stage_chains")
 
 
-def _choices(column: Column, kinds: Mapping[str, str]) -> list[str]:
+def _words(folder: Path | None) -> dict[str, list[str]]:
+    """Return what the codes of tables are called in a folder's own tables, else in the bundled ones."""
+    found = {}
+    for name in _CALLED:
+        file = Path(LAYERS[name].folder) / f"{name}.csv"
+        own = None if folder is None else folder / file
+        path = own if own is not None and own.is_file() else bundled_folder() / file
+        found[name] = [str(label) for label in labels_of(apart(_read_csv, path))]
+    return found
+
+
+def _choices(column: Column, words: Mapping[str, list[str]]) -> list[str]:
     """Return what a column's drop-down offers, in the planner's words; empty where anything may be typed."""
-    if column.parent == ("kinds", "kind"):
-        return list(kinds.values())
+    if column.parent and column.parent[0] in words:
+        return words[column.parent[0]]
     if column.type == "bool":
         return ["是", "否"]
     return [value_labels(column).get(v, v) for v in column.values]
@@ -123,11 +131,11 @@ def template(path: str | Path, folder: str | Path | None = None) -> Path:
         raise SourceError(say("{0}：模板是 Excel 工作簿，文件名要以 .xlsx 结尾", target.name))
     if folder is not None:
         refuse_uncleared(secrecy_of(Path(folder)), "写出模板")
-    write_bytes(target, _template_bytes(_kinds(None if folder is None else Path(folder))))
+    write_bytes(target, _template_bytes(_words(None if folder is None else Path(folder))))
     return target
 
 
-def _template_bytes(kinds: Mapping[str, str]) -> bytes:
+def _template_bytes(words: Mapping[str, list[str]]) -> bytes:
     stream = io.BytesIO()
     book = new_book(stream, "填报模板")
     styles = {
@@ -138,16 +146,18 @@ def _template_bytes(kinds: Mapping[str, str]) -> bytes:
         "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
     }
     layers = _typed_layers()
-    _template_guide(book.add_worksheet("说明"), layers, styles)
+    _template_guide(book.add_worksheet("说明"), layers, words, styles)
     sheets = [(layer, book.add_worksheet(layer.label)) for layer in layers]
     offers = Offers(book)
     for layer, sheet in sheets:
-        _template_sheet(sheet, layer, kinds, styles, offers)
+        _template_sheet(sheet, layer, words, styles, offers)
     book.close()
     return stream.getvalue()
 
 
-def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[str, Format]) -> None:
+def _template_guide(
+    sheet: Worksheet, layers: Sequence[Layer], words: Mapping[str, list[str]], styles: Mapping[str, Format]
+) -> None:
     lines = [
         say("一张工作表填一个图层；用不到的表空着。第 2 行是表头，不要改；第 3 行是示例，导入时自动跳过。"),
         say("黄色表头必须填；不知道的数字留空，不要写 0。有下拉框的格子请选，不要自己写。"),
@@ -178,7 +188,7 @@ def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[s
                     head,
                     word(column.unit),
                     say("是") if column.required else "",
-                    help_ or _coded(column),
+                    help_ or _coded(column) or say("、").join(_choices(column, words)),
                     f"{layer.name}.{column.name}",
                 )
             )
@@ -187,7 +197,7 @@ def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[s
 
 
 def _template_sheet(
-    sheet: Worksheet, layer: Layer, kinds: Mapping[str, str], styles: Mapping[str, Format], offers: Offers
+    sheet: Worksheet, layer: Layer, words: Mapping[str, list[str]], styles: Mapping[str, Format], offers: Offers
 ) -> None:
     sheet.write(0, 0, say("{0}：一行一个，第 3 行是示例（自动跳过）", layer_name(layer.name)), styles["title"])
     sheet.freeze_panes(2, 1)
@@ -197,7 +207,7 @@ def _template_sheet(
         sheet.set_column(j, j, max(12, 2 * len(head) + 2))
         if help_:
             sheet.write_comment(1, j, help_)
-        choices = [] if column is None else _choices(column, kinds)
+        choices = [] if column is None else _choices(column, words)
         value = {"经度（度）": 117.65, "纬度（度）": 39.05}[head] if column is None else _example(column, choices)
         sheet.write(2, j, f"{EXAMPLE}（可删）" if j == 0 else value, styles["example"])
         if choices:
