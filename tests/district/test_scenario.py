@@ -239,6 +239,15 @@ def test_build_on_a_parcel(tmp_path: Path) -> None:
     assert (new["households"], new["people"], new["people_60plus"]) == (80, 200, 40)
     table = effects(district, after)
     assert table.loc["plan_clinic_15", "people_new_served"] == pytest.approx(200)
+    # a dwelling is for one household: who returns to what newcomers have filled is a conflict, and what it says to write is none
+    moved = ("move_households", {"homes": ["A"], "people": 30, "households": 12, "fate": "waiting"})
+    torn, back = ("demolish_homes", {"homes": ["A"]}), {"parcel": "A", "home": "NEW", "people": 30, "households": 12}
+    said = conflicts(plan(moved, torn, ("build_homes", built), ("return_households", back)), district)
+    assert said["problem"].str.contains("80 套.*12 户.*92 户.*households = 68，people = 170$").tolist() == [True]
+    fewer = {"parcel": "A", "home": "NEW", "households": 68, "people": 170}
+    right = plan(moved, torn, ("build_homes", fewer), ("return_households", back))
+    assert conflicts(right, district).empty
+    assert right.on(district).homes.loc["NEW", ["households", "people"]].tolist() == [80, 200]
 
 
 @pytest.mark.slow

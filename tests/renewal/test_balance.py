@@ -252,6 +252,27 @@ GROUPS_BY_HAND = {
 
 
 @pytest.mark.slow
+def test_who_moves_without_a_word_of_which_kind_leaves_every_kind_unknown(ground: xh.District) -> None:
+    """The ledger tells 700 owners from 220 tenants; a step that tells them apart says so of all who may still be meant."""
+    some, rest = {"homes": ["A"], "people": 300, "fate": "waiting"}, {"homes": ["A"], "fate": "cash"}
+    back = {"parcel": "jia", "home": "new", "people": 200}
+    built = (2029, "build_homes", {"parcel": "jia", "home": "new", "people": 1900})
+    torn = (2027, "demolish_homes", {"homes": ["A"]})
+    plan = dated((2026, "move_households", some), torn, built, (2030, "return_households", back))
+    own = accounts(ground, plan, range(2026, 2031)).xs(("jia", "people"), level=("parcel", "count"))
+    for holder in ("owner", "tenant"):
+        closing = own.loc[holder, "closing"]
+        assert np.isnan(closing[2026]) and np.isnan(closing[2030]) and (closing[[2027, 2028, 2029]] == 0).all()
+        assert np.isnan(own.loc[(holder, 2026), "moved_out"]) and np.isnan(own.loc[(holder, 2030), "returned"])
+    said = (2026, "move_households", {**rest, "people": 700, "holder": "owner"})
+    own = accounts(ground, dated(said, (2027, "move_households", rest)), [2026, 2027]).xs(
+        ("jia", "people"), level=("parcel", "count")
+    )
+    assert own.loc[("owner", 2027), ["closing", "moved_out", "moved_total"]].tolist() == [0, 0, 700]
+    assert own.loc["tenant", "closing"].tolist() == [220, 0]
+
+
+@pytest.mark.slow
 @pytest.mark.matrix
 def test_everybody_is_in_one_line_of_a_year(ground: xh.District) -> None:
     """Index parcel, year, group: the column sums to the district, newcomers stand apart, a plan knows whose it is."""

@@ -186,6 +186,7 @@ def test_parking_is_a_need_like_the_others(ground: xh.District) -> None:
     assert own["there"].tolist() == [350] * 3 and own["coming"].tolist() == [0, 60, 60]
     free = capacity_by_year(Course(district, plan), parcels=["free"]).loc[("free", name, 2029)]
     shared = 50 if free["there"] else 0  # whether F1 is within their walk
+    np.testing.assert_allclose(own["short"], (own["need"] - own["left"]).clip(lower=0))
     assert own["short"].tolist() == [18, 0, 0] or (shared and own["short"].tolist() == [18, 0, 8])
     assert free["need"] == 100 and free["coming"] == 20 and free["short"] == 80 - max(shared - 8, 0)
     listed = provision(district, plan).loc[name]
@@ -228,7 +229,8 @@ def test_any_plan_has_capacity_that_adds_up(ground: xh.District, people: int, mo
     course = Course(ground, plan)
     table = capacity_by_year(course, "places")
     assert (table["net"] <= table["gross"] + 1e-9).all() and (table[["short", "gross", "net"]] >= 0).all(axis=None)
-    assert (table["short"] <= table["need"] + 1e-9).all()
+    assert (table["short"] <= table["need"] + 1e-9).all() and (table["left"] <= table["there"] + table["coming"]).all()
+    np.testing.assert_allclose(table["short"], (table["need"] - table["left"]).clip(lower=0), atol=1e-6)
     for (parcel, _, year), row in table.iterrows():
         homes = course.at(year).homes["people"]
         lived = homes.get({"jia": "A", "free": "n"}[parcel], 0.0)

@@ -98,6 +98,8 @@ class EditedRows:
     built: dict[str, int] = field(default_factory=dict)
     #: Of these, the ones that it builds with gates.
     walled: set[str] = field(default_factory=set)
+    #: And those that it works out from floor area: how many dwellings, for households of which size.
+    dwellings: dict[str, tuple[float, float]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
     step: int = 0
     #: The last year of the edit at hand; None where it does not end.

@@ -263,6 +263,8 @@ def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     counts = {c: math.nan if new[c] is None else float(new[c]) for c in ("people", "people_60plus", "households")}
     work.flows.append(work.flow("new", work.parcel_of(e["home"]), counts, str(e["home"])))
     work.built[e["home"]] = work.step
+    if "people" not in e:
+        work.dwellings[e["home"]] = float(new["households"]), float(e["household_size"])
     if e.get("gates"):
         work.walled.add(e["home"])
     for i, at in enumerate(e.get("gates", ()), 1):

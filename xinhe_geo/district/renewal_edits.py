@@ -175,7 +175,27 @@ def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
     for count in _COUNTS:
         _put(work, home, count, lived[count] + getattr(flow, count))
     _note_too_many_old(work, home)
+    _note_too_few_dwellings(work, home, flow.households)
     work.flows.append(flow._replace(parcel=work.parcel_of(home), home=home))
+
+
+def _note_too_few_dwellings(work: EditedRows, home: str, came: float) -> None:
+    """Note a clash where more households live in a home than the dwellings that it was worked out to have, and who may then be new."""
+    dwellings, size = work.dwellings.get(home, (math.nan, math.nan))
+    there = _counts(work.standing("homes").loc[home])["households"]
+    if came > 0 and there > dwellings:
+        new = max(sum(f.households for f in work.flows if (f.what, f.home) == ("new", home)) - (there - dwellings), 0.0)
+        work.clashes.append(
+            say(
+                "{0} 按容积率得 {1} 套，这一步再住进 {2} 户就有 {3} 户；build_homes 改为直接写新来的人：households = {4}，people = {5}",
+                home,
+                amount(dwellings),
+                amount(came),
+                amount(there),
+                written(new),
+                written(new * size),
+            )
+        )
 
 
 def moved_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
@@ -236,6 +256,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     for count, number in numbers.items():
         _put(work, e["home"], count, lived[count] + number)
     _note_too_many_old(work, str(e["home"]))
+    _note_too_few_dwellings(work, str(e["home"]), numbers["households"])
     numbers["registered"] = math.nan
     if "registered" in e:
         numbers["registered"] = _at_most(work, e, "registered", away("registered"), say("户籍人口"))

@@ -36,6 +36,8 @@ FLOW_LABELS = {
     "cash": "货币离开",
     "unsaid": "去向待填",
 }
+#: Who leaves or returns is of one 口径, be it said or not.
+MOVES = ("out", "back")
 #: Less than this is nobody: a trace of rounding.
 ROUNDING = 1e-6
 
@@ -244,8 +246,9 @@ class Account(NamedTuple):
     holder: str
 
     def of(self, flow: Flow) -> float:
-        """Return how many a flow is of what this account counts."""
-        return flow.counted(self.counted)
+        """Return how many a flow is of what this account counts; of people of whom nobody said which 口径 they are, nobody knows."""
+        number = flow.counted(self.counted)
+        return number if flow.holder == self.holder or not self.holder or number == 0 else math.nan
 
 
 class _Book(NamedTuple):
@@ -258,10 +261,32 @@ class _Book(NamedTuple):
     by_date: Mapping[tuple[str, str], float]  # and who comes or goes with homes that do so by their own dates
 
     def own(self, account: Account, what: str, *, ended: bool = False, left: bool = False) -> list[Flow]:
-        """Return the flows of an account: who comes to its parcel or leaves it; with `left` who comes back of those that left it."""
-        flows = self.ended if ended else self.flows
-        own = [f for f in flows if f.what == what and account.holder in ("", f.holder)]
+        """
+        Return the flows of an account: who comes to its parcel or leaves it; with `left` who comes back of those that left it.
+
+        Of one 口径 those are among them who may be of it, since the plan does not say of which they are.
+        """
+        flows, whose = self.ended if ended else self.flows, {account.holder}
+        if account.holder and what in MOVES and self._may_be(account, what):
+            whose.add("")
+        own = [f for f in flows if f.what == what and (not account.holder or f.holder in whose)]
         return [f for f in own if (f.parcel if left else f.comes_to) == account.parcel]
+
+    def _may_be(self, account: Account, what: str) -> bool:
+        """Return whether anybody of a 口径 is left to move by steps that do not say of which they move."""
+        if what == "back":  # who left before a parcel was divided may return to any part of it
+            return any(self._may_return(account._replace(parcel=p)) for p in self.work.line_of(account.parcel))
+        held = self.work.held(account.parcel, account.counted, account.holder)
+        return not self._said(account, "out") >= held - ROUNDING
+
+    def _may_return(self, account: Account) -> bool:
+        gone, back = self._said(account, "out"), self._said(account, "back")
+        unsaid = any(f.people != 0 for f in self.flows if (f.what, f.parcel, f.holder) == ("out", account.parcel, ""))
+        return not back >= gone - ROUNDING or (unsaid and self._may_be(account, "out"))
+
+    def _said(self, account: Account, what: str) -> float:
+        own = [f for f in self.flows if (f.what, f.parcel, f.holder) == (what, account.parcel, account.holder)]
+        return sum((account.of(f) for f in own), 0.0)
 
 
 def _books(district: District, plan: Scenario, years: range) -> dict[int, _Book]:
@@ -342,18 +367,29 @@ def _accounts(district: District, book: _Book) -> list[tuple[str, str, str]]:
 
 def _closing(books: Mapping[int, _Book], account: Account, year: int) -> float:
     """Return who lives there at the end of a year: counted from homes, or what the ledger says less who left since."""
-    book = books[year]
     if account.counted in ("people", "households") and not account.holder:
-        return book.lived.get((account.parcel, account.counted), 0.0)
-    first, last = books[min(books)].work, books[max(books)].work
+        return books[year].lived.get((account.parcel, account.counted), 0.0)
+    begin = min(books)
+    first, last = books[begin].work, books[max(books)].work
     stock = first.stock(account.parcel, account.counted, account.holder)
     if account.parcel in last.parts and account.parcel not in first.parts:
         stock = 0.0 * last.held(
             account.parcel, account.counted, account.holder
         )  # before it was divided from another it had nobody
-    gone, back, new, taken = (_change(account, books[min(books)], book, what) for what in ("out", "back", "new", "in"))
-    over, left, given = (_change(account, books[min(books)], book, w, ended=True) for w in ("out", "new", "in"))
-    return stock - gone + back + new + taken + over - left - given
+    told = stock + _since(books, account, begin, year)
+    if not account.holder or not math.isnan(told):
+        return told
+    # where nobody lives any more, nobody of any 口径 does: whoever the steps say left
+    whole = account._replace(holder="")
+    empty = [y for y in books if begin < y <= year and _closing(books, whole, y) == 0]
+    return _since(books, account, max(empty), year) if empty and _closing(books, whole, begin) > 0 else told
+
+
+def _since(books: Mapping[int, _Book], account: Account, begin: int, year: int) -> float:
+    """Return by how many an account has grown from the end of one year to that of another."""
+    gone, back, new, taken = (_change(account, books[begin], books[year], w) for w in ("out", "back", "new", "in"))
+    over, left, given = (_change(account, books[begin], books[year], w, ended=True) for w in ("out", "new", "in"))
+    return back + new + taken + over - gone - left - given
 
 
 def _sum(account: Account, book: _Book, what: str, *, ended: bool = False) -> float:

@@ -20,6 +20,7 @@ CAPACITY_LABELS = {
     "need": "需要",
     "there": "走得到的现有",
     "coming": "方案新增",
+    "left": "别人先用后留给本地块",
     "short": "本地块还缺",
     "gross": "周边合计毛缺口",
     "net": "周边合计净缺口",
@@ -52,8 +53,9 @@ def capacity_by_year(
     capacity
         Index parcel, norm, year: parcels that have homes in one of the years. Columns label, unit; `people` (whom the norm
         counts, of that year), `need` (people ÷ per × amount), `there` (what they have at home and can walk to without the plan), `coming` (and
-        what the plan adds), `others` (what everybody else needs who has these places as the nearest), `short` (what lacks for the parcel: need less what
-        is left over for it), `to_build` (`short` in whole units, 0 below the least that is a place), `gross` and `net`: what lacks in all
+        what the plan adds), `others` (what everybody else needs who has these places as the nearest), `left` (what of it is for the parcel: at
+        home what it needs, elsewhere what others leave over), `short` (what lacks for the parcel: need less `left`), `to_build` (`short` in
+        whole units, 0 below the least that is a place), `gross` and `net`: what lacks in all
         these places together, for everybody: place by place, without and with what other places have to spare. `silent` (how many homes do
         not say what they have of their own, where the norm asks for it: what lacks is then at most so much). `bound` ("at_least": a
         kind only seen on a map, so that what lacks is at most so much), `standard_text`, `confidence`. Missing: 数据不足.
@@ -93,6 +95,7 @@ class Capacity(NamedTuple):
     there: float
     coming: float
     others: float
+    left: float
     short: float
     to_build: float
     gross: float
@@ -130,10 +133,11 @@ def _needed(states: tuple[District, District], norm: pd.Series, lived: pd.Series
     gross = float(lacks.clip(lower=0.0).sum(skipna=False)) + nowhere
     net = float(lacks.sum(skipna=False)) + nowhere
     short, gross, net = (0.0 if number < ROUNDING else number for number in (outside - left, gross, net))
+    left += need - outside  # what a home has of its own nobody else takes
     there, coming = there + float(had.sum()), coming + float((here - had).sum())
     silent = int(own.isna().sum())
     return Capacity(
-        people, need, there, coming, others, short, whole_units(short, str(norm["unit"])), gross, net, silent
+        people, need, there, coming, others, left, short, whole_units(short, str(norm["unit"])), gross, net, silent
     )
 
 

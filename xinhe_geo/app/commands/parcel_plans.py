@@ -114,7 +114,7 @@ def _by_year(first: str, years: tuple[int, ...], title: str) -> Table:
 def _show_capacity(own: pd.DataFrame, title: str) -> None:
     """Print a norm after another: what is needed, what there is, what lacks; then the first year in which something lacks."""
     years = tuple(sorted(set(own.index.get_level_values("year"))))
-    shown = _by_year(say("配套能力"), years, say("配套能力：{0}", title))
+    shown = _by_year(say("配套能力"), years, say("配套能力：{0}（地块上所有的人，还迁的也算）", title))
     firsts, told = first_short(own), []
     for (parcel, norm), rows in own.groupby(level=["parcel", "norm"], sort=False):
         by_year, head = rows.droplevel(["parcel", "norm"]).reindex(years), rows.iloc[0]

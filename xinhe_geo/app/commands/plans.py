@@ -156,7 +156,7 @@ def provision_list(
 def _show_provision(table: pd.DataFrame, plan: str) -> None:
     """Print what must be provided: how much, what there is already, what is missing."""
     heads = ("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度")
-    shown = grid(*map(title, heads), title=escape(plan))
+    shown = grid(*map(title, heads), title=escape(say("{0}（只算新来的人，还迁的不算）", plan)))
     for row in table.itertuples():
         amounts = (row.required, row.own, row.absorbed, row.missing)
         numbers = [say("数据不足") if np.isnan(v) else f"{_amount(v)} {word(str(row.unit))}" for v in amounts]

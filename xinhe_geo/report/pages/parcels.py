@@ -222,7 +222,7 @@ def _capacity(own: Parcel) -> str:
     table = _grid(names, rows, [i for i, _ in enumerate(own.years, 2)]) if rows else ""
     told = [say("还缺：按当年的人需要的，减去走得到的、别人用过以后还剩下的；各项的需要、现有和新增见核算表")]
     told += [own.enough] if own.enough else []
-    return f"<h3>{say('逐年够不够：各年还缺多少')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
+    return f"<h3>{say('逐年够不够：各年还缺多少（地块上所有的人，还迁的也算）')}</h3>{table}<p>{html.escape(say('；').join(told))}</p>"
 
 
 def _money(totals: Sequence[Total]) -> str:

@@ -556,7 +556,7 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     need = ""
     if needs is not None:
         columns = ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
-        need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
+        need = f"<h3>{say('配建清单（只算新来的人，还迁的不算）')}</h3>{table_html(provision_sheet(needs)[columns])}"
     more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
     if compared:
         there = "{0}：比较页、差异图、左右对比图" if change.drawn else "{0}：比较页"

@@ -76,7 +76,7 @@ GROUP_LABELS = {
 #: Topics that are money.
 MONEY = ("cost", "receipt")
 #: What a parcel's page tells of a norm in a year; the command also says what lacks all around.
-OF_CAPACITY = ("need", "there", "coming", "short")
+OF_CAPACITY = ("need", "there", "coming", "left", "short")
 
 
 class FigureLine(NamedTuple):
