@@ -433,6 +433,3 @@ def test_plans_that_cannot_be_carried_out_take_nothing_from_the_others(
     told, page = capsys.readouterr(), (tmp_path / "out/plans.html").read_text("utf-8")
     assert "F98" in told.err and "F99" in told.err and "index.html" in told.out
     assert "方案b" in page and "方案a" not in page and (tmp_path / "out/plans/b/compare.html").is_file()
-    (folder / "scenarios/b.toml").unlink()
-    assert main(["report", str(folder), "--plans", "--out", str(tmp_path / "none")]) == 3
-    assert (tmp_path / "none/index.html").is_file()
