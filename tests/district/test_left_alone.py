@@ -215,3 +215,28 @@ def test_doors_that_are_taken_over_are_found_anew(crooked: list[xh.District], se
     taken, found = entered(state, order), entered(anew, order[::-1])
     for name, frame in found.items():
         pd.testing.assert_frame_equal(taken[name], frame, check_exact=True, obj=f"{seed} {name}")
+
+
+def test_a_home_whose_gates_are_shut_is_not_one_of_which_no_gates_are_known() -> None:
+    """Neither has a gate to leave by, but only the first has a wall: what stands in it is entered by another way."""
+    gates = toy().rows["gates"]
+    of = (gates["home"] == "B").to_numpy()
+    shut = toy().with_rows({"gates": gates.assign(state=gates["state"].mask(of, "closed"))})
+    assert "B" in set(entrances_of_open(shut)["inside"])
+    for state in (shut.with_rows({"gates": gates[~of]}), shut.with_rows({"gates": gates[~of]}, scenario="p")):
+        pd.testing.assert_frame_equal(entrances_of_open(state), entrances_of_open(pickle.loads(pickle.dumps(state))))
+        assert not entrances_of_open(state).equals(entrances_of_open(shut)) or state.ground is not None
+
+
+def test_rules_are_read_again_where_their_tables_are_others() -> None:
+    """Districts that say the same of them share what was read; a plan or a year that says another number does not."""
+    names = list(map(str, toy().rules.index))
+    known = [toy().rule(name) for name in names]
+    rules = toy().rows["rules"]
+    year = toy().at(toy().year + 1)
+    assert all(year.rule(name) is rule for name, rule in zip(names, known, strict=True))
+    for rows in ({"rules": rules.assign(minutes=rules["minutes"] + 1)}, {"commitments": None}):
+        state = toy().with_rows(rows, scenario="p")
+        anew = pickle.loads(pickle.dumps(state))
+        assert [state.rule(name) for name in names] == [anew.rule(name) for name in names]
+    assert [toy().rule(name) for name in names] == known

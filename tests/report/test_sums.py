@@ -335,7 +335,7 @@ def test_a_side_of_a_comparison_is_the_share_of_its_rule() -> None:
 
 
 #: A number that may not be known.
-some = st.one_of(st.just(math.nan), st.integers(0, 40).map(lambda n: n / 4))
+some = st.sampled_from([math.nan, 0.0, 0.25, 1.0, 2.5, 3.75, 8.0, 10.0])
 
 
 @given(st.lists(some, max_size=6), st.integers(0, 400).map(lambda n: n / 2))
