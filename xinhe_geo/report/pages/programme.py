@@ -87,6 +87,8 @@ def programme_notes(found: Programmed) -> list[str]:
     said.append(
         say("按人次·年计：数据年住在这里的居民，自项目完工的那一年起，每有一项规划目标走得到计一次；导入人口不计。")
     )
+    if any(e.do == "move_households" for e in found.scenario.edits):
+        said.append(say("搬走的居民自搬离的项目完工的那一年起不再计，还迁以后也不计。"))
     said.append(say("先保社区底线，再排限时解决的问题，然后为老，最后全体居民。"))
     said.append(_applied(found))
     return said
@@ -111,7 +113,7 @@ class Aim(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A year in which projects are finished: which, the rule that changes most by then ("": none does), and by how much."""
+    """A year in which projects are finished: which, the rule that gains most by then ("": none does), and what that comes to."""
 
     year: int
     told: str
@@ -245,8 +247,8 @@ def _concluded(found: Programmed, spent: pd.DataFrame, gained: pd.DataFrame) -> 
         fewer = say("；少服务最多的是“{0}”：{1} 人", last.idxmin(), amount(-last.min())) if last.min() < 0 else ""
         yield "逐年服务", say("到 {0} 年，新增服务最多的是“{1}”：{2} 人", *told) + fewer
     elif last.min() < 0:
-        told = (gained.columns[-1], last.idxmin(), amount(-last.min()))
-        yield "逐年服务", say("到 {0} 年没有新增服务；少服务最多的是“{1}”：{2} 人", *told)
+        fewer = say("；少服务最多的是“{0}”：{1} 人", last.idxmin(), amount(-last.min()))
+        yield "逐年服务", say("到 {0} 年没有新增服务", gained.columns[-1]) + fewer
     if len(left):
         why = left["reason"].value_counts()
         each = (say("{0} {1} 个", say(REASONS[reason]), why[reason]) for reason in REASONS if reason in why.index)
@@ -433,22 +435,22 @@ def _finished(district: District, found: Programmed) -> Iterator[Finished]:
     for year in sorted({int(y) for y in own["finished"].dropna()}):
         names = own.loc[(own["finished"] == year).to_numpy(), "name"]
         told = say("{0} 年完工：{1}", year, say("、").join(map(str, names)))
-        rule, concluded = _most_changed(found.years, year), ""
-        if rule is not None:
-            label, gained = rule_name(district, district.rule(rule)), found.years.loc[(year, rule), "gained"]
-            text = (
-                "到 {0} 年，完工的项目使“{1}”新增服务 {2} 人"
-                if gained > 0
-                else "到 {0} 年，完工的项目使“{1}”少服务 {2} 人"
-            )
-            least = found.years.loc[year, "gained"].drop("", errors="ignore")
-            concluded = say(text, year, label, amount(abs(gained))) + (_fewer(district, least) if gained > 0 else "")
-        yield Finished(year, told, rule or "", concluded)
+        rule, concluded = "", say("到 {0} 年，走得到的人数没有变化", year)
+        if year in found.years.index.get_level_values("year"):
+            gained = found.years.loc[year, "gained"].drop("", errors="ignore")
+            fewer = _fewer(district, gained)
+            if fewer:
+                concluded = say("到 {0} 年没有新增服务", year) + fewer
+            if len(gained) and gained.max() > 1e-9:
+                rule = str(gained.idxmax())
+                told_of = (year, rule_name(district, district.rule(rule)), amount(gained.max()))
+                concluded = say("到 {0} 年，完工的项目使“{1}”新增服务 {2} 人", *told_of) + fewer
+        yield Finished(year, told, rule, concluded)
 
 
 def _fewer(district: District, gained: pd.Series) -> str:
     """Name the rule that loses most people, where one does."""
-    if not gained.min() < -1e-9:
+    if not (len(gained) and gained.min() < -1e-9):
         return ""
     label = rule_name(district, district.rule(str(gained.idxmin())))
     return say("；少服务最多的是“{0}”：{1} 人", label, amount(-gained.min()))
@@ -465,18 +467,8 @@ def _maps(district: District, found: Programmed, finished: Sequence[Finished]) -
             told = f"{html.escape(own.told + shown)}<br>{html.escape(own.concluded)}"
             figures.append(figure(drawn, told))
         else:
-            figures.append(f"<p>{html.escape(own.told + say('。走得到的人数没有变化，不画图'))}</p>")
+            figures.append(f"<p>{html.escape(own.told)}<br>{html.escape(own.concluded)}</p>")
     return f"<section><h2>{say('逐年一图')}</h2>{''.join(figures)}</section>" if figures else ""
-
-
-def _most_changed(years: pd.DataFrame, year: int) -> str | None:
-    """Return the rule that gains most people by the end of a year, or where none gains loses most; None where nothing changes."""
-    if year not in years.index.get_level_values("year"):
-        return None
-    gained = years.loc[year, "gained"].drop("", errors="ignore")
-    if not (gained.abs() > 1e-9).any():
-        return None
-    return str(gained.idxmax() if gained.max() > 1e-9 else gained.idxmin())
 
 
 def write_programme(district: District, found: Programmed, to: str | Path) -> None:
