@@ -374,3 +374,44 @@ def test_near_ties_are_the_next_best_sets(seed: int) -> None:
         left = [s for s in payable if not any(b <= s for b in before)]
         assert max((sum(value[j] for j in s) for s in left), default=0.0) < 0.75 * best.levels[-1].value
     assert choosing.best(FREE).starts == best.starts, "nothing stays barred"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_short_is_the_least_that_would_pay(seed: int) -> None:
+    """One project with all before it, beside what is under way: by Hall's condition, over all years in which they may begin."""
+    rng = np.random.default_rng([seed, 19])
+    years = range(1, 4)
+    pots = [Pot(int(rng.integers(1, 4)), float(rng.integers(0, 9)), bool(rng.random() < 0.4)) for _ in range(4)]
+    spare = len(pots)
+
+    def pays() -> tuple[Pay, ...]:
+        some = frozenset({*(int(p) for p in rng.permutation(4)[:2]), spare})
+        return tuple(Pay(k, float(rng.integers(1, 9)), some) for k in range(2))
+
+    after = [NONE, frozenset({0}) if seed % 2 else NONE, NONE, frozenset({1}) if seed % 4 == 3 else NONE]
+    spans = [2 if len(after[j]) == 0 else 1 for j in range(4)]
+    candidates = [
+        Candidate((1,) if j == 2 else tuple(range(1, 5 - spans[j])), spans[j], pays()[: spans[j]], j == 2, after[j])
+        for j in range(4)
+    ]
+    choosing = Choosing(Task(tuple(years), candidates, [*pots, Pot(1, 0.0, True)]), nobody(), Watch(None))
+    for one in (None, 0, 1, 3):
+        wanted = {2} if one is None else {2, one}
+        for _ in range(2):
+            wanted |= {k for j in wanted for k in after[j]}
+        least = np.inf
+        for starts in itertools.product(*([None] if j not in wanted else candidates[j].starts for j in range(4))):
+            begun = [(candidates[j], s) for j, s in enumerate(starts) if s is not None]
+            if any(starts[k] + spans[k] > starts[j] for j in wanted for k in after[j]):
+                continue
+            owed = [(p.amount, p.pots - {spare}, s + p.year) for c, s in begun for p in c.pays]
+            sets = (some for n in range(len(owed) + 1) for some in itertools.combinations(owed, n))
+            lacks = (
+                sum(a for a, *_ in some)
+                - sum(pot.amount for i, pot in enumerate(pots) if any(i in p and pot.pays_in(y) for _, p, y in some))
+                for some in sets
+            )
+            least = min(least, max(lacks))
+        short = choosing.short(spare, one)
+        assert (np.inf if short is None else short.total) == pytest.approx(least, abs=1e-6)
+        assert short is None or sum(short.owed.values()) == pytest.approx(least, abs=1e-3)

@@ -251,6 +251,40 @@ def test_what_cannot_be_exceeded_is_said_once() -> None:
 
 
 @pytest.mark.slow
+def test_the_page_says_what_it_rests_on_and_what_it_takes_away(folder: Path, tmp_path: Path) -> None:
+    """Which money, which end of the costs, what nobody can pay and how much is missing, whom a chosen project takes a service from."""
+    district = xh.District.load(folder)
+    rows = district.rows["projects"].copy()
+    rows.loc["p5", ["status", "start", "urgency"]] = ["idea", pd.NA, "urgent"]
+    rows.loc["p6", ["cost_low", "cost_high"]] = 500.0
+    found = {}
+    for costs, applied in (("high", False), ("low", True)):
+        state = district.replace(projects=rows)
+        found[costs] = told = programmed(state, programming=asked(costs=costs, applied=applied))
+        page = programme_story(state, told)
+        notes = "".join(page.notes)
+        assert ("不参与排序" in notes) == (not applied) and ("没有落实" in notes) == applied
+        assert page.how["资金"].startswith("按造价上限" if costs == "high" else "按造价下限")
+        assert ("没有安排资金" in notes) == (costs == "low")
+        taken = told.plan[((told.plan["reason"] == "") & (told.plan["people"] < 0)).to_numpy()]
+        assert set(taken.index) == {"p5"} and set(taken["kept"]) == {"urgent"}
+        assert f"p5 迁走列入后少服务 {-taken['people'].iloc[0]:,.0f} 人次：写明限时解决" in notes
+        short = told.plan.loc["p6"]
+        counts = told.money[[applied or state != "applied" for state in told.money.index.get_level_values("state")]]
+        best = counts["amount"].groupby(level=["year", "state"]).sum()
+        assert short["reason"] == "no_money" and 0 < short["short"] < 500
+        assert short["short"] >= 500 - best.sum() - 1e-6
+        assert f"至少还差 {short['short']:,.0f} 万元" in page.sheets["未列入"].set_index("项目").loc["p6", "原因"]
+        lost = told.years["gained"].groupby(level="year").max() <= 1e-9
+        for year in page.finished:
+            some = told.years.loc[year.year, "gained"]
+            assert ("没有变化" in year.concluded) == bool((some.abs() < 1e-9).all())
+            assert ("少服务" in year.concluded) == bool(some.min() < -1e-9) and (year.rule == "") == bool(
+                lost[year.year]
+            )
+
+
+@pytest.mark.slow
 @pytest.mark.matrix
 def test_the_slides_tell_what_the_page_tells(folder: Path, tmp_path: Path) -> None:
     """In both languages: every title and cell stands on the page, charts hold what the tables hold, the same bytes twice."""

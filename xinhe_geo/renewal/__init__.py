@@ -9,6 +9,6 @@ from .closing import BY_PROJECT, MISSED, SOLVED_OTHERWISE, WAITS, Followed, foll
 from .course import Course, affected_by_year, load_during, walks_during
 from .money import ORIGINS, SPENT_FROM, floor_ratio, money, spent, totals, unit_lines
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
-from .programme import REASONS, Programmed, Programming, programme, programmed
+from .programme import KEPT, REASONS, Programmed, Programming, lack_in_words, programme, programmed
 from .ranking import ENDED, concerned, ranked, standing
 from .suggesting import SOURCES, suggestions

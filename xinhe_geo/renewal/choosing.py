@@ -22,6 +22,9 @@ from ..siting import EQUAL, MixedInteger, Watch
 FLOOR, URGENT_FIRST, ELDERLY, PEOPLE = "floor", "urgent", "elderly", "people"
 LEVELS_IN_ORDER = (URGENT_FIRST, ELDERLY, PEOPLE)
 
+#: Less money than this (万元) is rounding.
+CENT = 1e-4
+
 Set = frozenset[int]
 _NONE: Set = frozenset()
 
@@ -123,6 +126,13 @@ class Level(NamedTuple):
     name: str
     value: float
     bound: float
+
+
+class Short(NamedTuple):
+    """How much money is short: of what is owed to whom it may be paid by, and in which year."""
+
+    total: float
+    owed: Mapping[tuple[Set, int], float]
 
 
 class Chosen(NamedTuple):
@@ -346,6 +356,34 @@ class Choosing:
             self.barred = []
         return found
 
+    def short(self, spare: int, one: int | None = None) -> Short | None:
+        """
+        Return how much money is short at least for what is under way, and one more project with all that must come before it.
+
+        Parameters
+        ----------
+        spare
+            The pot out of which is paid what no other pays.
+        one
+            Which project; None: what is under way alone.
+
+        Returns
+        -------
+        short
+            None where the years do not suffice, whatever the money.
+        """
+        c, money = self.task.candidates, list(self.task.pots)
+        money[spare] = Pot(min(pot.year for pot in money), np.inf, True)
+        wanted, ahead = {j for j, own in enumerate(c) if own.must}, [] if one is None else [one]
+        while ahead:
+            wanted.add(j := ahead.pop())
+            ahead += [k for k in c[j].after if k not in wanted and not c[j].must]
+        written = _Written(self, money, None, [])
+        found = written.least_of(spare, wanted)
+        if found is None:
+            return None
+        return Short(sum(found.values()), {owed: amount for owed, amount in found.items() if amount > CENT})
+
     def _interrupted(self) -> bool:
         return self.watch.stopped
 
@@ -379,7 +417,7 @@ class Choosing:
         bound = np.inf
         while True:
             written = _Written(self, money, aim, kept)
-            found, bound_now = written.solved(wishes.gap)
+            found, bound_now = written.solved(aim, wishes.gap)
             bound = min(bound, bound_now)
             if found is None:
                 return best, bound
@@ -435,8 +473,10 @@ class Choosing:
 class _Written:
     """The programme written down for the solver."""
 
-    def __init__(self, choosing: Choosing, money: Sequence[Pot], aim: _Aim, kept: Sequence[tuple[_Aim, float]]) -> None:
-        self.choosing, self.task, self.aim = choosing, choosing.task, aim
+    def __init__(
+        self, choosing: Choosing, money: Sequence[Pot], aim: _Aim | None, kept: Sequence[tuple[_Aim, float]]
+    ) -> None:
+        self.choosing, self.task = choosing, choosing.task
         task = self.task
         self.begin = [(j, s) for j, own in enumerate(task.candidates) for s in own.starts]
         self.at = {pair: i for i, pair in enumerate(self.begin)}
@@ -444,7 +484,10 @@ class _Written:
         self.rows: list[tuple[list[int], list[float], float, float]] = []
         self.high = [1.0] * self.size
         self._beginnings()
+        self.flows: list[tuple[int, tuple[Set, int], int]] = []  # out of which pot, for what is owed, which variable
         self._money(money)
+        if aim is None:
+            return
         self.terms = self._served()
         self.floor = self._new(1.0) if FLOOR in {aim.name, *(a.name for a, _ in kept)} else -1
         if self.floor >= 0:
@@ -503,6 +546,7 @@ class _Written:
             flows = [self._new(np.inf) for _ in own]
             for p, flow in zip(own, flows, strict=True):
                 drawn.setdefault(p, []).append(flow)
+                self.flows.append((p, (pots, year), flow))
             cols, values = [i for i, *_ in parts], [amount for _, amount, _ in parts]
             over, shares = self._overruns([(i, more) for i, _, more in parts if more > 0])
             self._row([*cols, *over, *flows], [*values, *shares, *[-1.0] * len(flows)], -np.inf, 0.0)
@@ -588,22 +632,41 @@ class _Written:
         least = (value - base) * scale
         self._row(list(there), list(vector[there] * scale), least - 1e-7 * max(abs(least), 1e-3), np.inf)
 
-    def solved(self, gap: float) -> tuple[tuple[int | None, ...] | None, float]:
-        """Return the plan that the solver finds best, and the bound of the aim."""
+    def least_of(self, pot: int, wanted: Iterable[int]) -> dict[tuple[Set, int], float] | None:
+        """Return what a pot pays at least, for what is owed, where these projects are done and no other; None where they cannot be."""
+        vector = np.zeros(self.size)
+        own = [(owed, flow) for p, owed, flow in self.flows if p == pot]
+        for (_, year), flow in own:  # of several years in which it could be short the last is told: until then there is money
+            vector[flow] = 1.0 - 1e-6 * (year - self.task.years[0])
+        for j, c in enumerate(self.task.candidates):
+            every = [self.at[j, s] for s in c.starts]
+            done = float(j in wanted)
+            if done and not every:
+                return None
+            self._row(every, [1.0] * len(every), done, done)
+        x, _ = self._minimised(vector, 0.0)
+        return None if x is None else {owed: float(x[flow]) for owed, flow in own}
+
+    def _minimised(self, vector: np.ndarray, gap: float) -> tuple[np.ndarray | None, float]:
         whole = np.arange(self.size) < len(self.begin)
         programme = MixedInteger(np.zeros(self.size), np.array(self.high), whole, self.choosing.watch)
-        if self.aim.name == FLOOR:
-            vector, base = np.zeros(self.size), 0.0
-            vector[self.floor] = 1.0
-        else:
-            vector, base = self._weighted(self.aim)
         if self.rows:
             number = np.repeat(np.arange(len(self.rows)), [len(cols) for cols, *_ in self.rows])
             cols = np.array([c for own, *_ in self.rows for c in own], dtype=np.int64)
             values = np.array([v for _, own, *_ in self.rows for v in own], dtype=float)
             low, high = (np.array([row[k] for row in self.rows]) for k in (2, 3))
             programme.add(number, cols, values, low, high)
-        x, least, _ = programme.minimise(-vector, gap, None)
+        x, least, _ = programme.minimise(vector, gap, None)
+        return x, least
+
+    def solved(self, aim: _Aim, gap: float) -> tuple[tuple[int | None, ...] | None, float]:
+        """Return the plan that the solver finds best, and the bound of the aim."""
+        if aim.name == FLOOR:
+            vector, base = np.zeros(self.size), 0.0
+            vector[self.floor] = 1.0
+        else:
+            vector, base = self._weighted(aim)
+        x, least = self._minimised(-vector, gap)
         if x is None:
             return None, np.inf if least == -np.inf else base - least
         plan: list[int | None] = [None] * len(self.task.candidates)

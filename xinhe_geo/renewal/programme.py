@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,7 @@ from ..core import (
     ScenarioError,
     UnknownNameError,
     WrongValueError,
+    amount,
     as_text,
     layer_name,
     listed,
@@ -58,6 +59,7 @@ from ..district import (
 )
 from ..siting import MixedInteger, Watch
 from .choosing import (
+    CENT,
     FLOOR,
     LEVELS_IN_ORDER,
     PEOPLE,
@@ -69,6 +71,7 @@ from .choosing import (
     Pay,
     Pot,
     Set,
+    Short,
     Task,
     Wishes,
 )
@@ -85,6 +88,14 @@ REASONS = {
     "no_money": "资金不足",
     "no_gain": "在所计年份内不增加规划目标的覆盖",
     "better": "同等投入下另有更优方案",
+}
+#: Why a project is in the programme although fewer are served with it.
+KEPT = {
+    "under_way": "已在实施",
+    "urgent": "写明限时解决",
+    "unnamed": "写明限时解决（没有写是哪个问题，按一个问题计）",
+    "ahead": "其他列入的项目要它先做",
+    "aims": "排在前面的目标要它",
 }
 #: More money that is tried, in 万元.
 MORE_MONEY = (100.0, 200.0, 500.0)
@@ -225,7 +236,9 @@ def programme(
         Index project, in the order of their years, those left out last. Columns name; `year` (in which it begins) and `finished`, missing
         where it is left out; `cost` (万元, as planned with), `cost_low`, `cost_high`; `people` and `people_60plus`: promises x people
         who would not be served in the last year without it (`declared` where the project says so itself, having no edits); `reason`
-        (a key of `xinhe_geo.renewal.REASONS`, "" where it is chosen). The same in every row: `objective` (of the last level,
+        (a key of `xinhe_geo.renewal.REASONS`, "" where it is chosen); `short` (万元 that are missing at least, where the money
+        does not suffice), `short_years` and `short_funds` (when, and which sources may pay, parted by `;`); `kept` (a key of
+        `xinhe_geo.renewal.KEPT` where it is chosen although fewer are served with it, else ""). The same in every row: `objective` (of the last level,
         promises x people x years more than if nothing were done), `bound`, `gap`, `proven`, `floor` (share served of the least served community
         in the last year; missing without equity or communities), `floor_of` (its name; "" without).
 
@@ -820,7 +833,7 @@ class _Work:
     def chosen_plan(self) -> pd.DataFrame:
         """Choose, and return the table of projects."""
         with self.watch.until_stopped():
-            choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+            choosing = self._choosing()
             return self._plan(choosing, choosing.best(self.wishes))
 
     def everything(self) -> Programmed:
@@ -829,7 +842,7 @@ class _Work:
             return self._everything()
 
     def _everything(self) -> Programmed:
-        choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+        choosing = self._choosing()
         chosen = choosing.best(self.wishes)
         plan = self._plan(choosing, chosen)
         at_low = self._at_low(choosing, chosen)
@@ -851,6 +864,29 @@ class _Work:
             self.asked,
             self._clashes(chosen),
         )
+
+    def _choosing(self) -> Choosing:
+        """Return a programme to be chosen; what is under way can be paid."""
+        choosing = Choosing(self.task(self.asked.costs), self.walks, self.watch)
+        candidates = choosing.task.candidates
+        short = choosing.short(self.spare) if any(own.must for own in candidates) else None
+        if short is not None and short.total > CENT:
+            own = [
+                project.key
+                for project, c in zip(self.projects, candidates, strict=True)
+                if c.must and any((pay.pots, c.starts[0] + pay.year) in short.owed for pay in c.pays)
+            ]
+            told = say("在实施的项目 {0} 在资金表里排不下：{1}", say("、").join(own), lack_in_words(self._lack(short)))
+            raise ScenarioError(say("{0}；核对它们的逐年投资、可用渠道和资金表", told))
+        return choosing
+
+    def _lack(self, short: Short) -> dict[str, Any]:
+        """Return how much money is short, in which years, and which sources may pay for it."""
+        funds = self.budgets["fund"].to_numpy(object)
+        pots = sorted({p for some, _ in short.owed for p in some if p != self.spare})
+        years = sorted({year for _, year in short.owed})
+        names = dict.fromkeys(str(funds[p]) for p in pots)
+        return {"short": short.total, "short_years": ";".join(map(str, years)), "short_funds": ";".join(names)}
 
     def _clashes(self, chosen: Chosen) -> tuple[str, ...]:
         """Return what contradicts between chosen projects: each alone works, with what must be done before it."""
@@ -892,9 +928,12 @@ class _Work:
                 "people": people,
                 "people_60plus": older,
                 "declared": declared,
-                "reason": "" if start is not None else self._reason(choosing, chosen, j),
             }
-            rows.append(row)
+            reason, short = ("", None) if start is not None else self._reason(choosing, chosen, j)
+            lack = self._lack(short) if short else {"short": math.nan, "short_years": "", "short_funds": ""}
+            rows.append(
+                {**row, "reason": reason, **lack, "kept": self._kept(choosing, chosen, j) if people < 0 else ""}
+            )
         goal = chosen.levels[-1]
         floor = next((x.value for x in chosen.levels if x.name == FLOOR), math.nan)
         plan = pd.DataFrame(rows, index=pd.Index([p.key for p in self.projects], name="project"))
@@ -925,31 +964,42 @@ class _Work:
             return math.nan, math.nan, False
         return float(self.walks.lived @ change), float(self.walks.elderly @ change), False
 
-    def _reason(self, choosing: Choosing, chosen: Chosen, j: int) -> str:
+    def _kept(self, choosing: Choosing, chosen: Chosen, j: int) -> str:
+        """Return why a project is in the programme although fewer are served with it."""
+        row = self.projects[j].row
+        if choosing.task.candidates[j].must:
+            return "under_way"
+        if row["urgency"] == URGENT:
+            return "urgent" if listed(as_text(row["problem"])) else "unnamed"
+        begun = (own for own, s in zip(choosing.task.candidates, chosen.starts, strict=True) if s is not None)
+        return "ahead" if any(j in own.after for own in begun) else "aims"
+
+    def _reason(self, choosing: Choosing, chosen: Chosen, j: int) -> tuple[str, Short | None]:
+        """Return why a project is left out, and how much money is short for it."""
         project, own, task = self.projects[j], choosing.task.candidates[j], choosing.task
         if project.status in (FINISHED, GIVEN_UP):
-            return "finished" if project.status == FINISHED else "given_up"
+            return ("finished" if project.status == FINISHED else "given_up"), None
         if math.isnan(project.high):
-            return "no_cost"
+            return "no_cost", None
         if not own.starts:
-            return "too_late"
+            return "too_late", None
         if any(chosen.starts[k] is None for k in own.after):
-            return "waits"
+            return "waits", None
         if any(
             chosen.starts[k] is not None
             for k in range(len(task.candidates))
             if k in own.excludes or j in task.candidates[k].excludes
         ):
-            return "excluded"
-        if not any(_spending(task, self._beside(task, {j: s})) is not None for s in own.starts):
-            return "no_money"
-        added = [{**dict(enumerate(chosen.starts)), j: s} for s in own.starts]
-        fits = [plan for plan in added if _spending(task, [plan[k] for k in range(len(task.candidates))]) is not None]
-        return "no_gain" if fits else "better"
-
-    def _beside(self, task: Task, more: Mapping[int, int]) -> list[int | None]:
-        """Return a plan of what is under way and some more."""
-        return [more.get(k, c.starts[0] if c.must else None) for k, c in enumerate(task.candidates)]
+            return "excluded", None
+        short = choosing.short(self.spare, j)
+        if short is None:
+            return "too_late", None
+        if short.total > CENT:
+            return "no_money", short
+        ready = [(chosen.starts[k] or 0) + task.candidates[k].duration for k in own.after]
+        added = [{**dict(enumerate(chosen.starts)), j: s} for s in own.starts if s >= max(ready, default=s)]
+        fits = any(_spending(task, [plan[k] for k in range(len(task.candidates))]) is not None for plan in added)
+        return ("no_gain" if fits else "better"), None
 
     def _years(self, choosing: Choosing, chosen: Chosen) -> pd.DataFrame:
         rows: dict[tuple[int, str], dict[str, object]] = {}
@@ -1004,9 +1054,9 @@ class _Work:
         last, now = self.years[-1], chosen.levels[-1].value
         here = float(self.walks.lived @ choosing.served_in(chosen.starts, last))
         rows = []
-        for amount in () if self.watch.stopped else MORE_MONEY:
+        for sum_of_money in () if self.watch.stopped else MORE_MONEY:
             try:
-                other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], amount, True)])
+                other = choosing.best(self.wishes, [*self.pots[: self.spare], Pot(self.paid[0], sum_of_money, True)])
             except KeyboardInterrupt:
                 if not self.watch.stopped:
                     raise
@@ -1046,6 +1096,20 @@ class _Work:
             for e in p.edits
         ]
         return Scenario("programme", "年度计划", tuple(edit for _, edit in sorted(edits, key=lambda pair: pair[0])))
+
+
+def lack_in_words(lack: Mapping[str, Any]) -> str:
+    """
+    Say how much money is short, when, and which sources may pay for it.
+
+    Parameters
+    ----------
+    lack
+        `short`, `short_years` and `short_funds`, as in a row of `programme`.
+    """
+    years, funds = (say("、").join(listed(as_text(lack[c]))) for c in ("short_years", "short_funds"))
+    told = (years, amount(lack["short"]), funds or say("没有"))
+    return say("{0} 年至少还差 {1} 万元；可用渠道：{2}", *told)
 
 
 def promised(state: District, rules: str | Sequence[str | Rule]) -> list[Rule]:
@@ -1090,9 +1154,9 @@ def _spending(task: Task, starts: Sequence[int | None]) -> list[float] | None:
     programme = MixedInteger(
         np.zeros(short + 1), np.full(short + 1, np.inf), np.zeros(short + 1, dtype=bool), Watch(None)
     )
-    for n, amount in enumerate(owed.values()):
+    for n, due in enumerate(owed.values()):
         own_flows = np.array([i for i, (m, _) in enumerate(flows) if m == n] + [short], dtype=np.int64)
-        programme.add(np.zeros(len(own_flows)), own_flows, 1.0, amount, np.inf)
+        programme.add(np.zeros(len(own_flows)), own_flows, 1.0, due, np.inf)
     for p, pot in enumerate(task.pots):
         own_flows = np.array([i for i, (_, q) in enumerate(flows) if q == p], dtype=np.int64)
         if len(own_flows):

@@ -21,6 +21,7 @@ from ...core import (
     amount,
     csv_text,
     layer_name,
+    listed,
     named_by_homes,
     per_cent,
     place_in,
@@ -242,6 +243,26 @@ def projects_told(table: pd.DataFrame | None) -> Iterator[str]:
         _total(cost),
     )
     yield told if cost.count() else say("项目库有 {0} 个项目，都没有写造价。", len(table))
+    keys = {str(key): own for key, own in zip(table["项目"], cost, strict=True)}
+    apart = {
+        tuple(sorted((key, other)))
+        for key, cell in zip(keys, table["互斥项目"], strict=True)
+        for other in listed(cell)
+        if other in keys
+    }
+    if apart and cost.count():
+        unknown = say("数据不足")
+        each = (
+            say(
+                "{0}（{1} 万元）和 {2}（{3} 万元）",
+                a,
+                amount(keys[a], unknown=unknown),
+                b,
+                amount(keys[b], unknown=unknown),
+            )
+            for a, b in sorted(apart)
+        )
+        yield say("总投资里互斥的项目都算了，实际只做其中一个：{0}。", say("；").join(each))
     told = say("累计完成投资 {0} 万元（{1} 个项目填报）。", _total(spent), spent.count())
     yield told if spent.count() else say("累计完成投资没有项目填报。")
 
@@ -392,6 +413,7 @@ def project_sheet(rows: pd.DataFrame) -> pd.DataFrame:
             "总投资（万元）": rows["cost_high"].fillna(rows["cost_low"]).fillna(rows["invest"]),
             "累计完成（万元）": rows["spent"],
             "最早开工年": rows["earliest"],
+            "互斥项目": rows["excludes"].fillna(""),
             "状态": [
                 say(PROJECT_STATES[state]) if state in PROJECT_STATES else say(PROJECT_STATES["idea"])
                 for state in rows["status"]

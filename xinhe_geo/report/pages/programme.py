@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from ... import maps
-from ...core import MONEY_STATES, amount, language, per_cent, refuse_uncleared, rounded, say, write_text
+from ...core import APPLIED, MONEY_STATES, amount, language, per_cent, refuse_uncleared, rounded, say, write_text
 from ...district import District, rule_name
 from ...maps import wording
-from ...renewal import ELDERLY, FLOOR, PEOPLE, REASONS, URGENT_FIRST, Programmed
+from ...renewal import ELDERLY, FLOOR, KEPT, PEOPLE, REASONS, URGENT_FIRST, Programmed, lack_in_words
 from ..files import added_to
 from ..workbook import foot, write_workbook
 from .brief import link_pages
@@ -64,15 +64,19 @@ def programme_notes(found: Programmed) -> list[str]:
     """
     said = [_tally(found)]
     if found.clashes:
-        contradicts = (
-            "列入的项目的方案互相矛盾，矛盾的步骤不起作用或算了两次（第几步按列入项目的步骤依次数）：{0}。不能一起做的写进互斥项目（excludes）再排。"
-        )
+        contradicts = "列入的项目的方案互相矛盾，矛盾的步骤不起作用或算了两次（第几步按列入项目的步骤依次数）：{0}。不能一起做的写进互斥项目（excludes）再排。"
         said.append(say(contradicts, say("；").join(found.clashes)))
     for aim in _aims(found):
         name = say("{0}（{1}）", aim.name, aim.about) if aim.about else aim.name
         said.append(say("{0}：{1}，{2}。", name, f"{aim.value} {aim.unit}".strip(), aim.beyond))
     said.append(_proof(found))
     high = float(found.levels["value"].iloc[-1]) if len(found.levels) else 0.0
+    said += [
+        say("{0} {1}列入后少服务 {2} 人次：{3}。", key, row["name"], amount(-row["people"]), say(KEPT[row["kept"]]))
+        for key, row in found.plan[(found.plan["kept"] != "").to_numpy()].iterrows()
+    ]
+    if found.asked.costs == "low":
+        said.append(say("按造价下限排，超出下限的没有安排资金。"))
     if found.overruns is not None:
         said.append(say("按造价下限排，每年任意 {0} 个项目超支到上限也付得起。", found.overruns))
     elif found.low > high and found.low:
@@ -83,8 +87,19 @@ def programme_notes(found: Programmed) -> list[str]:
     said.append(
         say("按人次·年计：数据年住在这里的居民，自项目完工的那一年起，每有一项规划目标走得到计一次；导入人口不计。")
     )
-    said.append(say("先保社区底线，再排限时解决的问题，然后为老，最后全体居民。拟申请的资金不参与排序。"))
+    if any(e.do == "move_households" for e in found.scenario.edits):
+        said.append(say("搬走的居民自搬离的项目完工的那一年起不再计，还迁以后也不计。"))
+    said.append(say("先保社区底线，再排限时解决的问题，然后为老，最后全体居民。"))
+    said.append(_applied(found))
     return said
+
+
+def _applied(found: Programmed) -> str:
+    """Return whether money that is only asked for counts, and how much of it is needed."""
+    if not found.asked.applied:
+        return say("拟申请的资金不参与排序。")
+    own = found.money[(found.money.index.get_level_values("state") == APPLIED)]["spent"].sum()
+    return say("拟申请的资金也参与排序：安排的资金里有 {0} 万元还没有落实。", amount(own))
 
 
 class Aim(NamedTuple):
@@ -98,7 +113,7 @@ class Aim(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A year in which projects are finished: which, the rule that gains most by then ("": none does), and how much it gains."""
+    """A year in which projects are finished: which, the rule that gains most by then ("": none does), and what that comes to."""
 
     year: int
     told: str
@@ -168,7 +183,7 @@ def programme_story(district: District, found: Programmed) -> ProgrammeStory:
         _aims(found),
         dict(_concluded(found, spent, gained)),
         _begun(found),
-        {name: say(told) for name, told in _HOW.items()},
+        {name: say(told) for name, told in {**_HOW, "资金": _HOW_PAID[_planned_with(found)]}.items()},
         sheets,
         spent,
         gained,
@@ -231,6 +246,9 @@ def _concluded(found: Programmed, spent: pd.DataFrame, gained: pd.DataFrame) -> 
         told = (gained.columns[-1], last.idxmax(), amount(last.max()))
         fewer = say("；少服务最多的是“{0}”：{1} 人", last.idxmin(), amount(-last.min())) if last.min() < 0 else ""
         yield "逐年服务", say("到 {0} 年，新增服务最多的是“{1}”：{2} 人", *told) + fewer
+    elif last.min() < 0:
+        fewer = say("；少服务最多的是“{0}”：{1} 人", last.idxmin(), amount(-last.min()))
+        yield "逐年服务", say("到 {0} 年没有新增服务", gained.columns[-1]) + fewer
     if len(left):
         why = left["reason"].value_counts()
         each = (say("{0} {1} 个", say(REASONS[reason]), why[reason]) for reason in REASONS if reason in why.index)
@@ -298,9 +316,14 @@ def _left_out(plan: pd.DataFrame) -> pd.DataFrame:
             "项目": own.index,
             "名称": own["name"].to_numpy(),
             "造价（万元）": own["cost"].to_numpy(),
-            "原因": [say(REASONS[reason]) for reason in own["reason"]],
+            "原因": [_why(row) for _, row in own.iterrows()],
         }
     )
+
+
+def _why(row: pd.Series) -> str:
+    reason = say(REASONS[row["reason"]])
+    return say("{0}：{1}", reason, lack_in_words(row)) if row["short_years"] else reason
 
 
 def _served(district: District, years: pd.DataFrame) -> pd.DataFrame:
@@ -365,10 +388,22 @@ _HOW: Mapping[str, str] = {
     "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的人次，几个项目都能服务的不重复计",
     "未列入": "原因是第一个成立的",
     "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
-    "资金": "按造价上限安排；拟申请的另列",
+    "资金": "",
     "再投入": "任何一年都能用、用在任何项目上的钱，多给这么多",
     "相近方案": "各级目标都相差不超过 2% 的其他安排：现有数据不足以区分，取舍可看别的理由",
 }
+
+
+#: The same of money, by what it was planned with.
+_HOW_PAID = {
+    "high": "按造价上限安排；拟申请的另列",
+    "low": "按造价下限安排；拟申请的另列",
+    "some": "按造价下限安排，另留出每年几个项目超支的钱；拟申请的另列",
+}
+
+
+def _planned_with(found: Programmed) -> str:
+    return found.asked.costs if found.overruns is None else "some"
 
 
 def _charts(district: District, spent: pd.DataFrame) -> str:
@@ -400,11 +435,25 @@ def _finished(district: District, found: Programmed) -> Iterator[Finished]:
     for year in sorted({int(y) for y in own["finished"].dropna()}):
         names = own.loc[(own["finished"] == year).to_numpy(), "name"]
         told = say("{0} 年完工：{1}", year, say("、").join(map(str, names)))
-        rule, concluded = _most_gained(found.years, year), ""
-        if rule is not None:
-            label, gained = rule_name(district, district.rule(rule)), amount(found.years.loc[(year, rule), "gained"])
-            concluded = say("到 {0} 年，完工的项目使“{1}”新增服务 {2} 人", year, label, gained)
-        yield Finished(year, told, rule or "", concluded)
+        rule, concluded = "", say("到 {0} 年，走得到的人数没有变化", year)
+        if year in found.years.index.get_level_values("year"):
+            gained = found.years.loc[year, "gained"].drop("", errors="ignore")
+            fewer = _fewer(district, gained)
+            if fewer:
+                concluded = say("到 {0} 年没有新增服务", year) + fewer
+            if len(gained) and gained.max() > 1e-9:
+                rule = str(gained.idxmax())
+                told_of = (year, rule_name(district, district.rule(rule)), amount(gained.max()))
+                concluded = say("到 {0} 年，完工的项目使“{1}”新增服务 {2} 人", *told_of) + fewer
+        yield Finished(year, told, rule, concluded)
+
+
+def _fewer(district: District, gained: pd.Series) -> str:
+    """Name the rule that loses most people, where one does."""
+    if not (len(gained) and gained.min() < -1e-9):
+        return ""
+    label = rule_name(district, district.rule(str(gained.idxmin())))
+    return say("；少服务最多的是“{0}”：{1} 人", label, amount(-gained.min()))
 
 
 def _maps(district: District, found: Programmed, finished: Sequence[Finished]) -> str:
@@ -418,16 +467,8 @@ def _maps(district: District, found: Programmed, finished: Sequence[Finished]) -
             told = f"{html.escape(own.told + shown)}<br>{html.escape(own.concluded)}"
             figures.append(figure(drawn, told))
         else:
-            figures.append(f"<p>{html.escape(own.told + say('。没有改变步行可达的项目，不画图'))}</p>")
+            figures.append(f"<p>{html.escape(own.told)}<br>{html.escape(own.concluded)}</p>")
     return f"<section><h2>{say('逐年一图')}</h2>{''.join(figures)}</section>" if figures else ""
-
-
-def _most_gained(years: pd.DataFrame, year: int) -> str | None:
-    """Return the rule that gains most people by the end of a year; None where none does."""
-    if year not in years.index.get_level_values("year"):
-        return None
-    gained = years.loc[year, "gained"].drop("", errors="ignore")
-    return str(gained.idxmax()) if len(gained) and gained.max() > 0 else None
 
 
 def write_programme(district: District, found: Programmed, to: str | Path) -> None:
