@@ -76,7 +76,7 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
 def _keys(layer: Layer, frame: pd.DataFrame, file: str, problems: list[Problem]) -> list[str]:
     """Return the key of each row as text, and report missing or repeated ones."""
     if layer.key not in frame.columns:
-        return [str(i + 1) for i in range(len(frame))]
+        return [str(i + 2) for i in range(len(frame))]  # the line of its file: the first one is the head
     raw = _text(frame[layer.key])
     keys = [k if isinstance(k, str) else nameless(i + 1) for i, k in enumerate(raw)]
     period = pd.Series(keys)

@@ -15,6 +15,7 @@ import shapely
 from ..core import HOLDERS, ScenarioError, amount, did_you_mean, nearest, say
 from . import renewal_edits as renewal
 from .edited_rows import DoneAlready, EditedRows, code_of
+from .odd_figures import RECOUNT, crowded
 from .parcel_split import SPLIT, is_parts, split_in_words, split_parcel
 from .street_edits import join_ends
 
@@ -262,6 +263,8 @@ def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.add("homes", e["home"], new, work.frame("parcels").geometry[e["parcel"]])
     counts = {c: math.nan if new[c] is None else float(new[c]) for c in ("people", "people_60plus", "households")}
     work.flows.append(work.flow("new", work.parcel_of(e["home"]), counts, str(e["home"])))
+    if said := crowded(counts["households"], counts["people"]):
+        work.clashes.append(say("{0}：{1}；{2}", work.named("home", e["home"]), said, say(RECOUNT)))
     work.built[e["home"]] = work.step
     if "people" not in e:
         work.dwellings[e["home"]] = float(new["households"]), float(e["household_size"])

@@ -309,8 +309,9 @@ def _stage_problems(stages: pd.DataFrame, chains: pd.DataFrame, file: str) -> It
                     names[0],
                     begun[earlier],
                 )
+                at = ((own["position"] == later) & (own["date"] == begun[later])).to_numpy()
                 yield Problem(
-                    "error", "stages", file, str(own.index[0]), "date", said, say("核对两个日期，改正其中一个")
+                    "error", "stages", file, str(own.index[at][0]), "date", said, say("核对两个日期，改正其中一个")
                 )
 
 

@@ -58,6 +58,7 @@ from ..core import (
 from .beside import put_back
 from .doubles import bare_name, doubled, plain_name
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
+from .odd_figures import odd_figures
 from .parcel_facts import ledger_problems
 from .project_facts import project_problems
 from .seal import broken, is_own, is_vouched
@@ -181,6 +182,7 @@ def _read_folder(
     _read_labels_of_kinds(manifest, rows)
     problems += _bounded(_unknown_kinds(manifest, rows, declared))
     problems += _bounded(ledger_problems(rows, declared))
+    problems += _bounded(odd_figures(rows, declared))
     if not any(as_read(name).startswith("scenarios/") for name in unsealed):  # it reads the plans that projects name
         told = {(p.layer, p.row, p.field) for p in problems}  # a cell that could not be read is no empty one
         others = _bounded(project_problems(rows, declared, int(manifest.get("data_year", 0)), folder))

@@ -262,9 +262,9 @@ def _copy(folder: Path, source: str | Path, to: str | Path) -> None:
         shutil.copyfileobj(content, copy)
 
 
-def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Judge a copy of the folder with the new files in it; anything wrong that was not wrong before stops the import."""
-    before = {_where(p) for p in read_folder(folder)[3] if p.severity == "error"}
+def check_copy(folder: Path, files: Mapping[str, bytes]) -> list[Problem]:
+    """Judge a copy of the folder with the new files in it: anything wrong that was not wrong before stops the import; return what is odd."""
+    before = {_where(p) for p in read_folder(folder)[3]}
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / (folder.name or "district")
         try:
@@ -276,9 +276,10 @@ def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
             raise EnvironmentProblem(say("{0} 复制不出来检查。检查临时文件夹的磁盘空间和权限", folder.name)) from error
         for name, content in files.items():
             write_bytes(within(copy, name), content)
-        after = [p for p in read_folder(copy)[3] if p.severity == "error" and _where(p) not in before]
-    if after:
-        raise DataError(problems_table(after), folder.name)
+        after = [p for p in read_folder(copy)[3] if _where(p) not in before]
+    if wrong := [p for p in after if p.severity == "error"]:
+        raise DataError(problems_table(wrong), folder.name)
+    return after
 
 
 Planned = tuple[pd.DataFrame, Mapping[str, bytes]]

@@ -8,7 +8,7 @@ only then swapped in. The version before is kept in `.history` inside the folder
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,10 +23,12 @@ from ..core import (
     UNSTATED,
     DataError,
     Layer,
+    Problem,
     SourceError,
     UnknownNameError,
     amount,
     layer_name,
+    problems_table,
     refuse_uncleared,
     say,
     write_bytes,
@@ -40,7 +42,7 @@ from .decisions import choices_of, read_decisions, write_decisions
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, name_stages, rows_of
 from .formats import read_file
 from .head_count import HeadCount, PeopleJump, head_count, say_unread, say_whom
-from .headers import one_datum, refuse_secret_rows
+from .headers import column_word, one_datum, refuse_secret_rows
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
@@ -142,9 +144,41 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     if edits or leaving:
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
-        check_copy(folder, files)
+        say_odd(rows, matched, current, leaving, lambda: check_copy(folder, files))
     files = {**answered, **files}
     return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+
+
+def say_odd(
+    rows: FileRows, matched: Matched, current: CurrentLayer, leaving: set[int], judge: Callable[[], list[Problem]]
+) -> None:
+    """Say what is odd of the rows as they would stand; rows without a number of their own are named by their line, in errors too."""
+    lines = {} if rows.layer.key in rows.cells else incoming_lines(rows, matched, current, leaving)
+    own = rows.layer.name
+    try:
+        odd = judge()
+    except DataError as error:
+        told = [Problem(*line) for line in error.problems.itertuples(index=False)]
+        named = [
+            p._replace(file=rows.file, row=str(lines[p.row])) if p.layer == own and p.row in lines else p for p in told
+        ]
+        raise DataError(problems_table(named), error.folder) from error
+    for p in (p for p in odd if p.layer == own):
+        column = rows.layer.names.get(p.field)
+        word = say("图形") if column is None else column_word(column)
+        row = lines.get(p.row)
+        rows.report.say("note", p.problem, p.remedy, Where(row, "" if row else printable(p.row), word))
+
+
+def incoming_lines(rows: FileRows, matched: Matched, current: CurrentLayer, leaving: set[int]) -> dict[str, int]:
+    """Return, by the line that a row without a number of its own would stand on in the folder, its line in the file that brings it."""
+    if not rows.layer.told_by:
+        return {}
+    out = {*rows.refused, *rows.unclear, *rows.left, *rows.foreign}
+    brought = {p: i for i, p in matched.at.items() if i not in out}
+    stand = [brought.get(p) for p in range(len(current.rows)) if p not in leaving]
+    stand += [i for i in range(len(rows)) if i not in matched.at and i not in out]
+    return {str(at): rows.lines[i] for at, i in enumerate(stand, 2) if i is not None}
 
 
 def read_words(

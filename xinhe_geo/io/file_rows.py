@@ -173,7 +173,9 @@ def name_stages(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
         if own.sum() == 1:
             stages[i] = str(chains.index[own][0])
             meant = say("“{0}”按地块走的程序认作“{1}”", said, f"{chains['chain'][own].iloc[0]}：{said}")
-            rows.report.say("note", meant, say("不对就写编号"), rows.where(i, column_word(rows.layer.names["stage"]), said))
+            rows.report.say(
+                "note", meant, say("不对就写编号"), rows.where(i, column_word(rows.layer.names["stage"]), said)
+            )
 
 
 def labels_of(known: pd.DataFrame) -> pd.Series:

@@ -92,7 +92,7 @@ def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], 
     """Count the people before and after the edits and report both; None where the layer is not of homes."""
     if current.layer.name != "homes":
         return None
-    heads = ["people", "since", "until"]
+    heads = ["people", "people_year", "since", "until"]
     before = pd.DataFrame(current.rows[heads]).reset_index(drop=True).astype("object")
     rows = before.to_dict("index")
     new = len(rows)
@@ -103,7 +103,7 @@ def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], 
         rows[at] = {**rows.get(at, dict.fromkeys(heads)), **{h: v for h, v in edit.cells.items() if h in heads}}
     after = pd.DataFrame([row for p, row in rows.items() if p not in leaving], columns=heads, dtype="object")
     year = int(current.manifest.get("data_year") or 0)
-    typed = (at_year(current.layer, frame.apply(pd.to_numeric, errors="coerce"), year) for frame in (before, after))
+    typed = [at_year(current.layer, frame.apply(pd.to_numeric, errors="coerce"), year) for frame in (before, after)]
     count = HeadCount(*(float(frame["people"].sum(min_count=1)) for frame in typed))
     if edits or leaving:
         said = say("变化超过 5%，写入要加 --sure（sure=True）") if count.jumps else ""

@@ -27,8 +27,10 @@ class Matched(NamedTuple):
 
 def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> Matched:
     """Tell which row of the layer each row of the file is; those that cannot be told are refused."""
-    if rows.layer.told_by:
-        return _match_marks(rows, current)
+    return _match_marks(rows, current) if rows.layer.told_by else _match_keys(rows, placed, current)
+
+
+def _match_keys(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> Matched:
     keys = _keys(rows, placed, current.rows)
     label = column_word(rows.layer.names[rows.layer.key])
     there: dict[str, list[int]] = {}

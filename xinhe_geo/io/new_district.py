@@ -245,6 +245,9 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
         _date(layers["district"], recipe.boundary)
     if layers["streets"]["basis"] != "osm":
         _date(layers["streets"], recipe.streets)
+    said = [int(part.date[:4]) for name, part in own.items() if part.date and name != "streets"]
+    if said:  # before rows are added, which are counted as they stand in that year
+        head["data_year"] = max(said)
     write_manifest(fresh, head, layers)
     rows: dict[str, pd.DataFrame] = {}
     for layer in _ADDED:
@@ -252,7 +255,7 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
             tell(say(PARTS[layer]))
             rows[layer] = _added(own[layer], fresh, layer)
             write_text(fresh / "import" / f"{layer}.csv", csv_text(rows[layer], index=False), mark=True)
-    _settle_years(fresh, own, new=[layer for layer in rows if layer not in layers])
+    _settle_layers(fresh, own, new=[layer for layer in rows if layer not in layers])
     made = District.load(fresh)
     if "facilities" in rows:
         taken = without_given(taken, set(made.rows["facilities"]["kind"]))
@@ -285,14 +288,11 @@ def _date(entry: dict[str, Any], part: Part) -> None:
         entry["date"] = part.date
 
 
-def _settle_years(folder: Path, own: Mapping[str, Part], new: list[str]) -> None:
-    """Write the days of layers that came with a file of their own, and the year of the newest file as that of the data."""
+def _settle_layers(folder: Path, own: Mapping[str, Part], new: list[str]) -> None:
+    """Write the days of layers that came with a file of their own, and which layers there are none of."""
     head, layers = _manifest(folder)
     for layer in new:
         _date(layers[layer], own[layer])
-    said = [int(part.date[:4]) for name, part in own.items() if part.date and name != "streets"]
-    if said:
-        head["data_year"] = max(said)
     head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
     write_manifest(folder, head, layers)
 
