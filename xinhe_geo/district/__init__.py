@@ -23,7 +23,7 @@ from .labels import (
     survey_note,
     walker_name,
 )
-from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
+from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number, written, year_of
 from .project_facts import funds_of, project_edits, steps_named, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
