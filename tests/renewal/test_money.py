@@ -17,6 +17,7 @@ from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.parcel_facts import ledger_problems
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.renewal.money import floor_ratio, money, spent, totals, unit_lines
+from xinhe_geo.report.story.parcels import Parcels
 
 TOY = Path(__file__).parents[1] / "toy"
 Row = tuple[str, int | None, str, str | None, float | None] | tuple[str, int | None, str, str | None, float | None, str]
@@ -138,6 +139,11 @@ def test_what_a_plan_costs_is_said_by_its_projects_or_by_the_ledger(toy: xh.Dist
         return district.with_rows({**district.rows, "projects": table.set_axis(keys)})
 
     assert spent(costed(*named), plan, "p") == (3 * n, 4 * n, "projects")
+    ends = (3.0 * n, 4.0 * n)
+    for known, told in ((costed(*named), ends), (district, (np.nan, np.nan))):  # the ledger is the same for every plan
+        option = Parcels(known)._option(plan, "p")
+        np.testing.assert_equal(option.spent, told)
+        assert ("数据不足" in option.texts["spent"]) == np.isnan(told[0]), "what the ledger says is no plan's"
     assert spent(costed("p#1", *named[1:-1]), plan, "p").origin == "ledger", "a step is in no project"
     assert spent(costed("p;other"), plan, "p").origin == "ledger", "the project does more than the plan"
 

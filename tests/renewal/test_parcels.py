@@ -31,6 +31,7 @@ from xinhe_geo.district.parcel_facts import completion, fact, ledger_problems
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.maps.meeting import meeting, packed_parcels, renewal_in_words
 from xinhe_geo.renewal.parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
+from xinhe_geo.report.story.parcels import Parcels
 
 REPO = Path(__file__).parents[2]
 TOY = REPO / "tests" / "toy"
@@ -191,6 +192,38 @@ def test_a_promise_is_delivered_arranged_for_or_still_lacks(tmp_path: Path) -> N
     assert with_plan["filled_by"].tolist()[2:] == ["街道办", "街道办"] and with_plan["place"].iloc[3] == "三条路"
     built = promises(plan.on(district))
     assert built["status"].tolist()[:2] == ["delivered", "missing"] and built["lacks"].tolist()[:2] == [0, 1]
+
+
+#: What is typed of a stage, in a folder whose data are of 2022; what a promise about it has come to, how much, and when more is planned.
+REACHED = [
+    ("p,state_return,2022-10,100", "delivered", 100, ""),
+    ("p,state_return,2021,", "delivered", 100, ""),
+    ("p,state_return,2022-10,0.95", "promised", 0.95, ""),
+    ("p,state_return,2029-10,100", "promised", 0, "2029-10"),
+    ("p,state_return,2022-10,40\np,state_return,2024,100", "promised", 40, "2024"),
+    ("p,state_start,2022,", "blank", np.nan, ""),
+    ("p,state_return,,", "blank", np.nan, ""),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stages", "status", "done", "due"), REACHED)
+def test_what_is_dated_after_the_data_is_planned_in_whatever_year_it_is_looked_at(
+    tmp_path: Path, stages: str, status: str, done: float, due: str
+) -> None:
+    """A promise about a stage is about that stage; a share is told in the digits in which it is typed."""
+    district = xh.District.load(folder_of(tmp_path, stages=stages, promised="p,,回迁,,,state_return,"))
+    for year in (None, 2029):
+        told = Parcels(district, year=year).of("p")
+        row = promises(district if year is None else district.at(year)).iloc[0]
+        assert row[["status", "due"]].tolist() == [status, due]
+        np.testing.assert_equal(row["done"], done)
+        assert told.promised[0].status == status and due in told.promised[0].answers
+        last = next(line for line in told.stages if line.label == "还迁入住")
+        assert ("计划" in last.date) == bool(due and not done), "what is reached comes before what is planned"
+        if typed := stages.splitlines()[0].split(",")[-1]:
+            assert last.share.startswith(f"{typed}%")
+        assert (parcels(district, year).loc["p", "stage"] == "还迁入住") == (done > 0)
 
 
 @pytest.fixture(scope="module")

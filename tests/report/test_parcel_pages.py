@@ -392,8 +392,10 @@ def test_what_costs_more_only_loses_where_the_ranges_do_not_meet() -> None:
     with speaking("zh"):
         told = verdicts_on([cheap, option("d", spent=(150, 250), gain=11)])
         assert told == {"a": "同等投入下另有更优方案：d", "d": ""}
-        assert "投入待填，没有比" in verdicts_on([option("a"), option("d", gain=11)])["a"]
-        assert "投入待填的有 2 个方案" in concluded([option("a"), option("d", gain=11)])
+        assert "投入数据不足，没有比" in verdicts_on([option("a"), option("d", gain=11)])["a"]
+        some = concluded([cheap, option("d", gain=0)])
+        assert some == "投入数据不足的有 1 个方案，现有数据比不出哪一个更好", "a is worse in nothing that is known"
+        assert "投入数据不足的有 2 个方案" in concluded([option("a"), option("d", gain=11)])
 
 
 def test_a_page_has_room_for_the_plans_that_matter() -> None:

@@ -24,7 +24,7 @@ from .labels import (
     walker_name,
     year_told,
 )
-from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
+from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number, written, year_of
 from .project_facts import funds_of, project_edits, project_steps, steps_named, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN

@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from ..core import HOLDERS, ScenarioError, as_text, listed, say, well_called
-from ..district import District, Fact, Scenario, completion, fact, home_parcels
+from ..district import District, Fact, Scenario, fact, home_parcels, year_of
 
 #: What a promise has come to. "filled in by nobody" is its own answer: 待填.
 DELIVERED, PROMISED, MISSING, UNKNOWN, BLANK = "delivered", "promised", "missing", "unknown", "blank"
@@ -62,19 +62,22 @@ def parcel_stages(district: District) -> pd.DataFrame:
     stages
         Index parcel, stage; a parcel of which nobody has said which chain it goes through has one row, of stage "". Columns chain,
         label, `date` ("" where it is not reached, or blank), `share` (per cent, missing where blank), share_of, filled_by, source, `who` could
-        fill it in.
+        fill it in, `planned` (whether the date is after the year of the data).
     """
-    columns = ["chain", "label", "date", "share", "share_of", "source", "filled_by", "who"]
+    columns = ["chain", "label", "date", "share", "share_of", "source", "filled_by", "who", "planned"]
     rows: dict[tuple[str, str], list[object]] = {}
     stages, chains, parcels = district.rows.get("stages"), district.rows["stage_chains"], district.parcels
     for parcel in [] if parcels is None else map(str, parcels.index):
         own = pd.DataFrame() if stages is None else stages[(stages["parcel"] == parcel).to_numpy(dtype=bool)]
         if own.empty:
-            rows[parcel, ""] = ["", "", "", math.nan, "", "", "", ""]
+            rows[parcel, ""] = ["", "", "", math.nan, "", "", "", "", False]
             continue
         walked = list(dict.fromkeys(chains["chain"].reindex(own["stage"]).dropna()))
         for stage, about in chains[chains["chain"].isin(walked).to_numpy()].iterrows():
             said = own[(own["stage"] == stage).to_numpy()].sort_values("date", kind="stable", na_position="first")
+            planned = said["date"].map(year_of) > int(district.manifest["data_year"])
+            past = said[~planned.to_numpy(bool)]
+            said = past if past["date"].notna().any() else said
             last = said.iloc[-1] if len(said) else pd.Series(dtype=object)
             share = last.get("share", math.nan)
             rows[parcel, str(stage)] = [
@@ -84,6 +87,7 @@ def parcel_stages(district: District) -> pd.DataFrame:
                 as_text(about["share_of"]),
                 *(as_text(last.get(c)) for c in ("source", "filled_by")),
                 as_text(about["who"]),
+                bool(len(said)) and bool(planned.loc[said.index[-1]]),
             ]
     index = pd.MultiIndex.from_tuples(list(rows), names=["parcel", "stage"])
     return pd.DataFrame(list(rows.values()), index=index, columns=columns)
@@ -107,7 +111,8 @@ def promises(district: District, plan: Scenario | None = None, *, after: Distric
     promises
         Index row, as in the table. Columns parcels (list of ids), place, commitment, quote, kinds (list), amount; `there` (how many
         facilities are open on the parcels), `coming` (planned, or opened by the plan), `by` (their ids), `steps` (of the plan), `lacks` (how many
-        are still wanting; missing where nobody knows); `done` (per cent, for what is no facility), `status` (a key of `STATUSES`), filled_by.
+        are still wanting; missing where nobody knows); `done` (per cent, for what is no facility: of the stage that it is about, by the year of the
+        data), `due` (for when the rest is planned), `status` (a key of `STATUSES`), filled_by.
 
     Raises
     ------
@@ -135,6 +140,7 @@ _COLUMNS = (
     "steps",
     "lacks",
     "done",
+    "due",
     "status",
     "filled_by",
 )
@@ -143,13 +149,14 @@ _COLUMNS = (
 def _promise(district: District, after: District, plan: Scenario | None, row: pd.Series) -> dict[str, object]:
     parcels, kinds = (listed(as_text(row[c])) for c in ("parcel", "kinds"))
     line: dict[str, object] = {c: as_text(row[c]) for c in ("place", "commitment", "quote", "filled_by")}
-    line |= {"parcels": parcels, "kinds": kinds, "by": [], "steps": []}
+    line |= {"parcels": parcels, "kinds": kinds, "by": [], "steps": [], "due": ""}
     line |= dict.fromkeys(("amount", "there", "coming", "lacks", "done"), math.nan)
     if not kinds:
-        shares = [completion(after.rows, parcel, district.year) for parcel in parcels] if as_text(row["stage"]) else []
-        done = float(np.mean(shares)) if shares else math.nan
+        reached = [_reached(after, parcel, listed(as_text(row["stage"])), district.year) for parcel in parcels]
+        done = float(np.mean([share for share, _ in reached])) if reached else math.nan
+        due = max((date for _, date in reached), default="")
         status = BLANK if math.isnan(done) else DELIVERED if done >= 100 else PROMISED
-        return {**line, "done": done, "status": status}
+        return {**line, "done": done, "due": due, "status": status}
     amount = 1.0 if pd.isna(row["amount"]) else float(row["amount"])
     places = after.parcels
     ground = shapely.union_all([] if places is None else places.geometry[places.index.isin(parcels)].array)
@@ -168,6 +175,23 @@ def _promise(district: District, after: District, plan: Scenario | None, row: pd
         status = MISSING if lacks else PROMISED
     line |= {"amount": amount, "there": float(len(open_now)), "coming": float(len(coming)), "lacks": lacks}
     return {**line, "by": [*open_now, *coming], "steps": steps, "status": status}
+
+
+def _reached(district: District, parcel: str, named: Sequence[str], year: int) -> tuple[float, str]:
+    """
+    Return how much of one of some stages a parcel has reached, in per cent, and for when more of it is planned.
+
+    What is dated later than the data is a plan, whatever year is looked at; without any date nobody knows.
+    """
+    stages, until = district.rows.get("stages"), min(year, int(district.manifest["data_year"]))
+    if stages is None:
+        return math.nan, ""
+    own = stages[((stages["parcel"] == parcel) & stages["stage"].isin(named) & stages["date"].notna()).to_numpy(bool)]
+    own = own.sort_values("date", kind="stable")
+    later = (own["date"].map(year_of) > until).to_numpy(bool)
+    share = own["share"].astype("float64").fillna(100.0)[~later]
+    done = float(share.iloc[-1]) if len(share) else 0.0 if later.any() else math.nan
+    return done, str(own["date"].iloc[-1]) if later.any() and done < 100 else ""
 
 
 def _standing(district: District, ground: shapely.Geometry, kinds: Sequence[str], state: str) -> list[str]:
@@ -197,7 +221,8 @@ def parcels(district: District, year: int | None = None) -> pd.DataFrame:
     -------
     parcels
         Index parcel; columns name, use, area_m2, homes, people (missing where it is unknown of one home), basis (of the outline), note,
-        stage (the last that is dated; "" where none is), how many promises are `delivered`, `promised`, `missing`, `unknown`, `blank` (a promise about several
+        stage (the last that is reached by then; "" where none is), how
+        many promises are `delivered`, `promised`, `missing`, `unknown`, `blank` (a promise about several
         parcels counts at each), and to_fill_in: how many figures are asked for and blank.
 
     Raises
@@ -218,8 +243,9 @@ def parcels(district: District, year: int | None = None) -> pd.DataFrame:
     table = pd.DataFrame(rows, index=places.index, columns=["area_m2", "homes", "people"])
     told = places.reindex(columns=["name", "use", "note"]).astype(object).fillna("")
     table = table.assign(**told, basis=state.basis("parcels"), stage="")
-    dated = parcel_stages(state)["label"][parcel_stages(state)["date"] != ""]
-    reached = dated.groupby(level="parcel").last()
+    stages = parcel_stages(state)
+    past = ~stages["planned"].astype(bool) & (stages["date"].map(year_of) <= state.year)
+    reached = stages["label"][past].groupby(level="parcel").last()
     table["stage"] = table["stage"].mask(table.index.isin(reached.index), reached.reindex(table.index))
     said = promises(state)[["parcels", "status"]].explode("parcels")
     counts = pd.crosstab(said["parcels"], said["status"]).reindex(

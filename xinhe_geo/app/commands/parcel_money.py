@@ -28,7 +28,8 @@ def show_money(totals: Sequence[Total]) -> None:
     for budget, own in groupby(totals, key=lambda total: total.budget):
         label, parts = budget_name(budget), list(own)
         shown = grid(
-            *map(say, ("项目", "年份", "金额", "资金渠道", "出自")), title=escape(say("{0}（不与另一张表相抵）", label))
+            *map(say, ("项目", "年份", "金额", "资金渠道", "出自")),
+            title=escape(say("{0}（各年，不与另一张表相抵）", label)),
         )
         for total in parts:
             for line in total.lines:
@@ -51,8 +52,8 @@ def _range(low: float, high: float, unit: str, digits: int = 0) -> str:
     return f"{'—'.join(ends)} {word(unit)}".strip()
 
 
-def show_unit_lines(district: District, shown_parcels: Sequence[str]) -> None:
-    """Print the renewal units of some parcels against their lines: hints with their confidence, no verdict."""
+def show_unit_lines(district: District, shown_parcels: Sequence[str], *, of_plan: bool = False) -> None:
+    """Print the renewal units of some parcels against their lines: hints with their confidence; of a plan the ledger knows none."""
     table = unit_lines(district)
     table = table[[not set(shown_parcels).isdisjoint(members) for members in table["parcels"]]]
     for unit, rows in table.groupby(level="unit", sort=False):
@@ -67,6 +68,8 @@ def show_unit_lines(district: District, shown_parcels: Sequence[str]) -> None:
             sign = "≤" if row["operator"] == "<=" else "≥"
             lacks = say("、").join(dict.fromkeys(_figure(district, *pair) for pair in row["lacks"]))
             told = say("缺 {0}", lacks) if lacks else say(SIDES[row["side"]])
+            if of_plan and not unknown:
+                told = say("数据不足（台账的数，不是这个方案的）")
             limit = f"{sign} {amount(row['limit'])} {row['limit_unit']}".strip()
             standard = say("{0}：{1}", row["standard"], standing(row["confidence"], row["standard"], "", row["source"]))
             shown.add_row(*map(escape, (cell(about, "label"), value, limit, told, standard)))

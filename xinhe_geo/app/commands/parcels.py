@@ -58,7 +58,7 @@ def parcels(
                 plans.show_parcel(own.id, title, told.wholes(own.id))
         if chosen is None:
             _print_promises(told.elsewhere, say("不在地块上的承诺"))
-        show_unit_lines(told.shown, [own.id for own in shown])
+        show_unit_lines(told.shown, [own.id for own in shown], of_plan=plans is not None)
         if plans is not None:
             plans.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))

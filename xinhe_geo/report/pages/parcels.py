@@ -234,7 +234,7 @@ def _money(totals: Sequence[Total]) -> str:
 
 def _budget(budget: str, totals: Sequence[Total]) -> str:
     names = [say(name) for name in ("指标", "数值", "年份", "出自")]
-    parts = [f"<h3>{html.escape(budget_name(budget))}</h3>"]
+    parts = [f"<h3>{html.escape(say('{0}（各年）', budget_name(budget)))}</h3>"]
     for own in totals:
         rows = [(line.label, line.text, line.year, line.origin) for line in own.lines]
         summed = say("{0}合计", topic_name(own.topic))

@@ -234,7 +234,7 @@ def _stages(column: Column, own: Parcel) -> None:
         return
     head = [say("阶段"), say("日期"), say("比例")]
     rows = [[line.label, line.date, line.share] for line in own.stages]
-    _counted(column, Columns(head, (90, 60, 110), (), 11, most_lines=1), rows, 2, _PART if own.promised else 0.0)
+    _counted(column, Columns(head, (90, 84, 100), (), 11, most_lines=2), rows, 2, _PART if own.promised else 0.0)
     column.skip(9)
 
 

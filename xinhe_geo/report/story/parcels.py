@@ -22,7 +22,6 @@ from ...core import (
     amount,
     cell,
     language,
-    per_cent,
     rounded,
     say,
     word,
@@ -37,10 +36,12 @@ from ...district import (
     kind_name,
     scenarios,
     state_name,
+    written,
 )
 from ...renewal import (
     COUNT_LABELS,
     FLOW_LABELS,
+    LEDGER,
     NEWCOMERS,
     ORIGINS,
     SINCE,
@@ -589,10 +590,12 @@ class Parcels:
         most = {side: goals[side].idxmax() for side in ("gain", "lose") if goals[side].notna().any()}
         texts |= {side: str(goals.loc[rule, f"{side}_text"]) for side, rule in most.items()}
         cost = spent(after, plan, parcel)
-        texts[SPENT] = say("待填")
+        texts[SPENT], ends = say("待填"), (cost.low, cost.high)
         if not math.isnan(cost.low):
-            texts[SPENT] = say("{0}（{1}）", _ends(cost.low, cost.high), say(SPENT_FROM[cost.origin]))
-        return Option(plan.name, state_name(after), after, values, texts, plan.note, (cost.low, cost.high))
+            texts[SPENT] = say("{0}（{1}）", _ends(*ends), say(SPENT_FROM[cost.origin]))
+        if not math.isnan(cost.low) and cost.origin == LEDGER:  # it says what the parcel costs, whichever plan is meant
+            texts[SPENT], ends = say("数据不足（台账写 {0}，不是这个方案的）", _ends(*ends)), (math.nan, math.nan)
+        return Option(plan.name, state_name(after), after, values, texts, plan.note, ends)
 
     def _outcome(self, plan: Scenario) -> Change | str:
         """Return what a plan changes against the same year without it; what keeps it from being worked out, in words."""
@@ -640,7 +643,9 @@ def verdicts_on(options: Sequence[Option]) -> dict[str, str]:
         said = own.note if own.state is None else ""
         if own.name in beaten:
             equal = (
-                "另有更优方案：{0}（投入待填，没有比）" if math.isnan(own.spent[0]) else "同等投入下另有更优方案：{0}"
+                "另有更优方案：{0}（投入数据不足，没有比）"
+                if math.isnan(own.spent[0])
+                else "同等投入下另有更优方案：{0}"
             )
             said = say(equal, beaten[own.name])
         told[own.name] = said
@@ -681,11 +686,13 @@ def concluded(options: Sequence[Option]) -> str:
     if len(same) == 1:
         return say("现有数据不足以区分，不作为取舍依据")
     blank = sum(math.isnan(own.spent[0]) for own in able)
-    silent = say("。投入待填的有 {0} 个方案，比不了投入", blank) if blank else ""
+    silent = say("。投入数据不足的有 {0} 个方案，比不了投入", blank) if blank else ""
     if len(left) == 1:
         return say("按表中各项，{0}不差于其余方案的任何一项，且各有更优之处", left[0]) + silent
     if beaten:
         return say("按表中各项，可取舍的是{0}；其余方案都有不差于它、且有一项更优的", say("、").join(left)) + silent
+    if 0 < blank < len(able):  # the one known outlay may tip the scales, or not
+        return say("投入数据不足的有 {0} 个方案，现有数据比不出哪一个更好", blank)
     return say("{0}个方案各有长短，没有一个在各项上都不差：取舍看更看重哪一项", len(able)) + silent
 
 
@@ -746,12 +753,14 @@ def _figure(quantity: str, holder: str, row: pd.Series, about: Mapping[str, str]
 
 
 def _stage(row: pd.Series, about: Mapping[str, str]) -> StageLine:
-    share = "" if math.isnan(row["share"]) else f"{per_cent(row['share'] / 100)} {cell(about, 'share_of')}"
-    return StageLine(cell(about, "label"), row["date"] or say("待填"), share, "" if row["date"] else cell(about, "who"))
+    share = "" if math.isnan(row["share"]) else f"{written(row['share'])}% {cell(about, 'share_of')}"  # as it is typed
+    date = say("{0}（计划）", row["date"]) if row["planned"] else row["date"] or say("待填")
+    return StageLine(cell(about, "label"), date, share, "" if row["date"] else cell(about, "who"))
 
 
 def _promise(district: District, row: pd.Series) -> PromiseLine:
-    done = "" if math.isnan(row["done"]) else say("完成 {0}", per_cent(row["done"] / 100))
+    done = "" if math.isnan(row["done"]) else say("完成 {0}", f"{written(round(row['done'], 2))}%")
+    due = say("{0}（计划）", row["due"]) if row["due"] else ""
     steps = say("方案第 {0} 步", say("、").join(map(str, row["steps"]))) if row["steps"] else ""
     who = say("、").join(map(word, str(row["filled_by"]).split("、")))
     asked = say("谁能填：{0}", who) if row["status"] == "blank" and row["filled_by"] else ""
@@ -760,7 +769,7 @@ def _promise(district: District, row: pd.Series) -> PromiseLine:
         say("、").join(kind_name(district, kind) for kind in row["kinds"]),
         str(row["status"]),
         "" if math.isnan(row["lacks"]) or not row["lacks"] else say("{0} 处", amount(row["lacks"])),
-        say("；").join(part for part in (done, say("、").join(row["by"]), steps, asked) if part),
+        say("；").join(part for part in (done, due, say("、").join(row["by"]), steps, asked) if part),
         (float(row["amount"]), float(row["there"]), float(row["coming"])),
     )
 
