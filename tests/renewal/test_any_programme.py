@@ -49,13 +49,15 @@ POOL: dict[str, list[dict[str, object]]] = {
     "gate": [{"do": "open_gate", "gate": "gB2"}],
     "street": [{"do": "close_street", "street": "bridge"}],
     "leave": [{"do": "move_households", "homes": ["A"], "people": 60, "people_60plus": 10}],
+    "few": [{"do": "move_households", "homes": ["A"], "people": 30, "people_60plus": 25}],
+    "empty": [{"do": "move_households", "homes": ["A"]}],
     "gone": [{"do": "demolish_homes", "homes": ["D"]}],
     "swap": [
         {"do": "close_facility", "facility": "F3"},
         {"do": "open_facility", "facility": "n8", "kind": "canteen", "xy": xy(400, 0)},
     ],
 }
-TAKES = ("shut", "wall", "street", "leave", "gone", "swap", "move")
+TAKES = ("shut", "wall", "street", "leave", "few", "empty", "gone", "swap", "move")
 HEAD = (
     "project",
     "name",
@@ -250,3 +252,25 @@ def test_of_those_who_move_the_elderly_are_counted_as_they_are(tmp_path: Path) -
     here, there, all_stay = (hand.count(frozenset(done))[0] for done in ((), ("p0", "p1"), ("p1",)))
     assert here < there < all_stay
     assert found.levels.loc["elderly", "value"] == pytest.approx(there - here)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", [None, 0, 1])
+@pytest.mark.parametrize("names", list(itertools.permutations(("leave", "few", "empty"), 2)))
+def test_nobody_is_moved_twice(tmp_path: Path, names: tuple[str, ...], out: int | None) -> None:
+    """Where several projects, done or left out, move people of one home, no year counts more of it than live there."""
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), [*names, "canteen"])
+    toy = xh.District.load(folder)
+    free = {"urgency": "urgent", "problem": ["q1", "q2", "q3"], "cost_low": 0.0, "cost_high": 0.0, "earliest": 2024}
+    rows = toy.rows["projects"].assign(**free, duration=1, after=None, excludes=None)
+    rows.loc[[f"p{k}" for k in range(2) if k == out], ["cost_low", "cost_high"]] = np.nan
+    found, hand = programmed(toy, rows, programming=Programming(rules=RULES, equity=False)), ByHand(toy)
+    done = frozenset(found.plan.index[found.plan["reason"] == ""])
+    assert done == {k for k in rows.index if k != f"p{out}"}
+    last, nothing = found.years.xs(YEARS[-1], level="year"), hand.count(frozenset())
+    assert last["people"].to_dict() == pytest.approx(hand.count(done)[3]) and not last["newcomers"].any()
+    assert last["without"].to_dict() == pytest.approx(nothing[3])
+    np.testing.assert_allclose(last["people"] - last["without"], last["gained"])
+    assert found.levels.loc["elderly", "value"] == pytest.approx(
+        sum(hand.count(done if year >= 2024 else frozenset())[0] - nothing[0] for year in YEARS)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ class Programmed(NamedTuple):
         As `programme` returns it.
     years
         Index (year, rule): label; `people` served as `coverage` counts them in the district of that year; `reference` (of these, who
-        lived there before), `newcomers`; `without` (who would be served if nothing were done) and `gained`. Rule "": what projects
-        without edits say they serve.
+        lived there before and has not moved), `newcomers` (the others: who came, or returned); `without` (who would be served if nothing
+        were done) and `gained` (`reference` less `without`). Rule "": what projects without edits say they serve.
     money
         Index (fund, year, state): amount, spent (at the costs that were planned with).
     more
@@ -311,8 +312,8 @@ def _number(cell: object) -> float:
 
 #: Which points are served under each rule, by the year, the edits that are carried out, and the rules.
 _Walked = dict[tuple[int, str, tuple[Rule, ...]], np.ndarray]
-#: Who moves together: home and project (-1: nobody in particular), how many, and how many of these are 60 or more.
-_Part = tuple[int, int, tuple[float, float]]
+#: Who moves together: home (-1: any), the projects that each move them, how many, and how many of these are 60 or more.
+_Part = tuple[int, Set, list[float]]
 
 
 class _Walks:
@@ -348,9 +349,9 @@ class _Walks:
             for home, *_ in parts
         ]
         self._point = np.concatenate(point)
-        self._mover = np.concatenate([np.full(len(at), mover) for at, (_, mover, _) in zip(point, parts, strict=True)])
+        self._movers = [movers for _, movers, _ in parts]
+        self._part = every = np.concatenate([np.full(len(at), i) for i, at in enumerate(point)])
         own, code = self.points.weight[self._point], self.points.code[self._point]
-        every = np.concatenate([np.full(len(at), i) for i, at in enumerate(point)])
         lived, older = (own * self._staying(parts, whole, i)[every, code] for i, whole in enumerate((lived, older)))
         for_elderly = np.array([is_for_elderly(state, rule) for rule in rules], dtype=float)
         self.lived = self.people = np.tile(lived, len(rules))  # the one as they are, the other may be weighted
@@ -364,19 +365,19 @@ class _Walks:
         self.group = np.tile(number[code], len(rules))
 
     def _parts(self, names: pd.Index, counts: tuple[np.ndarray, np.ndarray]) -> list[_Part]:
-        """Return who moves: everybody first (home -1), then per home and project that moves some of them how many people, and of 60 or more."""
-        parts: list[_Part] = [(-1, -1, (0.0, 0.0))]
-        for j, project in enumerate(self.projects):
-            if not any(e.do == "move_households" for e in project.edits):
-                continue
-            after = _carried_out(self._bases[max(self._bases)], project.edits).homes
-            gone = []
-            for column, whole in zip(("people", "people_60plus"), counts, strict=True):
-                left = after[column].reindex(names).to_numpy(float) if after is not None else np.zeros(len(names))
-                gone.append(np.where(np.isnan(left), whole, whole - left))
-            moved = np.flatnonzero((gone[0] > 1e-9) | (gone[1] > 1e-9))
-            parts += [(int(home), j, (float(gone[0][home]), float(gone[1][home]))) for home in moved]
-        return parts
+        """Return who moves: everybody first (home -1), then per home and projects that move them how many people, and of 60 or more."""
+        parts: dict[tuple[int, Set], list[float]] = {(-1, _NONE): [0.0, 0.0]}
+        moving = [j for j, p in enumerate(self.projects) if any(e.do == "move_households" for e in p.edits)]
+        last = self._bases[max(self._bases)]
+        left = [_carried_out(last, self.projects[j].edits).homes for j in moving]
+        for which, (column, whole) in enumerate(zip(("people", "people_60plus"), counts, strict=True)):
+            there = [np.zeros(len(names)) if h is None else h[column].reindex(names).to_numpy(float) for h in left]
+            gone = [np.where(np.isnan(stay), whole, whole - stay) for stay in there]
+            for home, everybody in enumerate(whole.tolist()):
+                own = [(j, min(float(g[home]), everybody)) for j, g in zip(moving, gone, strict=True)]
+                for movers, number in _in_turn([(j, n) for j, n in own if n > 1e-9], everybody).items():
+                    parts.setdefault((home, movers), [0.0, 0.0])[which] += number
+        return [(home, movers, numbers) for (home, movers), numbers in parts.items()]
 
     def _staying(self, parts: Sequence[_Part], whole: np.ndarray, which: int) -> np.ndarray:
         """Return how many of each home are of each part, shape (parts, homes): who moves with none of them is of the first."""
@@ -403,7 +404,7 @@ class _Walks:
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """Return, rule by rule and point by point, who is served."""
         walked = self._together(epoch, opened, closed)
-        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
+        gone = np.array([not closed.isdisjoint(movers) for movers in self._movers])[self._part]
         served: np.ndarray = (walked[:, self._point] & ~gone[None, :]).ravel()
         return served
 
@@ -522,6 +523,23 @@ class _Walks:
         """Return how many of the reference residents are served under each rule."""
         total: np.ndarray = (self.lived * served).reshape(len(self.rules), -1).sum(axis=1)
         return total
+
+
+def _in_turn(moving: Sequence[tuple[int, float]], everybody: float) -> dict[Set, float]:
+    """
+    Return how many of a home are moved by which projects, each of which moves so many.
+
+    Each takes those who come next, and begins anew after the last: nobody is moved by two of them while there are others.
+    """
+    begins = np.cumsum([0.0, *(number for _, number in moving)])[:-1] % everybody
+    ends = [(begin + number) % everybody for begin, (_, number) in zip(begins, moving, strict=True)]
+    found: dict[Set, float] = {}
+    for low, high in itertools.pairwise(sorted({0.0, everybody, *begins.tolist(), *ends})):
+        took = zip(moving, begins.tolist(), strict=True)
+        movers = frozenset(j for (j, number), begin in took if ((low + high) / 2 - begin) % everybody < number)
+        if movers and high - low > 1e-9:
+            found[movers] = found.get(movers, 0.0) + high - low
+    return found
 
 
 def _same(own: pd.DataFrame | None, other: pd.DataFrame | None) -> bool:

@@ -311,7 +311,7 @@ def _served(district: District, years: pd.DataFrame) -> pd.DataFrame:
             "年份": some["year"].to_numpy(),
             "目标": labels,
             "走得到（人）": served.to_numpy(),
-            "其中导入人口（人）": some["newcomers"].to_numpy(),
+            "其中导入和还迁（人）": some["newcomers"].to_numpy(),
             "不做项目时（人）": some["without"].to_numpy(),
             "新增（人）": some["gained"].to_numpy(),
         }
