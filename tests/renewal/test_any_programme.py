@@ -14,7 +14,7 @@ import pytest
 import tomli_w
 
 import xinhe_geo as xh
-from xinhe_geo.core import Edit
+from xinhe_geo.core import LAYERS, Edit
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import Programming, programmed
 
@@ -274,3 +274,36 @@ def test_nobody_is_moved_twice(tmp_path: Path, names: tuple[str, ...], out: int 
     assert found.levels.loc["elderly", "value"] == pytest.approx(
         sum(hand.count(done if year >= 2024 else frozenset())[0] - nothing[0] for year in YEARS)
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rooms", [False, True])
+def test_who_comes_to_new_homes_stands_beside_who_lives_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rooms: bool
+) -> None:
+    """Homes are built, people return to them and a canteen opens in them, in one project: who came, or returned, is no gain, and all adds up."""
+    new = {"parcel": "jia", "home": "new"}
+    anew: list[dict[str, object]] = [
+        {"do": "build_homes", **new, "people": 150, "gates": [line((50, 0))[0]]},
+        {"do": "return_households", **new, "people": 50},
+    ]
+    rooms_too = [{"do": "use_rooms", "facility": "n9", "kind": "canteen", "home": "new"}] * rooms
+    monkeypatch.setitem(POOL, "anew", [*anew, *rooms_too])
+    monkeypatch.setitem(POOL, "clear", [{"do": "demolish_homes", "homes": ["A"]}])
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), ["clear", "anew"])
+    toy = xh.District.load(folder)
+    parcels = gpd.GeoDataFrame(
+        dict.fromkeys(LAYERS["parcels"].names, [None]), geometry=[toy.homes.geometry["A"].buffer(5)], crs=toy.crs
+    )
+    toy = toy.with_rows({**toy.rows, "parcels": parcels.set_index(pd.Index(["jia"], name="parcel"))})
+    free = {"urgency": "urgent", "problem": ["q1", "q2"], "cost_low": 0.0, "cost_high": 0.0, "earliest": [2023, 2024]}
+    rows = toy.rows["projects"].assign(**free, duration=1, after=[None, "p0"], excludes=None)
+    found = programmed(toy, rows, programming=Programming(rules=RULES, equity=False))
+    assert not found.plan["reason"].any()
+    last = found.years.xs(YEARS[-1], level="year")
+    cover = xh.coverage(found.scenario.at(YEARS[-1]).on(toy.at(YEARS[-1]), with_conflicts=True), rules=RULES)
+    served = (cover["served"] * cover["people"]).unstack("home")
+    np.testing.assert_allclose(last["people"], served.sum(axis=1)[last.index])
+    np.testing.assert_allclose(last["newcomers"], served["new"].fillna(0)[last.index])
+    np.testing.assert_allclose(last["people"] - last["newcomers"] - last["without"], last["gained"])
+    assert served["new"].max() == last["newcomers"].max() == 200 * rooms

@@ -487,6 +487,7 @@ ACTIONS: Mapping[str, Action] = {
         renewal.returned_in_words,
         "home 在原地块上；新来的人写在 build_homes 的 people，不算还迁",
         lasting=True,
+        serves="none",
     ),
     "build_floor_area": Action(
         "新建建筑面积",

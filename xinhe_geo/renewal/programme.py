@@ -436,13 +436,13 @@ class _Walks:
         return self._walked[key]
 
     def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
-        """Return what some projects do that opens, and what some do that closes; what does neither is left out."""
+        """Return what some projects do that opens, and what some do that closes; what does neither is left out, if nothing needs it."""
         by_role = {"less": closed, "none": _NONE}
         return tuple(
             edit
             for j, project in enumerate(self.projects)
             for edit in project.edits
-            if j in by_role.get(ACTIONS[edit.do].serves, opened)
+            if j in (opened if (action := ACTIONS[edit.do]).makes else by_role.get(action.serves, opened))
         )
 
     def _found(self, after: District) -> np.ndarray:
