@@ -14,7 +14,7 @@ import pytest
 import tomli_w
 
 import xinhe_geo as xh
-from xinhe_geo.core import Edit
+from xinhe_geo.core import LAYERS, Edit
 from xinhe_geo.district import project_edits
 from xinhe_geo.renewal import Programming, programmed
 from xinhe_geo.renewal.programme import _prepared
@@ -51,13 +51,15 @@ POOL: dict[str, list[dict[str, object]]] = {
     "gate": [{"do": "open_gate", "gate": "gB2"}],
     "street": [{"do": "close_street", "street": "bridge"}],
     "leave": [{"do": "move_households", "homes": ["A"], "people": 60, "people_60plus": 10}],
+    "few": [{"do": "move_households", "homes": ["A"], "people": 30, "people_60plus": 25}],
+    "empty": [{"do": "move_households", "homes": ["A"]}],
     "gone": [{"do": "demolish_homes", "homes": ["D"]}],
     "swap": [
         {"do": "close_facility", "facility": "F3"},
         {"do": "open_facility", "facility": "n8", "kind": "canteen", "xy": xy(400, 0)},
     ],
 }
-TAKES = ("shut", "wall", "street", "leave", "gone", "swap", "move")
+TAKES = ("shut", "wall", "street", "leave", "few", "empty", "gone", "swap", "move")
 HEAD = (
     "project",
     "name",
@@ -364,3 +366,58 @@ def test_which_project_contradicts_is_named(tmp_path: Path) -> None:
     walks.projects = [walks.projects[0], bad]
     with pytest.raises(xh.ScenarioError, match=r"项目 p1（b#1）：.*nobody"):
         walks.served(0, frozenset(), frozenset({1}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", [None, 0, 1])
+@pytest.mark.parametrize("names", list(itertools.permutations(("leave", "few", "empty"), 2)))
+def test_nobody_is_moved_twice(tmp_path: Path, names: tuple[str, ...], out: int | None) -> None:
+    """Where several projects, done or left out, move people of one home, no year counts more of it than live there."""
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), [*names, "canteen"])
+    toy = xh.District.load(folder)
+    free = {"urgency": "urgent", "problem": ["q1", "q2", "q3"], "cost_low": 0.0, "cost_high": 0.0, "earliest": 2024}
+    rows = toy.rows["projects"].assign(**free, duration=1, after=None, excludes=None)
+    rows.loc[[f"p{k}" for k in range(2) if k == out], ["cost_low", "cost_high"]] = np.nan
+    found, hand = programmed(toy, rows, programming=Programming(rules=RULES, equity=False)), ByHand(toy)
+    done = frozenset(found.plan.index[found.plan["reason"] == ""])
+    assert done == {k for k in rows.index if k != f"p{out}"}
+    last, nothing = found.years.xs(YEARS[-1], level="year"), hand.count(frozenset())
+    assert last["people"].to_dict() == pytest.approx(hand.count(done)[3]) and not last["newcomers"].any()
+    assert last["without"].to_dict() == pytest.approx(nothing[3])
+    np.testing.assert_allclose(last["people"] - last["without"], last["gained"])
+    assert found.levels.loc["elderly", "value"] == pytest.approx(
+        sum(hand.count(done if year >= 2024 else frozenset())[0] - nothing[0] for year in YEARS)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rooms", [False, True])
+def test_who_comes_to_new_homes_stands_beside_who_lives_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rooms: bool
+) -> None:
+    """Homes are built, people return to them and a canteen opens in them, in one project: who came, or returned, is no gain, and all adds up."""
+    new = {"parcel": "jia", "home": "new"}
+    anew: list[dict[str, object]] = [
+        {"do": "build_homes", **new, "people": 150, "gates": [line((50, 0))[0]]},
+        {"do": "return_households", **new, "people": 50},
+    ]
+    rooms_too = [{"do": "use_rooms", "facility": "n9", "kind": "canteen", "home": "new"}] * rooms
+    monkeypatch.setitem(POOL, "anew", [*anew, *rooms_too])
+    monkeypatch.setitem(POOL, "clear", [{"do": "demolish_homes", "homes": ["A"]}])
+    folder = folder_of(tmp_path / "toy", np.random.default_rng(0), ["clear", "anew"])
+    toy = xh.District.load(folder)
+    parcels = gpd.GeoDataFrame(
+        {key: [None] for key in LAYERS["parcels"].names}, geometry=[toy.homes.geometry["A"].buffer(5)], crs=toy.crs
+    )
+    toy = toy.with_rows({**toy.rows, "parcels": parcels.set_index(pd.Index(["jia"], name="parcel"))})
+    free = {"urgency": "urgent", "problem": ["q1", "q2"], "cost_low": 0.0, "cost_high": 0.0, "earliest": [2023, 2024]}
+    rows = toy.rows["projects"].assign(**free, duration=1, after=[None, "p0"], excludes=None)
+    found = programmed(toy, rows, programming=Programming(rules=RULES, equity=False))
+    assert not found.plan["reason"].any()
+    last = found.years.xs(YEARS[-1], level="year")
+    cover = xh.coverage(found.scenario.at(YEARS[-1]).on(toy.at(YEARS[-1]), with_conflicts=True), rules=RULES)
+    served = (cover["served"] * cover["people"]).unstack("home")
+    np.testing.assert_allclose(last["people"], served.sum(axis=1)[last.index])
+    np.testing.assert_allclose(last["newcomers"], served["new"].fillna(0)[last.index])
+    np.testing.assert_allclose(last["people"] - last["newcomers"] - last["without"], last["gained"])
+    assert served["new"].max() == last["newcomers"].max() == 200 * rooms

@@ -33,6 +33,7 @@ from .effects import (
     people_told,
     sharing,
     sharing_of,
+    who_stay,
 )
 from .entrances import (
     WAY_OUT,

@@ -27,13 +27,14 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
         Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change` (missing where one of
         the two leaves out homes that the other has or counts, as nobody knows how many of the rule's own live there); `net_of` (what the rule itself
         counts: people, people_60plus, area_m2, or community where it asks whether each has one), `net` (how many of these more
-        are served, those who lose taken off); `people_gain`, `people_lose`
-        (people of homes that exist in both, newly served or no longer), `people_60plus_gain`, `people_60plus_lose`,
+        are served, those who lose taken off); `net_seen` (the same, counted by the places that are known where these may not be all);
+        `people_gain`, `people_lose` (people who live before and after in homes that exist in both, newly served or no longer: who
+        moves gains and loses nothing by it), `people_60plus_gain`, `people_60plus_lose`,
         `people_new_served`, `people_new_unserved` (who came to homes that only exist after; who returns to them is not among
         these), `people_crowded`, `people_relieved` (people of homes in both that are served in both, and now share their facility with
         a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
         first ten); `bound` ("at_least": a kind was only seen on a map; who gains or loses may be served by one that no map
-        shows, so that these are at most, and `net` is missing). Numbers of people are missing where of those concerned none is known,
+        shows, so that these are at most, and `net` is missing where there are any). Numbers of people are missing where of those concerned none is known,
         or of nobody at all.
     """
     return effects_of(coverage(before, rules=rules), coverage(after, rules=rules), after)
@@ -60,6 +61,7 @@ def effects_of(
     both = a[["served", "people", "people_60plus", "area_m2", "name"]].join(
         b["served"].rename("served_after"), how="inner"
     )
+    both = both.assign(**who_stay(both, b))
     change = (both["served_after"] - both["served"]).fillna(0.0)
     rules_there = table.index
     for people in ("people", "people_60plus"):
@@ -69,7 +71,11 @@ def effects_of(
     table["net_of"] = a["denominator"].groupby(level="rule").first().reindex(rules_there)
     of_rule, moved = both.groupby(level="rule").indices, change.to_numpy()
     amounts = {what: both[what].to_numpy(float, na_value=np.nan) for what in both.columns.intersection(table["net_of"])}
-    table["net"] = [_net(communities, row, moved, amounts, of_rule.get(row.Index, [])) for row in table.itertuples()]
+    table["net_seen"] = [
+        _net(communities, row, moved, amounts, of_rule.get(row.Index, [])) for row in table.itertuples()
+    ]
+    touched = table.index.isin(both.index[moved != 0].get_level_values("rule"))  # at most nobody is nobody
+    table["net"] = table["net_seen"].where((table["bound"] == EXACT).to_numpy() | ~touched)
     fresh = b[~b.index.isin(a.index)]
     people = fresh["people"].to_numpy(np.float64, na_value=np.nan)
     came = pd.Series(newcomers(fresh.index.get_level_values("home"), people, after), fresh.index)
@@ -122,6 +128,19 @@ def as_divided(cover: pd.DataFrame, after: District) -> pd.DataFrame:
     return pd.concat([cover[~level.isin(list(parts))], *pieces])
 
 
+def who_stay(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Return how many of each row of `before` live there in both states: people, people_60plus; missing where a state does not say."""
+    return pd.DataFrame(
+        {
+            of: np.minimum(
+                *(own[of].reindex(before.index).to_numpy(np.float64, na_value=np.nan) for own in (before, after))
+            )
+            for of in ("people", "people_60plus")
+        },
+        index=before.index,
+    )
+
+
 def newcomers(homes: Iterable[str], people: np.ndarray, after: District) -> np.ndarray:
     """Return who of the people in homes that only exist after came in: not who returned, nor who lived there before."""
     if not after.arrived:
@@ -161,7 +180,6 @@ class _Line(Protocol):
 
     Index: str
     change: float
-    bound: str
     net_of: str
 
 
@@ -173,8 +191,6 @@ def _net(
     homes: np.ndarray | Sequence[int],
 ) -> float:
     """Return how many more a rule finds served, of what it counts itself; `homes`: its rows."""
-    if row.bound != EXACT:
-        return np.nan
     if row.net_of == "community":
         return np.nan if communities is None else float(row.change) * communities
     change, amount = moved[homes], amounts[row.net_of][homes]
@@ -268,10 +284,11 @@ def crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     table
-        MultiIndex (home, rule) of homes that are in both states; `people`; `people_crowded`, `people_relieved`: which share (0-1) of
-        them, served in both states, that is so for.
+        MultiIndex (home, rule) of homes that are in both states; `people` (who live there in both); `people_crowded`, `people_relieved`:
+        which share (0-1) of them, served in both states, that is so for.
     """
-    both = a[["served", "people", "facility"]].join(b[["served", "facility"]].add_suffix("_after"), how="inner")
+    told = ["served", "people", "people_60plus", "facility"]
+    both = a[told].join(b[["served", "facility"]].add_suffix("_after"), how="inner")
     rule = both.index.get_level_values("rule")
     counts = []
     for cover, column in ((a, "facility"), (b, "facility_after")):
@@ -279,7 +296,8 @@ def crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
         counts.append(_users(cover).reindex(keys).to_numpy(dtype=float))
     part = both[["served", "served_after"]].min(axis=1).fillna(0.0)
     more, fewer = counts[1] > counts[0] * FULLER, counts[1] * FULLER < counts[0]
-    return pd.DataFrame({"people": both["people"], "people_crowded": part * more, "people_relieved": part * fewer})
+    people = who_stay(both, b)["people"]
+    return pd.DataFrame({"people": people, "people_crowded": part * more, "people_relieved": part * fewer})
 
 
 def _some(names: pd.Series) -> str:

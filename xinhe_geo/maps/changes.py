@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..access import coverage
+from ..access import coverage, who_stay
 from ..core import Rule, UnknownNameError, amount, say, signed, speaking
 from ..district import District, place_title
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
@@ -230,7 +230,8 @@ class _Change:
 def rules_of_change(before: District, covers: tuple[pd.DataFrame, pd.DataFrame]) -> list[Rule]:
     """Return the rules of two coverages, those that change most for people first."""
     found: list[tuple[float, int, Rule]] = []
-    a, b = (cover[["served", "people"]] for cover in covers)
+    a, b = covers
+    a = a[["served"]].assign(people=who_stay(*covers)["people"])
     for i, name in enumerate(dict.fromkeys(a.index.get_level_values("rule"))):
         both = a.xs(name, level="rule").join(b.xs(name, level="rule")["served"].rename("after"))
         moved = float(((both["after"] - both["served"]).abs() * both["people"]).sum())
@@ -311,7 +312,8 @@ def _effect_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
         _styled("fresh_out", t["fresh_out"], skip=True),
         _styled("unknown", t["unknown"], skip=True),
     ]
-    moved = np.where((pick == 0) | (pick == 1), people * np.abs(delta), people)
+    stay = floats_of(who_stay(change.before, change.after), counted_in(change.rule))
+    moved = np.where((pick == 0) | (pick == 1), stay * np.abs(delta), people)
     classes = Classes(t["mode_effect"], t["mode_effect"], styles, pick)
     return _counted(classes, moved, counted_in(change.rule), lang)
 
@@ -350,10 +352,10 @@ def _change_facts(
     """Return people who gain and lose, the share before and after, and who moved in or out."""
     t = wording(lang)
     delta = np.nan_to_num(floats_of(change.after, "served") - floats_of(change.before, "served"))
-    parts = []
+    stay, parts = who_stay(change.before, change.after), []
     for sign, word in ((1, "gain_fact"), (-1, "lose_fact")):
         moved = np.clip(sign * delta, 0, 1)
-        everybody, older = (_known(moved, floats_of(homes, c)) for c in ("people", "people_60plus"))
+        everybody, older = (_known(moved, floats_of(stay, c)) for c in ("people", "people_60plus"))
         parts.append((everybody, t[word].format(e=number_text(older, t["person"]) or t["unknown"])))
     if np.isnan(floats_of(change.after, "served")).all():
         return [{"big": t["unknown"], "text": ""}], []
@@ -370,7 +372,7 @@ def _change_facts(
     shares = [share_of(r, floats_of(r, change.rule.denominator), "served")[0] for r in (change.whole, change.after)]
     notes = []
     column = change.rule.denominator if change.rule.denominator == "area_m2" else counted_in(change.rule)
-    land = homes.geometry.area.to_numpy(dtype=float) if column == "area_m2" else floats_of(homes, column)
+    land = homes.geometry.area.to_numpy(dtype=float) if column == "area_m2" else floats_of(stay, column)
     gain, lose = (_known(np.clip(sign * delta, 0, 1), land) for sign in (1, -1))
     net = gain - lose
     if not is_at_least(change.after) and not math.isnan(net):

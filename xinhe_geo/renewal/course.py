@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..access import FULLER, as_divided, coverage, facility_names, home_changes_of, sharing_of
+from ..access import FULLER, as_divided, coverage, facility_names, home_changes_of, sharing_of, who_stay
 from ..core import Rule
 from ..district import District, Scenario
 
@@ -87,23 +87,20 @@ def walks_during(course: Course, rules: str | Sequence[str | Rule] = "plan") -> 
         a, b = as_divided(coverage(without, rules=rules), made), coverage(made, rules=rules)
         both = home_changes_of(a, b)
         both = both[(both["state"] == "both").to_numpy()]
-        people, older = (
-            pd.concat([side[of].reindex(both.index) for side in (a, b)], axis=1).min(axis=1, skipna=False)
-            for of in ("people", "people_60plus")
-        )
+        stay = who_stay(a.reindex(both.index), b)
         old = b["denominator"].reindex(both.index) == "people_60plus"
         unreachable = both["minutes_after"].isna() & both["minutes_before"].notna()
         lost = (-both["served_change"]).clip(lower=0.0).fillna(0.0)
         lost = lost.where(lost > SHARE, 0.0)
         worse = (both["minutes_change"] > MINUTES) | unreachable | (lost > 0)
         rows = both[["name", "label"]].assign(
-            people=people,
+            people=stay["people"],
             minutes_without=both["minutes_before"],
             minutes=both["minutes_after"],
             served_without=both["served_before"],
             served=both["served_after"],
             counted=np.where(old, "people_60plus", "people"),
-            lose=people.mask(old, older) * lost,
+            lose=stay["people"].mask(old, stay["people_60plus"]) * lost,
         )
         found.append(rows[worse.to_numpy(dtype=bool)].assign(year=year))
     table = pd.concat(found).set_index("year", append=True).sort_index()

@@ -160,8 +160,8 @@ class Programmed(NamedTuple):
         As `programme` returns it.
     years
         Index (year, rule): label; `people` served as `coverage` counts them in the district of that year; `reference` (of these, who
-        lived there before), `newcomers`; `without` (who would be served if nothing were done) and `gained`. Rule "": what projects
-        without edits say they serve.
+        lived there before and has not moved), `newcomers` (the others: who came, or returned); `without` (who would be served if nothing
+        were done) and `gained` (`reference` less `without`). Rule "": what projects without edits say they serve.
     money
         Index (fund, year, state): amount, spent (at the costs that were planned with).
     more

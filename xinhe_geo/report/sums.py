@@ -796,7 +796,10 @@ def moved(old: Homes, new: Homes, crowd: Homes, row: Mapping[Any, Any], after: D
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
     there = _where(old["home"], new["home"])
     both, fresh = _some(old, there >= 0), _some(new, _where(new["home"], old["home"]) < 0)
-    change = np.nan_to_num(new["served"][there[there >= 0]] - both["served"])
+    also = _some(new, there[there >= 0])
+    change = np.nan_to_num(also["served"] - both["served"])
+    stay = {of: np.minimum(both[of], also[of]) for of in ("people", "people_60plus")}  # who moves is no part of it
+    both = {**both, **stay}
     came, gain, lose = (
         newcomers(fresh["home"], fresh["people"], after),
         np.maximum(change, 0.0),

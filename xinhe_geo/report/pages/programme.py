@@ -339,7 +339,7 @@ def _served(district: District, years: pd.DataFrame) -> pd.DataFrame:
             "年份": some["year"].to_numpy(),
             "目标": labels,
             "走得到（人）": served.to_numpy(),
-            "其中导入人口（人）": some["newcomers"].to_numpy(),
+            "其中导入和还迁（人）": some["newcomers"].to_numpy(),
             "不做项目时（人）": some["without"].to_numpy(),
             "新增（人）": some["gained"].to_numpy(),
         }
@@ -387,7 +387,7 @@ def _near(near: pd.DataFrame) -> pd.DataFrame:
 _HOW: Mapping[str, str] = {
     "年度计划": "年份为开工年；受益为没有这个项目时，最后一年少服务的人次，几个项目都能服务的不重复计",
     "未列入": "原因是第一个成立的",
-    "逐年服务": "与那一年街道的覆盖率相同；只列有变化的",
+    "逐年服务": "与那一年街道的覆盖率相同；搬走的人不再计，新增可以是负数；只列有变化的",
     "资金": "",
     "再投入": "任何一年都能用、用在任何项目上的钱，多给这么多",
     "相近方案": "各级目标都相差不超过 2% 的其他安排：现有数据不足以区分，取舍可看别的理由",

@@ -486,7 +486,7 @@ def _changed(paper: Document, story: Story, *, built: bool = True) -> None:
     paper.say(say("{0}。", change.people))
     paper.part(say("目标的变化"))
     paper.say(*(say("{0}。", sentence.text) for sentence in change.verdict))
-    told = "{0}：由 {1} 到 {2}，净增 {3}"
+    told = "{0}：由 {1} 到 {2}，{3}"
     moved = [[say(told, s.label, s.before.text, s.after.text, s.told), s.firm] for s in change.moved]
     paper.points(say("{0}。", say("；").join(filter(None, parts))) for parts in moved)
     if change.unmoved:

@@ -139,9 +139,8 @@ class Change:
         """
         table = self._effects
         table = table.loc[promised_among(self.pair.before.district, list(table.index))]
-        moved, net = table["change"].to_numpy(dtype=float), table["net"].to_numpy(dtype=float)
-        felt = np.where(np.isnan(net), moved, np.where(np.abs(net) > 1e-6, net, 0.0))  # from a map: what the share says
-        kinds = [felt > 0, felt < 0, np.isnan(moved), np.abs(moved) > SHARE]
+        moved, felt = table["change"].to_numpy(dtype=float), table["net_seen"].to_numpy(dtype=float)
+        kinds = [felt > 1e-6, felt < -1e-6, np.isnan(moved) | np.isnan(felt), np.abs(moved) > SHARE]
         tone = np.select(kinds, ["gain", "lose", "unknown", "others"], "same")
         rank = pd.Series(tone).map({"gain": 0, "others": 1, "same": 2, "unknown": 3, "lose": 4}).to_numpy()
         order = np.lexsort((-np.nan_to_num(moved), rank))
@@ -164,7 +163,7 @@ class Change:
                 signed(row.points) if np.isfinite(row.points) else say("数据不足"),
                 row.net_text,
                 row.tone,
-                self._for_whom(self._effects.loc[row.Index]),
+                self._for_whom(self.goals.loc[row.Index]),
                 self.firm.get(str(row.Index), ""),
             )
             for row in self.goals.itertuples()
@@ -172,13 +171,18 @@ class Change:
 
     @property
     def moved(self) -> tuple[Shift, ...]:
-        """Of these, what is another one after than before."""
-        return tuple(shift for shift in self.shifts if shift.tone not in ("same", "unknown"))
+        """Of these, what is another one after than before, for those who live here or as it is printed."""
+        return tuple(
+            s
+            for s in self.shifts
+            if s.tone in ("gain", "lose") or (s.tone == "others" and s.before.text != s.after.text)
+        )
 
     @property
     def unmoved(self) -> str:
         """How many goals are as before, and of how many nobody knows; "" where there are none."""
-        same, unknown = (sum(s.tone == tone for s in self.shifts) for tone in ("same", "unknown"))
+        unknown = sum(s.tone == "unknown" for s in self.shifts)
+        same = len(self.shifts) - len(self.moved) - unknown
         told = [say("没有变化 {0} 项", same)] if same else []
         return say("；").join([*told, *([say("数据不足 {0} 项", unknown)] if unknown else [])])
 
@@ -216,13 +220,15 @@ class Change:
 
     def _for_whom(self, row: pd.Series) -> str:
         """Say what a goal gains for those who live here, and that the rest of its change comes of others where some of it does."""
+        if row["tone"] == "others":
+            return say("份额只因人口迁入或迁出而变")
         counted = self.pair.before.summary
         total = counted.loc[row["code"], row["net_of"]] if row["net_of"] in counted else np.nan
         if np.isnan(row["change"]) and np.isfinite(row["net"]) and np.isfinite([row["before"], row["after"]]).all():
             return say("住在这里的净增 {0}，前后份额的分母不同，不能相减", row["net_text"])
-        here = row["net"] / total if total > 0 else np.nan  # a rule of communities gains nothing else
+        here = row["net_seen"] / total if total > 0 else np.nan  # a rule of communities gains nothing else
         if not abs(row["change"] - here) > OTHERS:
-            return str(row["net_text"])
+            return say("净增 {0}", row["net_text"])
         return say("住在这里的净增 {0}，其余因人口迁入、迁出或还迁", row["net_text"])
 
     def _residents(self) -> list[Said]:
