@@ -48,7 +48,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     state = current_layer.read_folder(TOY)
     current_layer.read_folder = lambda folder: state
-    adding.check_copy = lambda *_: None  # it reads the whole folder again, which is the same every time
+    adding.check_copy = lambda *_: []  # it reads the whole folder again, which is the same every time
     seeds = PLACE / "seeds"
     seeds.mkdir()
     for i, kind in enumerate(KINDS):

@@ -134,6 +134,8 @@ def test_the_template_is_the_same_every_time_and_follows_the_declarations(tmp_pa
     assert {"经度（度）", "纬度（度）"} < set(homes)
     assert "经度（度）" not in [cell.value for cell in made["台账填报表"][2]]
     assert made["设施"].data_validations.dataValidation
+    offered = {str(c) for row in made["选项"].iter_rows(values_only=True) for c in row}
+    assert {"户数", "常住人口", "征收决定", "国有土地上房屋征收：签约"} < offered, "as `add` takes them"
     assert made["选项"].sheet_state == "hidden"
     assert str(made["设施"]["A3"].value).startswith("示例")
     with pytest.raises(SourceError, match="xlsx"):
@@ -977,7 +979,7 @@ def test_honest_lists_are_never_refused(
     """20 random subsets (before a release 1,000) of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
     whole = read_folder(bundled_folder())
     monkeypatch.setattr(current_layer, "read_folder", lambda folder: whole)
-    monkeypatch.setattr(adding, "check_copy", lambda folder, files: None)
+    monkeypatch.setattr(adding, "check_copy", lambda folder, files: [])
     everything = bundled_district.rows["facilities"]
     choose = np.random.default_rng([7, part])
     for k in range(count):

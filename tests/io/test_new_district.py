@@ -96,6 +96,8 @@ def test_what_is_said_of_a_file_stands_in_the_folder_and_of_no_other(office: Pat
     facilities = District.load(office / "新胡").rows["facilities"]
     assert set(facilities.loc[facilities["name"].isin(["新胡药店", "新胡食堂"]), "basis"]) == {"unstated"}
     assert said["data_year"] == 2025
+    rows = (office / "新胡" / "import" / "homes.csv").read_text("utf-8-sig")
+    assert "常住人口合计（2025 年）" in rows and "2021 年" not in rows, "the map is of 2021, the people are not"
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import base64
 import csv
 import gzip
 import io
+import itertools
 import re
 import shutil
 import tomllib
@@ -23,12 +24,16 @@ from typer.testing import CliRunner
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.app.commands import console
+from xinhe_geo.core.errors import DataError
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import HOLDERS, LAYERS
 from xinhe_geo.core.secrecy_marks import PUBLIC, marks_of
 from xinhe_geo.core.validate import check_rows
+from xinhe_geo.district.journal import undo
 from xinhe_geo.district.parcel_facts import completion, fact, ledger_problems
 from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.io.add import add
+from xinhe_geo.io.row_report import tally
 from xinhe_geo.maps.meeting import meeting, packed_parcels, renewal_in_words
 from xinhe_geo.renewal.parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 from xinhe_geo.report.story.parcels import Parcels
@@ -116,6 +121,17 @@ def test_what_is_wrong_is_named_with_row_and_remedy(
     problems += ledger_problems(rows, {})
     assert len(problems) == 1 and problems[0].severity == "error"
     assert words in f"{problems[0].problem} {problems[0].remedy}" and problems[0].remedy and problems[0].row
+
+
+def test_of_two_dates_in_the_wrong_order_the_row_of_the_later_step_is_named(lists: dict[str, pd.DataFrame]) -> None:
+    """By its line in the file, in whatever order the rows stand."""
+    lines = [f"p,state_{s},2022-0{m}," for s, m in (("scope", 1), ("survey", 5), ("decision", 3), ("signing", 6))]
+    for order in itertools.permutations(lines):
+        table = pd.read_csv(io.StringIO("\n".join([STAGES, *order])), dtype="str")
+        stages, _ = check_rows(LAYERS["stages"], table, "")
+        (problem,) = ledger_problems({**lists, "stages": stages}, {})
+        assert "征收决定（2022-03）早于调查登记（2022-05）" in problem.problem
+        assert problem.row == str(order.index(lines[2]) + 2)
 
 
 @pytest.mark.slow
@@ -442,3 +458,41 @@ def test_the_table_of_parcels_and_what_comes_without_a_plan() -> None:
     lived = still.groupby(level="parcel").sum(min_count=1).reindex(table.index, fill_value=0.0)
     assert (lived.isna() == table["people"].isna()).all() and (lived - table["people"]).abs().max() == 0
     assert set(still.index.get_level_values("year")) == {district.year}
+
+
+@pytest.mark.slow
+def test_a_figure_of_another_year_or_holder_is_added_and_can_be_undone(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "p,,ownership,,国有,,\np,2022,people,,430,,\np,2022,households,,270,,")
+    before = (folder / "renewal" / "parcels.csv").read_bytes()
+    file = tmp_path / "a.csv"
+    file.write_text(
+        "地块,年份,指标,口径,数值或文字\np,2025,常住人口,,300\np,2022,户数,租客,60\np,2022,户数,被征收户,210\n", "utf-8"
+    )
+    report = add(file, folder, "parcel_facts", apply=True)
+    assert (tally(report)["new"], tally(report)["changed"]) == (3, 0)
+    got = xh.District.load(folder).rows["parcel_facts"]
+    told = {
+        (q, y, h): v
+        for q, y, h, v in zip(
+            got["quantity"], got["year"].fillna(0), got["holder"].fillna(""), got["value"], strict=True
+        )
+    }
+    assert told[("people", 2022, "")] == "430" and told[("people", 2025, "")] == "300"
+    assert [told[("households", 2022, h)] for h in ("", "owner", "tenant")] == ["270", "210", "60"]
+    undo(folder)
+    assert (folder / "renewal" / "parcels.csv").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_errors_name_the_line_of_the_file_that_brings_them(tmp_path: Path) -> None:
+    """Whatever stands in the folder before, and wherever in the file the wrong row stands."""
+    folder = folder_of(tmp_path, "p,,ownership,,国有,,", "p,state_scope,2021-01,\np,state_survey,2021-03,")
+    good = [f"p,state_{s},2021-0{m}" for s, m in (("decision", 4), ("signing", 5), ("vacated", 6))]
+    for at in range(4):
+        lines = [*good[:at], "p,state_return,2021-02", *good[at:]]
+        file = tmp_path / "b.csv"
+        file.write_text("\n".join(["地块,阶段,日期", *lines]) + "\n", "utf-8")
+        with pytest.raises(DataError) as error:
+            add(file, folder, "stages")
+        (problem,) = error.value.problems.itertuples()
+        assert (problem.file, problem.row, problem.field) == ("b.csv", str(at + 2), "date")
