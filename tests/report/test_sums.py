@@ -365,7 +365,7 @@ def test_a_home_counts_what_its_denominator_says(homes: list[tuple[float, float,
 def test_whom_a_plan_moves_is_counted_home_by_home(
     before: dict[str, tuple[float, ...]], after: dict[str, tuple[float, ...]]
 ) -> None:
-    """Those of homes of both states gain and lose and are crowded by what they were; those of new homes came in."""
+    """Who lives in a home in both states gains and loses, and is crowded by what was; those of new homes came in."""
 
     def homes(state: dict[str, tuple[float, ...]], names: str) -> dict[str, np.ndarray]:
         columns = {name: np.array([own[i] for own in state.values()], float) for i, name in enumerate(names.split())}
@@ -380,9 +380,10 @@ def test_whom_a_plan_moves_is_counted_home_by_home(
         if home in after:
             change = (after[home][0] - served) / 10
             change = 0.0 if math.isnan(change) else change
+            stay, old_stay = (float(np.minimum(*both)) for both in zip((people, aged), after[home][1:3], strict=True))
             for side, size in (("gain", max(change, 0.0)), ("lose", max(-change, 0.0))):
-                want.setdefault(f"people_{side}", []).append(size * people)
-                want.setdefault(f"people_60plus_{side}", []).append(size * aged)
+                want.setdefault(f"people_{side}", []).append(size * stay)
+                want.setdefault(f"people_60plus_{side}", []).append(size * old_stay)
             want.setdefault("people_crowded", []).append(crowded * people)
             want.setdefault("people_relieved", []).append(relieved * people)
     for home, (served, people, *_) in after.items():
