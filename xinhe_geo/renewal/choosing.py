@@ -636,7 +636,10 @@ class _Written:
         """Return what a pot pays at least, for what is owed, where these projects are done and no other; None where they cannot be."""
         vector = np.zeros(self.size)
         own = [(owed, flow) for p, owed, flow in self.flows if p == pot]
-        for (_, year), flow in own:  # of several years in which it could be short the last is told: until then there is money
+        for (
+            _,
+            year,
+        ), flow in own:  # of several years in which it could be short the last is told: until then there is money
             vector[flow] = 1.0 - 1e-6 * (year - self.task.years[0])
         for j, c in enumerate(self.task.candidates):
             every = [self.at[j, s] for s in c.starts]
