@@ -22,7 +22,7 @@ from xinhe_geo.core.schema import PROBLEM_STATES
 from xinhe_geo.core.sentences import say
 from xinhe_geo.renewal import INDICATOR_STATES, checkup, concerned, followed, on_record, outcomes, ranked, standing
 from xinhe_geo.report.closing import with_problems
-from xinhe_geo.report.pages.checkup import checked, write_checkup
+from xinhe_geo.report.pages.checkup import checked, project_sheet, projects_told, write_checkup
 from xinhe_geo.report.pages.since import since_section
 from xinhe_geo.report.paper import write_checkup_word
 from xinhe_geo.report.paper.page import plain
@@ -451,3 +451,32 @@ def test_a_year_without_data_and_homes_put_together_lose_no_problem(toy: xh.Dist
     assert set(first.index) <= set(found.index) and found["state"].isin(list(PROBLEM_STATES)).all()
     gone = [n for n in first.index if first.loc[n, "place"] in ("A", "D")]
     assert gone and not found.loc[gone, "solved"].any()
+
+
+def test_projects_of_which_only_one_will_be_done_are_named_beside_the_total() -> None:
+    """Whichever of the two says it, once; a project that is not in the library is nobody."""
+    for excludes in (["b;z", None, None], [None, "a", None], ["b", "a", None]):
+        columns = [
+            "name",
+            "level",
+            "problem",
+            "reason",
+            "kind",
+            "scope",
+            "cost_low",
+            "cost_high",
+            "invest",
+            "spent",
+            "earliest",
+            "status",
+            "duty",
+        ]
+        rows = pd.DataFrame(None, index=["a", "b", "c"], columns=columns).assign(
+            cost_high=[600.0, 6000.0, 50.0], excludes=excludes
+        )
+        told = list(projects_told(project_sheet(rows)))
+        assert "6,650" in told[0]
+        assert [line for line in told if "互斥" in line] == [
+            "总投资里互斥的项目都算了，实际只做其中一个：a（600 万元）和 b（6,000 万元）。"
+        ]
+    assert not any("互斥" in line for line in projects_told(project_sheet(rows.assign(excludes=None))))
