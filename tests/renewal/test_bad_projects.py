@@ -155,7 +155,7 @@ def test_a_bad_file_is_one_message(folder: Path, case: str) -> None:
 def test_bad_money_is_one_message(folder: Path, case: str) -> None:
     (old, new), said = MONEY[case]
     (message,) = errors(folder, table(line()), BUDGETS.replace(old, new))
-    assert message.startswith("renewal/budgets.csv 第 2 行 ") and said in message
+    assert message.startswith("renewal/budgets.csv 第 1 行 ") and said in message
 
 
 def test_what_programs_write_of_themselves_is_read(folder: Path) -> None:

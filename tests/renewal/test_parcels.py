@@ -496,3 +496,24 @@ def test_errors_name_the_line_of_the_file_that_brings_them(tmp_path: Path) -> No
             add(file, folder, "stages")
         (problem,) = error.value.problems.itertuples()
         assert (problem.file, problem.row, problem.field) == ("b.csv", str(at + 2), "date")
+
+
+def test_what_tells_figures_apart_on_the_way_in_is_what_the_check_tells_them_apart_by(
+    lists: dict[str, pd.DataFrame],
+) -> None:
+    layer = LAYERS["parcel_facts"]
+    base = {"parcel": "p", "quantity": "cost_building", "year": "2025", "value": "5"}
+    other = {
+        "parcel": "q",
+        "quantity": "households",
+        "year": "2026",
+        "holder": "owner",
+        "fund": "甲",
+        "value": "6",
+        "high": "7",
+    }
+    other |= {"unit": "万元", "basis": "official", "source": "乙", "filled_by": "丙", "note": "丁"}
+    for name in (c.name for c in layer.columns if c.name != layer.key):
+        facts, _ = check_rows(layer, pd.DataFrame([base, {**base, name: other[name]}], dtype="object"), "")
+        twice = any("填了两行" in p.problem for p in ledger_problems({**lists, "parcel_facts": facts}, {}))
+        assert twice == (name not in layer.told_by), name

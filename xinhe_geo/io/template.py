@@ -85,9 +85,11 @@ def _help(column: Column) -> str:
     return column.help if language() == "zh" else ""
 
 
-def _coded(column: Column) -> str:
+def _coded(column: Column, words: Mapping[str, list[str]]) -> str:
     """Return what may stand in a column of codes: the planner's words for them, in English the codes."""
-    return "、".join(value_labels(column).values()) if language() == "zh" else ", ".join(column.values)
+    if language() == "en":
+        return ", ".join(column.values)
+    return "、".join(_choices(column, words) if column.parent else value_labels(column).values())
 
 
 def _heads(layer: Layer) -> list[tuple[str, Column | None, str]]:
@@ -188,7 +190,7 @@ def _template_guide(
                     head,
                     word(column.unit),
                     say("是") if column.required else "",
-                    help_ or _coded(column) or say("、").join(_choices(column, words)),
+                    help_ or _coded(column, words),
                     f"{layer.name}.{column.name}",
                 )
             )
