@@ -57,6 +57,7 @@ POOL: dict[str, list[dict[str, object]]] = {
         {"do": "open_facility", "facility": "n8", "kind": "canteen", "xy": xy(400, 0)},
     ],
 }
+MOVES = {"leave", "few", "empty"}
 TAKES = ("shut", "wall", "street", "leave", "few", "empty", "gone", "swap", "move")
 HEAD = (
     "project",
@@ -85,7 +86,7 @@ def folder_of(to: Path, rng: np.random.Generator, names: list[str]) -> Path:
     for i, name in enumerate(names):
         low = int(rng.integers(5, 60))
         high = low + int(rng.integers(0, 20))
-        others = [f"p{k}" for k in range(i)]
+        others = [f"p{k}" for k in range(i) if not MOVES.issuperset({name, names[k]})]  # who has left leaves no more
         row = {
             "project": f"p{i}", "name": name or "加梯", "kind": str(rng.choice(["新建补短板", "微改造"])), "reason": "r", "edits": name,
             "cost_low": low, "cost_high": high, "duration": int(rng.integers(1, 3)),
@@ -293,7 +294,7 @@ def test_who_comes_to_new_homes_stands_beside_who_lives_there(
     folder = folder_of(tmp_path / "toy", np.random.default_rng(0), ["clear", "anew"])
     toy = xh.District.load(folder)
     parcels = gpd.GeoDataFrame(
-        dict.fromkeys(LAYERS["parcels"].names, [None]), geometry=[toy.homes.geometry["A"].buffer(5)], crs=toy.crs
+        {name: [None] for name in LAYERS["parcels"].names}, geometry=[toy.homes.geometry["A"].buffer(5)], crs=toy.crs
     )
     toy = toy.with_rows({**toy.rows, "parcels": parcels.set_index(pd.Index(["jia"], name="parcel"))})
     free = {"urgency": "urgent", "problem": ["q1", "q2"], "cost_low": 0.0, "cost_high": 0.0, "earliest": [2023, 2024]}
