@@ -59,6 +59,7 @@ POOL: dict[str, list[dict[str, object]]] = {
         {"do": "open_facility", "facility": "n8", "kind": "canteen", "xy": xy(400, 0)},
     ],
 }
+MOVES = {"leave", "few", "empty"}
 TAKES = ("shut", "wall", "street", "leave", "few", "empty", "gone", "swap", "move")
 HEAD = (
     "project",
@@ -87,7 +88,7 @@ def folder_of(to: Path, rng: np.random.Generator, names: list[str]) -> Path:
     for i, name in enumerate(names):
         low = int(rng.integers(5, 60))
         high = low + int(rng.integers(0, 20))
-        others = [f"p{k}" for k in range(i)]
+        others = [f"p{k}" for k in range(i) if not MOVES.issuperset({name, names[k]})]  # who has left leaves no more
         row = {
             "project": f"p{i}", "name": name or "加梯", "kind": str(rng.choice(["新建补短板", "微改造"])), "reason": "r", "edits": name,
             "cost_low": low, "cost_high": high, "duration": int(rng.integers(1, 3)),

@@ -186,6 +186,7 @@ def test_who_only_moves_away_improves_nothing(mapped: bool, lang: str) -> None:
             change = Change(Comparison.of(before, xh.Scenario("p", "p", (edit,)).on(before)))
             assert set(change.goals["tone"]) <= {"same", "others", "unknown"}
             known = change._effects["net"].notna()
+            assert not known[change._effects[["before", "after"]].isna().all(axis=1)].any(), "unknown is not 0"
             assert not change._effects.loc[known, ["net", "people_gain", "people_lose"]].any(axis=None)
             assert known.equals(change._effects["net_seen"].notna())
             for shift in change.moved:

@@ -62,7 +62,9 @@ def effects_of(
         b["served"].rename("served_after"), how="inner"
     )
     both = both.assign(**who_stay(both, b))
-    change = (both["served_after"] - both["served"]).fillna(0.0)
+    change = both["served_after"] - both["served"]
+    unknown = both.index.unique("rule").difference(both.index[change.notna()].get_level_values("rule"))
+    change = change.fillna(0.0)
     rules_there = table.index
     for people in ("people", "people_60plus"):
         table[f"{people}_gain"] = _known_sum(np.maximum(change, 0.0), both[people], rules_there)
@@ -76,6 +78,7 @@ def effects_of(
     ]
     touched = table.index.isin(both.index[moved != 0].get_level_values("rule"))  # at most nobody is nobody
     table["net"] = table["net_seen"].where((table["bound"] == EXACT).to_numpy() | ~touched)
+    table.loc[table.index.isin(unknown), ["net", "net_seen"]] = np.nan  # nobody knows who is served
     fresh = b[~b.index.isin(a.index)]
     people = fresh["people"].to_numpy(np.float64, na_value=np.nan)
     came = pd.Series(newcomers(fresh.index.get_level_values("home"), people, after), fresh.index)

@@ -221,7 +221,7 @@ class Change:
     def _for_whom(self, row: pd.Series) -> str:
         """Say what a goal gains for those who live here, and that the rest of its change comes of others where some of it does."""
         if row["tone"] == "others":
-            return say("份额只因人口迁入或迁出而变")
+            return say("住在这里的没有变，份额只因人口迁入或迁出而变")
         counted = self.pair.before.summary
         total = counted.loc[row["code"], row["net_of"]] if row["net_of"] in counted else np.nan
         if np.isnan(row["change"]) and np.isfinite(row["net"]) and np.isfinite([row["before"], row["after"]]).all():
