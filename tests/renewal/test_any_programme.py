@@ -297,7 +297,7 @@ def test_whatever_stands_on_what_a_plan_builds_can_be_scheduled(tmp_path: Path, 
     """Any beginning of a plan, as one project or each step as its own after the one before: all begun, each year's counts by hand."""
     toy = xh.District.load(on_a_parcel(tmp_path / "toy"))
     money = pd.DataFrame({"fund": "财政", "year": [2022, 2031], "amount": 1.0})
-    for count in (7,) if parted else (3, 4, 5, 6, 7):
+    for count in (7,) if parted else (4, 7):
         rows = projects_of(
             edits=[f"all#{i + 1}" for i in range(count)]
             if parted
