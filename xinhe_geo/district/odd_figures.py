@@ -138,7 +138,7 @@ def _drawn_twice(parcels: pd.DataFrame, file: str) -> Iterator[Problem]:
     area = shapely.area(shapes)
     tree = shapely.STRtree(shapes)
     # one by one: who draws one outline many times over has as many pairs as the square of that
-    for i, j in ((i, int(j)) for i in range(len(shapes)) for j in tree.query(shapes[i], predicate="intersects")):
+    for i, j in ((at, int(k)) for at in range(len(shapes)) for k in tree.query(shapes[at], predicate="intersects")):
         common = shapely.area(shapely.intersection(shapes[i], shapes[j])) if i < j else 0.0
         if common > DRAWN * min(area[i], area[j]):
             first, second = (_called(parcels, at) for at in (i, j))
