@@ -136,7 +136,9 @@ def _drawn_twice(parcels: pd.DataFrame, file: str) -> Iterator[Problem]:
     """Yield parcels that share ground, by more than outlines drawn by hand differ in; the later one is told."""
     shapes = np.asarray(parcels.geometry.array)
     area = shapely.area(shapes)
-    for i, j in zip(*shapely.STRtree(shapes).query(shapes, predicate="intersects"), strict=True):
+    tree = shapely.STRtree(shapes)
+    # one by one: who draws one outline many times over has as many pairs as the square of that
+    for i, j in ((at, int(k)) for at in range(len(shapes)) for k in tree.query(shapes[at], predicate="intersects")):
         common = shapely.area(shapely.intersection(shapes[i], shapes[j])) if i < j else 0.0
         if common > DRAWN * min(area[i], area[j]):
             first, second = (_called(parcels, at) for at in (i, j))
