@@ -431,5 +431,5 @@ def test_plans_that_cannot_be_carried_out_take_nothing_from_the_others(
         (folder / f"scenarios/{name}.toml").write_text(text, "utf-8")
     assert main(["report", str(folder), "--plans", "--out", str(tmp_path / "out")]) == 3
     told, page = capsys.readouterr(), (tmp_path / "out/plans.html").read_text("utf-8")
-    assert "F98" in told.err and "F99" in told.err and "index.html" in told.out
+    assert "F98" in told.err and "F99" in told.err and "完成" in told.out
     assert "方案b" in page and "方案a" not in page and (tmp_path / "out/plans/b/compare.html").is_file()
