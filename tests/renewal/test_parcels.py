@@ -304,6 +304,13 @@ def test_a_row_of_the_ledger_is_filled_from_the_stages_of_its_parcels(in_stages:
     assert done(half) == 6, "of one parcel nobody knows"
 
 
+def test_a_stage_that_is_planned_fulfils_no_target(in_stages: xh.District) -> None:
+    """Dated after the data it is no figure of the ledger, in its own year either: what was typed counts."""
+    stages = in_stages.rows["stages"].assign(date=["2022-06", "2029"])
+    later = in_stages.with_rows({"stages": stages, "measures": in_stages.rows["measures"].assign(until=2030)}).at(2029)
+    assert done(later) == 6
+
+
 #: A table that what is done is read from, other rows of it, and what they come to: 60 % of one parcel, all of the other.
 OTHER_ROWS: dict[str, tuple[Callable[[Any], Any], float]] = {
     "stages": (lambda rows: rows.assign(share=[80.0, np.nan]), 85.0),

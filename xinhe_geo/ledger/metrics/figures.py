@@ -120,7 +120,8 @@ def _from_parcels(district: District, m: Measure) -> pd.DataFrame | None:
     places = district.layers.get("parcels")
     if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
         return None
-    years = int(m["since"]), min(int(m["until"]), district.year)
+    # what is dated after the data is planned, in whatever year it is looked at
+    years = int(m["since"]), min(int(m["until"]), district.year, int(district.manifest["data_year"]))
     key = "done", m["series"], m["codes"], years, language()
     reads = "parcels", "parcel_facts", "stages", "stage_chains"
     return once(district, key, lambda: _done(district, str(m["series"]), codes, years), reads)
